@@ -1,0 +1,1 @@
+"""The algorithms: one folder a task, one file a method, pure PyTorch."""

@@ -1,0 +1,35 @@
+"""What can go wrong for a user: each error is one sentence that names the thing, the place and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SuiteError(Exception):
+    """A mistake or mishap told in one sentence; the command line prints it without a traceback and exits 1."""
+
+    exit_code = 1
+
+
+class UsageError(SuiteError):
+    """The request itself is wrong (unknown name, bad value); the command line exits 2."""
+
+    exit_code = 2
+
+
+class DataError(SuiteError):
+    """Data on disk is missing, damaged or contradicts its card."""
+
+
+class TrainingError(SuiteError):
+    """Training cannot go on (a loss that is not finite, a batch that cannot be built)."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``"; did you mean 'x'?"`` for the nearest known name, or the list of what there is."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean '{near[0]}'?"
+    return f"; known: {', '.join(choices)}" if choices else "; none are known"
