@@ -1,0 +1,300 @@
+"""The contract between a method and the suite: what a method declares, what it is asked for, what it is handed.
+
+A method is one class in one file. It declares its hyper-parameters with :func:`hyper`, says in :meth:`Method.phases`
+how it wants to be trained, and implements four verbs: ``network``, ``batches``, ``loss`` and ``score``.
+Everything else (optimizers, schedules, averaging, evaluation, checkpoints, workers, sweeps) is the suite's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from suite.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+Value = float | int | str | bool
+Batch = dict[str, Any]  # tensors (first dimension: samples) or nested batches, e.g. {"labelled": {...}, "unlabelled": {...}}
+Scores = dict[str, np.ndarray]  # what a network says of a split, before post-processing
+Losses = dict[str, "Tensor"]  # named parts, each a mean over the batch; their sum is optimized
+
+
+@dataclass(frozen=True)
+class Hyper:
+    """One declared hyper-parameter: its default, range and provenance."""
+
+    default: Value
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    choices: tuple[Value, ...] = ()
+    symbol: str = ""
+    source: str = ""
+    help: str = ""
+    post: bool = False
+    packed: bool = False
+
+    def check(self, value: Any, name: str, owner: str) -> Value:
+        """``value`` as the declared type; raises :class:`UsageError` when it is of another type or out of range."""
+        value = self._typed(value, name, owner)
+        if self.choices and value not in self.choices:
+            options = ", ".join(map(str, self.choices))
+            raise UsageError(f"{owner}: {name}={value} is not a choice; use one of {options}.")
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            if not math.isfinite(value):
+                raise UsageError(f"{owner}: {name}={value} is not a finite number; give a number.")
+            if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
+                raise UsageError(f"{owner}: {name}={value} is out of range; use a value in {self.span}.")
+        return value
+
+    @property
+    def span(self) -> str:
+        """The range in words, e.g. ``[0.05, 1]``."""
+        low = "-∞" if self.low is None else f"{self.low:g}"
+        high = "∞" if self.high is None else f"{self.high:g}"
+        return f"[{low}, {high}]"
+
+    def _typed(self, value: Any, name: str, owner: str) -> Value:
+        kind = type(self.default)
+        if kind is bool and str(value).lower() in ("true", "false", "1", "0"):
+            return str(value).lower() in ("true", "1")
+        try:
+            if kind is int and not isinstance(value, bool) and float(value) == int(float(value)):
+                return int(float(value))
+            if kind is float and not isinstance(value, bool):
+                return float(value)
+        except (TypeError, ValueError, OverflowError):
+            pass
+        if kind is str and isinstance(value, str):
+            return value
+        raise UsageError(f"{owner}: {name}={value!r} is not of type {kind.__name__}; its default is {self.default!r}.")
+
+
+def hyper(
+    default: Any,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    log: bool = False,
+    choices: Sequence[Value] = (),
+    symbol: str = "",
+    source: str = "",
+    help: str = "",
+    post: bool = False,
+    packed: bool = False,
+) -> Any:
+    """Declare a hyper-parameter as a class attribute: ``q: float = hyper(0.7, low=0.05, high=1.0, symbol="q")``.
+
+    ``post`` marks one that only post-processes scores (searched without training); ``packed`` marks one that may be a
+    vector, one value per configuration, when many small networks train at once.
+    """
+    return Hyper(default, low, high, log, tuple(choices), symbol, source, help, post, packed)
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """How weights move: ``adam`` (L2 added to the gradient), ``adamw`` (decoupled decay) or ``sgd``."""
+
+    name: Literal["adam", "adamw", "sgd"] = "adam"
+    lr: float = 1e-4
+    weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    momentum: float = 0.0
+    nesterov: bool = False
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The learning rate over a phase, as a factor of the base rate (:mod:`suite.train.schedules` has the formulas).
+
+    ``warmup-cosine``: linear from 0 over ``warmup`` epochs, then cosine to ``floor`` (an absolute rate);
+    ``one-cycle``: rise over the first ``warmup`` fraction from 1/25, fall to 1/(25 · 10⁴);
+    ``step``: times ``gamma`` at each epoch in ``milestones``.
+    """
+
+    kind: Literal["constant", "warmup-cosine", "one-cycle", "step"] = "constant"
+    warmup: float = 0.0
+    floor: float = 0.0
+    milestones: tuple[float, ...] = ()
+    gamma: float = 0.1
+
+
+@dataclass(frozen=True)
+class Average:
+    """A moving average of the weights, kept beside the network: the teacher, or the weights that are evaluated.
+
+    ``decay=1`` freezes it: the copy of the network at the phase's start. ``warmup`` uses
+    ``min(decay, (1 + n) / (10 + n))`` at step n. Parameters whose name starts with one of ``exclude`` are copied.
+    """
+
+    decay: float = 0.999
+    warmup: bool = False
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """Stop when every watched curve on validation data had its best value more than ``patience`` evaluations ago."""
+
+    patience: int = 20
+    watch: tuple[str, ...] = ("loss", "headline")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of training. Give ``epochs`` or ``steps``; a method's list of phases is its whole schedule.
+
+    ``start``: ``continue`` from the current weights, ``fresh`` weights, or the last phase's ``average``.
+    ``trainable``: prefixes of the parameters that learn (all, if empty). ``evaluate_every`` counts epochs.
+    ``evaluate``: which weights are scored.
+    """
+
+    name: str = "train"
+    epochs: int = 0
+    steps: int = 0
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    schedule: Schedule = field(default_factory=Schedule)
+    start: Literal["continue", "fresh", "average"] = "continue"
+    trainable: tuple[str, ...] = ()
+    clip_norm: float | None = None
+    average: Average | None = None
+    evaluate: Literal["network", "average"] = "network"
+    evaluate_every: int = 1
+    stopping: Stopping | None = None
+
+
+@dataclass
+class Run:
+    """What a method sees of the training under way.
+
+    ``memory`` holds tensors the method wants to keep (pseudo-labels, running statistics): it travels with
+    checkpoints. ``teacher`` is the averaged or frozen copy when the phase keeps one. ``log`` adds a point to the curves.
+    ``cached(key, make)`` computes arrays once per content and keeps them on disk.
+    """
+
+    data: Any
+    network: nn.Module
+    seed: int
+    device: torch.device
+    log: Callable[[str, float], None]
+    cached: Callable[[Mapping[str, Any], Callable[[], dict[str, np.ndarray]]], dict[str, np.ndarray]]
+    memory: dict[str, Tensor] = field(default_factory=dict)
+    teacher: nn.Module | None = None
+    phase: Phase = field(default_factory=Phase)
+    phase_index: int = 0
+    epoch: int = 0
+    step: int = 0
+    residents: dict[str, Tensor] = field(default_factory=dict)
+
+    def resident(self, name: str, array: np.ndarray) -> Tensor:
+        """``array`` as a tensor that stays on the device under ``name`` (no copy of a memory map on the CPU)."""
+        if name not in self.residents:
+            import torch
+
+            self.residents[name] = torch.from_numpy(np.asarray(array)).to(self.device)
+        return self.residents[name]
+
+
+class Method:
+    """A learning method. Subclass it, declare hyper-parameters, implement the verbs.
+
+    Class attributes: ``task`` (one of the suite's tasks), ``name`` (how users call it), ``title`` (how tables print it),
+    ``paper`` (the citation); ``oracle`` marks methods that look at hidden truth (upper bounds), ``presets`` names whole
+    settings (``{"paper": {...}, "code": {...}}``), chosen with the parameter ``preset``.
+    """
+
+    task: ClassVar[str] = ""
+    name: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    paper: ClassVar[str] = ""
+    oracle: ClassVar[bool] = False
+    presets: ClassVar[Mapping[str, Mapping[str, Value]]] = {}
+    hypers: ClassVar[dict[str, Hyper]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        found = {k: v for k, v in vars(cls).items() if isinstance(v, Hyper)}
+        cls.hypers = {**cls.hypers, **found}
+        if cls.presets:
+            first = next(iter(cls.presets))
+            cls.hypers["preset"] = Hyper(first, choices=tuple(cls.presets), help="a named whole setting")
+
+    def __init__(self, **params: Any) -> None:
+        for name, value in self.resolve(params).items():
+            setattr(self, name, value)
+
+    @classmethod
+    def resolve(cls, params: Mapping[str, Any]) -> dict[str, Value]:
+        """Every hyper-parameter with its value: declared default, then preset, then ``params``.
+
+        Raises :class:`UsageError` for an unknown name, a wrong type or a value out of range.
+        """
+        for name in params:
+            if name not in cls.hypers:
+                raise UsageError(f"{cls.name} has no parameter '{name}'{did_you_mean(name, cls.hypers)}.")
+        given = {name: cls.hypers[name].check(value, name, cls.name) for name, value in params.items()}
+        values = {name: declared.default for name, declared in cls.hypers.items()}
+        preset = given.get("preset", values.get("preset"))
+        values.update(cls.presets.get(str(preset), {}))
+        return {**values, **given}
+
+    @property
+    def params(self) -> dict[str, Value]:
+        """The resolved hyper-parameters of this instance."""
+        return {name: getattr(self, name) for name in self.hypers}
+
+    # What a method implements -------------------------------------------------------------------------------------
+
+    def phases(self, data: Any) -> Sequence[Phase]:
+        """The training schedule; empty for a method that is not trained."""
+        raise TypeError(f"{self.name} does not say how it is trained: implement phases().")
+
+    def network(self, data: Any) -> nn.Module:
+        """A freshly initialized network for ``data`` (the global seed is set before the call)."""
+        raise TypeError(f"{self.name} has no network: implement network().")
+
+    def batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
+        """One epoch of batches, drawn with ``generator`` alone (it is seeded by run, phase and epoch)."""
+        raise TypeError(f"{self.name} has no batches: implement batches().")
+
+    def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
+        """Named loss parts of one batch, each a mean over its samples; the sum is optimized."""
+        raise TypeError(f"{self.name} has no loss: implement loss().")
+
+    def score(self, network: nn.Module, samples: Any, run: Run) -> Scores:
+        """Raw scores of a split in evaluation mode, before anything that a ``post`` hyper-parameter touches."""
+        raise TypeError(f"{self.name} scores nothing: implement score().")
+
+    def decode(self, scores: Scores, samples: Any) -> Any:
+        """Scores to the task's predictions; depends on ``post`` hyper-parameters only."""
+        raise TypeError(f"{self.name} predicts nothing: implement decode().")
+
+    # What a method may override -----------------------------------------------------------------------------------
+
+    def parameter_groups(self, network: nn.Module) -> list[dict[str, Any]]:
+        """Optimizer groups: dicts with ``params`` and, where they differ, ``weight_decay`` and ``lr_scale``."""
+        return [{"params": [p for p in network.parameters() if p.requires_grad]}]
+
+    def begin(self, run: Run) -> None:
+        """Called once before the first epoch of each phase (not again on resume): prepare ``run.memory``."""
+
+    def begin_epoch(self, run: Run) -> None:
+        """Called before each epoch."""
+
+    def after_step(self, run: Run) -> None:
+        """Called after each optimizer step."""
+
+    def validation_loss(self, network: nn.Module, samples: Any, run: Run) -> float | None:
+        """The loss an early-stopping rule watches, if the method has one."""
+        return None
+
+    def analyses(self, run: Run) -> dict[str, float]:
+        """Extra curve values at each evaluation point (pseudo-label precision, purity, ...), where truth is known."""
+        return {}

@@ -1,0 +1,1 @@
+"""What can be asked for, as validated values: runs, sweeps, leaderboards, dataset cards."""

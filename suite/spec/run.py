@@ -1,0 +1,28 @@
+"""One run: a method with its parameters on a dataset, under a protocol, with a seed and a budget."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from suite.spec.base import Spec, content_hash
+
+Value = bool | int | float | str
+
+
+class RunSpec(Spec):
+    """Everything that is asked of one training run; ``params`` and ``dials`` are resolved, defaults included.
+
+    ``epochs`` overrides the method's own budget: phases are scaled so that they add up to it.
+    """
+
+    method: str
+    dataset: str
+    params: dict[str, Value] = Field(default_factory=dict)
+    dials: dict[str, Value] = Field(default_factory=dict)
+    protocol: str = "default"
+    seed: int = Field(0, ge=0)
+    epochs: int | None = Field(None, ge=1)
+
+    def run_id(self, fingerprint: str, code: str) -> str:
+        """The run's name: a hash of the request, the data's fingerprint and the fingerprint of the code that computes."""
+        return content_hash(self.model_dump(mode="json"), fingerprint, code)
