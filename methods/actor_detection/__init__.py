@@ -1,0 +1,1 @@
+"""Methods for multi-label actor detection with part of the clips labelled."""

@@ -1,0 +1,71 @@
+"""ROIAlign in plain PyTorch: regions of a feature map, pooled to a fixed grid by bilinear samples (He et al., ICCV 2017)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def roi_align(
+    features: Tensor,
+    boxes: Tensor,
+    output_size: int = 7,
+    spatial_scale: float = 1.0,
+    sampling_ratio: int = 0,
+    aligned: bool = True,
+) -> Tensor:
+    """Pool each box of a batch of feature maps to ``output_size`` x ``output_size`` bins.
+
+    A bilinear sample, its border rule and the mean over the samples of a bin are products of a term in y and a term
+    in x, so each box is two small matrices (bins x rows, bins x columns) around its map: no loop over boxes or
+    samples, and the gradient with respect to the features comes from the two products.
+
+    Args:
+        features: (B, C, H, W).
+        boxes: (R, 5) rows of batch index, x1, y1, x2, y2 in input units; multiplied by ``spatial_scale``.
+        output_size: bins along each axis.
+        spatial_scale: feature cells per input unit (1/16 for pixels of a stride 16 network).
+        sampling_ratio: samples per bin and axis; 0 or less adapts to the box, ceil(cells of the box / bins).
+        aligned: True shifts boxes by half a cell (cells are areas); False is the older convention (cells are points,
+            boxes at least one cell wide and high). The two are not interchangeable between trained heads.
+
+    Returns:
+        (R, C, output_size, output_size) in the order of ``boxes``; all zero for a box without area (adaptive samples)
+        or outside the map.
+    """
+    height, width = features.shape[-2:]
+    coordinates = boxes[:, 1:].to(features.dtype) * spatial_scale - (0.5 if aligned else 0.0)
+    minimum = None if aligned else 1.0
+    across = _bin_weights(coordinates[:, 0], coordinates[:, 2], width, output_size, sampling_ratio, minimum)
+    down = _bin_weights(coordinates[:, 1], coordinates[:, 3], height, output_size, sampling_ratio, minimum)
+    owner = boxes[:, 0].long()
+    if len(boxes) == 0:
+        return features.new_zeros((0, features.shape[1], output_size, output_size))
+    order, pooled = [], []
+    for image in owner.unique().tolist():  # images, not boxes: boxes of one image share its map without a copy
+        mine = (owner == image).nonzero().squeeze(1)
+        order.append(mine)
+        rows = torch.einsum("rih,chw->rciw", down[mine], features[image])
+        pooled.append(torch.einsum("rciw,rjw->rcij", rows, across[mine]))
+    return torch.cat(pooled)[torch.cat(order).argsort()]
+
+
+def _bin_weights(start: Tensor, end: Tensor, cells: int, bins: int, sampling_ratio: int, minimum: float | None) -> Tensor:
+    """Share of each cell in each bin along one axis, (R, bins, cells): the mean of the bin's linear samples."""
+    extent = end - start if minimum is None else (end - start).clamp(min=minimum)
+    grid = torch.full_like(extent, sampling_ratio) if sampling_ratio > 0 else (extent / bins).ceil().clamp(min=0)
+    sample = torch.arange(max(int(grid.max()) if grid.numel() else 0, 1), device=start.device, dtype=start.dtype)
+    counted = sample < grid[:, None]  # (R, samples): boxes differ in the number of samples
+    within = (torch.arange(bins, device=start.device, dtype=start.dtype)[:, None] * grid[:, None, None] + sample + 0.5)
+    position = start[:, None, None] + within * (extent / bins / grid.clamp(min=1))[:, None, None]
+    used = counted[:, None, :] & (position >= -1) & (position <= cells)
+    clamped = position.clamp(0, cells - 1)
+    index = torch.arange(cells, device=start.device, dtype=start.dtype)
+    hat = (1 - (clamped[..., None] - index).abs()).clamp(min=0)  # linear interpolation seen from the cells
+    return (hat * used[..., None]).sum(dim=2) / grid.clamp(min=1)[:, None, None]
+
+
+def clip_boxes(boxes: Tensor, height: float, width: float) -> Tensor:
+    """Boxes (..., 4) x1, y1, x2, y2 cut to the image; a box outside becomes one without area and is kept."""
+    limit = boxes.new_tensor([width, height, width, height])
+    return torch.minimum(boxes.clamp(min=0), limit)
