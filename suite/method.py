@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Value = float | int | str | bool
-Batch = dict[str, Any]  # tensors (first dimension: samples) or nested batches, e.g. {"labelled": {...}, "unlabelled": {...}}
+Batch = dict[
+    str, Any
+]  # tensors (first dimension: samples) or nested batches, e.g. {"labelled": {...}, "unlabelled": {...}}
 Scores = dict[str, np.ndarray]  # what a network says of a split, before post-processing
 Losses = dict[str, "Tensor"]  # named parts, each a mean over the batch; their sum is optimized
 
@@ -153,7 +155,7 @@ class Phase:
 
     ``start``: ``continue`` from the current weights, ``fresh`` weights, or the last phase's ``average``.
     ``trainable``: prefixes of the parameters that learn (all, if empty). ``evaluate_every`` counts epochs.
-    ``evaluate``: which weights are scored.
+    ``evaluate``: which weights are scored; ``select=False`` keeps this phase's evaluation points out of the selection.
     """
 
     name: str = "train"
@@ -167,6 +169,7 @@ class Phase:
     average: Average | None = None
     evaluate: Literal["network", "average"] = "network"
     evaluate_every: int = 1
+    select: bool = True
     stopping: Stopping | None = None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from suite.spec.base import Spec, content_hash
@@ -22,6 +24,7 @@ class RunSpec(Spec):
     protocol: str = "default"
     seed: int = Field(0, ge=0)
     epochs: int | None = Field(None, ge=1)
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
 
     def run_id(self, fingerprint: str, code: str) -> str:
         """The run's name: a hash of the request, the data's fingerprint and the fingerprint of the code that computes."""

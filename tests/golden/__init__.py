@@ -24,7 +24,9 @@ def golden(name: str) -> Any:
     """
     path = FOLDER / name
     if not path.exists():
-        pytest.skip(f"golden file {path} is not here: set SUITE_GOLDEN to the folder that holds it", allow_module_level=True)
+        pytest.skip(
+            f"golden file {path} is not here: set SUITE_GOLDEN to the folder that holds it", allow_module_level=True
+        )
     if path.suffix == ".json":
         return json.loads(path.read_text())
     with np.load(path, allow_pickle=False) as archive:
@@ -37,4 +39,6 @@ def close(actual: Any, expected: Any, tolerance: float) -> None:
     assert actual.shape == expected.shape, f"shape {actual.shape} instead of {expected.shape}"
     wrong = ~((np.abs(actual - expected) <= tolerance * np.maximum(1.0, np.abs(expected))) | (actual == expected))
     wrong &= ~(np.isnan(actual) & np.isnan(expected))
-    assert not wrong.any(), f"{wrong.sum()} of {wrong.size} values differ, worst by {np.nanmax(np.abs(actual - expected)[wrong]):.3g}"
+    assert not wrong.any(), (
+        f"{wrong.sum()} of {wrong.size} values differ, worst by {np.nanmax(np.abs(actual - expected)[wrong]):.3g}"
+    )
