@@ -1,0 +1,225 @@
+"""ActionFormer: an anchor-free detector on a transformer pyramid (Zhang et al., ECCV 2022, §3).
+
+All levels lie side by side in one sequence when they reach the shared heads, with one zero cell between neighbours,
+so that one convolution serves the whole pyramid with the numbers of one convolution a level.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from methods.networks.actionformer.config import ActionFormerConfig
+from methods.networks.actionformer.layers import Block, MaskedConv, convolve
+
+
+class Detections(NamedTuple):
+    """Raw outputs at every point of the pyramid, levels one after another (P points in all)."""
+
+    logits: Tensor  # (B, P, classes)
+    offsets: Tensor  # (B, P, 2) distances to start and end, in strides of the level, never negative
+    valid: Tensor  # (B, P) bool: the point lies on a real snippet
+    points: Tensor  # (P, 4) position, lowest and highest distance answered for, stride; in grid cells
+
+
+def pyramid_points(length: int, config: ActionFormerConfig, device: torch.device | None = None) -> Tensor:
+    """Points of every level for a sequence of ``length`` cells: (P, 4) = position, range low, range high, stride."""
+    levels = []
+    for stride, (low, high) in zip(config.strides, config.regression_ranges, strict=True):
+        position = torch.arange(0, length, stride, dtype=torch.float32, device=device)
+        constants = torch.tensor([low, high, stride], dtype=torch.float32, device=device).expand(len(position), 3)
+        levels.append(torch.cat([position[:, None], constants], dim=1))
+    return torch.cat(levels)
+
+
+def sinusoid_table(length: int, channels: int) -> Tensor:
+    """Sines and cosines of Vaswani et al. (2017), divided by ``sqrt(channels)``: (length, channels) float32."""
+    position = torch.arange(length, dtype=torch.float64)[:, None]
+    channel = torch.arange(channels, dtype=torch.float64)
+    angle = position / 10000 ** (2 * (channel // 2) / channels)
+    table = torch.where(channel % 2 == 0, angle.sin(), angle.cos())
+    return table.float() / math.sqrt(channels)
+
+
+class Backbone(nn.Module):
+    """Embedding convolutions, stem blocks at full length and one halving block per further level."""
+
+    position_table: Tensor
+
+    def __init__(self, config: ActionFormerConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.embedding
+        inputs = [config.input_dim] + [width] * (config.embedding_convs - 1)
+        self.embd = nn.ModuleList(MaskedConv(channels, width, bias=False) for channels in inputs)
+        self.embd_norm = nn.ModuleList(nn.LayerNorm(width) for _ in inputs)
+        self.stem = nn.ModuleList(
+            Block(width, config.heads, config.windows[0], 1, config.drop_path) for _ in range(config.stem_blocks)
+        )
+        self.branch = nn.ModuleList(
+            Block(width, config.heads, window, 2, config.drop_path) for window in config.windows[1:]
+        )
+        table = sinusoid_table(config.max_length, width) if config.position_encoding else torch.zeros(0)
+        self.register_buffer("position_table", table, persistent=False)
+
+    def _positions(self, length: int, padded: int) -> Tensor:
+        """The table for a sequence that the reference pads to ``padded``: stretched where that is beyond training."""
+        table = self.position_table
+        if not self.training and padded >= self.config.max_length:
+            table = F.interpolate(table.T[None], padded, mode="linear", align_corners=False)[0].T
+        return table[:length]
+
+    def forward(self, features: Tensor, mask: Tensor, padded: int) -> tuple[list[Tensor], list[Tensor]]:
+        """(B, T, D) and (B, T, 1) -> per level (B, T_l, C) and (B, T_l, 1)."""
+        for conv, norm in zip(self.embd, self.embd_norm, strict=True):
+            features = F.relu(norm(conv(features, mask)))
+        if self.config.position_encoding:
+            features = features + self._positions(features.shape[1], padded) * mask
+        for block in self.stem:
+            features, mask = block(features, mask)
+        levels, masks = [features], [mask]
+        for block in self.branch:
+            features, mask = block(features, mask)
+            levels.append(features)
+            masks.append(mask)
+        return levels, masks
+
+
+class Neck(nn.Module):
+    """One norm a level: the "identity" pyramid."""
+
+    def __init__(self, channels: int, levels: int) -> None:
+        super().__init__()
+        self.fpn_norms = nn.ModuleList(nn.LayerNorm(channels) for _ in range(levels))
+
+    def forward(self, levels: list[Tensor]) -> list[Tensor]:
+        """Normalize each (B, T_l, C)."""
+        return [norm(level) for norm, level in zip(self.fpn_norms, levels, strict=True)]
+
+
+def side_by_side(levels: list[Tensor]) -> Tensor:
+    """Join (B, T_l, C) along time with one zero cell between neighbours."""
+    spaced = [F.pad(level, (0, 0, 0, 1)) for level in levels[:-1]]
+    return torch.cat([*spaced, levels[-1]], dim=1)
+
+
+class Tower(nn.Module):
+    """Hidden convolutions of a head, shared by all levels."""
+
+    def __init__(self, channels: int, layers: int) -> None:
+        super().__init__()
+        self.head = nn.ModuleList(MaskedConv(channels, channels, bias=False) for _ in range(layers - 1))
+        self.norm = nn.ModuleList(nn.LayerNorm(channels) for _ in range(layers - 1))
+
+    def tower(self, pyramid: Tensor, mask: Tensor, inside: Tensor) -> Tensor:
+        """(B, S, C) -> (B, S, C); ``inside`` (S, 1) keeps the cells between levels at zero."""
+        for conv, norm in zip(self.head, self.norm, strict=True):
+            pyramid = F.relu(norm(conv(pyramid, mask))) * inside
+        return pyramid
+
+
+class ClassificationHead(Tower):
+    """Class logits of every point."""
+
+    def __init__(self, config: ActionFormerConfig) -> None:
+        super().__init__(config.embedding, config.head_layers)
+        self.cls_head = MaskedConv(config.embedding, config.classes)
+
+    def forward(self, pyramid: Tensor, mask: Tensor, inside: Tensor) -> Tensor:
+        """(B, S, C) -> (B, S, classes)."""
+        return self.cls_head(self.tower(pyramid, mask, inside), mask)
+
+
+class LevelScale(nn.Module):
+    """A learned factor on the distances of one level."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+
+class RegressionHead(Tower):
+    """Distances from every point to the start and the end of its action, in strides of the level."""
+
+    def __init__(self, config: ActionFormerConfig) -> None:
+        super().__init__(config.embedding, config.head_layers)
+        self.offset_head = MaskedConv(config.embedding, 2)
+        self.scale = nn.ModuleList(LevelScale() for _ in range(config.levels))
+
+    def forward(self, pyramid: Tensor, mask: Tensor, inside: Tensor, level_of_cell: Tensor) -> Tensor:
+        """(B, S, C) -> (B, S, 2)."""
+        raw = convolve(self.tower(pyramid, mask, inside), self.offset_head.conv.weight, self.offset_head.conv.bias)
+        scales = torch.stack([level.get_parameter("scale") for level in self.scale])
+        return F.relu(raw * mask * scales[level_of_cell][:, None])
+
+
+class ActionFormer(nn.Module):
+    """Features of B videos -> class logits and boundary distances at every point of the pyramid."""
+
+    def __init__(self, config: ActionFormerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = Backbone(config)
+        self.neck = Neck(config.embedding, config.levels)
+        self.cls_head = ClassificationHead(config)
+        self.reg_head = RegressionHead(config)
+        self._initialize()
+
+    def _initialize(self) -> None:
+        """Biases start at zero, the classifier at the prior probability of an action."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Conv1d) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+        bias = self.cls_head.cls_head.conv.bias
+        assert bias is not None
+        nn.init.constant_(bias, -math.log((1 - self.config.prior) / self.config.prior))
+
+    def pyramid(self, features: Tensor, mask: Tensor, padded: int) -> tuple[list[Tensor], list[Tensor]]:
+        """Backbone and neck: per level (B, T_l, C) and masks (B, T_l, 1)."""
+        levels, masks = self.backbone(features, mask, padded)
+        return self.neck(levels), masks
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Detections:
+        """(B, T, D) zero-padded features of ``lengths`` (B,) real snippets -> detections at every point.
+
+        Only the cells that can matter are computed (``ActionFormerConfig.computed_length``); the numbers are those of
+        the reference's full padding. No video is too long.
+        """
+        longest = int(lengths.max())
+        padded = self.config.padded_length(longest)
+        computed = self.config.computed_length(longest)
+        features = F.pad(features[:, :longest], (0, 0, 0, computed - longest))
+        valid = torch.arange(computed, device=features.device) < lengths[:, None]
+        mask = valid[:, :, None].to(features.dtype)
+        levels, masks = self.pyramid(features, mask, padded)
+        return self._detect(levels, masks, pyramid_points(computed, self.config, features.device))
+
+    def _detect(self, levels: list[Tensor], masks: list[Tensor], points: Tensor) -> Detections:
+        sizes = [level.shape[1] for level in levels]
+        level_of_cell = torch.repeat_interleave(
+            torch.arange(len(sizes)), torch.tensor([n + 1 for n in sizes[:-1]] + sizes[-1:])
+        )
+        ends = torch.tensor(sizes[:-1]).cumsum(0) + torch.arange(len(sizes) - 1)
+        kept = torch.ones(len(level_of_cell), dtype=torch.bool)
+        kept[ends] = False
+        kept, level_of_cell = kept.to(points.device), level_of_cell.to(points.device)
+        pyramid, mask = side_by_side(levels), side_by_side(masks)
+        inside = kept[:, None].to(pyramid.dtype)
+        logits = self.cls_head(pyramid, mask, inside)
+        offsets = self.reg_head(pyramid, mask, inside, level_of_cell)
+        return Detections(logits[:, kept], offsets[:, kept], mask[:, kept, 0] > 0, points)
+
+
+def load_published(network: ActionFormer, weights: dict[str, Tensor]) -> None:
+    """Copy weights of a published checkpoint: the same names, only norms and width-one convolutions change shape.
+
+    Raises:
+        KeyError: a parameter of the network is not among ``weights``.
+    """
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            parameter.copy_(weights[name].reshape(parameter.shape))
