@@ -1,4 +1,4 @@
-"""ROIAlign in plain PyTorch: regions of a feature map, pooled to a fixed grid by bilinear samples (He et al., ICCV 2017)."""
+"""ROIAlign in plain PyTorch: regions of a feature map, pooled to a grid by bilinear samples (He et al., ICCV 2017)."""
 
 from __future__ import annotations
 
@@ -50,13 +50,15 @@ def roi_align(
     return torch.cat(pooled)[torch.cat(order).argsort()]
 
 
-def _bin_weights(start: Tensor, end: Tensor, cells: int, bins: int, sampling_ratio: int, minimum: float | None) -> Tensor:
+def _bin_weights(
+    start: Tensor, end: Tensor, cells: int, bins: int, sampling_ratio: int, minimum: float | None
+) -> Tensor:
     """Share of each cell in each bin along one axis, (R, bins, cells): the mean of the bin's linear samples."""
     extent = end - start if minimum is None else (end - start).clamp(min=minimum)
     grid = torch.full_like(extent, sampling_ratio) if sampling_ratio > 0 else (extent / bins).ceil().clamp(min=0)
     sample = torch.arange(max(int(grid.max()) if grid.numel() else 0, 1), device=start.device, dtype=start.dtype)
     counted = sample < grid[:, None]  # (R, samples): boxes differ in the number of samples
-    within = (torch.arange(bins, device=start.device, dtype=start.dtype)[:, None] * grid[:, None, None] + sample + 0.5)
+    within = torch.arange(bins, device=start.device, dtype=start.dtype)[:, None] * grid[:, None, None] + sample + 0.5
     position = start[:, None, None] + within * (extent / bins / grid.clamp(min=1))[:, None, None]
     used = counted[:, None, :] & (position >= -1) & (position <= cells)
     clamped = position.clamp(0, cells - 1)

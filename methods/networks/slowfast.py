@@ -22,9 +22,7 @@ class Stem(nn.Module):
 
     def __init__(self, channels: int, temporal_kernel: int) -> None:
         super().__init__()
-        self.conv = nn.Conv3d(
-            3, channels, (temporal_kernel, 7, 7), (1, 2, 2), (temporal_kernel // 2, 3, 3), bias=False
-        )
+        self.conv = nn.Conv3d(3, channels, (temporal_kernel, 7, 7), (1, 2, 2), (temporal_kernel // 2, 3, 3), bias=False)
         self.bn = nn.BatchNorm3d(channels)
 
     def forward(self, clip: Tensor) -> Tensor:
@@ -156,7 +154,7 @@ class SlowFast(nn.Module):
         self._initialize()
 
     def forward(self, clip: Tensor) -> tuple[Tensor, Tensor]:
-        """Clip (B, 3, T, H, W), normalised RGB, T frames of the fast pathway; returns slow (B, C, T/alpha, h, w), fast."""
+        """Normalised RGB (B, 3, T, H, W), T fast frames; returns slow (B, C, T/alpha, h, w) and fast (B, C', T, h, w)."""
         slow, fast = self.s1(clip[:, :, slow_indices(clip.shape[2], self.alpha).to(clip.device)], clip)
         slow, fast = self.s1_fuse(slow, fast)
         for index in range(self.stages):

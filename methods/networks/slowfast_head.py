@@ -1,4 +1,4 @@
-"""The linear actor head on SlowFast features: pool in time, ROIAlign, pool in space, one linear map (SlowFast, ACAR)."""
+"""The linear actor head on SlowFast maps: pool in time, ROIAlign, pool in space, one linear map (SlowFast, ACAR)."""
 
 from __future__ import annotations
 
@@ -65,6 +65,6 @@ class LinearActorHead(nn.Module):
 
 
 def boxes_on_map(boxes: Tensor, maps: Tensor) -> Tensor:
-    """Boxes (R, 5) in [0, 1] of the padded batch, in cells of the map; a new tensor, the given boxes stay as they are."""
+    """Boxes (R, 5) in [0, 1] of the padded batch, in cells of the map; a new tensor, the given one stays as it is."""
     height, width = maps.shape[-2:]
     return boxes * boxes.new_tensor([1, width, height, width, height])

@@ -20,7 +20,9 @@ def settings(case: str) -> dict[str, int | bool]:
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize(("folder", "dtype", "tolerance"), [("out", torch.float32, 1e-5), ("out64", torch.float64, 1e-10)])
+@pytest.mark.parametrize(
+    ("folder", "dtype", "tolerance"), [("out", torch.float32, 1e-5), ("out64", torch.float64, 1e-10)]
+)
 def test_pools_like_the_reference(case: str, folder: str, dtype: torch.dtype, tolerance: float) -> None:
     features = torch.tensor(DATA["features"], dtype=dtype)
     boxes = torch.tensor(DATA["boxes_batchidx_x1y1x2y2"], dtype=dtype)

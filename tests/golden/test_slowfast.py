@@ -70,7 +70,9 @@ def test_logits_of_both_box_conventions(aligned: bool, name: str) -> None:
     network, (clip, boxes) = detector(aligned), inputs()
     with torch.no_grad():
         maps = network.backbone(clip)
-        close(network.head.features(*maps, boxes), DATA["out/roi_feat" if aligned else "out/roi_feat_not_aligned"], 1e-4)
+        close(
+            network.head.features(*maps, boxes), DATA["out/roi_feat" if aligned else "out/roi_feat_not_aligned"], 1e-4
+        )
         logits = network.head(*maps, boxes)
     close(logits, DATA[f"out/logits_{name}"], 1e-4)
     if aligned:
@@ -118,7 +120,9 @@ def test_shape_of_every_layer_of_the_full_network(size: str) -> None:
         for name, module in backbone.named_modules():
             module.register_forward_hook(lambda _, __, output, name=name: seen.__setitem__(name, output))
         backbone(torch.empty(1, 3, 32, height, width))
-    shapes = {name: list(out.shape) if torch.is_tensor(out) else [list(o.shape) for o in out] for name, out in seen.items()}
+    shapes = {
+        name: list(out.shape) if torch.is_tensor(out) else [list(o.shape) for o in out] for name, out in seen.items()
+    }
     compared = set(shapes) & set(expected)
     assert {name for name in expected if ".bn" in name or "_bn" in name or name.endswith(".c")} <= compared
     assert {name: shapes[name] for name in compared} == {name: expected[name] for name in compared}

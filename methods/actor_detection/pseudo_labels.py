@@ -1,0 +1,118 @@
+"""Multiple pseudo-labels from a teacher's scores: positives, negatives, and what is ignored (MM 2022, §3.2).
+
+N instances, C classes. Thresholds are (C,) tensors or numbers; the teacher's scores are probabilities without gradient.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Mapping = Literal["concave", "linear", "convex"]
+Gate = Literal["hard", "soft"]
+
+
+@dataclass(frozen=True)
+class PseudoLabels:
+    """``labels`` (N, C) 1 for positives, 0 otherwise; ``positive_weight``, ``negative_weight`` (N, C) of eq. 4.
+
+    An entry that is neither has both weights 0 where it counts: it is ignored.
+    """
+
+    labels: Tensor
+    positive_weight: Tensor
+    negative_weight: Tensor
+
+    @property
+    def positive(self) -> Tensor:
+        """(N, C) bool: entries that act as positives."""
+        return self.labels > 0
+
+    @property
+    def ignored(self) -> Tensor:
+        """(N, C) bool: entries that add no classification loss."""
+        return ~self.positive & (self.negative_weight == 0)
+
+
+def imbalance_ratio(counts: Tensor) -> Tensor:
+    """eta^j = n^j / n^1, the share of the most frequent class, (C,) in (0, 1].
+
+    A class without instances counts as one: with 0 its threshold would be 0 and everything a positive (§3.2.2).
+    """
+    counts = counts.clamp(min=1)
+    return counts / counts.max()
+
+
+def stretch(ratio: Tensor, mapping: Mapping) -> Tensor:
+    """M(eta): concave eta^0.1, linear eta, convex eta / (2 - eta) (Table 7)."""
+    if mapping == "concave":
+        return ratio**0.1
+    return ratio if mapping == "linear" else ratio / (2 - ratio)
+
+
+def class_related_thresholds(
+    ratio: Tensor, tau_positive: float, mapping: Mapping = "concave", tau_negative: float | None = None
+) -> Tensor:
+    """T_pos^j = M(eta^j) tau_pos (eq. 5), (C,).
+
+    ``tau_negative`` keeps positive thresholds at or above the negative one; None is the printed form, in which the
+    linear and the convex map fall below it for rare classes, so that what is surely negative becomes a positive.
+    """
+    thresholds = stretch(ratio, mapping) * tau_positive
+    return thresholds if tau_negative is None else thresholds.clamp(min=tau_negative)
+
+
+def pseudo_labels(teacher: Tensor, positive: Tensor | float, negative: float) -> PseudoLabels:
+    """Eqs. 2 and 3: above ``positive`` 1, below ``negative`` 0, else ignored; the first wins where both hold."""
+    labels = (teacher > positive).to(teacher.dtype)
+    rejected = (teacher < negative).to(teacher.dtype) * (1 - labels)
+    return PseudoLabels(labels, labels, rejected)
+
+
+def gated_pseudo_labels(
+    teacher: Tensor, thresholds: Tensor, negative: float, steepness: float, gate: Gate = "hard"
+) -> PseudoLabels:
+    """Pseudo-labels whose positives are weighted by a sigmoid of their distance to a threshold that learns (eq. 6).
+
+    The gradient reaches ``thresholds`` through the weight alone: labels are a step function of detached scores.
+
+    Args:
+        teacher: (N, C) probabilities.
+        thresholds: (C,) T_pos, may require a gradient.
+        negative: T_neg.
+        steepness: a of eq. 6.
+        gate: ``hard``: eq. 2 still decides what is a positive and the weight, then in (.5, 1], replaces eq. 3 (the
+            order of Algorithm 1). ``soft``: the sigmoid is the threshold, all that is not negative is a positive.
+    """
+    teacher = teacher.detach()
+    weight = positive_weight(teacher, thresholds, steepness)
+    if gate == "hard":
+        plain = pseudo_labels(teacher, thresholds.detach(), negative)
+        return PseudoLabels(plain.labels, weight, plain.negative_weight)
+    labels = (teacher >= negative).to(teacher.dtype)
+    return PseudoLabels(labels, weight, 1 - labels)
+
+
+def positive_weight(teacher: Tensor, thresholds: Tensor, steepness: float) -> Tensor:
+    """w_pos = 1 / (1 + exp(-a (pred_t - T_pos))) (eq. 6 = 18), (N, C)."""
+    return torch.sigmoid(steepness * (teacher - thresholds))
+
+
+def threshold_penalty(thresholds: Tensor) -> Tensor:
+    """l_r^j = -log T_pos^j + 2 T_pos^j (eq. 7 = 19), (C,): smallest, 1 + log 2, at one half."""
+    return 2 * thresholds - thresholds.log()
+
+
+def learning_status(confident: Tensor, seen: int) -> Tensor:
+    """FlexMatch's status of each class, (C,) in [0, 1], from (N, C) bool ``confident``: teacher score above tau.
+
+    Each class's count is divided by the largest count, or, while most of the ``seen`` unlabelled instances have no
+    confident class at all, by the number of those (threshold warm-up; Zhang et al., NeurIPS 2021, eqs. 5 and 11).
+    The multi-label reading counts an instance once for every class above tau instead of for its arg-max alone.
+    """
+    counts = confident.sum(dim=0)
+    unused = seen - confident.any(dim=1).sum()
+    return counts / torch.maximum(counts.max(), unused).clamp(min=1)
