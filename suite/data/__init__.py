@@ -1,0 +1,10 @@
+"""Datasets: cards, readers, planted worlds, and the memory-mapped store that every worker on a node shares."""
+
+from __future__ import annotations
+
+from suite.data.cards import all_cards, find_card, folders
+from suite.data.files import is_available
+from suite.data.loading import fingerprint, load
+from suite.data.rows import LazyRows
+
+__all__ = ["LazyRows", "all_cards", "find_card", "fingerprint", "folders", "is_available", "load"]

@@ -1,0 +1,53 @@
+"""Finding dataset cards: those shipped with the suite and those in a user's own folders."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import suite
+from suite.errors import UsageError, did_you_mean
+from suite.spec.card import DatasetCard, load_card
+
+
+def shipped(kind: str) -> Path:
+    """The folder of shipped declarations (``datasets``, ``sweeps``, ``reports``).
+
+    In a checkout it stands beside the package; in an installed wheel it is package data under ``suite/shipped``. The
+    project file beside it tells the two apart: ``site-packages/datasets`` may be somebody else's package.
+    """
+    package = Path(suite.__file__).resolve().parent
+    if (package.parent / "pyproject.toml").is_file():
+        return package.parent / kind
+    return package / "shipped" / kind
+
+
+def folders() -> list[Path]:
+    """Where cards are looked for: ``SUITE_DATASETS`` (several joined by the path separator), then the shipped cards."""
+    own = [Path(part) for part in os.environ.get("SUITE_DATASETS", "").split(os.pathsep) if part]
+    for folder in own:
+        if not folder.is_dir():
+            raise UsageError(f"{folder} is not a folder of dataset cards; correct --datasets or SUITE_DATASETS.")
+    return [*own, shipped("datasets")]
+
+
+def card_paths() -> dict[str, Path]:
+    """Card name to file; a user's card hides a shipped one of the same name."""
+    found: dict[str, Path] = {}
+    for folder in folders():
+        for path in sorted(folder.glob("*.toml")):
+            found.setdefault(path.stem, path)
+    return dict(sorted(found.items()))
+
+
+def find_card(name: str) -> DatasetCard:
+    """The card of the dataset called ``name``; raises :class:`UsageError` with the nearest known name."""
+    paths = card_paths()
+    if name not in paths:
+        raise UsageError(f"there is no dataset '{name}'{did_you_mean(name, paths)}.")
+    return load_card(paths[name])
+
+
+def all_cards() -> list[DatasetCard]:
+    """Every card, by name."""
+    return [load_card(path) for path in card_paths().values()]

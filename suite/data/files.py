@@ -1,0 +1,107 @@
+"""The files of a dataset on disk: where they are, whether they are what the card states, and their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from pathlib import Path
+
+from suite.errors import DataError
+from suite.spec.base import content_hash
+from suite.spec.card import DatasetCard, FileSpec
+
+
+def data_root(root: Path | None = None) -> Path:
+    """The folder that has one sub-folder a dataset: ``root``, ``SUITE_DATA`` or ``data``."""
+    return root or Path(os.environ.get("SUITE_DATA") or "data")
+
+
+def dataset_folder(card: DatasetCard, root: Path | None = None) -> Path:
+    """Where the files of ``card`` lie."""
+    return data_root(root) / card.folder
+
+
+def find(file: FileSpec, folder: Path) -> list[Path]:
+    """The paths that ``file`` stands for and that exist, sorted."""
+    if file.is_pattern:
+        return sorted(path for path in folder.glob(file.path) if path.is_file())
+    path = folder / file.path
+    return [path] if path.is_file() else []
+
+
+def replaced(card: DatasetCard, file: FileSpec, folder: Path) -> bool:
+    """Whether another file that is present stands in for ``file``."""
+    return any(other.instead_of == file.path and find(other, folder) for other in card.files)
+
+
+def missing(card: DatasetCard, folder: Path) -> list[FileSpec]:
+    """The files that the dataset cannot be read without and that are not there."""
+    needed = [file for file in card.files if not file.optional and not file.instead_of]
+    return [file for file in needed if not find(file, folder) and not replaced(card, file, folder)]
+
+
+def is_available(card: DatasetCard, root: Path | None = None) -> bool:
+    """Whether everything needed is on disk (always, for planted data)."""
+    return not missing(card, dataset_folder(card, root))
+
+
+def require(card: DatasetCard, folder: Path) -> None:
+    """Raise :class:`DataError` when a needed file is absent."""
+    absent = missing(card, folder)
+    if absent:
+        more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
+        how = f"fetch it with 'suite data get {card.name}'" if absent[0].url else card.obtain or f"see {card.source}"
+        raise DataError(f"{card.name}: {absent[0].path}{more} is not in {folder}; {how.rstrip('.')}, or set --data.")
+
+
+def sha256_of(path: Path, cache: Path) -> str:
+    """The file's SHA-256, remembered under ``cache`` for as long as its size and modification time stay."""
+    state = path.stat()
+    stamp = {"path": str(path.resolve()), "size": state.st_size, "mtime": state.st_mtime_ns}
+    note = cache / "hashes" / f"{content_hash(stamp['path'])}.json"
+    try:
+        known = json.loads(note.read_text(encoding="utf-8"))
+        if {key: known[key] for key in stamp} == stamp:
+            return str(known["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        partial = note.with_suffix(f".{uuid.uuid4().hex}")
+        partial.write_text(json.dumps({**stamp, "sha256": digest}), encoding="utf-8")
+        partial.replace(note)
+    except OSError as error:
+        raise DataError(f"cannot write to {note.parent}: {error.strerror}; choose another folder with --out.") from None
+    return digest
+
+
+def fault(file: FileSpec, path: Path, cache: Path) -> str:
+    """What is wrong with ``path`` in a few words, by size first; empty when it is what the card states."""
+    size = path.stat().st_size
+    if file.size is not None and size != file.size and not file.is_pattern:
+        return f"has {size:,} bytes instead of {file.size:,}"
+    if file.sha256 and sha256_of(path, cache) != file.sha256:
+        return "has another SHA-256 than the card states"
+    return ""
+
+
+def checked_hashes(card: DatasetCard, folder: Path, cache: Path) -> dict[str, str]:
+    """Relative path to SHA-256 of every file present; raises :class:`DataError` for a missing, cut or changed file."""
+    require(card, folder)
+    hashes: dict[str, str] = {}
+    for file in card.files:
+        found = find(file, folder)
+        if file.count is not None and found and len(found) != file.count:
+            raise DataError(
+                f"{card.name}: {len(found)} files match {folder / file.path} instead of {file.count}; complete them."
+            )
+        for path in found:
+            wrong = fault(file, path, cache)
+            if wrong:
+                raise DataError(f"{card.name}: {path} {wrong}; fetch it again (suite data get {card.name} --force).")
+            hashes[path.relative_to(folder).as_posix()] = sha256_of(path, cache)
+    return hashes

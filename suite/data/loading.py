@@ -1,0 +1,129 @@
+"""From a dataset's name to memory-mapped arrays: resolve, fingerprint, pack once, open."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from suite.data.cards import find_card
+from suite.data.checks import check_task_data, finite_features, is_features
+from suite.data.files import checked_hashes, dataset_folder
+from suite.data.reading import reader_function, source_fingerprint
+from suite.data.samples import TaskData
+from suite.data.store import build_once, open_store, write_store
+from suite.errors import DataError
+from suite.spec.base import content_hash
+from suite.spec.card import DatasetCard, Value, parse_dataset_name
+
+
+def cache_folder(cache: Path | None = None) -> Path:
+    """Where packed datasets live: ``cache``, else ``cache/data`` below ``SUITE_OUTPUTS`` or ``outputs``."""
+    return cache or Path(os.environ.get("SUITE_OUTPUTS") or "outputs") / "cache" / "data"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One dataset as asked for: card, task, protocol, resolved dials, and the folders to read from and pack into."""
+
+    card: DatasetCard
+    task: str
+    protocol: str
+    dials: Mapping[str, Value]
+    folder: Path
+    cache: Path
+
+    def read_dials(self) -> dict[str, Value]:
+        """The dials that the packed arrays depend on."""
+        return {name: value for name, value in self.dials.items() if self.card.dials[name].stage == "read"}
+
+    def store_key(self) -> str:
+        """16 hexadecimal digits of everything that the packed arrays depend on."""
+        hashes = checked_hashes(self.card, self.folder, self.cache)
+        source = source_fingerprint(self.card)
+        return content_hash(self.card.identity(), self.task, self.read_dials(), hashes, source)
+
+    def fingerprint(self) -> str:
+        """The store's key with the dials that act on loading and the protocol's settings."""
+        return content_hash(self.store_key(), dict(self.dials), self.card.protocol(self.protocol))
+
+
+def request(
+    name: str,
+    task: str = "",
+    root: Path | None = None,
+    cache: Path | None = None,
+    protocol: str = "default",
+    dials: Mapping[str, Any] | None = None,
+) -> Request:
+    """Resolve ``name`` (with or without dials in brackets; ``dials`` are more of them) against the cards.
+
+    Raises :class:`UsageError` for an unknown dataset, dial, task or protocol, and for a dial's value it cannot take.
+    """
+    plain, given = parse_dataset_name(name)
+    card = find_card(plain)
+    card.protocol(protocol)
+    resolved = card.resolve_dials({**given, **(dials or {})})
+    folder = dataset_folder(card, root)
+    return Request(card, card.task(task), protocol, resolved, folder, cache_folder(cache))
+
+
+def fingerprint(name: str, task: str = "", root: Path | None = None, cache: Path | None = None, **more: Any) -> str:
+    """The dataset's fingerprint, without reading or packing it (files are hashed once, then known by size and time)."""
+    return request(name, task, root, cache, **more).fingerprint()
+
+
+def load(
+    name: str,
+    task: str = "",
+    root: Path | None = None,
+    cache: Path | None = None,
+    *,
+    protocol: str = "default",
+    dials: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> TaskData[Any]:
+    """The dataset called ``name`` as ``task`` sees it, its arrays read-only memory maps.
+
+    ``name`` may carry dials: ``planted-verbs[ambiguity=2.5,snr=3]``. The first call packs the arrays under ``cache``;
+    later calls, in any process, open the same pages. ``seed`` stands in for a dial ``split_seed`` of -1.
+    Raises :class:`UsageError` for a wrong request and :class:`DataError` for missing or damaged data.
+    """
+    asked = request(name, task, root, cache, protocol, dials)
+    return open_request(asked, seed)
+
+
+def open_request(asked: Request, seed: int = 0, force: bool = False) -> TaskData[Any]:
+    """Pack ``asked`` if it is not packed yet (or ``force``), open it and apply the dials that act on loading."""
+    key = asked.store_key()
+    folder = asked.cache / f"{asked.card.name}-{key}"
+    data: TaskData[Any] = open_store(build_once(folder, lambda place: _pack(asked, place), force))
+    late = reader_function(asked.card, "late")
+    if late is not None:
+        values = dict(asked.dials)
+        if values.get("split_seed") == -1:
+            values["split_seed"] = seed
+        data = late(data, values)
+    settings = asked.card.protocol(asked.protocol)
+    facts = {"kind": asked.card.kind, **data.facts, "protocol": {**data.facts.get("protocol", {}), **settings}}
+    label = asked.card.label(asked.dials)
+    return replace(data, name=label, protocol=asked.protocol, fingerprint=asked.fingerprint(), facts=facts)
+
+
+def _pack(asked: Request, place: Path) -> None:
+    data = read(asked)
+    dtype = asked.card.layout.dtype
+    write_store(place, data, lambda key: dtype if is_features(key) else None, finite_features(data))
+
+
+def read(asked: Request) -> TaskData[Any]:
+    """What the reader yields, checked but not packed."""
+    data = reader_function(asked.card)(asked.card, asked.folder, asked.read_dials(), asked.task)
+    if not isinstance(data, TaskData):
+        raise DataError(
+            f"{asked.card.name}: reader '{asked.card.reader}' returned {type(data).__name__}; return TaskData."
+        )
+    check_task_data(data)
+    return data

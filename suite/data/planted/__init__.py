@@ -1,0 +1,1 @@
+"""Planted worlds: generated data whose truth and ceilings are known."""

@@ -1,0 +1,102 @@
+"""From the name of a reader in a card to its functions and to the fingerprint of its source."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from suite.errors import UsageError
+from suite.spec.card import DatasetCard
+
+ENGINE = {f"suite.data.{name}" for name in ("samples", "store", "rows", "tree", "files", "cards", "loading", "checks")}
+
+
+def _address(card: DatasetCard) -> tuple[str, str]:
+    """Module (or file beside the card) and function name of the card's reader."""
+    place, _, function = card.reader.partition(":")
+    if not function:
+        home = "suite.data" if place.startswith("planted.") else "suite.data.readers"
+        place = f"{home}.{place}"
+    return place, function or "read"
+
+
+def reader_module(card: DatasetCard) -> ModuleType:
+    """The module that reads ``card``; raises :class:`UsageError` when there is none."""
+    place, _ = _address(card)
+    try:
+        return _module_from_file(_beside(card, place)) if place.endswith(".py") else importlib.import_module(place)
+    except ModuleNotFoundError as error:
+        if error.name and not place.startswith(error.name):
+            raise  # the reader is there; something it imports is not
+        raise UsageError(f"{card.name}: there is no reader '{card.reader}'; correct 'reader' in {card.path}.") from None
+
+
+def reader_function(card: DatasetCard, name: str = "") -> Any:
+    """The reader's function ``name`` (the card's own by default), or None where the module has no such function."""
+    _, default = _address(card)
+    found = getattr(reader_module(card), name or default, None)
+    if found is None and not name:
+        raise UsageError(
+            f"{card.name}: reader '{card.reader}' has no function '{default}'; add it or correct the card."
+        )
+    return found
+
+
+def _beside(card: DatasetCard, place: str) -> Path:
+    return (card.path.parent if card.path else Path.cwd()) / place
+
+
+def _module_from_file(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"suite_reader_{path.stem}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise UsageError(f"there is no reader file {path}; correct 'reader' in the card beside it.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def source_fingerprint(card: DatasetCard) -> str:
+    """SHA-256 of the reader's source and of all ``suite.data`` modules that it imports, directly or not.
+
+    The engine's own modules (store, checks, ...) are left out: they move arrays, they do not make them.
+    """
+    place, _ = _address(card)
+    digest, seen = hashlib.sha256(), set()
+    queue = [place]
+    while queue:
+        name = queue.pop()
+        path = _beside(card, name) if name.endswith(".py") else _source(name)
+        if name in seen or path is None or not path.is_file():
+            continue
+        seen.add(name)
+        source = path.read_bytes()
+        digest.update(name.encode() + b"\0" + source)
+        queue.extend(sorted(_imports(source), reverse=True))
+    return digest.hexdigest()
+
+
+def _source(module: str) -> Path | None:
+    try:
+        spec = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        return None
+    return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
+
+
+def _imports(source: bytes) -> set[str]:
+    """Names under ``suite.data`` that a source imports (modules, and ``from package import module``)."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return {name for name in names if name.startswith("suite.data.")} - ENGINE

@@ -1,0 +1,195 @@
+"""The feature store: all arrays of one dataset version in one memory-mapped file, with an index.
+
+Layout of a store folder: ``arrays.bin`` (every array, row-major, each starting at a multiple of 64 bytes) and
+``index.json`` (dtype, shape and offset of each array, the tree that puts them together, the file's size and SHA-256).
+A store is built in a temporary folder that is renamed when it is complete, so a folder with an index is a whole one.
+Opening reads the index and maps the file: no array is copied, and all processes of a node share the pages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from suite.data.rows import LazyRows, blocks_of
+from suite.data.tree import flatten, restore
+from suite.errors import DataError
+
+ALIGNMENT = 64
+FORMAT = 1
+DATA, INDEX = "arrays.bin", "index.json"
+Check = Callable[[str, int, np.ndarray], None]  # array's key, first row, block; raises DataError
+
+
+def no_check(key: str, start: int, block: np.ndarray) -> None:
+    """Accept every block."""
+
+
+def write_store(folder: Path, value: Any, dtype_of: Callable[[str], str | None], check: Check = no_check) -> None:
+    """Stream ``value`` (nested dataclasses of arrays) into a new store at ``folder``, which must not exist.
+
+    ``dtype_of(key)`` gives the type to store an array in (None: as it is); ``check`` sees every block as it is stored.
+    """
+    columns: dict[str, np.ndarray | LazyRows] = {}
+    tree = flatten(value, "", columns.__setitem__)
+    folder.mkdir(parents=True)
+    with (folder / DATA).open("wb") as file:
+        stream = _Stream(file)
+        entries = {key: stream.add(key, rows, dtype_of(key), check) for key, rows in columns.items()}
+        stream.pad(minimum=ALIGNMENT)
+        _sync(file)
+    index = {
+        "format": FORMAT,
+        "bytes": stream.size,
+        "sha256": stream.digest.hexdigest(),
+        "arrays": entries,
+        "tree": tree,
+    }
+    with (folder / INDEX).open("w", encoding="utf-8") as text:
+        json.dump(index, text)
+        _sync(text)
+
+
+class _Stream:
+    """Appends arrays to a file, counting and hashing what goes in."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.size, self.digest = file, 0, hashlib.sha256()
+
+    def write(self, data: bytes | memoryview) -> None:
+        self.file.write(data)
+        self.digest.update(data)
+        self.size += len(data)
+
+    def pad(self, minimum: int = 0) -> None:
+        self.write(bytes(max(minimum - self.size, -self.size % ALIGNMENT)))
+
+    def add(self, key: str, rows: np.ndarray | LazyRows, dtype: str | None, check: Check) -> dict[str, Any]:
+        self.pad()
+        kind = _storable(np.dtype(dtype or rows.dtype), rows)
+        offset, done = self.size, 0
+        for block in blocks_of(rows):
+            if block.shape[1:] != tuple(rows.shape[1:]):
+                raise DataError(
+                    f"'{key}': rows from {done} on are {block.shape[1:]} wide, not {rows.shape[1:]}; mend the reader."
+                )
+            with np.errstate(over="ignore"):  # a value beyond float16 becomes infinite and is told by the check
+                block = np.ascontiguousarray(block, dtype=kind)
+            check(key, done, block)
+            done += len(block) if block.ndim else 1
+            self.write(block.reshape(-1).view(np.uint8).data if block.size else b"")
+        if rows.shape and done != rows.shape[0]:
+            raise DataError(f"'{key}': the reader announced {rows.shape[0]} rows and gave {done}; mend the reader.")
+        return {"dtype": kind.str, "shape": list(rows.shape), "offset": offset}
+
+
+def _storable(dtype: np.dtype, rows: np.ndarray | LazyRows) -> np.dtype:
+    """The little-endian type to store, text for objects (which only a pickle could hold otherwise)."""
+    if dtype.kind == "O" and isinstance(rows, np.ndarray):
+        return np.array([str(item) for item in rows.ravel()] or [""]).dtype
+    return dtype.newbyteorder("<") if dtype.byteorder == ">" else dtype
+
+
+def _sync(file: Any) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def read_index(folder: Path) -> dict[str, Any]:
+    """The index of a complete store; raises :class:`DataError` when the store was damaged after it was completed."""
+    remedy = f"delete {folder} and prepare it again (suite data prepare --force does both)"
+    try:
+        index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        actual = (folder / DATA).stat().st_size
+    except (OSError, json.JSONDecodeError) as error:
+        raise DataError(f"the packed features in {folder} cannot be read ({error}); {remedy}.") from None
+    if index.get("format") != FORMAT:
+        raise DataError(f"the packed features in {folder} are of another version of the suite; {remedy}.")
+    if actual != index["bytes"]:
+        raise DataError(
+            f"{folder / DATA} has {actual:,} bytes instead of {index['bytes']:,}: it was cut or changed; {remedy}."
+        )
+    return index
+
+
+def open_store(folder: Path) -> Any:
+    """The stored value, its arrays read-only views of the mapped file; takes the same time whatever the size."""
+    index = read_index(folder)
+    with (folder / DATA).open("rb") as file:
+        pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    arrays = {
+        key: np.ndarray(tuple(entry["shape"]), np.dtype(entry["dtype"]), buffer=pages, offset=entry["offset"])
+        for key, entry in index["arrays"].items()
+    }
+    return restore(index["tree"], arrays)
+
+
+def verify_store(folder: Path) -> bool:
+    """Whether the stored bytes still have the SHA-256 they were written with."""
+    with (folder / DATA).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == read_index(folder)["sha256"]
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a finished store stands at ``folder``."""
+    return (folder / INDEX).is_file()
+
+
+def build_once(folder: Path, build: Callable[[Path], None], force: bool = False) -> Path:
+    """Make sure that a complete store stands at ``folder``, built by one process while others wait.
+
+    ``build`` writes into the folder it is given; remains of builders that died are removed. ``force`` builds anew.
+    """
+    if is_complete(folder) and not force:
+        return folder
+    with _locked(folder):
+        if is_complete(folder) and not force:
+            return folder
+        for remains in folder.parent.glob(f"{folder.name}.partial-*"):
+            shutil.rmtree(remains, ignore_errors=True)
+        partial = folder.with_name(f"{folder.name}.partial-{uuid.uuid4().hex}")
+        try:
+            build(partial)
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.rename(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        _sync_folder(folder.parent)
+    return folder
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    from filelock import FileLock
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+        lock.acquire()
+    except OSError as error:
+        raise DataError(
+            f"cannot write to {folder.parent}: {error.strerror}; choose another folder with --out."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,200 @@
+"""The dataset card: everything the suite knows about a dataset before it reads a byte of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from suite.errors import UsageError, did_you_mean
+from suite.method import Hyper
+from suite.spec.base import Spec, load_toml
+
+Value = bool | int | float | str
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class FileSpec(Spec):
+    """One file (or, with ``*`` in ``path`` and a ``count``, a group of files) below the dataset's folder.
+
+    ``path`` is relative with forward slashes; ``size`` in bytes; ``unpack`` says that the file is an archive whose
+    members belong into the dataset's folder; ``instead_of`` names a file that this one can replace.
+    """
+
+    path: str
+    url: str = ""
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    size: Count | None = None
+    count: Count | None = None
+    unpack: Literal["", "zip", "tar"] = ""
+    optional: bool = False
+    instead_of: str = ""
+    note: str = ""
+
+    @field_validator("path")
+    @classmethod
+    def _inside(cls, path: str) -> str:
+        if not path or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+            raise ValueError("must be a relative path inside the dataset's folder")
+        return path
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether ``path`` stands for several files."""
+        return "*" in self.path
+
+
+class Layout(Spec):
+    """How features lie in the store: ``channels`` wide, modalities in order, in ``dtype``.
+
+    ``fps`` frames a second, ``stride`` and ``window`` frames between snippets and frames a snippet sees, where all
+    videos share them.
+    """
+
+    channels: Count | None = None
+    modalities: tuple[str, ...] = ()
+    dtype: Literal["float32", "float16"] = "float32"
+    fps: Positive | None = None
+    stride: Positive | None = None
+    window: Positive | None = None
+    about: str = ""
+
+
+class Splits(Spec):
+    """What the splits are disjoint by (``unit``), how they are drawn, and how many samples each holds."""
+
+    unit: str = ""
+    about: str = ""
+    train: Count | None = None
+    validation: Count | None = None
+    test: Count | None = None
+
+
+class Dial(Spec):
+    """A knob of a dataset: default, range or choices, unit and what it does.
+
+    ``stage`` ``load`` marks a knob that acts on the packed arrays (which labels are withheld): turning it packs nothing
+    anew.
+    """
+
+    default: Value
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[Value, ...] = ()
+    unit: str = ""
+    help: str = ""
+    stage: Literal["read", "load"] = "read"
+
+    def check(self, value: Any, name: str, owner: str) -> Value:
+        """``value`` as the default's type; raises :class:`UsageError` for a wrong type, range or choice."""
+        return Hyper(self.default, self.low, self.high, choices=self.choices).check(value, name, owner)
+
+
+class DatasetCard(Spec):
+    """One dataset: where it comes from, what may be done with it, what it must contain and how it is read.
+
+    ``reader`` is ``mulan`` for ``suite.data.readers.mulan:read``, ``planted.verbs`` for
+    ``suite.data.planted.verbs:read``, ``package.module:function``, or ``file.py:function`` beside the card. ``folder``
+    is the sub-folder of the data folder. ``options`` are constants for the reader (dials are what users turn).
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    title: str
+    tasks: tuple[str, ...] = Field(min_length=1)
+    reader: str
+    kind: Literal["real", "planted"] = "real"
+    version: Annotated[int, Field(ge=1)] = 1
+    folder: str = ""
+    source: str = ""
+    licence: str = ""
+    citation: str = ""
+    about: str = ""
+    obtain: str = ""
+    files: tuple[FileSpec, ...] = ()
+    counts: dict[str, int | float] = Field(default_factory=dict)
+    splits: Splits = Splits()
+    layout: Layout = Layout()
+    dials: dict[str, Dial] = Field(default_factory=dict)
+    protocols: dict[str, dict[str, Any]] = Field(default={"default": {}})
+    options: dict[str, Any] = Field(default_factory=dict)
+    path: Path | None = Field(default=None, exclude=True)
+
+    @field_validator("protocols")
+    @classmethod
+    def _thresholds(cls, protocols: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for name, protocol in protocols.items():
+            if any(not 0 < float(threshold) <= 1 for threshold in protocol.get("tiou", [])):
+                raise ValueError(f"protocol '{name}': every tIoU threshold must lie in (0, 1]")
+        return protocols
+
+    @model_validator(mode="after")
+    def _provenance(self) -> DatasetCard:
+        missing = [key for key in ("source", "licence", "citation", "folder") if not getattr(self, key)]
+        if self.kind == "real" and missing:
+            raise ValueError(f"a card of real data must state its {' and '.join(missing)}")
+        for name, dial in self.dials.items():
+            dial.check(dial.default, name, self.name)
+        return self
+
+    def resolve_dials(self, given: Mapping[str, Any]) -> dict[str, Value]:
+        """Every dial with its value; raises :class:`UsageError` for an unknown dial or a value it cannot take."""
+        for name in given:
+            if name not in self.dials:
+                raise UsageError(f"{self.name} has no dial '{name}'{did_you_mean(name, self.dials)}.")
+        return {name: dial.check(given.get(name, dial.default), name, self.name) for name, dial in self.dials.items()}
+
+    def protocol(self, name: str) -> dict[str, Any]:
+        """The settings of the protocol called ``name``; raises :class:`UsageError` when the card has none such."""
+        if name not in self.protocols:
+            raise UsageError(f"{self.name} has no protocol '{name}'{did_you_mean(name, self.protocols)}.")
+        return dict(self.protocols[name])
+
+    def task(self, asked: str = "") -> str:
+        """``asked``, or the card's first task; raises :class:`UsageError` when the dataset does not serve it."""
+        if asked and asked not in self.tasks:
+            raise UsageError(f"{self.name} does not serve the task '{asked}'{did_you_mean(asked, self.tasks)}.")
+        return asked or self.tasks[0]
+
+    def label(self, dials: Mapping[str, Any]) -> str:
+        """The name with the dials that are not at their defaults, in the card's order: ``hapt[labelled=0.1]``."""
+        values = self.resolve_dials(dials)
+        turned = [f"{name}={_text(value)}" for name, value in values.items() if value != self.dials[name].default]
+        return f"{self.name}[{','.join(turned)}]" if turned else self.name
+
+    def identity(self) -> dict[str, Any]:
+        """What the arrays depend on: prose, licence, URLs, counts and protocols are left out."""
+        kept = {"name", "version", "reader", "options"}
+        return self.model_dump(mode="json", include=kept) | {"dtype": self.layout.dtype}
+
+
+def _text(value: Value) -> str:
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def parse_dataset_name(text: str) -> tuple[str, dict[str, str]]:
+    """Split ``planted-verbs[ambiguity=2.5,snr=3]`` into the name and its dials, as text (the card gives them types)."""
+    match = re.fullmatch(r"([^\[\]]+?)(?:\[([^\[\]]*)\])?", text.strip())
+    if match is None:
+        raise UsageError(f"'{text}' is not a dataset name; write it as name or name[dial=value,dial=value].")
+    dials: dict[str, str] = {}
+    for part in filter(None, (piece.strip() for piece in (match.group(2) or "").split(","))):
+        name, equals, value = (side.strip() for side in part.partition("="))
+        if not (name and equals and value) or name in dials:
+            raise UsageError(f"'{part}' in '{text}' is not one dial; write dial=value once for each dial.")
+        dials[name] = value
+    return match.group(1), dials
+
+
+def load_card(path: Path) -> DatasetCard:
+    """Read and validate one card; its name must be the file's, so that a name finds its file without opening others."""
+    card = load_toml(path, DatasetCard)
+    if card.name != path.stem:
+        raise UsageError(f"{path} is the card of '{card.name}'; rename the file to {card.name}.toml.")
+    return card.model_copy(update={"path": path})
