@@ -1,0 +1,112 @@
+"""Losses that learn a label set from one positive label.
+
+Every function takes ``logits`` (B, C) and a ``target`` (B, C) in [0, 1]; the target of a single label is its one-hot
+row, and a multi-hot target works as well (validation data may have one). Logarithms are taken of the sigmoid in one
+stable step, so logits of any size give finite values and gradients. Constants may be tensors (one value a packed
+network).
+
+``reduction`` names who divides by what: ``code`` sums over classes and averages over the batch, as the released code of
+An Action Is Worth Multiple Words (BMVC 2022) does; ``paper`` also divides by the number of classes that count
+(eq. 1 and 2).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Constant = float | Tensor
+
+
+def one_hot(labels: Tensor, classes: int, like: Tensor) -> Tensor:
+    """(B,) class indices as a (B, C) one-hot target of the type of ``like``."""
+    return F.one_hot(labels, classes).to(like.dtype)
+
+
+def reduce(elements: Tensor, reduction: str, kept: Tensor | None = None) -> Tensor:
+    """Element losses (B, C) to a scalar; ``kept`` (B, C) says which elements count (all of them by default)."""
+    if kept is not None:
+        elements = torch.where(kept, elements, 0.0)
+    sums = elements.sum(dim=1)
+    if reduction == "paper":
+        sums = sums / (elements.shape[1] if kept is None else kept.sum(dim=1))
+    return sums.mean()
+
+
+def cross_entropy_elements(logits: Tensor, target: Tensor) -> Tensor:
+    """Binary cross-entropy of each class: ``-t log σ(z) - (1 - t) log σ(-z)``."""
+    return -(target * F.logsigmoid(logits) + (1 - target) * F.logsigmoid(-logits))
+
+
+def binary_entropy(logits: Tensor) -> Tensor:
+    """Entropy in nats of each class's own Bernoulli distribution."""
+    return cross_entropy_elements(logits, logits.sigmoid())
+
+
+def assume_negative(logits: Tensor, target: Tensor, reduction: str = "code") -> Tensor:
+    """AN: what is not annotated is negative (eq. 1; Cole et al., CVPR 2021)."""
+    return reduce(cross_entropy_elements(logits, target), reduction)
+
+
+def weak_assume_negative(logits: Tensor, target: Tensor, gamma: Constant, reduction: str = "code") -> Tensor:
+    """WAN: the assumed negatives weigh ``gamma``, usually 1/(C - 1), so that together they weigh as the positive."""
+    elements = -(target * F.logsigmoid(logits) + gamma * (1 - target) * F.logsigmoid(-logits))
+    return reduce(elements, reduction)
+
+
+def label_smoothing(logits: Tensor, target: Tensor, epsilon: Constant, reduction: str = "code") -> Tensor:
+    """LS: positives and negatives give way, ``t (1 - ε) + ε / C``."""
+    return assume_negative(logits, target * (1 - epsilon) + epsilon / logits.shape[1], reduction)
+
+
+def negative_label_smoothing(logits: Tensor, target: Tensor, epsilon: Constant, reduction: str = "code") -> Tensor:
+    """N-LS: only the assumed negatives give way, ``t + (1 - t) ε / C``."""
+    return assume_negative(logits, target + (1 - target) * epsilon / logits.shape[1], reduction)
+
+
+def focal(logits: Tensor, target: Tensor, alpha: Constant, gamma: Constant) -> Tensor:
+    """Focal loss (Lin et al., ICCV 2017), a mean over batch and classes: cross-entropy times ``α_t (1 - p_t)^γ``."""
+    miss = target * F.logsigmoid(-logits) + (1 - target) * F.logsigmoid(logits)  # log(1 - p_t)
+    balance = alpha * target + (1 - alpha) * (1 - target)
+    return (balance * torch.exp(gamma * miss) * cross_entropy_elements(logits, target)).mean()
+
+
+def entropy_maximization(logits: Tensor, target: Tensor, alpha: Constant, reduction: str = "code") -> Tensor:
+    """EM: unknown classes are pushed to be undecided, ``-log p_y - α Σ H(p_c)`` (Zhou et al., ECCV 2022)."""
+    elements = -target * F.logsigmoid(logits) - (1 - target) * alpha * binary_entropy(logits)
+    return reduce(elements, reduction)
+
+
+def mask_bce(logits: Tensor, target: Tensor, pseudo: Tensor, reduction: str = "code") -> Tensor:
+    """Mask BCE (eq. 2): pseudo-labels, (B, C) bool without the annotated class, neither reward nor penalize."""
+    return reduce(cross_entropy_elements(logits, target), reduction, kept=~pseudo)
+
+
+def pseudo_single_bce(logits: Tensor, target: Tensor, pseudo: Tensor, reduction: str = "code") -> Tensor:
+    """P+S BCE (eq. 3): pseudo-labels, (B, C) bool, are positives like the annotated class."""
+    return assume_negative(logits, torch.where(pseudo, 1.0, target), reduction)
+
+
+def expected_positives(probabilities: Tensor, cardinality: Constant) -> Tensor:
+    """``((mean over the batch of Σ_c p_c - k) / C)²``: how far the predicted number of labels is from ``k``."""
+    return ((probabilities.sum(dim=1).mean() - cardinality) / probabilities.shape[1]) ** 2
+
+
+def online_estimation(logits: Tensor, estimates: Tensor, target: Tensor, cardinality: Constant) -> Tensor:
+    """ROLE (Cole et al., CVPR 2021): classifier and label estimates (B, C, as logits) teach each other, mean over B·C.
+
+    Half the cross-entropy toward the annotated class and the other side's (constant) opinion, half the regularizer on
+    the number of positives, for each of the two sides.
+    """
+    total = logits.new_zeros(())
+    for side, other in ((logits, estimates), (estimates, logits)):
+        known = -target * F.logsigmoid(side)
+        agreement = cross_entropy_elements(side, other.detach().sigmoid())
+        total = total + 0.5 * (known + agreement).mean() + 0.5 * expected_positives(side.sigmoid(), cardinality)
+    return total
+
+
+def soft_negatives(logits: Tensor, stored: Tensor, chosen: Tensor) -> Tensor:
+    """APL's second half, mean over B·C: toward the stored probabilities (B, C) where ``chosen`` (B, C) bool."""
+    return torch.where(chosen, cross_entropy_elements(logits, stored), 0.0).mean()

@@ -1,0 +1,156 @@
+"""Pseudo-labels from the labels of nearest neighbours (An Action Is Worth Multiple Words, BMVC 2022, section 3.1).
+
+The search is exact: FAISS proposes candidates in single precision, their distances are computed again in double
+precision, and a row is settled only when no row outside its candidates can be nearer. Equal distances go to the lower
+row number, so the answer does not depend on threads, batch sizes or the machine. A query that is itself a row of the
+source is left out by its number; exact duplicates of it stay.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+
+Metric = Literal["euclidean", "cosine"]
+ROUNDING = 1e-5  # bound on the relative error of FAISS's single-precision squared distances, generous
+CHUNK = 64 << 20  # bytes of gathered candidate rows at a time
+
+
+def nearest(source: np.ndarray, k: int, query: np.ndarray | None = None, metric: Metric = "euclidean") -> np.ndarray:
+    """Row numbers (Q, k) of the ``k`` nearest rows of ``source`` (N, D), nearest first.
+
+    Without ``query`` every row of the source asks, and is not its own neighbour. ``cosine`` scales rows to unit length
+    first (the published procedure does not). Raises ``ValueError`` when there are fewer than ``k`` rows to choose from.
+    """
+    source = _prepared(source, metric)
+    asked = source if query is None else _prepared(query, metric)
+    itself = np.arange(len(source)) if query is None else np.full(len(asked), -1)
+    available = len(source) - (query is None)
+    if not 0 < k <= available:
+        raise ValueError(f"{k} neighbours were asked of {available} rows; ask for between 1 and {available}.")
+    centre = source.mean(axis=0, dtype=np.float64).astype(np.float32)  # short rows round less
+    index = _flat_index(source - centre)
+    found = np.empty((len(asked), k), dtype=np.int64)
+    rows, width = np.arange(len(asked)), min(len(source), k + 17)
+    while len(rows):
+        part = asked[rows]
+        candidates = index.search(part - centre, width)[1]
+        squares = np.square(part - centre, dtype=np.float64).sum(axis=1)
+        chosen, settled = _settle(source, part, squares, itself[rows], candidates, k)
+        found[rows[settled]] = chosen[settled]
+        rows, width = rows[~settled], min(len(source), 4 * width)
+    return found
+
+
+def approximate(source: np.ndarray, k: int, probes: int, metric: Metric = "euclidean") -> np.ndarray:
+    """As :func:`nearest` for all rows of ``source``, but searching ``probes`` of about √N cells (inverted file).
+
+    Measure what it misses with :func:`recall`. Rows for which the cells hold too few neighbours are searched exactly.
+    """
+    import faiss
+
+    source = _prepared(source, metric)
+    cells = max(1, int(np.sqrt(len(source))))
+    index = faiss.IndexIVFFlat(faiss.IndexFlatL2(source.shape[1]), source.shape[1], cells)
+    index.cp.min_points_per_centroid = 1
+    index.train(source)
+    index.add(source)
+    index.nprobe = min(probes, cells)
+    found = index.search(source, k + 1)[1]
+    order = np.argsort(found == np.arange(len(source))[:, None], axis=1, kind="stable")  # the row itself goes last
+    found = np.take_along_axis(found, order[:, :k], axis=1)
+    short = (found < 0).any(axis=1)
+    if short.any():
+        found[short] = nearest(source, k)[short]
+    return found
+
+
+def recall(found: np.ndarray, truth: np.ndarray) -> float:
+    """Share of the true neighbours ``truth`` (Q, k) that are among ``found`` (Q, k)."""
+    return float(np.mean([len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True)]) / truth.shape[1])
+
+
+def label_counts(
+    neighbours: np.ndarray, labels: np.ndarray, classes: int, k: int | np.ndarray | None = None
+) -> np.ndarray:
+    """(Q, C) how many of the first ``k`` neighbours (one number, or one a row; all by default) carry each label."""
+    rows = np.broadcast_to(np.arange(len(neighbours))[:, None], neighbours.shape)
+    first = neighbours.shape[1] if k is None else k
+    counted = np.arange(neighbours.shape[1])[None, :] < np.broadcast_to(np.asarray(first), len(neighbours))[:, None]
+    counts = np.zeros((len(neighbours), classes), dtype=np.int64)
+    np.add.at(counts, (rows[counted], labels[neighbours][counted]), 1)
+    return counts
+
+
+@lru_cache(maxsize=4096)
+def votes_needed(k: int, tau: float) -> int:
+    """The smallest count with ``count / k > tau``, strictly; ``k + 1`` (never reached) when ``tau`` is 1 or more.
+
+    Dividing rounds once, so k = 10 and τ = 0.3 asks for 4 votes, as written; comparing with ``tau * k`` would not.
+    """
+    return int(np.count_nonzero(np.arange(k + 1) / k <= tau))
+
+
+def pseudo_labels(counts: np.ndarray, labels: np.ndarray, k: int | np.ndarray, tau: float | np.ndarray) -> np.ndarray:
+    """(Q, C) bool: classes with more than ``tau`` of the ``k`` votes, without the row's own label (section 3.1).
+
+    ``k`` and ``tau`` are one number, or one a row (settings per class, taken by the row's label).
+    """
+    rows = np.broadcast_arrays(k, tau, labels)[:2]
+    needed = np.array([votes_needed(int(k_row), float(tau_row)) for k_row, tau_row in zip(*rows, strict=True)])
+    pseudo = counts >= needed[:, None]
+    pseudo[np.arange(len(labels)), labels] = False
+    return pseudo
+
+
+def class_confusion(counts: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    """(C, C) neighbour label counts added up by the class of the query, rows normalized to 1 (zero where none asks)."""
+    total = np.zeros((classes, classes))
+    np.add.at(total, labels, counts)
+    return total / np.maximum(total.sum(axis=1, keepdims=True), 1)
+
+
+def _prepared(rows: np.ndarray, metric: Metric) -> np.ndarray:
+    rows = np.ascontiguousarray(rows, dtype=np.float32)
+    if metric == "cosine":
+        rows = (rows / np.maximum(np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True), 1e-12)).astype(
+            np.float32
+        )
+    return rows
+
+
+def _flat_index(source: np.ndarray) -> Any:
+    import faiss
+
+    index = faiss.IndexFlatL2(source.shape[1])
+    index.add(source)
+    return index
+
+
+def _settle(
+    source: np.ndarray, asked: np.ndarray, squares: np.ndarray, itself: np.ndarray, candidates: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first ``k`` candidates of each row by exact distance, and whether nothing outside them can be nearer.
+
+    ``squares`` are the rows' squared lengths as FAISS saw them: its rounding grows with them.
+    """
+    distances = _exact_distances(source, asked, candidates)
+    last = distances.max(axis=1)  # FAISS returned everything nearer than this, up to rounding
+    distances[candidates == itself[:, None]] = np.inf
+    order = np.lexsort((candidates, distances))[:, :k]
+    chosen = np.take_along_axis(candidates, order, axis=1)
+    kth = np.take_along_axis(distances, order, axis=1)[:, -1]
+    everything = candidates.shape[1] == len(source)
+    return chosen, (kth < last - ROUNDING * (2 * (squares + kth) + last)) | everything
+
+
+def _exact_distances(source: np.ndarray, asked: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    distances = np.empty(candidates.shape)
+    step = max(1, CHUNK // (8 * candidates.shape[1] * source.shape[1]))
+    for start in range(0, len(asked), step):
+        part = slice(start, start + step)
+        difference = source[candidates[part]].astype(np.float64) - asked[part, None, :]
+        distances[part] = np.square(difference, out=difference).sum(axis=-1)
+    return distances
