@@ -115,9 +115,8 @@ def class_confusion(counts: np.ndarray, labels: np.ndarray, classes: int) -> np.
 def _prepared(rows: np.ndarray, metric: Metric) -> np.ndarray:
     rows = np.ascontiguousarray(rows, dtype=np.float32)
     if metric == "cosine":
-        rows = (rows / np.maximum(np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True), 1e-12)).astype(
-            np.float32
-        )
+        length = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
+        rows = (rows / np.maximum(length, 1e-12)).astype(np.float32)
     return rows
 
 

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
 from methods.recognition.neighbours import class_confusion, label_counts, nearest, pseudo_labels
 from tests.golden import close, golden
@@ -91,17 +92,15 @@ def test_settings_per_class() -> None:
 
 def _tie_free(k: int) -> np.ndarray:
     """(N,) whether the k-th and the next distance of each row differ."""
-    distances = np.sort(
-        np.square(FEATURES[:, None, :] - FEATURES[None, :, :]).sum(axis=2) + np.diag(np.full(len(FEATURES), np.inf)),
-        axis=1,
-    )
+    distances = cdist(FEATURES, FEATURES, "sqeuclidean")
+    np.fill_diagonal(distances, np.inf)
+    distances.sort(axis=1)
     return distances[:, k] > distances[:, k - 1]
 
 
 def test_other_queries() -> None:
-    names = [
-        key.removesuffix("__neighbour_ids") for key in VALUES if re.match(r"separate_query_K.*__neighbour_ids", key)
-    ]
+    pattern = re.compile(r"(separate_query_K\d+)__neighbour_ids")
+    names = [match[1] for match in map(pattern.fullmatch, VALUES) if match]
     assert names
     labels = VALUES["separate_query__labels"]
     for name in names:
@@ -110,11 +109,8 @@ def test_other_queries() -> None:
         _same_sets(neighbours, ids, rows)
         counts = label_counts(neighbours, LABELS, CLASSES)
         np.testing.assert_array_equal(counts[rows], VALUES[f"{name}__neighbour_label_counts"][rows])
-        close(
-            class_confusion(VALUES[f"{name}__neighbour_label_counts"], labels, CLASSES),
-            VALUES[f"{name}__class_confusion"],
-            1e-12,
-        )
+        confusion = class_confusion(VALUES[f"{name}__neighbour_label_counts"], labels, CLASSES)
+        close(confusion, VALUES[f"{name}__class_confusion"], 1e-12)
 
 
 def test_a_copy_of_the_source_keeps_itself() -> None:
