@@ -1,0 +1,112 @@
+"""Average precision from ranked verdicts, compiled: the part of an evaluation that a bootstrap repeats.
+
+A verdict says what became of a detection (see :mod:`suite.evaluate.kernels`). A unit (a video) drawn w times counts its
+detections w times in a row, exactly as if the video stood w times in the test set.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from suite.evaluate.kernels import FALSE_POSITIVE, IGNORED
+from suite.evaluate.segments import Floats, Ints
+
+ENVELOPE, NON_INTERPOLATED, ELEVEN_POINTS = 0, 1, 2
+MODES = {"envelope": ENVELOPE, "none": NON_INTERPOLATED, "eleven": ELEVEN_POINTS}
+
+
+@njit(cache=True)
+def _operating_points(verdict: Ints, unit: Ints, weight: Floats, gain: Floats, false: Floats) -> tuple[int, float]:
+    """Fill, for each true positive in rank order, how often it counts and the false positives before it.
+
+    Returns:
+        how many entries were filled, and the sum of their gains.
+    """
+    true, wrong, used = 0.0, 0.0, 0
+    for row in range(len(verdict)):
+        drawn = weight[unit[row]]
+        if drawn == 0.0 or verdict[row] == IGNORED:
+            continue
+        if verdict[row] == FALSE_POSITIVE:
+            wrong += drawn
+            continue
+        gain[used], false[used] = drawn, wrong
+        true += drawn
+        used += 1
+    return used, true
+
+
+@njit(cache=True)
+def _under_envelope(gain: Floats, false: Floats, true: float, positives: float, scale: float) -> float:
+    """Area under the precision envelope (PASCAL VOC, all points)."""
+    area, ceiling = 0.0, 0.0
+    for place in range(len(gain) - 1, -1, -1):
+        ceiling = max(ceiling, scale * true / (scale * true + false[place]))
+        area += gain[place] / positives * ceiling
+        true -= gain[place]
+    return area
+
+
+@njit(cache=True)
+def _at_true_positives(gain: Floats, false: Floats, positives: float, scale: float) -> float:
+    """Sum of the precisions at the true positives over the number of positives (not interpolated)."""
+    area, true = 0.0, 0.0
+    for place in range(len(gain)):
+        for _ in range(int(gain[place])):
+            true += 1.0
+            area += scale * true / (scale * true + false[place]) / positives
+    return area
+
+
+@njit(cache=True)
+def _at_eleven_recalls(gain: Floats, false: Floats, true: float, positives: float, scale: float) -> float:
+    """Mean over the recalls 0, .1, ..., 1 of the best precision at that recall or beyond (PASCAL VOC 2007)."""
+    area, ceiling, point = 0.0, 0.0, 10
+    while point >= 0 and point / 10.0 > true / positives:
+        point -= 1
+    for place in range(len(gain) - 1, -1, -1):
+        ceiling = max(ceiling, scale * true / (scale * true + false[place]))
+        true -= gain[place]
+        while point >= 0 and point / 10.0 > true / positives:
+            area += ceiling / 11.0
+            point -= 1
+    return area + (point + 1) * ceiling / 11.0
+
+
+@njit(cache=True)
+def average_precisions(
+    offsets: Ints, verdict: Ints, unit: Ints, weights: Floats, positives: Floats, scale: Floats, mode: int
+) -> Floats:
+    """AP for every resample, threshold and class; NaN where the class has no positive.
+
+    Args:
+        offsets: (C+1,) rows of each class in ``verdict``.
+        verdict: (T, N), best score first inside each class.
+        unit: (N,) column of ``weights``.
+        weights: (B, V) how often each unit was drawn.
+        positives: (B, C) ground truths counted with those weights.
+        scale: (B, C) factor on true positives in the precision (1 except for normalized AP).
+        mode: ENVELOPE, NON_INTERPOLATED or ELEVEN_POINTS.
+
+    Returns:
+        (B, T, C).
+    """
+    areas = np.full((len(weights), len(verdict), len(offsets) - 1), np.nan)
+    gain, false = np.empty(verdict.shape[1]), np.empty(verdict.shape[1])
+    for draw in range(len(weights)):
+        for level in range(len(verdict)):
+            for label in range(len(offsets) - 1):
+                total, factor = positives[draw, label], scale[draw, label]
+                if total <= 0.0:
+                    continue
+                low, high = offsets[label], offsets[label + 1]
+                used, true = _operating_points(verdict[level, low:high], unit[low:high], weights[draw], gain, false)
+                if mode == ENVELOPE:
+                    area = _under_envelope(gain[:used], false[:used], true, total, factor)
+                elif mode == NON_INTERPOLATED:
+                    area = _at_true_positives(gain[:used], false[:used], total, factor)
+                else:
+                    area = _at_eleven_recalls(gain[:used], false[:used], true, total, factor)
+                areas[draw, level, label] = area
+    return areas

@@ -1,0 +1,206 @@
+"""Multi-label recognition: what one label set a clip is worth against the scores of a classifier.
+
+All functions take scores (N, C) (any monotone scale, unless a threshold is involved) and ``truth`` (N, C) multi-hot, and
+compute in float64: in float32 a sigmoid saturates at 1 and ties scores that differ. Conventions are those of the metrics of
+"An Action Is Worth Multiple Words" (BMVC 2022): example-based means over clips, equal scores ranked by class index.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from suite.errors import UsageError
+from suite.evaluate.segments import Bools, Floats, Ints
+
+
+def _pair(scores: ArrayLike, truth: ArrayLike) -> tuple[Floats, Bools]:
+    values, present = np.asarray(scores, dtype=np.float64), np.asarray(truth) > 0
+    if values.shape != present.shape or values.ndim != 2:
+        raise UsageError(f"scores {values.shape} and truth {present.shape} must both be (clips, classes)")
+    if np.isnan(values).any():
+        raise UsageError(f"{int(np.isnan(values).sum())} of the scores are not numbers: they have no rank")
+    return values, present
+
+
+def probabilities(logits: ArrayLike) -> Floats:
+    """Sigmoid in float64, without overflow; exactly 0.5 at 0."""
+    values = np.asarray(logits, dtype=np.float64)
+    small = np.exp(-np.abs(values))
+    return np.where(values >= 0, 1.0, small) / (1.0 + small)
+
+
+def top1_hits(scores: ArrayLike, truth: ArrayLike) -> Floats:
+    """(N,) 1 where the class with the highest score (the lowest index among equals) is one of the clip's labels."""
+    values, present = _pair(scores, truth)
+    return present[np.arange(len(values)), values.argmax(axis=1)].astype(np.float64)
+
+
+def top1_accuracy(scores: ArrayLike, truth: ArrayLike) -> float:
+    """Top-1 multi-label accuracy: mean of :func:`top1_hits`."""
+    return _mean(top1_hits(scores, truth))
+
+
+def _chosen_top_set(scores: ArrayLike, truth: ArrayLike) -> tuple[Bools, Bools]:
+    """(N, C) the k best classes of each clip, k its number of labels; and the truth."""
+    values, present = _pair(scores, truth)
+    order = np.argsort(-values, axis=1, kind="stable")
+    wanted = np.arange(values.shape[1]) < present.sum(axis=1, keepdims=True)
+    chosen = np.zeros(values.shape, dtype=bool)
+    np.put_along_axis(chosen, order, wanted, axis=1)
+    return chosen, present
+
+
+def top_set_shares(scores: ArrayLike, truth: ArrayLike) -> Floats:
+    """(N,) share of a clip's k labels among its k best classes (Wray & Damen 2019)."""
+    chosen, present = _chosen_top_set(scores, truth)
+    return (chosen & present).sum(axis=1) / np.maximum(present.sum(axis=1), 1)
+
+
+def top_set_accuracy(scores: ArrayLike, truth: ArrayLike) -> float:
+    """Top-set multi-label accuracy: mean of :func:`top_set_shares`."""
+    return _mean(top_set_shares(scores, truth))
+
+
+def top_any_accuracy(scores: ArrayLike, truth: ArrayLike) -> float:
+    """Share of clips with at least one of their k labels among their k best classes."""
+    chosen, present = _chosen_top_set(scores, truth)
+    return _mean((chosen & present).any(axis=1).astype(np.float64))
+
+
+def iou_per_clip(scores: ArrayLike, truth: ArrayLike, threshold: float = 0.5) -> Floats:
+    """(N,) |P and Y| / |P or Y| with P = classes whose score reaches the threshold; 0 where P is empty.
+
+    Scores must be on the threshold's scale: pass :func:`probabilities` of logits.
+    """
+    shared, predicted, labels = _set_sizes(scores, truth, threshold)
+    union = predicted + labels - shared
+    return shared / np.maximum(union, 1)
+
+
+def f1_per_clip(scores: ArrayLike, truth: ArrayLike, threshold: float = 0.5) -> Floats:
+    """(N,) 2 |P and Y| / (|P| + |Y|), example-based; 0 where P is empty."""
+    shared, predicted, labels = _set_sizes(scores, truth, threshold)
+    return 2 * shared / np.maximum(predicted + labels, 1)
+
+
+def iou_accuracy(scores: ArrayLike, truth: ArrayLike, threshold: float = 0.5) -> float:
+    """Mean of :func:`iou_per_clip` (Sorower 2010)."""
+    return _mean(iou_per_clip(scores, truth, threshold))
+
+
+def f1_measure(scores: ArrayLike, truth: ArrayLike, threshold: float = 0.5) -> float:
+    """Mean of :func:`f1_per_clip`; neither micro nor macro over classes."""
+    return _mean(f1_per_clip(scores, truth, threshold))
+
+
+def _set_sizes(scores: ArrayLike, truth: ArrayLike, threshold: float) -> tuple[Ints, Ints, Ints]:
+    values, present = _pair(scores, truth)
+    predicted = values >= threshold
+    return (predicted & present).sum(axis=1), predicted.sum(axis=1), present.sum(axis=1)
+
+
+def threshold_curve(scores: ArrayLike, truth: ArrayLike, thresholds: ArrayLike) -> tuple[Floats, Floats]:
+    """IoU accuracy (K,) and F1 (K,) at each of K thresholds; used to calibrate a threshold on validation clips."""
+    values, present = _pair(scores, truth)
+    steps = np.asarray(thresholds, dtype=np.float64).reshape(-1)
+    pairs = [(iou_accuracy(values, present, step), f1_measure(values, present, step)) for step in steps]
+    return np.array([iou for iou, _ in pairs]), np.array([f1 for _, f1 in pairs])
+
+
+def class_average_precision(scores: ArrayLike, labels: ArrayLike, missed: int = 0) -> float:
+    """AP of one class: scores (N,), labels (N,) 0/1, and ``missed`` positives that got no score.
+
+    Distinct score values are the operating points (equal scores enter together); precision is replaced by the best at any
+    lower score; the area is the sum of recall step times that precision. -1 when there is no positive.
+    """
+    return float(average_precision(np.asarray(scores)[:, None], np.asarray(labels)[:, None], missed)[0])
+
+
+def average_precision(scores: ArrayLike, truth: ArrayLike, missed: int = 0) -> Floats:
+    """(C,) AP of each class as in :func:`class_average_precision`; -1 for classes without a positive."""
+    values, present = _pair(scores, truth)
+    order = np.argsort(-values, axis=0, kind="stable")
+    ranked = np.take_along_axis(values, order, axis=0)
+    true = np.take_along_axis(present, order, axis=0).cumsum(axis=0)
+    last_of_tie = np.ones(ranked.shape, dtype=bool)
+    last_of_tie[:-1] = ranked[1:] != ranked[:-1]
+    precision = np.where(last_of_tie, true / np.arange(1, len(ranked) + 1)[:, None], 0.0)
+    envelope = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
+    positives = present.sum(axis=0) + missed
+    # A positive inside a tie enters at the tie's end, where the envelope already holds the tie's own precision or better.
+    steps = np.diff(true, axis=0, prepend=0)
+    area = (steps * envelope).sum(axis=0) / np.maximum(positives, 1)
+    return np.where(positives > 0, area, -1.0)
+
+
+def mean_average_precision(scores: ArrayLike, truth: ArrayLike, min_positives: int = 1) -> float:
+    """Mean AP over classes with at least ``min_positives`` positives; NaN when there is none."""
+    areas = average_precision(scores, truth)
+    enough = (np.asarray(truth) > 0).sum(axis=0) >= max(1, min_positives)
+    return float(areas[enough].mean()) if enough.any() else float("nan")
+
+
+def _group_mask(classes: ArrayLike, count: int) -> Bools:
+    mask = np.zeros(count, dtype=bool)
+    mask[np.asarray(classes, dtype=np.int64)] = True
+    return mask
+
+
+def grouped_top1(scores: ArrayLike, truth: ArrayLike, classes: ArrayLike) -> float:
+    """Top-1 inside a group of classes: over clips with a label in it, share whose best class is a label in it."""
+    values, present = _pair(scores, truth)
+    inside = present & _group_mask(classes, present.shape[1])
+    concerned = inside.any(axis=1)
+    return _mean(top1_hits(values, inside)[concerned])
+
+
+def grouped_top_any(scores: ArrayLike, truth: ArrayLike, classes: ArrayLike) -> float:
+    """As :func:`grouped_top1` with the clip's k best classes, k counting all its labels."""
+    chosen, present = _chosen_top_set(scores, truth)
+    inside = present & _group_mask(classes, present.shape[1])
+    return _mean((chosen & inside).any(axis=1)[inside.any(axis=1)].astype(np.float64))
+
+
+def clips_inside(truth: ArrayLike, classes: ArrayLike) -> Bools:
+    """(N,) clips all of whose labels lie in the group; the others take no part in grouped IoU and F1."""
+    present = np.asarray(truth) > 0
+    return present.any(axis=1) & ~(present & ~_group_mask(classes, present.shape[1])).any(axis=1)
+
+
+def grouped_iou(scores: ArrayLike, truth: ArrayLike, classes: ArrayLike, threshold: float = 0.5) -> float:
+    """IoU accuracy over :func:`clips_inside` the group; NaN when there is no such clip."""
+    return _mean(iou_per_clip(scores, truth, threshold)[clips_inside(truth, classes)])
+
+
+def grouped_f1(scores: ArrayLike, truth: ArrayLike, classes: ArrayLike, threshold: float = 0.5) -> float:
+    """F1 over :func:`clips_inside` the group; NaN when there is no such clip."""
+    return _mean(f1_per_clip(scores, truth, threshold)[clips_inside(truth, classes)])
+
+
+def single_label_accuracy(scores: ArrayLike, labels: ArrayLike, k: int = 1) -> float:
+    """Share of clips whose single label (N,) is among the k best classes."""
+    return _mean(_single_hits(scores, labels, k))
+
+
+def mean_class_accuracy(scores: ArrayLike, labels: ArrayLike) -> float:
+    """Mean over the classes that occur of their top-1 recall."""
+    hits, wanted = _single_hits(scores, labels, 1), np.asarray(labels, dtype=np.int64)
+    counts = np.bincount(wanted)
+    return _mean((np.bincount(wanted, hits) / np.maximum(counts, 1))[counts > 0])
+
+
+def grouped_single_label_accuracy(scores: ArrayLike, labels: ArrayLike, classes: ArrayLike) -> float:
+    """Top-1 accuracy over the clips whose single label lies in the group."""
+    return _mean(_single_hits(scores, labels, 1)[np.isin(labels, classes)])
+
+
+def _single_hits(scores: ArrayLike, labels: ArrayLike, k: int) -> Floats:
+    values, wanted = np.asarray(scores, dtype=np.float64), np.asarray(labels, dtype=np.int64)
+    order = np.argsort(-values, axis=1, kind="stable")[:, :k]
+    return (order == wanted[:, None]).any(axis=1).astype(np.float64)
+
+
+def _mean(values: Floats) -> float:
+    """Mean of per-clip values; NaN when there is no clip."""
+    return float(values.mean()) if len(values) else float("nan")

@@ -1,0 +1,191 @@
+"""Temporal action detection: mean average precision over tIoU thresholds, matched once, re-scored at will.
+
+Convention (ActivityNet's tool, which THUMOS-14 work uses too; every deviation is a switch of
+:class:`~suite.evaluate.protocols.TemporalProtocol`): inside a class, detections in descending score; each takes the not yet
+taken ground truth of its video with the highest tIoU, if that reaches the threshold, else it is a false positive; thresholds
+do not know of each other; AP is the area under the precision envelope; mAP averages the classes that occur in the ground
+truth. Detections in videos without ground truth are false positives. Equal scores rank by video, start, end; equal tIoUs
+take the ground truth that starts (then ends) first: the order of rows in a file never matters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from suite.errors import UsageError
+from suite.evaluate.kernels import IGNORED, match_by_detection, match_by_truth, touches
+from suite.evaluate.protocols import ACTIVITYNET, TemporalProtocol
+from suite.evaluate.ranking import RankedMatches, group_rows, mean_over_present, rank_order
+from suite.evaluate.segments import Bools, Floats, Ints, Segments, required_score, without_duplicates
+
+
+@dataclass(frozen=True)
+class TemporalResult:
+    """Scores of one set of detections.
+
+    Attributes:
+        ap: (T, C) average precision.
+        classes: (C,) labels, those of the ground truth, ascending.
+        tiou: (T,) thresholds.
+        map_per_tiou: (T,) mean over classes.
+        average_map: mean over thresholds.
+        num_truth: ground truths that count.
+        matches: the ranked verdicts, for bootstraps and diagnosis.
+    """
+
+    ap: Floats
+    classes: Ints
+    tiou: Floats
+    map_per_tiou: Floats
+    average_map: float
+    num_truth: int
+    matches: RankedMatches
+
+
+def temporal_map(
+    truth: Segments,
+    predictions: Segments,
+    protocol: TemporalProtocol = ACTIVITYNET,
+    videos: ArrayLike | None = None,
+    ambiguous: Segments | None = None,
+) -> TemporalResult:
+    """Score detections. Arguments and errors as :func:`match_segments`.
+
+    >>> truth = Segments(video=[0], label=[3], start=[2.0], end=[7.0])
+    >>> found = Segments(video=[0], label=[3], start=[2.0], end=[6.0], score=[0.9])
+    >>> temporal_map(truth, found, ACTIVITYNET.at(0.5, 0.9)).map_per_tiou.tolist()
+    [1.0, 0.0]
+    """
+    matches = match_segments(truth, predictions, protocol, videos, ambiguous)
+    ap = matches.average_precision()
+    per_tiou = mean_over_present(ap)
+    return TemporalResult(
+        ap, matches.classes, matches.thresholds, per_tiou, float(per_tiou.mean()), len(matches.truth_row), matches
+    )
+
+
+def match_segments(
+    truth: Segments,
+    predictions: Segments,
+    protocol: TemporalProtocol = ACTIVITYNET,
+    videos: ArrayLike | None = None,
+    ambiguous: Segments | None = None,
+) -> RankedMatches:
+    """Match detections to ground truth at every threshold of the protocol.
+
+    Args:
+        truth: G annotations.
+        predictions: N scored detections.
+        protocol: the switches.
+        videos: ids of the videos that take part (rows of others are dropped); None takes all that occur.
+        ambiguous: segments that the protocol may forgive; their labels are not looked at.
+
+    Raises:
+        UsageError: no score column, NaN scores, or (``unknown_labels="error"``) a detection of a class without ground truth.
+    """
+    required_score(predictions)
+    truth_row = _counted_truth(truth, protocol, videos)
+    counted = truth.take(truth_row)
+    classes, truth_class = np.unique(counted.label, return_inverse=True)
+    rows = _counted_predictions(predictions, classes, protocol, videos)
+    if ambiguous is not None and protocol.ambiguous == "drop":
+        rows = rows[~near_ambiguous(predictions.take(rows), ambiguous)]
+    rows = rows[_ranked(predictions.take(rows), rows, protocol)]
+    found = predictions.take(rows)
+    units = np.unique(np.concatenate([counted.video, found.video]) if videos is None else np.asarray(videos, np.int64))
+    verdict = _verdicts(counted, found, protocol)
+    if ambiguous is not None and protocol.ambiguous == "forgive":
+        verdict[(verdict < 0) & near_ambiguous(found, ambiguous)] = IGNORED
+    return RankedMatches(
+        classes=classes,
+        offsets=np.searchsorted(found.label, np.append(classes, np.iinfo(np.int64).max)),
+        verdict=np.where(verdict >= 0, truth_row[verdict] if len(truth_row) else -1, verdict).astype(np.int32),
+        row=rows,
+        score=required_score(found),
+        unit=np.searchsorted(units, found.video),
+        units=units,
+        truth_row=truth_row,
+        truth_unit=np.searchsorted(units, counted.video),
+        truth_class=truth_class.reshape(-1),
+        thresholds=np.asarray(protocol.tiou),
+        interpolation=protocol.interpolation,
+    )
+
+
+def near_ambiguous(segments: Segments, ambiguous: Segments) -> Bools:
+    """(N,) whether a segment shares any time with an ambiguous segment of its video."""
+    marked = ambiguous.take(np.argsort(ambiguous.video, kind="stable"))
+    low, high = group_rows(segments.video, marked.video)
+    return touches(low, high, segments.start, segments.end, marked.start, marked.end)
+
+
+def group_keys(segments: Segments, other: Segments) -> tuple[Ints, Ints]:
+    """One integer for each (video, label) of two sets of segments, the same integer for the same pair."""
+    videos = np.unique(np.concatenate([segments.video, other.video]))
+    labels = np.unique(np.concatenate([segments.label, other.label]))
+
+    def key(rows: Segments) -> Ints:
+        return np.searchsorted(videos, rows.video) * len(labels) + np.searchsorted(labels, rows.label)
+
+    return key(segments), key(other)
+
+
+def _counted_truth(truth: Segments, protocol: TemporalProtocol, videos: ArrayLike | None) -> Ints:
+    """Rows of the annotations that count, sorted by video, label, start, end (the order in which equal tIoUs are taken)."""
+    keep = np.ones(len(truth), dtype=bool) if videos is None else np.isin(truth.video, videos)
+    if protocol.duplicate_tolerance is not None:
+        keep &= without_duplicates(truth, protocol.duplicate_tolerance)
+    if protocol.min_truth_length > 0.0:
+        keep &= truth.length >= protocol.min_truth_length
+    rows = np.flatnonzero(keep)
+    kept = truth.take(rows)
+    return rows[np.lexsort((kept.end, kept.start, kept.label, kept.video))]
+
+
+def _counted_predictions(
+    predictions: Segments, classes: Ints, protocol: TemporalProtocol, videos: ArrayLike | None
+) -> Ints:
+    """Rows of the detections that count.
+
+    Raises:
+        UsageError: classes without ground truth, where the protocol forbids them.
+    """
+    keep = np.isin(predictions.label, classes)
+    if protocol.unknown_labels == "error" and not keep.all():
+        unknown = np.unique(predictions.label[~keep]).tolist()
+        raise UsageError(
+            f"{int((~keep).sum())} predictions have labels without ground truth ({unknown}): "
+            f"drop them or use a protocol that ignores unknown labels instead of '{protocol.name}'"
+        )
+    if videos is not None:
+        keep &= np.isin(predictions.video, videos)
+    if protocol.min_prediction_length is not None:
+        keep &= predictions.length >= protocol.min_prediction_length
+    return np.flatnonzero(keep)
+
+
+def _ranked(found: Segments, rows: Ints, protocol: TemporalProtocol) -> Ints:
+    score = required_score(found)
+    if protocol.ties == "reversed":
+        return rank_order(found.label, score, (-rows,))
+    return rank_order(found.label, score, (found.video, found.start, found.end))
+
+
+def _verdicts(counted: Segments, found: Segments, protocol: TemporalProtocol) -> Ints:
+    """(T, N) row of ``counted`` matched by each ranked detection, or FALSE_POSITIVE."""
+    thresholds = np.asarray(protocol.tiou, dtype=np.float64)
+    truth_key, found_key = group_keys(counted, found)
+    if protocol.matching == "truth":
+        members = np.argsort(found_key, kind="stable")
+        low, high = group_rows(truth_key, found_key[members])
+        return match_by_truth(
+            counted.start, counted.end, low, high, members, found.start, found.end, thresholds, protocol.strict
+        )
+    low, high = group_rows(found_key, truth_key)
+    take_first = protocol.matching == "first"
+    return match_by_detection(
+        counted.start, counted.end, low, high, found.start, found.end, thresholds, protocol.strict, take_first
+    )
