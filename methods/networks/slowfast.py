@@ -154,7 +154,7 @@ class SlowFast(nn.Module):
         self._initialize()
 
     def forward(self, clip: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalised RGB (B, 3, T, H, W), T fast frames; returns slow (B, C, T/alpha, h, w) and fast (B, C', T, h, w)."""
+        """Normalised RGB (B, 3, T, H, W), T fast frames; gives (B, C, T/alpha, h, w) and (B, C', T, h, w)."""
         slow, fast = self.s1(clip[:, :, slow_indices(clip.shape[2], self.alpha).to(clip.device)], clip)
         slow, fast = self.s1_fuse(slow, fast)
         for index in range(self.stages):

@@ -1,0 +1,220 @@
+"""Clips from video files (PyAV) and from frame folders (Pillow), around key frames, and video files from arrays.
+
+Frames are uint8 arrays (T, H, W, 3), RGB. Times are seconds from a file's first frame. A grid of ``fps`` frames a
+second is laid over every video, whatever its own rate: frame i of the grid is the picture shown at i / fps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from suite.errors import DataError
+
+if TYPE_CHECKING:
+    import av
+
+FPS = 30  # the rate AVA's frame lists, UCF101-24 and the published networks are made for
+
+
+def clip_indices(centre: int, frames: int = 32, rate: int = 2, last: int | None = None) -> np.ndarray:
+    """The ``frames`` grid indices of the clip around key frame ``centre``: c - fr/2 ... c + fr/2, every ``rate``-th.
+
+    The key frame is element ``frames // 2``. Indices before the first frame and after ``last`` repeat the border frame.
+    """
+    half = frames * rate // 2
+    return np.clip(np.arange(centre - half, centre - half + frames * rate, rate), 0, last)
+
+
+def key_frame(second: float, start: float = 0.0, fps: int = FPS) -> int:
+    """Grid index of the frame at ``second`` of a video whose grid begins at ``start`` seconds."""
+    return round((second - start) * fps)
+
+
+def short_side_size(height: int, width: int, short_side: int | None) -> tuple[int, int]:
+    """Height and width with the shorter one scaled to ``short_side`` (None: as it is), ratio kept, rounded down."""
+    if short_side is None or min(height, width) == short_side:
+        return height, width
+    if height <= width:
+        return short_side, int(width / height * short_side)
+    return int(height / width * short_side), short_side
+
+
+def read_video(
+    path: str | Path, times: Sequence[float], short_side: int | None = None, needed: float = 0.0
+) -> np.ndarray:
+    """The pictures shown at ``times`` (any order, repeats allowed), (len(times), H, W, 3).
+
+    Seeks to the last intra-coded frame before the earliest time and decodes from there once. Times after the last
+    picture give the last picture, as long as the one at ``needed`` is there.
+
+    Raises :class:`DataError` when the file is missing, holds no video, cannot be decoded or ends before ``needed``.
+    """
+    wanted = np.asarray(times, dtype=np.float64)
+    order = np.argsort(wanted, kind="stable")
+    with _open(path) as container:
+        pictures = list(_shown_at(container, wanted[order], short_side, path, needed))
+    frames = np.empty((len(order), *pictures[0].shape), dtype=np.uint8)
+    for place, picture in zip(order, pictures, strict=True):
+        frames[place] = picture
+    return frames
+
+
+def video_length(path: str | Path) -> float:
+    """Seconds of video that the file's header promises; 0 where it does not say."""
+    with _open(path) as container:
+        stream = container.streams.video[0]
+        if stream.duration is not None and stream.time_base is not None:
+            return float(stream.duration * stream.time_base)
+        return float(container.duration or 0) / 1e6
+
+
+def read_frame_folder(
+    folder: str | Path, indices: Sequence[int], pattern: str, first: int = 1, short_side: int | None = None
+) -> np.ndarray:
+    """Frames ``indices`` (0 the first) of a folder of images; ``pattern`` as ``{:05d}.jpg``, counted from ``first``.
+
+    Raises :class:`DataError` when a file is missing or is not an image.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    pictures: dict[int, np.ndarray] = {}
+    for index in sorted(set(map(int, indices))):
+        path = Path(folder) / pattern.format(index + first)
+        try:
+            with Image.open(path) as image:
+                height, width = short_side_size(image.height, image.width, short_side)
+                pictures[index] = np.asarray(image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR))
+        except FileNotFoundError:
+            raise DataError(f"{path} is missing; extract the video's frames again.") from None
+        except (UnidentifiedImageError, OSError):
+            raise DataError(f"{path} is not a readable image; extract the video's frames again.") from None
+    return np.stack([pictures[int(index)] for index in indices])
+
+
+def write_video(path: str | Path, frames: np.ndarray, fps: int = FPS, codec: str = "libx264") -> None:
+    """Encode ``frames`` (T, H, W, 3) uint8, H and W even, as H.264 (``libx264``) or MPEG-4 (``mpeg4``).
+
+    One thread and fixed settings: the same frames give the same file with the same libraries.
+    """
+    import av
+
+    options = {"crf": "18", "preset": "veryfast"} if codec == "libx264" else {}
+    with av.open(str(path), "w") as container:
+        stream = cast("av.VideoStream", container.add_stream(codec, rate=Fraction(fps), options=options))
+        stream.height, stream.width = frames.shape[1:3]
+        stream.bit_rate = 16 * stream.height * stream.width  # MPEG-4 only: about half a bit a pixel; H.264 goes by crf
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.thread_count = 1
+        for picture in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+        container.mux(stream.encode())
+
+
+@dataclass(frozen=True)
+class ClipSource:
+    """Where the pixels of a split's clips are: ``frames`` of :class:`suite.data.samples.Actors`.
+
+    ``files`` (M,) video file, or frame folder, of each clip; ``centres`` (M,) grid index of its key frame. ``frames``
+    and ``rate`` say how a clip is sampled, ``pattern`` names the images of a frame folder (empty: video files).
+    """
+
+    files: np.ndarray
+    centres: np.ndarray
+    frames: int = 32
+    rate: int = 2
+    fps: int = FPS
+    short_side: int | None = 256
+    pattern: str = ""
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def clip(self, index: int) -> np.ndarray:
+        """Clip ``index``, (frames, H, W, 3) uint8; raises :class:`DataError` when its key frame cannot be had."""
+        path, centre = Path(str(self.files[index])), int(self.centres[index])
+        if self.pattern:
+            last = self._last_image(path, centre)
+            chosen = clip_indices(centre, self.frames, self.rate, last).tolist()
+            return read_frame_folder(path, chosen, self.pattern, short_side=self.short_side)
+        times = clip_indices(centre, self.frames, self.rate) / self.fps
+        return read_video(path, times.tolist(), self.short_side, needed=centre / self.fps)
+
+    def take(self, index: np.ndarray) -> ClipSource:
+        """The clips at ``index``."""
+        return ClipSource(
+            self.files[index], self.centres[index], self.frames, self.rate, self.fps, self.short_side, self.pattern
+        )
+
+    def _last_image(self, folder: Path, centre: int) -> int:
+        """Index of the folder's last image within the clip's reach."""
+        for index in range(centre + self.frames * self.rate // 2, centre - 1, -1):
+            if index >= 0 and (folder / self.pattern.format(index + 1)).exists():
+                return index
+        raise DataError(f"{folder} has no image {self.pattern.format(centre + 1)} for a key frame; extract it again.")
+
+
+def _open(path: str | Path) -> av.container.InputContainer:
+    import av
+
+    try:
+        container = av.open(str(path))
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing; put the video there or leave its clips out.") from None
+    except (av.FFmpegError, OSError):
+        raise DataError(f"{path} is not a video that can be opened; get the file anew.") from None
+    if not container.streams.video:
+        container.close()
+        raise DataError(f"{path} holds no video stream; get the file anew.")
+    return container
+
+
+def _shown_at(
+    container: av.container.InputContainer, times: np.ndarray, short_side: int | None, path: str | Path, needed: float
+) -> Iterator[np.ndarray]:
+    """For ascending ``times`` the picture shown at each; the last one for times after it."""
+    current: av.VideoFrame | None = None
+    picture: np.ndarray | None = None
+    end, done = 0.0, 0
+    for frame, begin, slack in _decoded(container, float(times[0]), path):
+        while done < len(times) and current is not None and frame.time - begin > times[done] + slack:
+            picture = _pixels(current, short_side) if picture is None else picture
+            yield picture
+            done += 1
+        if done == len(times):
+            return
+        current, picture, end = frame, None, frame.time - begin + 2 * slack
+    if current is None or needed >= end:
+        raise DataError(f"{path} ends at {end:.2f} s, before its key frame at {needed:.2f} s; get the file anew.")
+    last = _pixels(current, short_side)
+    for _ in range(len(times) - done):
+        yield last
+
+
+def _decoded(
+    container: av.container.InputContainer, earliest: float, path: str | Path
+) -> Iterator[tuple[av.VideoFrame, float, float]]:
+    """Frames from the last seek point before ``earliest`` on, with the stream's begin and half a frame's length."""
+    import av
+
+    stream = container.streams.video[0]
+    unit = stream.time_base or Fraction(1, 1000)
+    begin = float((stream.start_time or 0) * unit)
+    slack = 0.5 / float(stream.average_rate or FPS)
+    if earliest > 0:
+        container.seek(int((earliest + begin - slack) / unit), stream=stream, backward=True)
+    try:
+        for frame in container.decode(stream):
+            yield frame, begin, slack
+    except av.FFmpegError:
+        raise DataError(f"{path} cannot be decoded at about {earliest:.2f} s; get the file anew.") from None
+
+
+def _pixels(frame: av.VideoFrame, short_side: int | None) -> np.ndarray:
+    height, width = short_side_size(frame.height, frame.width, short_side)
+    return np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="BILINEAR"))

@@ -1,0 +1,131 @@
+"""Video files and frame folders: the right picture at the right time, borders, sizes, and files that are broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from suite.data.video import (
+    ClipSource,
+    clip_indices,
+    key_frame,
+    read_frame_folder,
+    read_video,
+    short_side_size,
+    video_length,
+    write_video,
+)
+from suite.errors import DataError
+
+FRAMES = 75
+
+
+def numbered(height: int = 48, width: int = 64, frames: int = FRAMES) -> np.ndarray:
+    """Frames whose number is written as eight black or white bars: a codec cannot blur it away."""
+    bits = (np.arange(frames)[:, None] >> np.arange(8)) & 1
+    bars = np.repeat(bits, width // 8, axis=1) * 200 + 20
+    return np.broadcast_to(bars[:, None, :, None], (frames, height, width, 3)).astype(np.uint8)
+
+
+def number(picture: np.ndarray) -> int:
+    bars = picture.mean(axis=(0, 2)).reshape(8, -1).mean(axis=1)
+    return int(((bars > 120) << np.arange(8)).sum())
+
+
+@pytest.fixture(scope="module", params=["libx264", "mpeg4"])
+def video(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("video") / f"{request.param}.mp4"
+    write_video(path, numbered(), codec=request.param)
+    return path
+
+
+def test_every_frame_is_found_from_a_fresh_seek(video: Path) -> None:
+    assert [number(read_video(video, [index / 30])[0]) for index in range(FRAMES)] == list(range(FRAMES))
+
+
+def test_times_in_any_order_and_repeated(video: Path) -> None:
+    wanted = [60, 3, 3, 41, 0, 74]
+    assert [number(picture) for picture in read_video(video, [index / 30 for index in wanted])] == wanted
+
+
+def test_times_after_the_end_give_the_last_picture(video: Path) -> None:
+    assert [number(picture) for picture in read_video(video, [2.0, 9.0])] == [60, FRAMES - 1]
+    assert video_length(video) == pytest.approx(FRAMES / 30, abs=0.05)
+
+
+def test_other_frame_rates_are_read_on_the_grid_of_thirty(tmp_path: Path) -> None:
+    write_video(tmp_path / "slow.mp4", numbered(), fps=15)
+    grid = [number(picture) for picture in read_video(tmp_path / "slow.mp4", [index / 30 for index in range(0, 60, 2)])]
+    assert grid == list(range(30))
+
+
+def test_short_side_keeps_the_ratio(video: Path) -> None:
+    assert read_video(video, [0.0], short_side=24).shape == (1, 24, 32, 3)
+    assert short_side_size(256, 340, 256) == (256, 340)
+    assert short_side_size(480, 640, 256) == (256, 341)
+    assert short_side_size(640, 480, 256) == (341, 256)
+
+
+def test_clip_of_the_published_sampling() -> None:
+    indices = clip_indices(900, 32, 2)
+    assert indices[0] == 868
+    assert indices[-1] == 930
+    assert indices[16] == 900, "the key frame is element 16"
+    assert clip_indices(5, 32, 2)[:14].tolist() == [0] * 14, "before the video its first frame repeats"
+    assert clip_indices(70, 32, 1, last=74)[-3:].tolist() == [74, 74, 74]
+
+
+def test_key_frames_of_annotated_seconds() -> None:
+    assert key_frame(902, start=900) == 60
+    assert key_frame(1798, start=900) == 26940
+    assert key_frame(902.5, start=900) == 75
+
+
+def test_clip_from_a_video_around_its_key_frame(video: Path) -> None:
+    source = ClipSource(np.array([str(video)] * 2), np.array([40, 73]), frames=8, rate=2, short_side=None)
+    assert [number(picture) for picture in source.clip(0)] == list(range(32, 48, 2))
+    assert [number(picture) for picture in source.clip(1)] == [65, 67, 69, 71, 73, 74, 74, 74]
+    assert source.take(np.array([1])).centres.tolist() == [73]
+
+
+def test_clip_from_a_frame_folder(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for index, picture in enumerate(numbered(frames=20)):
+        Image.fromarray(picture).save(tmp_path / f"{index + 1:05d}.png")
+    pattern = "{:05d}.png"
+    assert [number(picture) for picture in read_frame_folder(tmp_path, [7, 0, 7], pattern)] == [7, 0, 7]
+    source = ClipSource(np.array([str(tmp_path)]), np.array([17]), 8, 1, short_side=None, pattern=pattern)
+    assert [number(picture) for picture in source.clip(0)] == [13, 14, 15, 16, 17, 18, 19, 19]
+    missing = ClipSource(np.array([str(tmp_path)]), np.array([40]), 8, 1, pattern=pattern)
+    with pytest.raises(DataError, match=r"no image 00041\.png"):
+        missing.clip(0)
+
+
+def test_broken_files_are_one_sentence(tmp_path: Path, video: Path) -> None:
+    with pytest.raises(DataError, match="missing"):
+        read_video(tmp_path / "none.mp4", [0.0])
+    (tmp_path / "text.mp4").write_text("no video at all")
+    with pytest.raises(DataError, match="not a video that can be opened"):
+        read_video(tmp_path / "text.mp4", [0.0])
+    early = ClipSource(np.array([str(video)]), np.array([FRAMES + 30]), 8, 1)
+    with pytest.raises(DataError, match=r"ends at 2\.50 s, before its key frame at 3\.50 s"):
+        early.clip(0)
+    (tmp_path / "00001.jpg").write_bytes(b"not an image")
+    with pytest.raises(DataError, match="not a readable image"):
+        read_frame_folder(tmp_path, [0], "{:05d}.jpg")
+
+
+def test_file_cut_off_in_the_middle(tmp_path: Path) -> None:
+    """A stream that stops early: clips before the cut are read, a key frame behind it is one sentence."""
+    whole = tmp_path / "whole.mkv"
+    noise = np.random.default_rng(0).integers(0, 255, (FRAMES, 48, 64, 3)).astype(np.uint8)
+    write_video(whole, noise)
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    source = ClipSource(np.array([str(cut)] * 2), np.array([10, 70]), 8, 1)
+    assert source.clip(0).shape[0] == 8
+    with pytest.raises(DataError, match="before its key frame"):
+        source.clip(1)
