@@ -155,7 +155,8 @@ class Phase:
 
     ``start``: ``continue`` from the current weights, ``fresh`` weights, or the last phase's ``average``.
     ``trainable``: prefixes of the parameters that learn (all, if empty). ``evaluate_every`` counts epochs.
-    ``evaluate``: which weights are scored; ``select=False`` keeps this phase's evaluation points out of the selection.
+    ``evaluate``: which weights are scored; ``select=False`` keeps this phase's evaluation points out of the selection;
+    ``fresh_optimizer=False`` goes on with the optimizer of the phase before (alternating schedules).
     """
 
     name: str = "train"
@@ -170,6 +171,7 @@ class Phase:
     evaluate: Literal["network", "average"] = "network"
     evaluate_every: int = 1
     select: bool = True
+    fresh_optimizer: bool = True
     stopping: Stopping | None = None
 
 
@@ -178,7 +180,7 @@ class Run:
     """What a method sees of the training under way.
 
     ``memory`` holds tensors the method wants to keep (pseudo-labels, running statistics): it travels with
-    checkpoints. ``teacher`` is the averaged or frozen copy when the phase keeps one. ``log`` adds a point to the curves.
+    checkpoints. ``teacher`` is the averaged or frozen copy when the phase keeps one. ``log`` adds to the curves.
     ``cached(key, make)`` computes arrays once per content and keeps them on disk.
     """
 
@@ -208,9 +210,9 @@ class Run:
 class Method:
     """A learning method. Subclass it, declare hyper-parameters, implement the verbs.
 
-    Class attributes: ``task`` (one of the suite's tasks), ``name`` (how users call it), ``title`` (how tables print it),
-    ``paper`` (the citation); ``oracle`` marks methods that look at hidden truth (upper bounds), ``presets`` names whole
-    settings (``{"paper": {...}, "code": {...}}``), chosen with the parameter ``preset``.
+    Class attributes: ``task``; ``name`` (how users call it); ``title`` (how tables print it); ``paper`` (the citation);
+    ``oracle`` marks methods that look at hidden truth (upper bounds); ``presets`` names whole settings
+    (``{"paper": {...}, "code": {...}}``), chosen with the parameter ``preset``.
     """
 
     task: ClassVar[str] = ""
@@ -293,6 +295,10 @@ class Method:
 
     def after_step(self, run: Run) -> None:
         """Called after each optimizer step."""
+
+    def steps_per_epoch(self, run: Run, generator: np.random.Generator) -> int:
+        """Batches in an epoch, asked once a phase where the schedule or a budget in steps needs it."""
+        return sum(1 for _ in self.batches(run, generator))
 
     def validation_loss(self, network: nn.Module, samples: Any, run: Run) -> float | None:
         """The loss an early-stopping rule watches, if the method has one."""

@@ -45,9 +45,10 @@ def _registered(user_files: str) -> dict[str, type[Method]]:
     found: dict[str, type[Method]] = {}
     for module in modules:
         for candidate in vars(module).values():
-            if _is_method(candidate) and candidate.__module__ == module.__name__:
-                if found.setdefault(candidate.name, candidate) is not candidate:
-                    raise UsageError(f"two methods are called '{candidate.name}'; rename the one in {module.__file__}.")
+            if not _is_method(candidate) or candidate.__module__ != module.__name__:
+                continue
+            if found.setdefault(candidate.name, candidate) is not candidate:
+                raise UsageError(f"two methods are called '{candidate.name}'; rename the one in {module.__file__}.")
     return found
 
 

@@ -49,8 +49,8 @@ class Videos:
 
     ``ids`` (V,) str; ``rows`` (ΣL, D) float, all snippets one video after the other; ``offsets`` (V+1,) int, video v
     owns ``rows[offsets[v]:offsets[v+1]]``; ``fps`` (V,) frames a second; ``stride`` and ``window`` (V,) frames between
-    snippets and frames a snippet sees; ``duration`` (V,) seconds; ``video_labels`` (V, C) bool; ``segments`` the annotated
-    segments in seconds, with ``segments.video`` an index into ``ids``; ``labelled`` (V,) bool, False where a
+    snippets and frames a snippet sees; ``duration`` (V,) seconds; ``video_labels`` (V, C) bool; ``segments`` the
+    annotated segments in seconds, with ``segments.video`` an index into ``ids``; ``labelled`` (V,) bool, False where a
     semi-supervised split withholds the annotation (``segments`` then still holds it for evaluation only: learn from
     :meth:`known_segments`); ``unit`` (V,) str. ``oracle`` arrays are per snippet (ΣL, ...).
     """
@@ -94,7 +94,7 @@ class Videos:
 class Actors:
     """Person boxes with label sets: N instances in M clips, C classes.
 
-    ``ids`` (N,) str; ``clip`` (N,) int, index of the clip an instance belongs to (instances of a clip are contiguous, in
+    ``ids`` (N,) str; ``clip`` (N,) int, index of the clip an instance belongs to (a clip's instances are contiguous, in
     fixed order); ``clip_ids`` (M,) str; ``video`` (N,) str; ``second`` (N,) float key-frame time; ``box`` (N, 4) float,
     x1 y1 x2 y2 in [0, 1]; ``labels`` (N, C) bool; ``labelled`` (N,) bool, the same for all instances of a clip;
     ``features`` (N, D) float, or (N, 0) when ``frames`` decodes clips instead. ``truth_*`` are the ground-truth boxes

@@ -41,7 +41,7 @@ class Spec(BaseModel):
 
 
 def validate(model: type[SpecT], values: Mapping[str, Any], where: str) -> SpecT:
-    """``values`` as a ``model``; raises :class:`UsageError` naming ``where``, the first wrong key and what it should be."""
+    """``values`` as a ``model``; raises :class:`UsageError` naming ``where`` and the first wrong key."""
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
@@ -52,7 +52,7 @@ def validate(model: type[SpecT], values: Mapping[str, Any], where: str) -> SpecT
 
 
 def load_toml(path: Path, model: type[SpecT]) -> SpecT:
-    """Read a specification from a TOML file; raises :class:`UsageError` in one sentence when it is missing or malformed."""
+    """Read a specification from a TOML file; raises :class:`UsageError` when it is missing or malformed."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

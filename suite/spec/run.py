@@ -27,5 +27,5 @@ class RunSpec(Spec):
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
 
     def run_id(self, fingerprint: str, code: str) -> str:
-        """The run's name: a hash of the request, the data's fingerprint and the fingerprint of the code that computes."""
+        """The run's name: a hash of the request, the data's fingerprint and that of the code that computes."""
         return content_hash(self.model_dump(mode="json"), fingerprint, code)

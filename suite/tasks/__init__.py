@@ -20,7 +20,7 @@ MODULES = {
 
 @dataclass(frozen=True)
 class Metric:
-    """One number: ``label`` names a class for per-class rows, ``threshold`` a tIoU or a probability where one applies."""
+    """One number; ``label`` names a class in per-class rows, ``threshold`` is a tIoU or a probability."""
 
     metric: str
     value: float

@@ -1,0 +1,1 @@
+"""Training: one loop for all methods, with exact resume, alone or on many workers."""

@@ -1,0 +1,60 @@
+"""Evaluation points: score validation and test data, keep what the selections need, add to the curves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from suite.data.samples import TaskData
+from suite.method import Method, Run, Scores
+from suite.tasks import Metric, Task
+from suite.train.curves import Curves
+from suite.train.selection import EVALUATED, Point, Selector
+
+
+@dataclass
+class Evaluation:
+    """Evaluates ``method`` on ``data``; ``scores`` are those of the last point, by split."""
+
+    method: Method
+    data: TaskData[Any]
+    task: Task
+    curves: Curves
+    selector: Selector
+    scores: dict[str, Scores] = field(default_factory=dict)
+
+    def evaluate(self, run: Run) -> None:
+        """Take an evaluation point with the weights that the phase evaluates."""
+        network = run.teacher if run.phase.evaluate == "average" and run.teacher is not None else run.network
+        network.eval()
+        with torch.no_grad():
+            predictions = {split: self._predict(network, split, run) for split in EVALUATED}
+            self._analyse(network, run)
+        metrics = {
+            split: self.task.evaluate(predictions[split], self.data.split(split), self.data) for split in EVALUATED
+        }
+        self._draw(run, metrics)
+        if run.phase.select:
+            self.selector.offer(Point(run.phase.name, run.epoch + 1, run.step, metrics, predictions))
+
+    def _predict(self, network: nn.Module, split: str, run: Run) -> Any:
+        samples = self.data.split(split)
+        self.scores[split] = self.method.score(network, samples, run)
+        return self.method.decode(self.scores[split], samples)
+
+    def _analyse(self, network: nn.Module, run: Run) -> None:
+        loss = self.method.validation_loss(network, self.data.validation, run)
+        if loss is not None:
+            self.curves.add(run, "validation", "loss", loss)
+        for name, value in self.method.analyses(run).items():
+            self.curves.note(name, value)
+        self.curves.add_noted(run)
+
+    def _draw(self, run: Run, metrics: dict[str, list[Metric]]) -> None:
+        for split, found in metrics.items():
+            for metric in found:
+                if not metric.label and metric.threshold is None:
+                    self.curves.add(run, split, metric.metric, metric.value)

@@ -1,0 +1,30 @@
+"""From a phase's declared optimizer to one that steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from suite.method import Method, Optimizer, Phase
+from suite.train.schedules import rate
+
+
+def make_optimizer(method: Method, network: nn.Module, settings: Optimizer) -> torch.optim.Optimizer:
+    """The optimizer over the method's parameter groups; groups may bring their own decay and ``lr_scale``."""
+    groups: list[dict[str, Any]] = [{"lr": settings.lr, **group} for group in method.parameter_groups(network)]
+    if settings.name == "sgd":
+        return torch.optim.SGD(
+            groups, settings.lr, settings.momentum, weight_decay=settings.weight_decay, nesterov=settings.nesterov
+        )
+    kind = torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam
+    return kind(groups, settings.lr, settings.betas, weight_decay=settings.weight_decay)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, phase: Phase, step: int, steps_per_epoch: int) -> None:
+    """Set every group's learning rate for the 0-based ``step`` of the phase."""
+    total = phase.steps or phase.epochs * steps_per_epoch
+    now = rate(phase.schedule, phase.optimizer.lr, step, total, steps_per_epoch)
+    for group in optimizer.param_groups:
+        group["lr"] = now * group.get("lr_scale", 1.0)

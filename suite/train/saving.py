@@ -1,0 +1,61 @@
+"""What a checkpoint of the loop holds, and how the loop takes it up again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from suite.train import checkpoint
+
+if TYPE_CHECKING:
+    from suite.train.loop import Loop
+
+
+def save(loop: Loop, epoch: int, over: bool) -> None:
+    """Save the loop after ``epoch`` epochs of its current phase (``over``: the phase ends here)."""
+    assert loop.settings.checkpoint is not None and loop.optimizer is not None
+    run = loop.run
+    points, selected = loop.evaluation.selector.state()
+    parts: dict[str, dict[str, Tensor]] = {
+        "network": run.network.state_dict(),
+        "teacher": run.teacher.state_dict() if run.teacher is not None else {},
+        "optimizer": checkpoint.optimizer_tensors(loop.optimizer),
+        "memory": run.memory,
+        "points": points,
+    }
+    tensors = {name: t for prefix, part in parts.items() for name, t in checkpoint.prefixed(prefix, part).items()}
+    facts = {
+        "phase": run.phase_index,
+        "epoch": epoch,
+        "step": run.step,
+        "over": over,
+        "curves": loop.curves.points,
+        "noted": loop.curves.noted,
+        "scaler": loop.scaler.state_dict(),
+        "selected": selected,
+    }
+    checkpoint.save(loop.settings.checkpoint, tensors, facts)
+
+
+def resume(loop: Loop) -> tuple[int, int]:
+    """Take up the checkpoint, if there is one; returns the phase to run and the epochs of it already done."""
+    path = loop.settings.checkpoint
+    if path is None or not path.exists():
+        return 0, 0
+    tensors, facts = checkpoint.load(path)
+    run = loop.run
+    loop.enter(facts["phase"], begin=False)
+    run.network.load_state_dict(checkpoint.under("network", tensors))
+    if run.teacher is not None:
+        run.teacher.load_state_dict(checkpoint.under("teacher", tensors))
+    assert loop.optimizer is not None
+    checkpoint.restore_optimizer(loop.optimizer, checkpoint.under("optimizer", tensors))
+    run.memory = {name: t.to(run.device) for name, t in checkpoint.under("memory", tensors).items()}
+    run.step, run.epoch = facts["step"], max(0, facts["epoch"] - 1)
+    loop.curves.points, loop.curves.noted = facts["curves"], facts["noted"]
+    loop.evaluation.selector.restore(checkpoint.under("points", tensors), facts["selected"])
+    if facts["scaler"]:
+        loop.scaler.load_state_dict(facts["scaler"])
+    loop.count_steps()
+    return (facts["phase"] + 1, 0) if facts["over"] else (facts["phase"], facts["epoch"])
