@@ -18,6 +18,7 @@ from methods.networks.actionformer.targets import Targets, assign_batch
 from tests.golden import close, golden
 
 WINDOWS = ("thumos", "anet")
+Arrays = dict[str, np.ndarray]
 
 
 def config_of(published: dict[str, Any]) -> ActionFormerConfig:

@@ -1,0 +1,58 @@
+"""What a boundary-matching network should say of an annotated sequence (BMN, §3.3).
+
+Segments are in grid cells, 0 to T. Two code bases differ in what a cell is; both are here.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from suite.evaluate.segments import tiou
+
+Code = Literal["community", "opentad"]
+BOUNDARY_REACH = 1.5  # cells on each side of a boundary that belong to it
+
+
+def grid_segments(seconds: np.ndarray, duration: float, length: int) -> np.ndarray:
+    """Seconds (N, 2) to cells of a grid that spans the video, clipped to it."""
+    return np.clip(seconds / duration, 0.0, 1.0) * length
+
+
+def corrected_duration(seconds: float, frames: float, feature_frames: float) -> float:
+    """Seconds that the features really cover: they end at the last whole snippet."""
+    return seconds * feature_frames / frames
+
+
+def boundary_targets(boundaries: np.ndarray, length: int, code: Code = "community") -> np.ndarray:
+    """(T,) the largest share of each cell that lies within 1.5 cells of one of the ``boundaries`` (N,).
+
+    ``community``: cell i is [i - 0.5, i + 0.5]. ``opentad``: cell i is [i, i + 1] and only whole coverage counts
+    (its integer anchors truncate the share).
+    """
+    if len(boundaries) == 0:
+        return np.zeros(length)
+    offset = 0.5 if code == "community" else 0.0
+    cell = np.arange(length)[:, None] - offset
+    covered = np.minimum(cell + 1, boundaries + BOUNDARY_REACH) - np.maximum(cell, boundaries - BOUNDARY_REACH)
+    share: np.ndarray = np.clip(covered, 0.0, 1.0).max(1)
+    return share if code == "community" else np.floor(share)
+
+
+def proposal_targets(segments: np.ndarray, extents: np.ndarray) -> np.ndarray:
+    """(K,) the largest tIoU of each proposal [start, end] with one of the segments (N, 2)."""
+    if len(segments) == 0:
+        return np.zeros(len(extents))
+    return tiou(extents[:, :1], extents[:, 1:], segments[None, :, 0], segments[None, :, 1]).max(1)
+
+
+def proposal_extents(cells: np.ndarray, code: Code = "community") -> np.ndarray:
+    """(K, 2) the segment that each map cell stands for in targets and results.
+
+    ``community`` cells are (start, end) and end one cell later; ``opentad`` cells are (duration, start) and
+    [start, start + duration + 1].
+    """
+    if code == "community":
+        return cells + (0, 1)
+    return np.stack([cells[:, 1], cells[:, 1] + cells[:, 0] + 1], axis=1)
