@@ -62,8 +62,8 @@ def balanced_cross_entropy(
 def sampling_weights(target: Tensor, draws: Draws, code: Code = "community", valid: Tensor | None = None) -> Tensor:
     """How often each cell counts in the regression: all of high tIoU, as many of middle and of low, drawn at random.
 
-    ``community`` leaves cells of tIoU zero out. Where cells of high tIoU outnumber a band, the comparison with a negative
-    number lets every cell in (the reference's rule, kept).
+    ``community`` leaves cells of tIoU zero out. Where cells of high tIoU outnumber a band, the comparison with a
+    negative number lets every cell in (the reference's rule, kept).
     """
     high = target > HIGH
     middle = (target <= HIGH) & (target > LOW)

@@ -28,7 +28,7 @@ class Proposals(NamedTuple):
 
 
 def community_proposals(maps: Maps) -> Proposals:
-    """Every proposal [i, j + 1] that ends before the last cell border, scored start * end * classification * regression.
+    """Every proposal [i, j + 1] with j + 1 < T, scored start * end * classification * regression.
 
     The end probability is read one cell after the map's end index, so a proposal that ends with the video is never
     generated (the reference's rule).
@@ -57,7 +57,7 @@ def opentad_proposals(maps: Maps, score: ProposalScore = "iou") -> Proposals:
     length = len(maps.start)
     starts, ends = boundary_candidates(maps.start), boundary_candidates(maps.end)
     starts[0] = ends[-1] = True
-    duration, start = np.indices(maps.regression.shape)
+    duration, start = np.meshgrid(*map(np.arange, maps.regression.shape), indexing="ij")
     end = duration + start
     kept = (end < length) & starts[start] & ends[np.minimum(end, length - 1)]
     cells = np.argwhere(kept)

@@ -32,7 +32,7 @@ def valid_cells(layout: Layout, length: int, longest: int) -> tuple[np.ndarray, 
     """Rows and columns of the valid cells (K, 2), and the extents (K, 2) of their proposals."""
     if layout == "start-end":
         cells = np.argwhere(np.triu(np.ones((length, length), dtype=bool)))
-        return cells, cells + (0, 1)
+        return cells, cells + np.array([0, 1])
     duration, start = np.meshgrid(np.arange(longest), np.arange(length), indexing="ij")
     cells = np.argwhere(start + duration < length)
     return cells, np.stack([cells[:, 1], cells[:, 1] + cells[:, 0]], axis=1)
@@ -77,7 +77,7 @@ class SparseProduct(torch.autograd.Function):
         return _multiply(matrix, dense)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple[None, None, Tensor]:  # type: ignore[override]
+    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple[None, None, Tensor]:
         """The gradient of the dense batch."""
         return None, None, _multiply(ctx.transposed, grad.contiguous())  # type: ignore[attr-defined]
 

@@ -54,5 +54,5 @@ def proposal_extents(cells: np.ndarray, code: Code = "community") -> np.ndarray:
     [start, start + duration + 1].
     """
     if code == "community":
-        return cells + (0, 1)
+        return cells + np.array([0, 1])
     return np.stack([cells[:, 1], cells[:, 1] + cells[:, 0] + 1], axis=1)
