@@ -10,14 +10,14 @@ import numpy as np
 from numba import njit
 
 from suite.evaluate.kernels import FALSE_POSITIVE, IGNORED
-from suite.evaluate.segments import Floats, Ints
+from suite.evaluate.segments import Floats, Ints, Verdicts
 
 ENVELOPE, NON_INTERPOLATED, ELEVEN_POINTS = 0, 1, 2
 MODES = {"envelope": ENVELOPE, "none": NON_INTERPOLATED, "eleven": ELEVEN_POINTS}
 
 
 @njit(cache=True)
-def _operating_points(verdict: Ints, unit: Ints, weight: Floats, gain: Floats, false: Floats) -> tuple[int, float]:
+def _operating_points(verdict: Verdicts, unit: Ints, weight: Floats, gain: Floats, false: Floats) -> tuple[int, float]:
     """Fill, for each true positive in rank order, how often it counts and the false positives before it.
 
     Returns:
@@ -76,7 +76,7 @@ def _at_eleven_recalls(gain: Floats, false: Floats, true: float, positives: floa
 
 @njit(cache=True)
 def average_precisions(
-    offsets: Ints, verdict: Ints, unit: Ints, weights: Floats, positives: Floats, scale: Floats, mode: int
+    offsets: Ints, verdict: Verdicts, unit: Ints, weights: Floats, positives: Floats, scale: Floats, mode: int
 ) -> Floats:
     """AP for every resample, threshold and class; NaN where the class has no positive.
 

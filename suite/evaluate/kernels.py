@@ -1,8 +1,8 @@
 """Inner loops of the detection evaluators, compiled by numba and cached on disk.
 
 Why numba: matching is sequential (each match locks a ground truth), so NumPy can only vectorize inside one video and
-class. Measured on two cores, 42,000 THUMOS predictions, 5 thresholds: a NumPy loop over (video, class) groups 1.9 s, these
-loops 0.02 s (``tests/benchmarks/bench_evaluate.py`` measures both again).
+class. Measured on two cores, 42,000 THUMOS predictions, 5 thresholds: a NumPy loop over (video, class) groups 1.9 s,
+these loops 0.02 s (``tests/benchmarks/bench_evaluate.py`` measures both again).
 
 A verdict is one integer for a detection at a threshold: the row of the ground truth it matched (>= 0), FALSE_POSITIVE,
 or IGNORED (counts neither way).
@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from suite.evaluate.segments import Bools, Floats, Ints
+from suite.evaluate.segments import Bools, Floats, Ints, Verdicts
 
 FALSE_POSITIVE = -1
 IGNORED = -2
@@ -38,7 +38,7 @@ def match_by_detection(
     thresholds: Floats,
     strict: bool,
     take_first: bool,
-) -> Ints:
+) -> Verdicts:
     """Each detection in turn takes a free ground truth of its group (rows ``low:high``).
 
     The one with the highest tIoU (ties: the first row), or with ``take_first`` the first that reaches the threshold.
@@ -77,7 +77,7 @@ def match_by_truth(
     end: Floats,
     thresholds: Floats,
     strict: bool,
-) -> Ints:
+) -> Verdicts:
     """Each ground truth in turn takes the free detection of its group with the highest tIoU (ties: the higher score).
 
     ``members[low[g]:high[g]]`` are the detections of ground truth g's group in descending score.
@@ -114,7 +114,7 @@ def touches(low: Ints, high: Ints, start: Floats, end: Floats, other_start: Floa
 @njit(cache=True)
 def match_boxes(
     truth_box: Floats, low: Ints, high: Ints, box: Floats, order: Ints, threshold: float, plus: float
-) -> Ints:
+) -> Verdicts:
     """Each detection looks only at the ground truth with the highest IoU (ties: the first row); a second claim fails.
 
     ``order`` is the sequence in which detections claim. Returns (N,) sorted-truth row or FALSE_POSITIVE.
@@ -128,7 +128,9 @@ def match_boxes(
             wide = min(box[row, 2], truth_box[truth, 2]) - max(box[row, 0], truth_box[truth, 0]) + plus
             tall = min(box[row, 3], truth_box[truth, 3]) - max(box[row, 1], truth_box[truth, 1]) + plus
             shared = max(0.0, wide) * max(0.0, tall)
-            other = (truth_box[truth, 2] - truth_box[truth, 0] + plus) * (truth_box[truth, 3] - truth_box[truth, 1] + plus)
+            other = (truth_box[truth, 2] - truth_box[truth, 0] + plus) * (
+                truth_box[truth, 3] - truth_box[truth, 1] + plus
+            )
             union = area + other - shared
             value = shared / union if union > 0.0 else 0.0
             if value > best:

@@ -1,8 +1,10 @@
 """Multi-label recognition: what one label set a clip is worth against the scores of a classifier.
 
-All functions take scores (N, C) (any monotone scale, unless a threshold is involved) and ``truth`` (N, C) multi-hot, and
-compute in float64: in float32 a sigmoid saturates at 1 and ties scores that differ. Conventions are those of the metrics of
-"An Action Is Worth Multiple Words" (BMVC 2022): example-based means over clips, equal scores ranked by class index.
+All functions take scores (N, C) (any monotone scale, unless a threshold is involved) and ``truth`` (N, C) multi-hot,
+and
+compute in float64: in float32 a sigmoid saturates at 1 and ties scores that differ. Conventions are those of the
+metrics of "An Action Is Worth Multiple Words" (BMVC 2022): example-based means over clips, equal scores ranked by
+class index.
 """
 
 from __future__ import annotations
@@ -65,7 +67,7 @@ def top_set_accuracy(scores: ArrayLike, truth: ArrayLike) -> float:
 def top_any_accuracy(scores: ArrayLike, truth: ArrayLike) -> float:
     """Share of clips with at least one of their k labels among their k best classes."""
     chosen, present = _chosen_top_set(scores, truth)
-    return _mean((chosen & present).any(axis=1).astype(np.float64))
+    return _mean(np.any(chosen & present, axis=1))
 
 
 def iou_per_clip(scores: ArrayLike, truth: ArrayLike, threshold: float = 0.5) -> Floats:
@@ -111,8 +113,8 @@ def threshold_curve(scores: ArrayLike, truth: ArrayLike, thresholds: ArrayLike) 
 def class_average_precision(scores: ArrayLike, labels: ArrayLike, missed: int = 0) -> float:
     """AP of one class: scores (N,), labels (N,) 0/1, and ``missed`` positives that got no score.
 
-    Distinct score values are the operating points (equal scores enter together); precision is replaced by the best at any
-    lower score; the area is the sum of recall step times that precision. -1 when there is no positive.
+    Distinct score values are the operating points (equal scores enter together); precision is replaced by the best
+    at any lower score; the area is the sum of recall step times that precision. -1 when there is no positive.
     """
     return float(average_precision(np.asarray(scores)[:, None], np.asarray(labels)[:, None], missed)[0])
 
@@ -128,7 +130,7 @@ def average_precision(scores: ArrayLike, truth: ArrayLike, missed: int = 0) -> F
     precision = np.where(last_of_tie, true / np.arange(1, len(ranked) + 1)[:, None], 0.0)
     envelope = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
     positives = present.sum(axis=0) + missed
-    # A positive inside a tie enters at the tie's end, where the envelope already holds the tie's own precision or better.
+    # A positive inside a tie enters at the tie's end, whose precision the envelope already holds (or a better one).
     steps = np.diff(true, axis=0, prepend=0)
     area = (steps * envelope).sum(axis=0) / np.maximum(positives, 1)
     return np.where(positives > 0, area, -1.0)
@@ -159,13 +161,14 @@ def grouped_top_any(scores: ArrayLike, truth: ArrayLike, classes: ArrayLike) -> 
     """As :func:`grouped_top1` with the clip's k best classes, k counting all its labels."""
     chosen, present = _chosen_top_set(scores, truth)
     inside = present & _group_mask(classes, present.shape[1])
-    return _mean((chosen & inside).any(axis=1)[inside.any(axis=1)].astype(np.float64))
+    return _mean(np.any(chosen & inside, axis=1)[np.any(inside, axis=1)])
 
 
 def clips_inside(truth: ArrayLike, classes: ArrayLike) -> Bools:
     """(N,) clips all of whose labels lie in the group; the others take no part in grouped IoU and F1."""
     present = np.asarray(truth) > 0
-    return present.any(axis=1) & ~(present & ~_group_mask(classes, present.shape[1])).any(axis=1)
+    outside = present[:, ~_group_mask(classes, present.shape[1])]
+    return np.asarray(present.any(axis=1) & ~outside.any(axis=1))
 
 
 def grouped_iou(scores: ArrayLike, truth: ArrayLike, classes: ArrayLike, threshold: float = 0.5) -> float:
@@ -201,6 +204,7 @@ def _single_hits(scores: ArrayLike, labels: ArrayLike, k: int) -> Floats:
     return (order == wanted[:, None]).any(axis=1).astype(np.float64)
 
 
-def _mean(values: Floats) -> float:
+def _mean(values: ArrayLike) -> float:
     """Mean of per-clip values; NaN when there is no clip."""
-    return float(values.mean()) if len(values) else float("nan")
+    column = np.asarray(values, dtype=np.float64)
+    return float(column.mean()) if len(column) else float("nan")

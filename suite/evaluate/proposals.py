@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 
 from suite.evaluate.kernels import first_ranks
 from suite.evaluate.protocols import ACTIVITYNET, ACTIVITYNET_TIOU, TemporalProtocol
-from suite.evaluate.ranking import group_rows
+from suite.evaluate.ranking import group_rows, pair_keys
 from suite.evaluate.segments import Floats, Ints, Segments
-from suite.evaluate.temporal import group_keys, match_segments
+from suite.evaluate.temporal import match_segments
 
 
 def recall_at_multiples(
@@ -30,7 +30,7 @@ def recall_at_multiples(
     """
     matches = match_segments(truth, predictions, protocol, videos)
     counted, found = truth.take(matches.truth_row), predictions.take(matches.row)
-    truth_key, found_key = group_keys(counted, found)
+    truth_key, found_key = pair_keys(counted.video, counted.label, found.video, found.label)
     ranks = _first_ranks(counted, found, truth_key, found_key, matches.thresholds)
     _, group, sizes = np.unique(truth_key, return_inverse=True, return_counts=True)
     allowed = sizes[group.reshape(-1)]
@@ -72,12 +72,14 @@ def average_recall(
 ) -> RecallCurve:
     """AR@AN and its area, class-agnostic (ActivityNet's proposal task).
 
-    All videos keep the same share of their proposals, such that ``limit`` a video are kept on average; the curve has 100
-    points at equal shares of those. Every video with ground truth counts.
+    All videos keep the same share of their proposals, such that ``limit`` a video are kept on average; the curve has
+    100 points at equal shares of those. Every video with ground truth counts.
     """
     protocol = replace(ACTIVITYNET, name="proposals", tiou=tiou)
-    alike = Segments(truth.video, np.zeros(len(truth)), truth.start, truth.end)
-    merged = Segments(predictions.video, np.zeros(len(predictions)), predictions.start, predictions.end, predictions.score)
+    alike = Segments(truth.video, np.zeros_like(truth.video), truth.start, truth.end)
+    merged = Segments(
+        predictions.video, np.zeros_like(predictions.video), predictions.start, predictions.end, predictions.score
+    )
     chosen = np.unique(truth.video) if videos is None else np.asarray(videos, dtype=np.int64)
     matches = match_segments(alike, merged, protocol, chosen)
     counted, found = alike.take(matches.truth_row), merged.take(matches.row)
@@ -85,7 +87,7 @@ def average_recall(
     ratio = limit * len(chosen) / max(1, len(found))
     used = np.minimum((members * ratio).astype(np.int64), members)
     shares = np.arange(1, 101) / 100.0 * (limit * len(chosen) / max(1, int(used.sum())))
-    ranks = _first_ranks(counted, found, *group_keys(counted, found), matches.thresholds)
+    ranks = _first_ranks(counted, found, counted.video, found.video, matches.thresholds)
     kept = np.minimum((used[:, None] * shares).astype(np.int64), used[:, None])
     recall = np.stack([(rank[:, None] < kept[matches.truth_unit]).mean(axis=0) for rank in ranks])
     proposals = shares * (int(used.sum()) / max(1, len(chosen)))

@@ -1,7 +1,7 @@
 """Ranked detections with their verdicts: what every detection mAP is computed from, and re-computed from.
 
-Matching depends only on the video and the class, so it is done once. Scoring a bootstrap sample of videos, another set of
-classes or a normalized AP is then a pass over sorted rows.
+Matching depends only on the video and the class, so it is done once. Scoring a bootstrap sample of videos, another
+set of classes or a normalized AP is then a pass over sorted rows.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from suite.evaluate.curves import MODES, average_precisions
 from suite.evaluate.kernels import IGNORED
-from suite.evaluate.segments import Bools, Floats, Ints
+from suite.evaluate.segments import Bools, Floats, Ints, Verdicts
 
 _CELLS_AT_ONCE = 4_000_000
 
@@ -32,14 +32,15 @@ class RankedMatches:
         score: (N,) descending inside each class.
         unit: (N,) position in ``units``.
         units: (V,) what a bootstrap draws: video ids.
-        truth_row, truth_unit, truth_class: (G,) the ground truths that count: row given, position in ``units``, in ``classes``.
+        truth_row, truth_unit, truth_class: (G,) the ground truths that count: row given, position in ``units``, in
+            ``classes``.
         thresholds: (T,).
         interpolation: how precision is read off (see :class:`~suite.evaluate.protocols.TemporalProtocol`).
     """
 
     classes: Ints
     offsets: Ints
-    verdict: Ints
+    verdict: Verdicts
     row: Ints
     score: Floats
     unit: Ints
@@ -58,8 +59,8 @@ class RankedMatches:
     def average_precision(self, weights: ArrayLike | None = None, normalizer: float | None = None) -> Floats:
         """AP (T, C), or (B, T, C) for ``weights`` (B, V) that say how often each unit was drawn.
 
-        ``normalizer`` N gives normalized AP (Hoiem et al. 2012; DETAD): precision = N r / (N r + false positives) with r
-        the recall, which makes classes of different frequency comparable.
+        ``normalizer`` N gives normalized AP (Hoiem et al. 2012; DETAD): precision = N r / (N r + false positives)
+        with r the recall, which makes classes of different frequency comparable.
         """
         single = weights is None
         drawn = np.ones((1, len(self.units))) if single else np.asarray(weights, dtype=np.float64)
@@ -89,7 +90,9 @@ class RankedMatches:
 
     def recall(self) -> Floats:
         """(T, C) share of ground truths that some detection matched; NaN where there is none."""
-        found = np.stack([np.bincount(self.row_class[level >= 0], minlength=len(self.classes)) for level in self.verdict])
+        found = np.stack(
+            [np.bincount(self.row_class[level >= 0], minlength=len(self.classes)) for level in self.verdict]
+        )
         return np.divide(found, self.positives, out=np.full(found.shape, np.nan), where=self.positives > 0)
 
     @cached_property
@@ -106,6 +109,43 @@ class RankedMatches:
         for draw, weight in enumerate(weights):
             counts[draw] = np.bincount(self.truth_class, weight[self.truth_unit], minlength=len(self.classes))
         return counts
+
+
+def ranked_matches(
+    verdict: Verdicts,
+    *,
+    classes: Ints,
+    row: Ints,
+    label: Ints,
+    score: Floats,
+    unit: Ints,
+    truth_row: Ints,
+    truth_label: Ints,
+    truth_unit: Ints,
+    thresholds: ArrayLike,
+    units: Ints | None = None,
+    interpolation: Literal["envelope", "none", "eleven"] = "envelope",
+) -> RankedMatches:
+    """Assemble matches from ranked columns and verdicts (T, N) that point into the truth columns given here.
+
+    ``unit`` and ``truth_unit`` are ids; ``units`` lists those that take part (None: all that occur).
+    """
+    units = np.unique(np.concatenate([truth_unit, unit])) if units is None else np.unique(units)
+    pointed = truth_row[verdict] if len(truth_row) else verdict
+    return RankedMatches(
+        classes=classes,
+        offsets=np.searchsorted(label, np.append(classes, np.iinfo(np.int64).max)),
+        verdict=np.where(verdict >= 0, pointed, verdict).astype(np.int32),
+        row=row,
+        score=score,
+        unit=np.searchsorted(units, unit),
+        units=units,
+        truth_row=truth_row,
+        truth_unit=np.searchsorted(units, truth_unit),
+        truth_class=np.searchsorted(classes, truth_label),
+        thresholds=np.asarray(thresholds, dtype=np.float64),
+        interpolation=interpolation,
+    )
 
 
 def mean_over_present(values: Floats) -> Floats:
@@ -143,3 +183,14 @@ def group_rows(keys: Ints, sorted_keys: Ints) -> tuple[Ints, Ints]:
     place = np.minimum(np.searchsorted(distinct, keys), len(distinct) - 1)
     known = distinct[place] == keys
     return np.where(known, edges[place], 0), np.where(known, edges[place + 1], 0)
+
+
+def pair_keys(first: Ints, second: Ints, other_first: Ints, other_second: Ints) -> tuple[Ints, Ints]:
+    """One integer for each pair (a video and a label, a frame and a label) of two tables, equal where the pairs are."""
+    firsts = np.unique(np.concatenate([first, other_first]))
+    seconds = np.unique(np.concatenate([second, other_second]))
+
+    def key(a: Ints, b: Ints) -> Ints:
+        return np.searchsorted(firsts, a) * len(seconds) + np.searchsorted(seconds, b)
+
+    return key(first, second), key(other_first, other_second)

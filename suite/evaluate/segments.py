@@ -12,6 +12,7 @@ from suite.errors import UsageError
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Verdicts = NDArray[np.int32]
 Bools = NDArray[np.bool_]
 
 
@@ -62,8 +63,8 @@ class Segments:
     @staticmethod
     def empty(scored: bool = False) -> Segments:
         """No segment at all (a method may well predict nothing)."""
-        nothing = np.zeros(0)
-        return Segments(nothing, nothing, nothing, nothing, nothing if scored else None)
+        nothing, moment = np.zeros(0, dtype=np.int64), np.zeros(0)
+        return Segments(nothing, nothing, moment, moment, moment if scored else None)
 
     @staticmethod
     def concatenate(parts: Sequence[Segments]) -> Segments:

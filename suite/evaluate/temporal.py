@@ -1,11 +1,12 @@
 """Temporal action detection: mean average precision over tIoU thresholds, matched once, re-scored at will.
 
 Convention (ActivityNet's tool, which THUMOS-14 work uses too; every deviation is a switch of
-:class:`~suite.evaluate.protocols.TemporalProtocol`): inside a class, detections in descending score; each takes the not yet
-taken ground truth of its video with the highest tIoU, if that reaches the threshold, else it is a false positive; thresholds
-do not know of each other; AP is the area under the precision envelope; mAP averages the classes that occur in the ground
-truth. Detections in videos without ground truth are false positives. Equal scores rank by video, start, end; equal tIoUs
-take the ground truth that starts (then ends) first: the order of rows in a file never matters.
+:class:`~suite.evaluate.protocols.TemporalProtocol`): inside a class, detections in descending score; each takes the
+not yet taken ground truth of its video with the highest tIoU, if that reaches the threshold, else it is a false
+positive; thresholds do not know of each other; AP is the area under the precision envelope; mAP averages the classes
+that occur in the ground truth. Detections in videos without ground truth are false positives. Equal scores rank by
+video, start, end; equal tIoUs take the ground truth that starts (then ends) first: the order of rows in a file never
+matters.
 """
 
 from __future__ import annotations
@@ -18,8 +19,15 @@ from numpy.typing import ArrayLike
 from suite.errors import UsageError
 from suite.evaluate.kernels import IGNORED, match_by_detection, match_by_truth, touches
 from suite.evaluate.protocols import ACTIVITYNET, TemporalProtocol
-from suite.evaluate.ranking import RankedMatches, group_rows, mean_over_present, rank_order
-from suite.evaluate.segments import Bools, Floats, Ints, Segments, required_score, without_duplicates
+from suite.evaluate.ranking import (
+    RankedMatches,
+    group_rows,
+    mean_over_present,
+    pair_keys,
+    rank_order,
+    ranked_matches,
+)
+from suite.evaluate.segments import Bools, Floats, Ints, Segments, Verdicts, required_score, without_duplicates
 
 
 @dataclass(frozen=True)
@@ -84,33 +92,33 @@ def match_segments(
         ambiguous: segments that the protocol may forgive; their labels are not looked at.
 
     Raises:
-        UsageError: no score column, NaN scores, or (``unknown_labels="error"``) a detection of a class without ground truth.
+        UsageError: no score column, NaN scores, or (``unknown_labels="error"``) a detection of a class without
+            ground truth.
     """
     required_score(predictions)
     truth_row = _counted_truth(truth, protocol, videos)
     counted = truth.take(truth_row)
-    classes, truth_class = np.unique(counted.label, return_inverse=True)
+    classes = np.unique(counted.label)
     rows = _counted_predictions(predictions, classes, protocol, videos)
     if ambiguous is not None and protocol.ambiguous == "drop":
         rows = rows[~near_ambiguous(predictions.take(rows), ambiguous)]
     rows = rows[_ranked(predictions.take(rows), rows, protocol)]
     found = predictions.take(rows)
-    units = np.unique(np.concatenate([counted.video, found.video]) if videos is None else np.asarray(videos, np.int64))
     verdict = _verdicts(counted, found, protocol)
     if ambiguous is not None and protocol.ambiguous == "forgive":
         verdict[(verdict < 0) & near_ambiguous(found, ambiguous)] = IGNORED
-    return RankedMatches(
+    return ranked_matches(
+        verdict,
         classes=classes,
-        offsets=np.searchsorted(found.label, np.append(classes, np.iinfo(np.int64).max)),
-        verdict=np.where(verdict >= 0, truth_row[verdict] if len(truth_row) else -1, verdict).astype(np.int32),
         row=rows,
+        label=found.label,
         score=required_score(found),
-        unit=np.searchsorted(units, found.video),
-        units=units,
+        unit=found.video,
         truth_row=truth_row,
-        truth_unit=np.searchsorted(units, counted.video),
-        truth_class=truth_class.reshape(-1),
-        thresholds=np.asarray(protocol.tiou),
+        truth_label=counted.label,
+        truth_unit=counted.video,
+        thresholds=protocol.tiou,
+        units=None if videos is None else np.asarray(videos, dtype=np.int64),
         interpolation=protocol.interpolation,
     )
 
@@ -122,19 +130,8 @@ def near_ambiguous(segments: Segments, ambiguous: Segments) -> Bools:
     return touches(low, high, segments.start, segments.end, marked.start, marked.end)
 
 
-def group_keys(segments: Segments, other: Segments) -> tuple[Ints, Ints]:
-    """One integer for each (video, label) of two sets of segments, the same integer for the same pair."""
-    videos = np.unique(np.concatenate([segments.video, other.video]))
-    labels = np.unique(np.concatenate([segments.label, other.label]))
-
-    def key(rows: Segments) -> Ints:
-        return np.searchsorted(videos, rows.video) * len(labels) + np.searchsorted(labels, rows.label)
-
-    return key(segments), key(other)
-
-
 def _counted_truth(truth: Segments, protocol: TemporalProtocol, videos: ArrayLike | None) -> Ints:
-    """Rows of the annotations that count, sorted by video, label, start, end (the order in which equal tIoUs are taken)."""
+    """Rows of the annotations that count, sorted by video, label, start, end: the order that decides equal tIoUs."""
     keep = np.ones(len(truth), dtype=bool) if videos is None else np.isin(truth.video, videos)
     if protocol.duplicate_tolerance is not None:
         keep &= without_duplicates(truth, protocol.duplicate_tolerance)
@@ -174,10 +171,10 @@ def _ranked(found: Segments, rows: Ints, protocol: TemporalProtocol) -> Ints:
     return rank_order(found.label, score, (found.video, found.start, found.end))
 
 
-def _verdicts(counted: Segments, found: Segments, protocol: TemporalProtocol) -> Ints:
+def _verdicts(counted: Segments, found: Segments, protocol: TemporalProtocol) -> Verdicts:
     """(T, N) row of ``counted`` matched by each ranked detection, or FALSE_POSITIVE."""
     thresholds = np.asarray(protocol.tiou, dtype=np.float64)
-    truth_key, found_key = group_keys(counted, found)
+    truth_key, found_key = pair_keys(counted.video, counted.label, found.video, found.label)
     if protocol.matching == "truth":
         members = np.argsort(found_key, kind="stable")
         low, high = group_rows(truth_key, found_key[members])

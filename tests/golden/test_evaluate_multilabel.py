@@ -83,7 +83,10 @@ def test_average_precision(case):
 def test_groups(case):
     probability, truth = multilabel.probabilities(case["logits"]), case["multi_hot"]
     groups = [case["head_classes"], case["tail_classes"]]
-    for name, metric in (("grouped_iou_head_tail", multilabel.grouped_iou), ("grouped_f1_head_tail", multilabel.grouped_f1)):
+    for name, metric in (
+        ("grouped_iou_head_tail", multilabel.grouped_iou),
+        ("grouped_f1_head_tail", multilabel.grouped_f1),
+    ):
         values = [metric(probability, truth, group) for group in groups]
         counts = [int(multilabel.clips_inside(truth, group).sum()) for group in groups]
         assert counts == case["grouped_iou_num_clips_head_tail"].tolist()

@@ -1,0 +1,175 @@
+"""Non-maximum suppression of temporal segments: hard, soft, one-shot decay, and score voting.
+
+All functions take columns ``start``, ``end``, ``score`` (N,) in any one unit and ``group`` (N,), integers inside which
+suppression acts: the video, or video and class together (:func:`video_class_groups`); None is one group. They return
+ROWS of the input, group by group in ascending group and in picking order inside a group. Equal scores rank by start,
+then end, so the order of rows never matters. Times never change, scores only where said.
+
+``plus`` is the "+1" convention: added to both lengths and to the intersection, in the unit of the segments (BaSNet
+and ASL add one second). ``pad`` is added to the lengths only (ActionFormer's 1e-6 against division by zero).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from suite.evaluate import suppression_kernels as kernels
+from suite.evaluate.ranking import group_rows, rank_order
+from suite.evaluate.segments import Floats, Ints
+
+_MODES = {"gaussian": kernels.GAUSSIAN, "linear": kernels.LINEAR}
+
+
+def video_class_groups(video: ArrayLike, label: ArrayLike) -> Ints:
+    """(N,) one integer for each pair of video and class: the group of class-wise suppression."""
+    videos, labels = np.asarray(video, dtype=np.int64), np.asarray(label, dtype=np.int64)
+    lowest = int(labels.min(initial=0))
+    return videos * (int(labels.max(initial=0)) - lowest + 1) + labels - lowest
+
+
+def hard_nms(
+    start: ArrayLike,
+    end: ArrayLike,
+    score: ArrayLike,
+    threshold: float,
+    *,
+    group: ArrayLike | None = None,
+    plus: float = 0.0,
+    pad: float = 0.0,
+) -> Ints:
+    """Rows (K,) that survive: the best stays, those whose tIoU with it is >= ``threshold`` fall, and so on."""
+    starts, ends, scores = _columns(start, end, score)
+    kept = [
+        rows[kernels.hard(starts[rows], ends[rows], threshold, plus, pad)]
+        for rows in _groups(starts, ends, scores, group)
+    ]
+    return np.concatenate([np.zeros(0, dtype=np.int64), *kept])
+
+
+def soft_nms(
+    start: ArrayLike,
+    end: ArrayLike,
+    score: ArrayLike,
+    *,
+    decay: Literal["gaussian", "linear"] = "gaussian",
+    sigma: float = 0.5,
+    threshold: float = 0.0,
+    width_slope: float = 0.0,
+    strict: bool = False,
+    min_score: float = 0.0,
+    limit: int | None = None,
+    keep_last: bool = True,
+    group: ArrayLike | None = None,
+    plus: float = 0.0,
+    pad: float = 0.0,
+) -> tuple[Ints, Floats]:
+    """Soft-NMS (Bodla et al. 2017): the best is picked, the scores of the others decay with their overlap, repeat.
+
+    Args:
+        decay: ``gaussian`` multiplies by exp(-tIoU^2 / sigma), ``linear`` by 1 - tIoU.
+        threshold, width_slope, strict: decay only where tIoU >= threshold + width_slope * (end - start of the pick),
+            or > if ``strict``. BMN's thresholds that grow with the width: times in shares of the video, threshold
+            t1, slope t2 - t1, strict.
+        min_score: a score that falls below leaves the competition (the first pick of a group always stays).
+        limit: at most so many picks a group.
+        keep_last: whether a group's last remaining row is picked (BMN's code drops it).
+
+    Returns:
+        rows (K,) and their decayed scores (K,).
+    """
+    starts, ends, scores = _columns(start, end, score)
+    picked, reached = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
+    most = np.iinfo(np.int64).max if limit is None else limit
+    for rows in _groups(starts, ends, scores, group):
+        kept, value = kernels.soft(
+            starts[rows], ends[rows], scores[rows], _MODES[decay], sigma, threshold, width_slope, strict,
+            min_score, most, keep_last, plus, pad,
+        )  # fmt: skip
+        picked.append(rows[kept])
+        reached.append(value)
+    return np.concatenate(picked), np.concatenate(reached)
+
+
+def one_shot_decay(
+    start: ArrayLike,
+    end: ArrayLike,
+    score: ArrayLike,
+    *,
+    threshold: float = 0.4,
+    sigma: float = 0.35,
+    group: ArrayLike | None = None,
+    plus: float = 1.0,
+) -> tuple[Ints, Floats]:
+    """ASL's "soft NMS": rows with tIoU >= ``threshold`` to the current best leave once with score exp(-tIoU^2 / sigma).
+
+    They go to the end of their group's list and never compete again, so every row survives.
+
+    Returns:
+        rows (N,) and their scores (N,).
+    """
+    starts, ends, scores = _columns(start, end, score)
+    picked, reached = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
+    for rows in _groups(starts, ends, scores, group):
+        kept, value = kernels.one_shot(starts[rows], ends[rows], scores[rows], threshold, sigma, plus)
+        picked.append(rows[kept])
+        reached.append(value)
+    return np.concatenate(picked), np.concatenate(reached)
+
+
+def vote(
+    start: ArrayLike,
+    end: ArrayLike,
+    candidate_start: ArrayLike,
+    candidate_end: ArrayLike,
+    candidate_score: ArrayLike,
+    threshold: float,
+    *,
+    group: ArrayLike | None = None,
+    candidate_group: ArrayLike | None = None,
+    by_overlap: bool = True,
+) -> tuple[Floats, Floats]:
+    """Score voting: each kept segment becomes the weighted mean of the candidates with tIoU >= ``threshold`` to it.
+
+    The weight is the candidate's score before suppression, times its tIoU if ``by_overlap`` (ActionFormer; OpenTAD
+    omits it).
+
+    Returns:
+        refined starts (K,) and ends (K,).
+    """
+    starts, ends, _ = _columns(start, end, start)
+    all_start, all_end, all_score = _columns(candidate_start, candidate_end, candidate_score)
+    keys = (
+        np.zeros(len(all_start), dtype=np.int64) if candidate_group is None else np.asarray(candidate_group, np.int64)
+    )
+    own = np.zeros(len(starts), dtype=np.int64) if group is None else np.asarray(group, dtype=np.int64)
+    order = np.argsort(keys, kind="stable")
+    low, high = group_rows(own, keys[order])
+    refined = kernels.votes(
+        starts, ends, low, high, all_start[order], all_end[order], all_score[order], threshold, by_overlap
+    )
+    return refined[:, 0], refined[:, 1]
+
+
+def best_rows(score: ArrayLike, limit: int, group: ArrayLike | None = None) -> Ints:
+    """Rows of the ``limit`` highest scores of each group, best first; equal scores keep their order."""
+    scores = np.asarray(score, dtype=np.float64)
+    groups = np.zeros(len(scores), dtype=np.int64) if group is None else np.asarray(group, dtype=np.int64)
+    order = np.lexsort((-scores, groups))
+    low, _ = group_rows(groups[order], groups[order])
+    return order[np.arange(len(order)) - low < limit]
+
+
+def _columns(start: ArrayLike, end: ArrayLike, score: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    return np.asarray(start, np.float64), np.asarray(end, np.float64), np.asarray(score, np.float64)
+
+
+def _groups(start: Floats, end: Floats, score: Floats, group: ArrayLike | None) -> Iterator[Ints]:
+    """Rows of each group, best score first."""
+    keys = np.zeros(len(start), dtype=np.int64) if group is None else np.asarray(group, dtype=np.int64)
+    order = rank_order(keys, score, (start, end))
+    edges = np.flatnonzero(np.diff(keys[order])) + 1
+    yield from (rows for rows in np.split(order, edges) if len(rows))
