@@ -8,6 +8,7 @@ from pydantic import Field
 
 from suite.spec.base import Spec, content_hash
 
+Precision = Literal["float32", "bfloat16", "float16"]
 Value = bool | int | float | str
 
 
@@ -24,7 +25,7 @@ class RunSpec(Spec):
     protocol: str = "default"
     seed: int = Field(0, ge=0)
     epochs: int | None = Field(None, ge=1)
-    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    precision: Precision = "float32"
 
     def run_id(self, fingerprint: str, code: str) -> str:
         """The run's name: a hash of the request, the data's fingerprint and that of the code that computes."""

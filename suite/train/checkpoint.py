@@ -30,9 +30,7 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise DataError(
-            f"cannot write {path}: {error.strerror or error}; choose another --out."
-        ) from error
+        raise DataError(f"cannot write {path}: {error.strerror or error}; choose another --out.") from error
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -58,9 +56,8 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The optimizer's state as ``index.name`` tensors (learning rates follow from the schedule)."""
     state = optimizer.state_dict()["state"]
-    return {
-        f"{index}.{name}": torch.as_tensor(value) for index, slots in state.items() for name, value in slots.items()
-    }
+    slots = ((index, name, value) for index, named in state.items() for name, value in named.items())
+    return {f"{index}.{name}": torch.as_tensor(value) for index, name, value in slots}
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:

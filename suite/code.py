@@ -15,12 +15,20 @@ from pathlib import Path
 from suite.method import Method
 
 ROOTS = ("suite.method", "suite.train.loop")
-BYSTANDERS = ("suite.errors", "suite.data", "suite.spec", "suite.train.checkpoint", "suite.train.saving")
-BYSTANDERS += ("suite.train.reporter", "suite.train.derived", "suite.registry")
+BYSTANDERS = (
+    "suite.errors",
+    "suite.data",
+    "suite.spec",
+    "suite.registry",
+    "suite.train.checkpoint",
+    "suite.train.saving",
+    "suite.train.reporter",
+    "suite.train.derived",
+)
 
 
 def code_fingerprint(method: type[Method], task_module: str) -> str:
-    """16 hexadecimal digits for the source of ``method``, of all it imports here, and of the parts of the suite at work."""
+    """16 hexadecimal digits for the source of ``method``, of all it imports and of the parts of the suite at work."""
     sources: dict[str, str] = {}
     own = sys.modules[method.__module__].__file__
     if own and not method.__module__.startswith("methods."):

@@ -1,0 +1,49 @@
+"""The command line: the only place that prints. Each module here adds its commands with ``register(app)``."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+
+import click
+import typer
+
+from suite.cli.console import complain
+from suite.errors import SuiteError
+
+HELP = """Train, sweep, score and compare methods that learn from weak, noisy or incomplete video labels.
+
+Start with `suite leaderboard` (a page of results in minutes), `suite list methods`, or
+`suite train mask-bce planted-verbs`. Every command has --help; listings have --json.
+"""
+
+
+def build() -> typer.Typer:
+    """The application with every command registered."""
+    app = typer.Typer(
+        name="suite", help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
+    )
+    for info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{info.name}")
+        if hasattr(module, "register"):
+            module.register(app)
+    return app
+
+
+def main() -> None:
+    """Run the command line: exit 0, 1 (failure), 2 (usage) or 130 (interrupted), never with a traceback for a user."""
+    try:
+        build()(standalone_mode=False)
+    except SuiteError as error:
+        complain(str(error))
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        complain("interrupted; what was finished is kept, the same command goes on from there.")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

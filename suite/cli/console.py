@@ -1,0 +1,74 @@
+"""How commands speak: tables for people, JSON for scripts, one line for a mistake; and the options all share."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+OutOption = Annotated[
+    str, typer.Option("--out", envvar="SUITE_OUTPUTS", help="Folder (or s3:// URI) of ledger, checkpoints and reports.")
+]
+DataOption = Annotated[
+    str | None, typer.Option("--data", envvar="SUITE_DATA", help="Folder of the real datasets.", show_default="data")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text.")]
+MethodsOption = Annotated[
+    list[str] | None, typer.Option("--methods", help="A Python file with methods of your own; may be repeated.")
+]
+AddressOption = Annotated[
+    str | None, typer.Option("--address", envvar="RAY_ADDRESS", help="An existing Ray cluster; else a local one.")
+]
+
+
+def complain(message: str) -> None:
+    """One line on standard error."""
+    print(f"suite: {message}", file=sys.stderr)
+
+
+def say(message: str) -> None:
+    """One line on standard output."""
+    print(message)
+
+
+def emit_json(value: Any) -> None:
+    """``value`` as JSON on standard output; numbers that JSON cannot hold become null."""
+    print(json.dumps(_plain(value), indent=2, ensure_ascii=False, default=str))
+
+
+def emit(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], as_json: bool, title: str = "") -> None:
+    """``rows`` as JSON (all their keys) or as a table of ``columns``."""
+    if as_json:
+        emit_json(list(rows))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(_text(row.get(column)) for column in columns))
+    Console().print(table)
+    if not rows:
+        print("nothing to list")
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,94 @@
+"""``suite list``: what there is to train, on what, and to compare with."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from suite.cli.console import JsonOption, MethodsOption, emit
+
+TaskOption = Annotated[str | None, typer.Option("--task", help="Only those of one task.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``suite list``."""
+    group = typer.Typer(help="List methods, datasets, tasks, leaderboards or sweeps.", no_args_is_help=True)
+    group.command("methods")(list_methods)
+    group.command("datasets")(list_datasets)
+    group.command("tasks")(list_tasks)
+    group.command("leaderboards")(list_leaderboards)
+    group.command("sweeps")(list_sweeps)
+    app.add_typer(group, name="list")
+
+
+def list_methods(task: TaskOption = None, methods: MethodsOption = None, json: JsonOption = False) -> None:
+    """Every method with its task, title and paper; JSON adds the declared hyper-parameters."""
+    from suite import registry
+
+    registry.add_user_files(methods or [])
+    rows = [_method(method) for method in registry.methods().values() if task in (None, method.task)]
+    emit(rows, ("name", "task", "title", "paper"), json)
+
+
+def _method(method: Any) -> dict[str, Any]:
+    hypers = {
+        name: {
+            "default": declared.default,
+            "range": declared.span if declared.low is not None or declared.high is not None else None,
+            "choices": list(declared.choices),
+            "symbol": declared.symbol,
+            "source": declared.source,
+            "help": declared.help,
+            "post": declared.post,
+        }
+        for name, declared in method.hypers.items()
+    }
+    doc = (method.__doc__ or "").strip().splitlines()[0]
+    facts = {"name": method.name, "task": method.task, "title": method.title, "paper": method.paper}
+    return {**facts, "about": doc, "oracle": method.oracle, "hyper_parameters": hypers}
+
+
+def list_datasets(task: TaskOption = None, json: JsonOption = False) -> None:
+    """Every dataset card with its tasks and kind (planted or real)."""
+    from suite.data import all_cards
+
+    rows = [
+        {"name": card.name, "tasks": list(card.tasks), "kind": card.kind, "title": card.title}
+        for card in all_cards()
+        if task is None or task in card.tasks
+    ]
+    emit(rows, ("name", "tasks", "kind", "title"), json)
+
+
+def list_tasks(json: JsonOption = False) -> None:
+    """The tasks: what they learn from, what they predict, their headline metric."""
+    from suite.tasks import MODULES, task
+
+    rows = [
+        {"name": t.name, "learns from": t.learns_from, "predicts": t.predicts, "headline": t.headline}
+        for t in map(task, MODULES)
+    ]
+    emit(rows, ("name", "learns from", "predicts", "headline"), json)
+
+
+def list_leaderboards(json: JsonOption = False) -> None:
+    """Every leaderboard that `suite leaderboard NAME` can build."""
+    _list_files("reports", "leaderboards", json)
+
+
+def list_sweeps(json: JsonOption = False) -> None:
+    """Every sweep that `suite sweep NAME` can run."""
+    _list_files("sweeps", "", json)
+
+
+def _list_files(kind: str, folder: str, json: bool) -> None:
+    import tomllib
+
+    from suite.data.cards import shipped
+
+    rows = []
+    for path in sorted((shipped(kind) / folder).glob("*.toml")):
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        rows.append({"name": path.stem, "title": values.get("title", ""), "figure": values.get("figure", "")})
+    emit(rows, ("name", "title", "figure") if kind == "sweeps" else ("name", "title"), json)

@@ -1,0 +1,148 @@
+"""``suite train``: one method on one dataset, with a live display and the numbers at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from suite.cli.complete import datasets, methods
+from suite.cli.console import AddressOption, DataOption, JsonOption, MethodsOption, OutOption, emit, emit_json, say
+from suite.errors import TrainingError, UsageError
+
+if TYPE_CHECKING:
+    from suite.results.schema import Outcome
+    from suite.train.reporter import Progress, Reporter
+
+
+def train(
+    method: Annotated[str, typer.Argument(help="Method name (`suite list methods`).", autocompletion=methods)],
+    dataset: Annotated[
+        str, typer.Argument(help="Dataset name, with dials: planted-verbs[snr=3].", autocompletion=datasets)
+    ],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A hyper-parameter, name=value; may be repeated.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random draw.", min=0)] = 0,
+    epochs: Annotated[
+        int | None, typer.Option(help="Train this many epochs instead of the method's own.", min=1)
+    ] = None,
+    protocol: Annotated[str, typer.Option(help="Evaluation protocol of the dataset's card.")] = "default",
+    workers: Annotated[int, typer.Option(help="Ray Train workers; 0 trains in this process.", min=0)] = 0,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Train on CUDA.")] = False,
+    precision: Annotated[str, typer.Option(help="float32, bfloat16 or float16 (mixed precision).")] = "float32",
+    threads: Annotated[int, typer.Option(help="CPU threads; 0 uses all cores.", min=0)] = 1,
+    again: Annotated[bool, typer.Option("--again", help="Train even if the ledger has this run.")] = False,
+    methods_files: MethodsOption = None,
+    out: OutOption = "outputs",
+    data: DataOption = None,
+    address: AddressOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Train METHOD on DATASET, evaluate it and record the run.
+
+    The run is named by everything that can change its numbers: the same request is answered from the ledger, and a
+    training that was interrupted goes on where it stopped.
+
+    Example: suite train mask-bce planted-verbs --set k=10 --set threshold=0.2 --seed 1
+    """
+    from suite.registry import add_user_files
+    from suite.request import Places, request, run_id
+    from suite.results.ledger import Ledger
+    from suite.train.execute import Machine
+    from suite.train.launch import launch
+
+    add_user_files(methods_files or [])
+    _check_gpu(gpu)
+    places = Places(out, data)
+    given = parse_settings(settings or [])
+    spec = request(method, dataset, given, protocol=protocol, seed=seed, epochs=epochs, precision=_precision(precision))
+    ledger = Ledger(places.ledger)
+    run = run_id(spec, places)
+    if again or run not in ledger.finished():
+        machine = Machine("cuda" if gpu else "cpu", threads, workers)
+        with display(f"{method} on {dataset}", quiet=json) as reporter:
+            outcome = launch(spec, places, reporter, machine, address=address)
+        ledger.record(outcome)
+        _raise_if_failed(outcome)
+    elif not json:
+        say("the ledger holds this run already; --again trains it anew.")
+    _show(ledger, run, places, json)
+
+
+def _precision(name: str) -> Any:
+    if name not in ("float32", "bfloat16", "float16"):
+        raise UsageError(f"--precision {name} is not known; use float32, bfloat16 or float16.")
+    return name
+
+
+def _check_gpu(gpu: bool) -> None:
+    import torch
+
+    if gpu and not torch.cuda.is_available():
+        raise UsageError(
+            "--gpu was asked for, but torch sees no CUDA device; leave --gpu out or check the driver."
+        )
+
+
+def _raise_if_failed(outcome: Outcome) -> None:
+    if outcome.run["status"] == "failed":
+        raise TrainingError(f"run {outcome.run['run']} failed: {outcome.run['error']}")
+
+
+def parse_settings(settings: Iterable[str]) -> dict[str, str]:
+    """``["q=0.5"]`` as ``{"q": "0.5"}``; raises :class:`UsageError` for anything else."""
+    pairs = [setting.partition("=") for setting in settings]
+    for name, equals, _ in pairs:
+        if not equals or not name:
+            raise UsageError(f"--set {name} is not of the form name=value; write it so.")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+@contextmanager
+def display(title: str, quiet: bool) -> Iterator[Reporter]:
+    """A reporter that draws a progress bar on standard error (nothing when ``quiet``)."""
+    from suite.train.reporter import Calling, Silent
+
+    if quiet:
+        yield Silent()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[values]}"), console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=None, values="")
+
+        def draw(progress: Any) -> None:
+            bar.update(task, completed=progress.done, total=progress.total, values=_headline(progress))
+
+        yield Calling(draw)
+
+
+def _headline(progress: Progress) -> str:
+    shown = [(k, v) for k, v in progress.values.items() if not k.startswith("analysis")][:4]
+    return "  ".join(f"{name} {value:.3f}" for name, value in shown)
+
+
+def _show(ledger: Any, run: str, places: Any, as_json: bool) -> None:
+    import polars as pl
+
+    rows = ledger.metrics().filter(pl.col("run") == run, pl.col("label") == "").sort("selection", "split", "metric")
+    metrics = rows.select("selection", "split", "metric", "threshold", "value").to_dicts()
+    if as_json:
+        emit_json({"run": run, "ledger": places.ledger, "metrics": metrics})
+        return
+    chosen = [m for m in metrics if m["split"] == "test" and m["selection"] != "oracle"]
+    emit(
+        chosen, ("selection", "metric", "threshold", "value"), False, title="on test data, by how the epoch was chosen"
+    )
+    say(f"run {run} is in the ledger {places.ledger}")
+    say(f"see all of it: suite results show {run}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``suite train``."""
+    app.command()(train)
