@@ -45,6 +45,10 @@ class Request:
         source = source_fingerprint(self.card)
         return content_hash(self.card.identity(), self.task, self.read_dials(), hashes, source)
 
+    def store_folder(self) -> Path:
+        """Where the packed arrays are, or will be."""
+        return self.cache / f"{self.card.name}-{self.store_key()}"
+
     def fingerprint(self) -> str:
         """The store's key with the dials that act on loading and the protocol's settings."""
         return content_hash(self.store_key(), dict(self.dials), self.card.protocol(self.protocol))
@@ -97,9 +101,7 @@ def load(
 
 def open_request(asked: Request, seed: int = 0, force: bool = False) -> TaskData[Any]:
     """Pack ``asked`` if it is not packed yet (or ``force``), open it and apply the dials that act on loading."""
-    key = asked.store_key()
-    folder = asked.cache / f"{asked.card.name}-{key}"
-    data: TaskData[Any] = open_store(build_once(folder, lambda place: _pack(asked, place), force))
+    data: TaskData[Any] = open_store(build_once(asked.store_folder(), lambda place: _pack(asked, place), force))
     late = reader_function(asked.card, "late")
     if late is not None:
         values = dict(asked.dials)

@@ -14,7 +14,7 @@ from typing import Any
 from suite.errors import UsageError
 from suite.spec.card import DatasetCard
 
-ENGINE = {f"suite.data.{name}" for name in ("samples", "store", "rows", "tree", "files", "cards", "loading", "checks")}
+ENGINE = {f"suite.data.{name}" for name in ("samples", "store", "rows", "tree", "files", "cards", "locks")}
 
 
 def _address(card: DatasetCard) -> tuple[str, str]:

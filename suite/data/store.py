@@ -14,13 +14,13 @@ import mmap
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from suite.data.locks import locked
 from suite.data.rows import LazyRows, blocks_of
 from suite.data.tree import flatten, restore
 from suite.errors import DataError
@@ -152,7 +152,7 @@ def build_once(folder: Path, build: Callable[[Path], None], force: bool = False)
     """
     if is_complete(folder) and not force:
         return folder
-    with _locked(folder):
+    with locked(folder):
         if is_complete(folder) and not force:
             return folder
         for remains in folder.parent.glob(f"{folder.name}.partial-*"):
@@ -166,24 +166,6 @@ def build_once(folder: Path, build: Callable[[Path], None], force: bool = False)
             shutil.rmtree(partial, ignore_errors=True)
         _sync_folder(folder.parent)
     return folder
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    from filelock import FileLock
-
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.with_name(f".{folder.name}.lock"))
-        lock.acquire()
-    except OSError as error:
-        raise DataError(
-            f"cannot write to {folder.parent}: {error.strerror}; choose another folder with --out."
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _sync_folder(folder: Path) -> None:

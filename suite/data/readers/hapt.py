@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from suite.data.label_splits import withhold
 from suite.data.samples import TaskData, Videos
 from suite.errors import DataError
 from suite.evaluate.segments import Segments
@@ -247,8 +248,6 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
 
 def late(data: TaskData[Videos], dials: Mapping[str, Value]) -> TaskData[Videos]:
     """Withhold the segments of some training sequences, as the dials say."""
-    from suite.data.label_splits import withhold
-
     return withhold(data, float(dials["labelled"]), int(dials["split_seed"]), bool(dials["stratified"]))
 
 
