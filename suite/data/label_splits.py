@@ -1,7 +1,7 @@
 """Which training samples keep their labels in a semi-supervised split: by ratio and seed, or by a published list.
 
-A split is data: the same ratio, seed and rule always give the same samples, whatever method learns from them. Videos are
-drawn whole, clips of actors too. Labels withheld stay in the arrays for evaluation; ``labelled`` says who may look.
+A split is data: the same ratio, seed and rule always give the same samples, whatever method learns from them. Videos
+are drawn whole, clips of actors too. Labels withheld stay in the arrays for evaluation; ``labelled`` says who may look.
 """
 
 from __future__ import annotations
@@ -99,9 +99,7 @@ def read_published_list(path: Path, ids: np.ndarray) -> np.ndarray:
     with path.open(newline="") as file:
         rows = csv.DictReader(file)
         if not {"video", "subset"} <= set(rows.fieldnames or ()):
-            raise DataError(
-                f"{path} has no columns 'video' and 'subset': use a list in the form of video_info_new.csv."
-            )
+            raise DataError(f"{path} has no columns 'video' and 'subset': use a list like video_info_new.csv.")
         subset = {row["video"]: row["subset"] for row in rows}
     absent = [name for name in ids if str(name) not in subset]
     if absent:
