@@ -1,0 +1,115 @@
+"""Ranking and filtering of pseudo-labels (NPL, §3.2 and §3.3), as pure functions.
+
+The paper leaves much open; each reading is a named choice, the first being the default. Positions count grid cells.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Neighbours = Literal["inside", "centre", "window"]
+Spread = Literal["variance", "std"]
+
+NEIGHBOURS: tuple[str, ...] = ("inside", "centre", "window")
+SPREADS: tuple[str, ...] = ("variance", "std")
+CENTRE_RADIUS = 1.5  # strides, as in ActionFormer's centre sampling
+UNRELIABLE = torch.inf  # the ambiguity of a prediction without two neighbours: it ranks last
+
+
+def neighbour_points(
+    points: Tensor, valid: Tensor, segments: Tensor, origin: Tensor, rule: Neighbours = "inside", window: int = 2
+) -> Tensor:
+    """Which points count as adjacent snippets of each prediction: (N, P) bool, on the prediction's own level only.
+
+    ``inside``: every point within the predicted segment ("dense snippets within the action", §1); ``centre``: of
+    those, the ones within 1.5 strides of its centre (what training would call positive); ``window``: the point that
+    made the prediction and ``window`` more on each side.
+
+    Args:
+        points: (P, 4) position, range low, range high, stride.
+        valid: (P,) bool.
+        segments: (N, 2) predicted start and end.
+        origin: (N,) index of the point that predicts each segment.
+    """
+    position, stride = points[:, 0], points[:, 3]
+    own = (stride[None, :] == stride[origin][:, None]) & valid[None, :]
+    if rule == "window":
+        near = (position[None, :] - position[origin][:, None]).abs() <= window * stride[origin][:, None]
+        return own & near
+    start, end = segments[:, :1], segments[:, 1:]
+    inside = own & (position >= start) & (position <= end)
+    if rule == "inside":
+        return inside
+    return inside & ((position - (start + end) / 2).abs() < CENTRE_RADIUS * stride[origin][:, None])
+
+
+def boundary_ambiguity(
+    boundaries: Tensor, neighbours: Tensor, duration: Tensor, spread: Spread = "variance", floor: float = 1e-3
+) -> Tensor:
+    """How much the neighbours disagree about a prediction's start and end, over its duration: (N,) (eq. 4).
+
+    The paper divides a variance by a duration, which has the unit of a length and grows with it; ``std`` divides the
+    standard deviation instead. A value below ``floor`` (times the duration, for ``variance``) is lifted to it, since
+    eq. 5 divides by it. Fewer than two neighbours give infinity.
+
+    Args:
+        boundaries: (P, 2) start and end that each point predicts.
+        neighbours: (N, P) bool.
+        duration: (N,) of the predictions, positive.
+    """
+    weight = neighbours.to(boundaries.dtype)
+    count = weight.sum(1, keepdim=True).clamp(min=1)
+    centre = (duration.new_zeros(()) + boundaries.mean(0)).detach()  # shifts cancel in a variance; keeps it accurate
+    moved = boundaries - centre
+    mean = weight @ moved / count
+    variance = (weight @ moved.square() / count - mean.square()).clamp(min=0)
+    if spread == "variance":
+        ambiguity = torch.maximum(variance.sum(1) / duration, floor * duration)
+    else:
+        ambiguity = (variance.sqrt().sum(1) / duration).clamp(min=floor)
+    return torch.where(neighbours.sum(1) < 2, torch.full_like(ambiguity, UNRELIABLE), ambiguity)
+
+
+def reliability(score: np.ndarray, ambiguity: np.ndarray) -> np.ndarray:
+    """(N,) confidence by which pseudo-labels are ranked: foreground score over boundary ambiguity (eq. 5)."""
+    return np.asarray(score / ambiguity)
+
+
+def adaptive_quota(labels: np.ndarray, classes: int, positives: int) -> np.ndarray:
+    """(C,) pseudo-labels that each class may keep in one video: its share of the video's predictions (eq. 6).
+
+    Halves round up and a share may round to none. A video with no more predictions than ``positives`` keeps them all.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    if len(labels) <= positives:
+        return counts
+    return np.minimum(np.floor(counts / len(labels) * positives + 0.5).astype(np.int64), counts)
+
+
+def adaptive_filter(labels: np.ndarray, rank: np.ndarray, classes: int, positives: int) -> np.ndarray:
+    """Rows of one video that Noisy Label Filtering keeps: the best ``adaptive_quota`` of each class, in row order.
+
+    Args:
+        labels: (N,) class of each prediction.
+        rank: (N,) what to rank by, higher is better.
+        classes: number of classes.
+        positives: N_pos.
+    """
+    quota = adaptive_quota(labels, classes, positives)
+    order = np.lexsort((-rank, labels))
+    place = np.arange(len(order)) - np.searchsorted(labels[order], labels[order])
+    return np.sort(order[place < quota[labels[order]]])
+
+
+def threshold_filter(score: np.ndarray, threshold: float) -> np.ndarray:
+    """Rows whose foreground score exceeds ``threshold`` (Table 4, "θ_s")."""
+    return np.flatnonzero(score > threshold)
+
+
+def top_filter(rank: np.ndarray, number: int) -> np.ndarray:
+    """The ``number`` best rows, in row order (Table 4, "top-10")."""
+    return np.sort(np.argsort(-rank, kind="stable")[:number])
