@@ -107,6 +107,14 @@ def online_estimation(logits: Tensor, estimates: Tensor, target: Tensor, cardina
     return total
 
 
-def soft_negatives(logits: Tensor, stored: Tensor, chosen: Tensor) -> Tensor:
-    """APL's second half, mean over B·C: toward the stored probabilities (B, C) where ``chosen`` (B, C) bool."""
-    return torch.where(chosen, cross_entropy_elements(logits, stored), 0.0).mean()
+def acknowledge_unknown(
+    logits: Tensor, target: Tensor, stored: Tensor, chosen: Tensor, alpha: Constant, beta: Constant
+) -> Tensor:
+    """EM with asymmetric pseudo-labels (Zhou et al., ECCV 2022), mean over B·C.
+
+    Where ``chosen`` (B, C) bool, cross-entropy toward the ``stored`` (B, C) probabilities, weighted by ``beta``, takes
+    the place of the entropy term.
+    """
+    unknown = -alpha * binary_entropy(logits)
+    soft = beta * cross_entropy_elements(logits, stored)
+    return (-target * F.logsigmoid(logits) + (1 - target) * torch.where(chosen, soft, unknown)).mean()

@@ -9,42 +9,53 @@ source is left out by its number; exact duplicates of it stay.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-Metric = Literal["euclidean", "cosine"]
+from suite.errors import UsageError
+
 ROUNDING = 1e-5  # bound on the relative error of FAISS's single-precision squared distances, generous
 CHUNK = 64 << 20  # bytes of gathered candidate rows at a time
 
 
-def nearest(source: np.ndarray, k: int, query: np.ndarray | None = None, metric: Metric = "euclidean") -> np.ndarray:
+def nearest(
+    source: np.ndarray,
+    k: int,
+    query: np.ndarray | None = None,
+    *,
+    rows: np.ndarray | None = None,
+    metric: str = "euclidean",
+) -> np.ndarray:
     """Row numbers (Q, k) of the ``k`` nearest rows of ``source`` (N, D), nearest first.
 
-    Without ``query`` every row of the source asks, and is not its own neighbour. ``cosine`` scales rows to unit length
-    first (the published procedure does not). Raises ``ValueError`` when there are fewer than ``k`` rows to choose from.
+    Asked by the source itself, where no row is its own neighbour (all rows, or those numbered ``rows``), or by other
+    features ``query`` (Q, D). ``metric`` is ``euclidean``, or ``cosine``, which scales rows to unit length first (the
+    published procedure does not). Raises :class:`UsageError` when there are fewer than ``k`` rows to choose from.
     """
     source = _prepared(source, metric)
-    asked = source if query is None else _prepared(query, metric)
-    itself = np.arange(len(source)) if query is None else np.full(len(asked), -1)
-    available = len(source) - (query is None)
+    itself = np.arange(len(source)) if rows is None else rows
+    if query is None:
+        asked, available = source[itself], len(source) - 1
+    else:
+        asked, itself, available = _prepared(query, metric), np.full(len(query), -1), len(source)
     if not 0 < k <= available:
-        raise ValueError(f"{k} neighbours were asked of {available} rows; ask for between 1 and {available}.")
+        raise UsageError(f"{k} neighbours were asked of {available} rows; ask for 1 to {available}.")
     centre = source.mean(axis=0, dtype=np.float64).astype(np.float32)  # short rows round less
     index = _flat_index(source - centre)
     found = np.empty((len(asked), k), dtype=np.int64)
-    rows, width = np.arange(len(asked)), min(len(source), k + 17)
-    while len(rows):
-        part = asked[rows]
+    unsettled, width = np.arange(len(asked)), min(len(source), k + 17)
+    while len(unsettled):
+        part = asked[unsettled]
         candidates = index.search(part - centre, width)[1]
         squares = np.square(part - centre, dtype=np.float64).sum(axis=1)
-        chosen, settled = _settle(source, part, squares, itself[rows], candidates, k)
-        found[rows[settled]] = chosen[settled]
-        rows, width = rows[~settled], min(len(source), 4 * width)
+        chosen, settled = _settle(source, part, squares, itself[unsettled], candidates, k)
+        found[unsettled[settled]] = chosen[settled]
+        unsettled, width = unsettled[~settled], min(len(source), 4 * width)
     return found
 
 
-def approximate(source: np.ndarray, k: int, probes: int, metric: Metric = "euclidean") -> np.ndarray:
+def approximate(source: np.ndarray, k: int, probes: int, metric: str = "euclidean") -> np.ndarray:
     """As :func:`nearest` for all rows of ``source``, but searching ``probes`` of about √N cells (inverted file).
 
     Measure what it misses with :func:`recall`. Rows for which the cells hold too few neighbours are searched exactly.
@@ -63,7 +74,7 @@ def approximate(source: np.ndarray, k: int, probes: int, metric: Metric = "eucli
     found = np.take_along_axis(found, order[:, :k], axis=1)
     short = (found < 0).any(axis=1)
     if short.any():
-        found[short] = nearest(source, k)[short]
+        found[short] = nearest(source, k, rows=np.flatnonzero(short))
     return found
 
 
@@ -112,7 +123,7 @@ def class_confusion(counts: np.ndarray, labels: np.ndarray, classes: int) -> np.
     return total / np.maximum(total.sum(axis=1, keepdims=True), 1)
 
 
-def _prepared(rows: np.ndarray, metric: Metric) -> np.ndarray:
+def _prepared(rows: np.ndarray, metric: str) -> np.ndarray:
     rows = np.ascontiguousarray(rows, dtype=np.float32)
     if metric == "cosine":
         length = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)

@@ -1,0 +1,60 @@
+"""EM + APL: entropy maximization, and the least likely classes become soft negatives as training goes on."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from methods.recognition import losses
+from methods.recognition.base import in_chunks
+from methods.recognition.entropy_maximization import EntropyMaximization
+from suite.method import Run, hyper
+
+
+class AsymmetricPseudoLabels(EntropyMaximization):
+    """After ``warmup`` epochs, each epoch gives every class its share of the clips that score it lowest.
+
+    The probability of that moment is kept in ``run.memory["stored"]`` (N, C), -1 where there is none yet.
+    """
+
+    name = "em-apl"
+    title = "EM + APL"
+
+    beta: float = hyper(0.02, low=0.0, high=10.0, symbol="β", packed=True, source="ECCV 2022: 0.02 for VOC")
+    warmup: int = hyper(5, low=0, high=100_000, source="ECCV 2022: 5 of 10 epochs for VOC")
+    spread: int = hyper(5, low=1, high=100_000, source="ECCV 2022: the 5 epochs that are left")
+    share: float = hyper(
+        0.9, low=0.0, high=1.0, source="ECCV 2022", help="of the unannotated clips of a class, in the end"
+    )
+
+    def begin(self, run: Run) -> None:
+        label = torch.from_numpy(np.array(run.data.train.label)).to(run.device)
+        run.memory["stored"] = torch.full((len(label), len(run.data.classes)), -1.0, device=run.device)
+        run.memory["label"] = label
+
+    def begin_epoch(self, run: Run) -> None:
+        if self.warmup <= run.epoch < self.warmup + self.spread:
+            run.network.eval()
+            logits = torch.from_numpy(in_chunks(run.network, run.data.train.features, run.device)).to(run.device)
+            run.network.train()
+            self._choose(logits.sigmoid(), run.memory["stored"], run.memory["label"])
+
+    def _choose(self, probability: Tensor, stored: Tensor, label: Tensor) -> None:
+        """Store the probability of each class's next share of clips, least likely first."""
+        rows = torch.arange(len(label), device=label.device)
+        taken = stored >= 0
+        taken[rows, label] = True
+        unannotated = len(label) - torch.bincount(label, minlength=stored.shape[1])
+        order = probability.masked_fill(taken, torch.inf).argsort(dim=0, stable=True)
+        for column, count in enumerate((self.share * unannotated / self.spread).int().tolist()):
+            chosen = order[: min(count, int((~taken[:, column]).sum())), column]
+            stored[chosen, column] = probability[chosen, column]
+
+    def train_objective(self, logits: Tensor, target: Tensor, index: Tensor, run: Run) -> Tensor:
+        stored = run.memory["stored"][index]
+        return losses.acknowledge_unknown(logits, target, stored, stored >= 0, self.alpha, self.beta)
+
+    def analyses(self, run: Run) -> dict[str, float]:
+        """Share of all labels that are soft negatives by now."""
+        return {"soft negatives": float((run.memory["stored"] >= 0).float().mean())}

@@ -1,0 +1,22 @@
+"""AN: every class that is not annotated is assumed to be negative."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from methods.recognition import losses
+from methods.recognition.base import SinglePositive
+from suite.method import hyper
+
+
+class AssumeNegative(SinglePositive):
+    """Binary cross-entropy with the single label as the only positive (eq. 1)."""
+
+    name = "assume-negative"
+    title = "AN"
+    paper = "Cole et al., Multi-Label Learning from Single Positive Labels, CVPR 2021"
+
+    reduction: str = hyper("code", choices=("code", "paper"), source="eq. 1 averages over classes; the code sums")
+
+    def objective(self, logits: Tensor, target: Tensor) -> Tensor:
+        return losses.assume_negative(logits, target, self.reduction)

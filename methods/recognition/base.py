@@ -1,0 +1,122 @@
+"""What all single-positive methods share: the feature network, its training, scoring, and the calibrated threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from methods.networks.mlp import FeatureMLP
+from methods.recognition import losses
+from suite.data.samples import Clips, ClipScores, TaskData
+from suite.errors import UsageError
+from suite.method import Batch, Losses, Method, Optimizer, Phase, Run, Scores, Stopping, hyper
+
+ROWS_AT_ONCE = 4096
+
+
+class SinglePositive(Method):
+    """A loss on one positive label a clip. Subclasses implement :meth:`objective`.
+
+    Training follows the feature experiments of An Action Is Worth Multiple Words: Adam without decay or schedule, and
+    a stop when neither validation loss nor validation accuracy had its best value in the last ``patience`` epochs.
+    """
+
+    task = "recognition"
+
+    lr: float = hyper(5e-6, low=1e-8, high=1.0, log=True, source="released code, feature experiments")
+    epochs: int = hyper(500, low=1, high=100_000, source="released code: 500 for EPIC-Kitchens, 1000 for HMDB")
+    batch: int = hyper(64, low=2, high=65_536, source="released code", help="clips a step; what is left over waits")
+    weight_decay: float = hyper(0.0, low=0.0, high=1.0, source="released code: none")
+    patience: int = hyper(20, low=1, high=100_000, source="released code", help="epochs without a best value")
+    hidden: int = hyper(1024, low=1, high=65_536, source="released code", help="units of a hidden layer")
+    layers: int = hyper(2, low=0, high=16, source="released code", help="hidden layers")
+    evaluate_every: int = hyper(1, low=1, high=10_000, source="released code", help="epochs between evaluations")
+    threshold: float = hyper(
+        0.0,
+        low=0.0,
+        high=1.0,
+        post=True,
+        help="probability from which a class is predicted; 0: what the loss calls for",
+    )
+
+    # What a loss says -----------------------------------------------------------------------------------------------
+
+    def objective(self, logits: Tensor, target: Tensor) -> Tensor:
+        """The loss of logits (B, C) against single labels as one-hot rows (B, C); validation uses it too."""
+        raise TypeError(f"{self.name} has no loss: implement objective().")
+
+    def train_objective(self, logits: Tensor, target: Tensor, index: Tensor, run: Run) -> Tensor:
+        """The training loss where it also depends on which clips (``index`` (B,)) are in the batch."""
+        return self.objective(logits, target)
+
+    def calibrated(self, classes: int) -> float:
+        """The probability from which the loss means yes: the value that balances its positives and negatives."""
+        return 0.5
+
+    # The verbs ------------------------------------------------------------------------------------------------------
+
+    def phases(self, data: TaskData[Clips]) -> Sequence[Phase]:
+        optimizer = Optimizer("adam", lr=self.lr, weight_decay=self.weight_decay)
+        stopping = Stopping(patience=max(1, self.patience // self.evaluate_every))
+        return [
+            Phase(
+                epochs=self.epochs,
+                optimizer=optimizer,
+                evaluate_every=min(self.evaluate_every, self.epochs),
+                stopping=stopping,
+            )
+        ]
+
+    def network(self, data: TaskData[Clips]) -> nn.Module:
+        return FeatureMLP(data.train.features.shape[1], len(data.classes), self.hidden, self.layers)
+
+    def batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
+        count = len(run.data.train)
+        size = min(self.batch, count)
+        order = torch.from_numpy(generator.permutation(count))
+        for start in range(0, count - size + 1, size):
+            yield {"index": order[start : start + size]}
+
+    def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
+        train, index = run.data.train, batch["index"]
+        logits = network(run.resident("features", train.features)[index].float())
+        target = losses.one_hot(run.resident("label", train.label)[index], logits.shape[1], logits)
+        return {"loss": self.train_objective(logits, target, index, run)}
+
+    def score(self, network: nn.Module, samples: Clips, run: Run) -> Scores:
+        return {"logits": in_chunks(network, samples.features, run.device)}
+
+    def decode(self, scores: Scores, samples: Clips) -> ClipScores:
+        logits = scores["logits"]
+        return ClipScores(logits, self.threshold or self.calibrated(logits.shape[1]))
+
+    def validation_loss(self, network: nn.Module, samples: Clips, run: Run) -> float:
+        logits = torch.from_numpy(in_chunks(network, samples.features, run.device))
+        target = losses.one_hot(torch.from_numpy(np.array(samples.label)), logits.shape[1], logits)
+        return float(self.objective(logits, target))
+
+
+@torch.no_grad()
+def in_chunks(function: Callable[[Tensor], Tensor], features: np.ndarray, device: torch.device) -> np.ndarray:
+    """``function`` of the rows of ``features`` (N, D), a few thousand at a time; float32 (N, ...)."""
+    starts = range(0, len(features), ROWS_AT_ONCE)
+    parts = (torch.from_numpy(np.array(features[s : s + ROWS_AT_ONCE], dtype=np.float32)) for s in starts)
+    return np.concatenate([function(part.to(device)).float().cpu().numpy() for part in parts])
+
+
+def complete_truth(data: TaskData[Clips], method: str) -> np.ndarray:
+    """(N, C) bool the complete label sets of the training clips; raises :class:`UsageError` where none are known."""
+    if "train" not in data.facts.get("complete", ()):
+        raise UsageError(f"{method} needs complete training labels, which {data.name} lacks; use another dataset.")
+    return np.asarray(data.train.truth, dtype=bool)
+
+
+def cardinality(declared: float, data: TaskData[Clips], method: str) -> float:
+    """Labels a clip on average: as ``declared``, or where that is 0 as the dataset states it."""
+    known = float(declared or data.facts.get("cardinality", 0.0))
+    if known <= 0:
+        raise UsageError(f"{data.name} does not state how many labels a clip has; give {method} --set cardinality=…")
+    return known

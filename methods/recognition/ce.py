@@ -1,0 +1,30 @@
+"""CE: softmax cross-entropy, one class a clip. The baseline that features and backbones are trained with."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from methods.recognition.base import SinglePositive
+from suite.data.samples import Clips
+from suite.method import Run, Scores
+
+
+class CrossEntropy(SinglePositive):
+    """Softmax cross-entropy; a class is predicted where its softmax probability reaches the threshold."""
+
+    name = "ce"
+    title = "CE"
+    paper = "Kim et al., An Action Is Worth Multiple Words, BMVC 2022 (trains the backbones)"
+
+    def objective(self, logits: Tensor, target: Tensor) -> Tensor:
+        return F.cross_entropy(logits, target)
+
+    def score(self, network: nn.Module, samples: Clips, run: Run) -> Scores:
+        """Logits of the softmax probabilities, so that their sigmoid is the probability."""
+        logits = super().score(network, samples, run)["logits"].astype(np.float64)
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        weight = np.exp(shifted)
+        rest = np.maximum(weight.sum(axis=1, keepdims=True) - weight, np.finfo(np.float64).tiny)
+        return {"logits": (shifted - np.log(rest)).astype(np.float32)}

@@ -1,0 +1,27 @@
+"""EM: classes that are not annotated stay unknown, their predictions are kept undecided."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from methods.recognition import losses
+from methods.recognition.base import SinglePositive
+from suite.method import hyper
+
+
+class EntropyMaximization(SinglePositive):
+    """Log-likelihood of the annotated class plus α times the entropy of every other class."""
+
+    name = "entropy-maximization"
+    title = "EM"
+    paper = "Zhou et al., Acknowledging the Unknown, ECCV 2022"
+
+    alpha: float = hyper(0.2, low=0.0, high=1.0, symbol="α", packed=True, source="0.2 for VOC; taken over by BMVC 2022")
+    reduction: str = hyper("code", choices=("code", "paper"), source="the code sums over classes")
+
+    def objective(self, logits: Tensor, target: Tensor) -> Tensor:
+        return losses.entropy_maximization(logits, target, self.alpha, self.reduction)
+
+    def calibrated(self, classes: int) -> float:
+        """0.75, as the authors' instructions ask: unknown classes sit near 0.5."""
+        return 0.75

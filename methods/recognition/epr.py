@@ -1,0 +1,37 @@
+"""EPR: only positives are learned from, and the number of predicted labels is kept near its expectation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from methods.recognition import losses
+from methods.recognition.base import SinglePositive, cardinality
+from suite.method import hyper
+
+
+class ExpectedPositives(SinglePositive):
+    """-log p_y / C plus the squared distance of the batch's mean number of positives from its expectation."""
+
+    name = "epr"
+    title = "EPR"
+    paper = "Cole et al., Multi-Label Learning from Single Positive Labels, CVPR 2021"
+
+    cardinality: float = hyper(
+        0.0,
+        low=0.0,
+        high=10_000.0,
+        symbol="k",
+        source="CVPR 2021: the dataset's mean, a statistic of complete labels",
+        help="labels a clip on average; 0: as the dataset states it",
+    )
+
+    def network(self, data: Any) -> nn.Module:
+        self.expected = cardinality(self.cardinality, data, self.name)
+        return super().network(data)
+
+    def objective(self, logits: Tensor, target: Tensor) -> Tensor:
+        positive = -(target * F.logsigmoid(logits)).mean()
+        return positive + losses.expected_positives(logits.sigmoid(), self.expected)

@@ -1,0 +1,35 @@
+"""Full-label BCE: training and validation see every true label, the ceiling of what the network can learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from methods.recognition import losses
+from methods.recognition.base import SinglePositive, complete_truth, in_chunks
+from suite.data.samples import Clips
+from suite.method import Run, hyper
+
+
+class FullLabel(SinglePositive):
+    """Binary cross-entropy with complete label sets, in training and in the loss that early stopping watches."""
+
+    name = "full-label"
+    title = "Full-label BCE"
+    paper = "Cole et al., Multi-Label Learning from Single Positive Labels, CVPR 2021 (upper bound)"
+    oracle = True
+
+    reduction: str = hyper("code", choices=("code", "paper"), source="the code sums over classes")
+
+    def objective(self, logits: Tensor, target: Tensor) -> Tensor:
+        return losses.assume_negative(logits, target, self.reduction)
+
+    def train_objective(self, logits: Tensor, target: Tensor, index: Tensor, run: Run) -> Tensor:
+        truth = run.resident("truth", complete_truth(run.data, self.name))
+        return self.objective(logits, truth[index].to(logits.dtype))
+
+    def validation_loss(self, network: nn.Module, samples: Clips, run: Run) -> float:
+        logits = torch.from_numpy(in_chunks(network, samples.features, run.device))
+        truth = samples.oracle.get("complete", samples.truth)
+        return float(self.objective(logits, torch.from_numpy(np.array(truth, dtype=np.float32))))

@@ -1,0 +1,19 @@
+"""Ideal P+S: P+S BCE with the truth in place of neighbours, which is supervised training."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from methods.recognition import losses
+from methods.recognition.pseudo_labels import Ideal
+
+
+class IdealPseudoSingle(Ideal):
+    """Binary cross-entropy with all true labels of a clip; it stops, as its rivals do, by single-label validation."""
+
+    name = "ideal-pseudo-single"
+    title = "Ideal P+S"
+    paper = "Kim et al., An Action Is Worth Multiple Words, BMVC 2022"
+
+    def pseudo_objective(self, logits: Tensor, target: Tensor, pseudo: Tensor) -> Tensor:
+        return losses.pseudo_single_bce(logits, target, pseudo, self.reduction)

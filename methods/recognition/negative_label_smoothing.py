@@ -1,0 +1,23 @@
+"""N-LS: only the assumed negatives are smoothed."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from methods.recognition import losses
+from methods.recognition.base import SinglePositive
+from suite.method import hyper
+
+
+class NegativeLabelSmoothing(SinglePositive):
+    """AN toward 1 for the annotated class and ε / C for the others."""
+
+    name = "negative-label-smoothing"
+    title = "N-LS"
+    paper = "Zhou et al., ECCV 2022, as in An Action Is Worth Multiple Words, BMVC 2022"
+
+    epsilon: float = hyper(0.1, low=0.0, high=1.0, symbol="ε", packed=True, source="released code")
+    reduction: str = hyper("code", choices=("code", "paper"), source="the code sums over classes")
+
+    def objective(self, logits: Tensor, target: Tensor) -> Tensor:
+        return losses.negative_label_smoothing(logits, target, self.epsilon, self.reduction)

@@ -1,0 +1,133 @@
+"""Methods that treat some unannotated classes apart: where their pseudo-labels come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from methods.recognition import losses, neighbours
+from methods.recognition.base import SinglePositive, complete_truth, in_chunks
+from suite.method import Run, Value, hyper
+
+SHARED_WIDTH = 32  # neighbours kept on disk: searches for fewer read the first columns of the same file
+RECALL_SAMPLE = 500
+
+
+class PseudoLabelled(SinglePositive):
+    """A loss with a set of pseudo-labels for each training clip, (N, C) bool in ``run.memory["pseudo"]``."""
+
+    reduction: str = hyper(
+        "code",
+        choices=("code", "paper"),
+        source="§3 eq. 1-3 divide by the classes that count; the code sums over classes",
+        help="whether each clip's loss is divided by the number of classes that count",
+    )
+
+    def pseudo_objective(self, logits: Tensor, target: Tensor, pseudo: Tensor) -> Tensor:
+        """The training loss with pseudo-labels (B, C) bool."""
+        raise TypeError(f"{self.name} has no loss: implement pseudo_objective().")
+
+    def objective(self, logits: Tensor, target: Tensor) -> Tensor:
+        return losses.assume_negative(logits, target, self.reduction)  # validation clips have no pseudo-labels
+
+    def train_objective(self, logits: Tensor, target: Tensor, index: Tensor, run: Run) -> Tensor:
+        return self.pseudo_objective(logits, target, run.memory["pseudo"][index])
+
+    def remember(self, run: Run, pseudo: np.ndarray) -> None:
+        """Use ``pseudo`` (N, C) bool from now on."""
+        run.memory["pseudo"] = torch.from_numpy(np.array(pseudo, dtype=bool)).to(run.device)
+
+
+class NeighbourLabelled(PseudoLabelled):
+    """Pseudo-labels that are frequent among the labels of a clip's nearest neighbours (§3.1).
+
+    Searched once among the features; with ``refresh`` n, searched again every n epochs among the network's own
+    embeddings, the released code's end-to-end variant.
+    """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Value]]] = {
+        "release": {"neighbours": 15, "tau": 0.1},
+        "notebook": {"neighbours": 10, "tau": 0.2},
+    }
+    neighbours: int = hyper(
+        15, low=1, high=1000, symbol="K", source="§3.1; 15 in the released code, 10 in the July 2022 notebook"
+    )
+    tau: float = hyper(
+        0.1, low=0.0, high=1.0, symbol="τ", source="§3.1; 0.1 in the released code, 0.2 in the July 2022 notebook"
+    )
+    metric: str = hyper(
+        "euclidean",
+        choices=("euclidean", "cosine"),
+        source="released code: features as they are",
+        help="cosine scales every feature to unit length first",
+    )
+    refresh: int = hyper(0, low=0, high=10_000, source="released code, end-to-end: 5", help="0: searched once")
+    search: str = hyper("exact", choices=("exact", "cells"), help="cells: approximate, its recall is reported")
+    probes: int = hyper(8, low=1, high=100_000, help="cells searched, of about √N")
+
+    def begin(self, run: Run) -> None:
+        found = run.cached(self._key(run), lambda: self._search(run.data.train.features))
+        self._label(run, found)
+
+    def begin_epoch(self, run: Run) -> None:
+        if self.refresh and run.epoch and run.epoch % self.refresh == 0:
+            run.network.eval()
+            embeddings = in_chunks(run.network.embed, run.data.train.features, run.device)  # type: ignore[arg-type]
+            run.network.train()
+            self._label(run, self._search(embeddings))
+
+    def analyses(self, run: Run) -> dict[str, float]:
+        """Pseudo-labels a clip, how far neighbours agree, and against complete labels their precision and recall."""
+        pseudo = run.memory["pseudo"].cpu().numpy()
+        found = {
+            "pseudo-labels": float(pseudo.sum(axis=1).mean()),
+            "clips without": float(1 - pseudo.any(axis=1).mean()),
+        }
+        found |= {name: float(run.memory[name]) for name in ("neighbour agreement", "neighbour recall")}
+        if "train" in run.data.facts.get("complete", ()):
+            others = complete_truth(run.data, self.name).copy()
+            others[np.arange(len(others)), run.data.train.label] = False
+            hits = float((pseudo & others).sum())
+            found["pseudo-label precision"] = hits / max(1.0, float(pseudo.sum()))
+            found["pseudo-label recall"] = hits / max(1.0, float(others.sum()))
+        return found
+
+    def _key(self, run: Run) -> dict[str, Value]:
+        key: dict[str, Value] = {"what": "neighbours", "version": 1, "width": self._width(len(run.data.train))}
+        key |= {"metric": self.metric, "search": self.search}
+        return key | {"probes": self.probes} if self.search == "cells" else key
+
+    def _width(self, count: int) -> int:
+        return max(self.neighbours, min(SHARED_WIDTH, count - 1))
+
+    def _search(self, features: np.ndarray) -> dict[str, np.ndarray]:
+        width = self._width(len(features))
+        if self.search == "exact":
+            return {"rows": neighbours.nearest(features, width, metric=self.metric), "recall": np.ones(())}
+        rows = neighbours.approximate(features, width, self.probes, self.metric)
+        sample = np.linspace(0, len(features) - 1, min(RECALL_SAMPLE, len(features))).astype(np.int64)
+        exact = neighbours.nearest(features, width, rows=sample, metric=self.metric)
+        return {"rows": rows, "recall": np.array(neighbours.recall(rows[sample], exact))}
+
+    def _label(self, run: Run, found: Mapping[str, np.ndarray]) -> None:
+        labels, classes = np.asarray(run.data.train.label), len(run.data.classes)
+        counts = neighbours.label_counts(found["rows"], labels, classes, self.neighbours)
+        self.remember(run, neighbours.pseudo_labels(counts, labels, self.neighbours, self.tau))
+        agreement = counts[np.arange(len(labels)), labels].mean() / self.neighbours
+        run.memory["neighbour agreement"] = torch.tensor(agreement)
+        run.memory["neighbour recall"] = torch.tensor(float(found["recall"]))
+
+
+class Ideal(PseudoLabelled):
+    """Pseudo-labels that are the clip's other true labels: what perfect neighbours would give."""
+
+    oracle = True
+
+    def begin(self, run: Run) -> None:
+        others = complete_truth(run.data, self.name).copy()
+        others[np.arange(len(others)), run.data.train.label] = False
+        self.remember(run, others)

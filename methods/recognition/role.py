@@ -1,0 +1,53 @@
+"""ROLE: the classifier and an estimate of every clip's labels are learned together."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from methods.recognition import losses
+from methods.recognition.epr import ExpectedPositives
+from suite.method import Run, hyper
+
+
+class WithEstimates(nn.Module):
+    """A classifier beside label estimates (N, C), logits that start undecided but for the annotated class."""
+
+    def __init__(self, classifier: nn.Module, labels: np.ndarray, classes: int, spread: float, certain: float) -> None:
+        super().__init__()
+        self.classifier = classifier
+        bound = math.log(spread / (1 - spread))
+        start = torch.empty(len(labels), classes).uniform_(-bound, bound)
+        start[torch.arange(len(labels)), torch.from_numpy(np.array(labels))] = math.log(certain / (1 - certain))
+        self.estimates = nn.Parameter(start)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C) logits of the classifier."""
+        logits: Tensor = self.classifier(features)
+        return logits
+
+
+class OnlineEstimation(ExpectedPositives):
+    """Classifier and label estimates agree with each other, with the annotation, and with the number of labels."""
+
+    name = "role"
+    title = "ROLE"
+
+    estimate_rate: float = hyper(10.0, low=0.0, high=1000.0, source="CVPR 2021: 10 times the rate of the classifier")
+    spread: float = hyper(0.6, low=0.5, high=0.999, source="CVPR 2021: unobserved labels start in [0.4, 0.6]")
+    certain: float = hyper(0.995, low=0.5, high=0.99999, source="CVPR 2021: where observed labels start")
+
+    def network(self, data: Any) -> nn.Module:
+        return WithEstimates(super().network(data), data.train.label, len(data.classes), self.spread, self.certain)
+
+    def parameter_groups(self, network: nn.Module) -> list[dict[str, Any]]:
+        weights = [p for name, p in network.named_parameters() if name != "estimates" and p.requires_grad]
+        return [{"params": weights}, {"params": [network.estimates], "lr_scale": self.estimate_rate}]
+
+    def train_objective(self, logits: Tensor, target: Tensor, index: Tensor, run: Run) -> Tensor:
+        estimates: Tensor = run.network.estimates  # type: ignore[assignment]
+        return losses.online_estimation(logits, estimates[index], target, self.expected)

@@ -1,0 +1,36 @@
+"""WAN: assumed negatives weigh little, so that together they weigh as much as the positive."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from methods.recognition import losses
+from methods.recognition.base import SinglePositive
+from suite.method import hyper
+
+
+class WeakAssumeNegative(SinglePositive):
+    """AN with negatives weighted by γ = ``negatives`` / (C - 1)."""
+
+    name = "weak-assume-negative"
+    title = "WAN"
+    paper = "Cole et al., Multi-Label Learning from Single Positive Labels, CVPR 2021"
+
+    negatives: float = hyper(
+        1.0,
+        low=0.0,
+        high=1000.0,
+        symbol="γ (C - 1)",
+        packed=True,
+        source="γ = 1 / (C - 1) in CVPR 2021 and in the released code",
+        help="weight of all assumed negatives together, the positive weighing 1",
+    )
+    reduction: str = hyper("code", choices=("code", "paper"), source="the code sums over classes")
+
+    def objective(self, logits: Tensor, target: Tensor) -> Tensor:
+        gamma = self.negatives / (logits.shape[1] - 1)
+        return losses.weak_assume_negative(logits, target, gamma, self.reduction)
+
+    def calibrated(self, classes: int) -> float:
+        """1 / (1 + γ): where a class that is annotated as often as not has its optimum."""
+        return 1 / (1 + self.negatives / (classes - 1))

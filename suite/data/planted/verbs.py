@@ -1,0 +1,144 @@
+"""planted-verbs: clips of a planted sense, described by any of several verbs, annotated with one of them.
+
+A sense (cutting a carrot) can be told with a set of verbs (cut, slice, peel); two senses share some of their verbs, so
+two verbs are interchangeable in one context and not in another. Features are Gaussian around the sense's appearance and
+motion, hence p(sense | clip), P(verb is valid | clip) and every ceiling are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from suite.data.planted.bayes import ceilings, marginals
+from suite.data.samples import Clips, TaskData
+from suite.spec.card import DatasetCard, Value
+
+SPLITS = ("train", "validation", "test")
+SYNONYMS = 4  # verbs in a group of synonyms, from which a sense takes its verbs where senses do not overlap
+CLIPS_A_VIDEO = 5
+GRID = 4096.0  # features are multiples of 1/GRID: the last bits of a sum differ between machines, these do not
+
+
+@dataclass(frozen=True)
+class World:
+    """M senses over C verbs: ``prior`` (M,), ``members`` (M, C) bool, annotators' ``preference`` (M, C).
+
+    ``means`` (M, D) are mean features in noise standard deviations; ``scale`` (D,) is the norm of each channel:
+    features are (mean + unit Gaussian noise) * scale.
+    """
+
+    prior: np.ndarray
+    members: np.ndarray
+    preference: np.ndarray
+    means: np.ndarray
+    scale: np.ndarray
+
+    @property
+    def verb_frequency(self) -> np.ndarray:
+        """(C,) how often each verb is annotated."""
+        return np.asarray(self.prior @ self.preference)
+
+    def posterior(self, features: np.ndarray) -> np.ndarray:
+        """(N, M) probability of each sense given unpulled ``features`` (N, D)."""
+        x = features / self.scale
+        log = np.log(self.prior) + x @ self.means.T - 0.5 * np.square(self.means).sum(axis=1)
+        weight = np.exp(log - log.max(axis=1, keepdims=True))
+        return np.asarray(weight / weight.sum(axis=1, keepdims=True))
+
+
+def draw_world(dials: Mapping[str, Any], generator: np.random.Generator) -> World:
+    """Draw senses, their verbs, their annotators and their places in feature space."""
+    senses, verbs = int(dials["senses"]), int(dials["verbs"])
+    prior = np.arange(1, senses + 1, dtype=np.float64) ** -float(dials["tail"])
+    members = _draw_verbs(senses, verbs, dials, generator)
+    preference = np.zeros((senses, verbs))
+    for sense, valid in enumerate(members):
+        preference[sense, valid] = generator.dirichlet(np.full(valid.sum(), float(dials["agreement"])))
+    half = int(dials["channels"]) // 2
+    scale = np.repeat([float(dials["norm_ratio"]), 1.0], half)
+    means = np.hstack([_draw_means(senses, half, generator) for _ in range(2)])
+    means *= float(dials["snr"]) / np.sqrt(4 * half)  # two standard normal means lie √(2 · 2 · half) apart
+    return World(prior / prior.sum(), members, preference, means, scale)
+
+
+def _draw_verbs(senses: int, verbs: int, dials: Mapping[str, Any], generator: np.random.Generator) -> np.ndarray:
+    """(M, C) each sense's verbs: one that goes round the vocabulary, others from its synonyms or from anywhere."""
+    sizes = 1 + generator.binomial(3, (float(dials["ambiguity"]) - 1) / 3, size=senses)
+    order = generator.permutation(verbs)
+    group = np.empty(verbs, dtype=np.int64)
+    group[order] = np.arange(verbs) // SYNONYMS
+    members = np.zeros((senses, verbs), dtype=bool)
+    for sense, size in enumerate(sizes):
+        first = order[sense % verbs]
+        members[sense, first] = True
+        while members[sense].sum() < min(size, verbs):
+            near = (group == group[first]) & ~members[sense]
+            anywhere = generator.random() < float(dials["overlap"]) or not near.any()
+            members[sense, generator.choice(np.flatnonzero(~members[sense] if anywhere else near))] = True
+    return members
+
+
+def _draw_means(senses: int, channels: int, generator: np.random.Generator) -> np.ndarray:
+    """(M, channels) A μ_m with a random mixing A; rows have unit variance a channel on average."""
+    mixing = generator.standard_normal((channels, channels)) / np.sqrt(channels)
+    latent = generator.standard_normal((senses, channels))
+    return np.einsum("cl,ml->mc", mixing, latent)
+
+
+def draw_clips(world: World, name: str, count: int, pull: float, generator: np.random.Generator) -> Clips:
+    """Draw ``count`` clips of a split; ``pull`` moves features toward their label's mean, as a backbone's fit does."""
+    sense = generator.choice(len(world.prior), size=count, p=world.prior)
+    draws = generator.random(count)
+    label = (draws[:, None] > world.preference[sense].cumsum(axis=1)).sum(axis=1)
+    label = np.minimum(label, np.array([np.flatnonzero(p)[-1] for p in world.preference])[sense])
+    features = (world.means[sense] + generator.standard_normal((count, len(world.scale)))) * world.scale
+    sharp = world.posterior(features)
+    features += pull * (_label_means(world)[label] - features)
+    truth = world.members[sense]
+    complete = truth if name != "validation" else label[:, None] == np.arange(truth.shape[1])
+    oracle = {"sense": sense, "complete": truth, "posterior": marginals(sharp, world.members), "senses": sharp}
+    ids = np.array([f"{name}-{i:06d}" for i in range(count)])
+    unit = np.array([f"{name}-video-{i // CLIPS_A_VIDEO:05d}" for i in range(count)])
+    return Clips(ids, (np.round(features * GRID) / GRID).astype(np.float32), label, complete, unit, oracle)
+
+
+def _label_means(world: World) -> np.ndarray:
+    """(C, D) mean feature of the clips annotated with each verb."""
+    joint = world.prior[:, None] * world.preference
+    means = np.einsum("mc,md->cd", joint, world.means) / np.maximum(joint.sum(axis=0), 1e-300)[:, None]
+    return np.asarray(means * world.scale)
+
+
+def head_and_tail(frequency: np.ndarray) -> dict[str, list[int]]:
+    """Tail: the rarest classes that together hold a fifth of the labels (as in EPIC-Kitchens-100); head: the rest."""
+    rare = np.argsort(frequency, kind="stable")
+    tail = rare[frequency[rare].cumsum() <= 0.2 * frequency.sum()]
+    return {"head": sorted(set(range(len(frequency))) - set(tail.tolist())), "tail": sorted(tail.tolist())}
+
+
+def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str) -> TaskData[Clips]:
+    """Generate the world and its three splits: a pure function of the card's version and the dials."""
+
+    def stream(part: int) -> np.random.Generator:
+        return np.random.Generator(np.random.PCG64([card.version, int(dials["world"]), part]))
+
+    world = draw_world(dials, stream(0))
+    pull = {"train": float(dials["backbone_fit"])}
+    clips = {
+        name: draw_clips(world, name, int(dials[name]), pull.get(name, 0.0), stream(part))
+        for part, name in enumerate(SPLITS, start=1)
+    }
+    facts = {
+        "groups": head_and_tail(world.verb_frequency),
+        "ceilings": ceilings(clips["test"].oracle["senses"], world.members, stream(len(SPLITS) + 1)),
+        "cardinality": float(world.prior @ world.members.sum(axis=1)),
+        "complete": ["train", "test"],
+        "unit": "source video",
+    }
+    names = tuple(f"verb-{i:02d}" for i in range(int(dials["verbs"])))
+    return TaskData(card.name, task, names, clips["train"], clips["validation"], clips["test"], facts=facts)
