@@ -1,0 +1,1 @@
+"""The ledger: every run, finished or failed, with its metrics, curves and predictions, in Delta tables."""

@@ -1,0 +1,145 @@
+"""The ledger: the suite's memory of runs, safe under concurrent writers and under death at any moment.
+
+A run is recorded in up to four appends, the row of ``runs`` last. Rows of the other tables count only when ``runs``
+has a row of the same attempt, so that a writer that dies in between leaves orphans that nobody reads.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+import polars as pl
+
+from suite.errors import SuiteError, UsageError, did_you_mean
+from suite.results.attempts import age, new_attempt
+from suite.results.schema import TABLES, Outcome, to_table
+from suite.results.store import Store
+
+_LONG = ("metrics", "curves", "predictions")
+_ORPHAN_SECONDS = 3600.0  # appends of one run are seconds apart; what waits an hour for its runs row is dead
+
+
+class Ledger:
+    """The runs recorded under ``folder``: a path or a URI such as ``s3://bucket/ledger``.
+
+    ``options`` are deltalake's storage options (credentials, endpoint); by default they come from the environment.
+    Instances can be pickled and used by many processes at once.
+    """
+
+    def __init__(self, folder: str | Path, options: Mapping[str, str] | None = None) -> None:
+        self.folder = str(folder) if is_uri(folder) else str(Path(folder).absolute())
+        self.stores = {name: Store(self.folder, name, options) for name in TABLES}
+
+    @classmethod
+    def of(cls, outputs: str | Path, options: Mapping[str, str] | None = None) -> Ledger:
+        """The ledger of an outputs folder (or URI): ``<outputs>/ledger``."""
+        return cls(f"{str(outputs).rstrip('/')}/ledger" if is_uri(outputs) else Path(outputs) / "ledger", options)
+
+    # Writing ------------------------------------------------------------------------------------------------------
+
+    def record(self, outcome: Outcome) -> str:
+        """Record a run, finished or failed: one append a table, ``runs`` last. Returns the attempt's name."""
+        attempt = new_attempt()
+        tables = {name: to_table(name, getattr(outcome, name), outcome.id, attempt) for name in _LONG}
+        tables["runs"] = to_table("runs", [outcome.run], outcome.id, attempt)
+        for name, table in tables.items():
+            if len(table):
+                self.stores[name].append(table)
+        return attempt
+
+    def delete(self, runs: Iterable[str]) -> int:
+        """Forget ``runs`` (ids); returns how many there were. Their files go at a later :meth:`compact`."""
+        names = set(runs) & set(self.runs(all_attempts=True)["run"])
+        for name in ("runs", *_LONG):  # the row of runs first: from then on nobody reads the rest
+            self.stores[name].delete("run", names)
+        return len(names)
+
+    def compact(self, keep_hours: float = 24.0, orphan_seconds: float = _ORPHAN_SECONDS) -> dict[str, int]:
+        """Merge small files, remove superseded attempts and the orphans of dead writers; returns counts.
+
+        ``keep_hours``: unused files younger than this stay, for readers and writers at work;
+        ``orphan_seconds``: rows without a run younger than this may still get it, and stay.
+        """
+        before = sum(store.files for store in self.stores.values())
+        superseded = set(self.runs(all_attempts=True)["attempt"]) - set(self.runs()["attempt"])
+        self.stores["runs"].delete("attempt", superseded)
+        orphans = self._orphans(orphan_seconds)
+        for name in _LONG:
+            self.stores[name].delete("attempt", orphans)
+        for store in self.stores.values():
+            store.compact(keep_hours)
+        after = sum(store.files for store in self.stores.values())
+        counts = {"superseded": len(superseded), "orphans": len(orphans - superseded)}
+        return {"files_before": before, "files": after, **counts}
+
+    def _orphans(self, seconds: float) -> set[str]:
+        written = set()
+        for name in _LONG:
+            written |= set(self.stores[name].scan().select("attempt").unique().collect()["attempt"])
+        # The runs are read after the rest: an attempt completed in between is not taken for an orphan.
+        live = set(self.runs(all_attempts=True)["attempt"])
+        return {attempt for attempt in written - live if age(attempt) >= seconds}
+
+    # Reading ------------------------------------------------------------------------------------------------------
+
+    def runs(self, all_attempts: bool = False) -> pl.DataFrame:
+        """One row a run: its finished attempt if there is one, else its newest (or every attempt), oldest first."""
+        rows = self.stores["runs"].scan().collect()
+        rows = rows.sort(pl.col("status") == "finished", "started", "attempt")
+        if not all_attempts:
+            rows = rows.unique("run", keep="last", maintain_order=True)
+        return rows.sort("started", "run", "attempt")
+
+    def finished(self) -> set[str]:
+        """The ids of runs that need not run again."""
+        lazy = self.stores["runs"].scan().filter(pl.col("status") == "finished")
+        return set(lazy.select("run").collect()["run"])
+
+    def metrics(self, runs: Collection[str] | None = None) -> pl.DataFrame:
+        """The metric rows of live attempts (of ``runs`` only, if given)."""
+        return self._long("metrics", runs)
+
+    def curves(self, runs: Collection[str] | None = None) -> pl.DataFrame:
+        """The curve rows of live attempts (of ``runs`` only, if given)."""
+        return self._long("curves", runs)
+
+    def predictions(self, run: str, split: str = "test", selection: str = "validation") -> pl.DataFrame:
+        """The predictions of one run on one split under one selection, in the order they were recorded."""
+        attempts = self.runs().filter(pl.col("run") == run)["attempt"].to_list()
+        where = (pl.col("run") == run) & (pl.col("split") == split) & (pl.col("selection") == selection)
+        rows = self.stores["predictions"].scan().filter(where & pl.col("attempt").is_in(attempts))
+        return rows.drop("run", "attempt", "split", "selection").collect()
+
+    def resolve(self, prefix: str) -> str:
+        """The id of the one run whose id starts with ``prefix``."""
+        known = self.runs()["run"].to_list()
+        found = [run for run in known if run.startswith(prefix)]
+        if len(found) == 1:
+            return str(found[0])
+        problem = f"is the beginning of {len(found)} runs" if found else "is not the id of a run"
+        hint = f": {', '.join(found[:4])}" if found else did_you_mean(prefix, known[-5:])
+        raise UsageError(f"'{prefix}' {problem} in {self.folder}{hint}")
+
+    def _long(self, name: str, runs: Collection[str] | None) -> pl.DataFrame:
+        live = self.runs().select("run", "attempt")
+        rows = self.stores[name].scan()
+        if runs is not None:
+            wanted = sorted(set(runs))
+            live = live.filter(pl.col("run").is_in(wanted))
+            rows = rows.filter(pl.col("run").is_in(wanted))
+        return rows.join(live.lazy(), on=["run", "attempt"], how="semi").collect()
+
+
+def is_uri(folder: str | Path) -> bool:
+    """Whether ``folder`` names a remote store (``s3://...``) and not a path."""
+    return isinstance(folder, str) and "://" in folder
+
+
+def params_of(row: Mapping[str, object]) -> dict[str, object]:
+    """The parameters of a row of ``runs``, parsed."""
+    values = json.loads(str(row["params"]) or "{}")
+    if not isinstance(values, dict):
+        raise SuiteError(f"the parameters of run {row['run']} are not a JSON object; delete that run from the ledger.")
+    return values

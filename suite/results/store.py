@@ -1,0 +1,154 @@
+"""One Delta table of the ledger: created on first use, appended to by many writers, read through polars."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+import polars as pl
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from suite.errors import SuiteError
+from suite.results.schema import SCHEMA_VERSION, TABLES
+
+ResultT = TypeVar("ResultT")
+
+_TRIES = 40
+_COMMIT = CommitProperties(max_commit_retries=100)
+_WRITER = WriterProperties(compression="ZSTD")
+_BATCH = 200  # names in one SQL predicate
+
+
+class Store:
+    """The table ``name`` under ``uri``; each operation is one atomic commit, retried when another writer was faster."""
+
+    def __init__(self, uri: str, name: str, options: Mapping[str, str] | None = None) -> None:
+        self.uri, self.name = f"{uri.rstrip('/')}/{name}", name
+        self.options = dict(options or {})
+        self.schema = TABLES[name]
+        self._table: DeltaTable | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_table": None}  # a handle belongs to its process
+
+    def open(self) -> DeltaTable | None:
+        """The table at its newest version, or None while nothing was written."""
+        if self._table is None:
+            self._table = self._told(self._find)
+        else:
+            self._told(self._table.update_incremental)
+        return self._table
+
+    def append(self, rows: pa.Table) -> None:
+        """Add ``rows`` in one commit."""
+        self._told(partial(_patiently, partial(self._append, rows)), "write")
+
+    def delete(self, column: str, values: Iterable[str]) -> None:
+        """Remove the rows whose ``column`` (of safe names: ids) is one of ``values``."""
+        table, names = self.open(), sorted(values)
+        for start in range(0, len(names) if table else 0, _BATCH):
+            listed = ", ".join(f"'{_safe(name)}'" for name in names[start : start + _BATCH])
+            self._told(partial(_patiently, partial(self._delete, f"{column} in ({listed})")), "write")
+
+    def compact(self, keep_hours: float) -> None:
+        """Rewrite many small files as few, sorted by run, and drop files that no version of ``keep_hours`` needs."""
+        if self.open():
+            self._told(partial(_patiently, partial(self._compact, keep_hours)), "write")
+
+    def scan(self) -> pl.LazyFrame:
+        """The rows, lazily."""
+        table = self.open()
+        if table is None or not table.file_uris():
+            empty = pl.from_arrow(self.schema.empty_table())
+            assert isinstance(empty, pl.DataFrame)
+            return empty.lazy()
+        return pl.scan_delta(table, storage_options=self.options or None)
+
+    @property
+    def files(self) -> int:
+        """How many data files the newest version has."""
+        table = self.open()
+        return len(table.file_uris()) if table else 0
+
+    def _find(self) -> DeltaTable | None:
+        if not DeltaTable.is_deltatable(self.uri, self.options):
+            return None
+        table = DeltaTable(self.uri, storage_options=self.options)
+        self._check_version(table.metadata().description)
+        return table
+
+    def _check_version(self, description: str | None) -> None:
+        found = re.search(r"schema (\d+)", description or "")
+        version = int(found.group(1)) if found else 0
+        if version == SCHEMA_VERSION:
+            return
+        remedy = "upgrade the suite" if version > SCHEMA_VERSION else "export it with the suite that wrote it"
+        raise SuiteError(
+            f"the ledger table {self.uri} has schema {version} and this suite reads schema {SCHEMA_VERSION}; "
+            f"{remedy}, or choose another folder with --out."
+        )
+
+    def _append(self, rows: pa.Table) -> None:
+        if self._table is None:
+            self._table = self._find() or self._create()
+        write_deltalake(self._table, rows, mode="append", writer_properties=_WRITER, commit_properties=_COMMIT)
+
+    def _create(self) -> DeltaTable:
+        description = f"ledger of the weak-action-suite, schema {SCHEMA_VERSION}"
+        try:
+            return DeltaTable.create(
+                self.uri, self.schema, "ignore", name=self.name, description=description, storage_options=self.options
+            )
+        except DeltaError:
+            table = self._find()  # another writer created it in between
+            if table is None:
+                raise
+            return table
+
+    def _delete(self, predicate: str) -> None:
+        table = self.open()
+        if table is not None:
+            table.delete(predicate, commit_properties=_COMMIT)
+
+    def _compact(self, keep_hours: float) -> None:
+        table = self.open()
+        if table is None:
+            return
+        if len(table.file_uris()) > 1:
+            table.optimize.z_order(["run"], writer_properties=_WRITER, commit_properties=_COMMIT)
+        table.vacuum(int(keep_hours), dry_run=False, enforce_retention_duration=False, full=True)
+        table.create_checkpoint()
+
+    def _told(self, act: Callable[[], ResultT], verb: str = "read") -> ResultT:
+        """``act()``, its mishaps told in one sentence."""
+        try:
+            return act()
+        except (DeltaError, OSError, TableNotFoundError) as error:
+            self._table = None
+            said = " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())
+            where = f"cannot {verb} the ledger table {self.uri}"
+            raise SuiteError(f"{where} ({said[:300]}); check the folder, or choose another with --out.") from error
+
+
+def _patiently(act: Callable[[], ResultT]) -> ResultT:
+    """``act()``, again after a short random pause whenever another writer's commit came first."""
+    for attempt in range(_TRIES):
+        try:
+            return act()
+        except CommitFailedError:
+            if attempt == _TRIES - 1:
+                raise
+            time.sleep(random.uniform(0, min(1.0, 0.02 * 1.5**attempt)))
+    raise AssertionError("unreachable")
+
+
+def _safe(name: str) -> str:
+    if not re.fullmatch(r"[\w.:-]+", name):
+        raise SuiteError(f"'{name}' cannot be the id of a run; ids are letters, digits and -_.: .")
+    return name
