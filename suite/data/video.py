@@ -74,10 +74,15 @@ def video_length(path: str | Path) -> float:
         return float(container.duration or 0) / 1e6
 
 
+def image_name(folder: str | Path, pattern: str, number: int) -> str:
+    """The name of image ``number`` by a pattern such as ``{index:05d}.jpg`` or ``{name}_{index:06d}.jpg``."""
+    return pattern.format(index=number, name=Path(folder).name)
+
+
 def read_frame_folder(
     folder: str | Path, indices: Sequence[int], pattern: str, first: int = 1, short_side: int | None = None
 ) -> np.ndarray:
-    """Frames ``indices`` (0 the first) of a folder of images; ``pattern`` as ``{:05d}.jpg``, counted from ``first``.
+    """Frames ``indices`` (0 the first) of a folder of images named by ``pattern`` (:func:`image_name`).
 
     Raises :class:`DataError` when a file is missing or is not an image.
     """
@@ -85,7 +90,7 @@ def read_frame_folder(
 
     pictures: dict[int, np.ndarray] = {}
     for index in sorted(set(map(int, indices))):
-        path = Path(folder) / pattern.format(index + first)
+        path = Path(folder) / image_name(folder, pattern, index + first)
         try:
             with Image.open(path) as image:
                 height, width = short_side_size(image.height, image.width, short_side)
@@ -154,9 +159,10 @@ class ClipSource:
     def _last_image(self, folder: Path, centre: int) -> int:
         """Index of the folder's last image within the clip's reach."""
         for index in range(centre + self.frames * self.rate // 2, centre - 1, -1):
-            if index >= 0 and (folder / self.pattern.format(index + 1)).exists():
+            if index >= 0 and (folder / image_name(folder, self.pattern, index + 1)).exists():
                 return index
-        raise DataError(f"{folder} has no image {self.pattern.format(centre + 1)} for a key frame; extract it again.")
+        name = image_name(folder, self.pattern, centre + 1)
+        raise DataError(f"{folder} has no image {name} for a key frame; extract the video's frames again.")
 
 
 def _open(path: str | Path) -> av.container.InputContainer:

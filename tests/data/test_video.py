@@ -95,7 +95,7 @@ def test_clip_from_a_frame_folder(tmp_path: Path) -> None:
 
     for index, picture in enumerate(numbered(frames=20)):
         Image.fromarray(picture).save(tmp_path / f"{index + 1:05d}.png")
-    pattern = "{:05d}.png"
+    pattern = "{index:05d}.png"
     assert [number(picture) for picture in read_frame_folder(tmp_path, [7, 0, 7], pattern)] == [7, 0, 7]
     source = ClipSource(np.array([str(tmp_path)]), np.array([17]), 8, 1, short_side=None, pattern=pattern)
     assert [number(picture) for picture in source.clip(0)] == [13, 14, 15, 16, 17, 18, 19, 19]
@@ -115,7 +115,7 @@ def test_broken_files_are_one_sentence(tmp_path: Path, video: Path) -> None:
         early.clip(0)
     (tmp_path / "00001.jpg").write_bytes(b"not an image")
     with pytest.raises(DataError, match="not a readable image"):
-        read_frame_folder(tmp_path, [0], "{:05d}.jpg")
+        read_frame_folder(tmp_path, [0], "{index:05d}.jpg")
 
 
 def test_file_cut_off_in_the_middle(tmp_path: Path) -> None:

@@ -1,0 +1,239 @@
+"""AVA v1.0, v2.1 and v2.2: boxes with label sets of people at key frames, one (v1.0: every third) second apart.
+
+Layout below the dataset's folder, as published: annotations ``ava_{train,val,test}_v*.csv`` (tab or comma separated),
+``ava_*_excluded_timestamps_*.csv``, the label map ``*.pbtxt``, a person detector's ``ava_*_predicted_boxes.csv``;
+pixels as ``frames/VIDEO/VIDEO_000001.jpg`` (30 a second from 15:00 on), or as ``videos/VIDEO.mp4`` (mkv, webm), whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from suite.data.actor_tables import BoxTable, assemble, withhold_labels
+from suite.data.samples import Actors, TaskData
+from suite.data.video import ClipSource, key_frame
+from suite.errors import DataError
+from suite.spec.card import DatasetCard, Value
+
+FIRST_SECOND = 900  # frame folders and lists begin at 15:00
+SUFFIXES = (".mp4", ".mkv", ".webm", ".avi")
+
+
+def label_map(path: Path) -> tuple[dict[int, str], set[int]]:
+    """Class id to name, in the file's order, and the ids of poses (person movements, where the file says so).
+
+    Takes both published forms: ``label { name label_id label_type }`` and ``item { name id }``.
+    Raises :class:`DataError` when the file names no class.
+    """
+    text = path.read_text(encoding="utf-8")
+    names: dict[int, str] = {}
+    poses: set[int] = set()
+    for entry in re.findall(r"(?:label|item)\s*\{(.*?)\}", text, flags=re.DOTALL):
+        name, number = re.search(r'name:\s*"(.*?)"', entry), re.search(r"\b(?:label_)?id:\s*(\d+)", entry)
+        if name is None or number is None:
+            continue
+        names[int(number[1])] = name[1]
+        if "PERSON_MOVEMENT" in entry:
+            poses.add(int(number[1]))
+    if not names:
+        raise DataError(f"{path} names no class; get the label map again.")
+    return names, poses or {number for number in names if number <= 14}
+
+
+def read_annotations(path: Path, class_ids: Sequence[int]) -> BoxTable:
+    """The annotated boxes of one file, one row a person with all its labels, in the file's order.
+
+    Rows that share video, second, box and (v2) person are one person. Labels outside ``class_ids`` are dropped, and
+    with them people who have no other. Raises :class:`DataError` naming the line of a malformed row.
+    """
+    column = {number: place for place, number in enumerate(class_ids)}
+    people: dict[tuple[str, ...], set[int]] = {}
+    for number, row in _rows(path):
+        if len(row) not in (7, 8) or not row[6].strip().isdigit():
+            raise DataError(f"{path}, line {number}: not video, second, x1, y1, x2, y2, action; get the file again.")
+        key = (row[0], _second_text(row[1]), *row[2:6], row[7] if len(row) == 8 else "")
+        found = people.setdefault(key, set())
+        if int(row[6]) in column:
+            found.add(column[int(row[6])])
+    kept = [(key, found) for key, found in people.items() if found]
+    labels = np.zeros((len(kept), len(column)), dtype=bool)
+    for place, (_, found) in enumerate(kept):
+        labels[place, sorted(found)] = True
+    return _table(path, [key for key, _ in kept], labels, np.ones(len(kept)))
+
+
+def read_detections(path: Path, classes: int, threshold: float) -> BoxTable:
+    """A person detector's boxes with a score of at least ``threshold``: video, second, x1, y1, x2, y2, label, score."""
+    rows = [row for number, row in _rows(path) if _detection(path, number, row) >= threshold]
+    keys = [(row[0], _second_text(row[1]), *row[2:6]) for row in rows]
+    return _table(path, keys, np.zeros((len(rows), classes), dtype=bool), np.array([float(row[-1]) for row in rows]))
+
+
+def read_exclusions(path: Path) -> set[tuple[str, float]]:
+    """(video, second) of key frames that count neither as truth nor against a detector."""
+    return {(row[0], float(row[1])) for _, row in _rows(path)}
+
+
+def without(table: BoxTable, excluded: set[tuple[str, float]]) -> BoxTable:
+    """The boxes on key frames that are not excluded."""
+    return table.take(np.array([(v, s) not in excluded for v, s in zip(table.video, table.second)], dtype=bool))
+
+
+def copy_labels(boxes: BoxTable, truth: BoxTable, overlap: float = 0.0) -> BoxTable:
+    """``boxes`` with the labels of the annotated person each overlaps most, if by ``overlap`` or more (else none)."""
+    labels = np.zeros((len(boxes), truth.labels.shape[1]), dtype=bool)
+    frames: dict[tuple[str, float], list[int]] = {}
+    for row, key in enumerate(zip(truth.video, truth.second)):
+        frames.setdefault(key, []).append(row)
+    for row, key in enumerate(zip(boxes.video, boxes.second)):
+        people = frames.get(key, [])
+        if people:
+            shared = box_overlap(boxes.box[row][None], truth.box[people])[0]
+            if shared.max() > overlap:
+                labels[row] = truth.labels[people[int(shared.argmax())]]
+    return replace(boxes, labels=labels)
+
+
+def box_overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Intersection over union of boxes (N, 4) with boxes (M, 4), (N, M); 0 for a box without area."""
+    low, high = np.maximum(one[:, None, :2], other[None, :, :2]), np.minimum(one[:, None, 2:], other[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=2)
+    area = [np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1) for boxes in (one, other)]
+    union = area[0][:, None] + area[1][None, :] - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str) -> TaskData[Actors]:
+    """Read a version of AVA as its card describes: options ``train``, ``test``, ``label_map`` and, where they exist,
+    ``excluded``, ``detections``, ``unlabelled`` name the files; the pixels may be absent for work on boxes alone."""
+    options = card.options
+    names, poses = label_map(folder / options["label_map"])
+    ids = sorted(names)
+    train, test = (_without_excluded(folder, options, name, ids) for name in ("train", "test"))
+    held = _held_out(np.unique(train.video), float(dials["holdout"]))
+    in_train = ~np.isin(train.video, held)
+    samples = {
+        "train": _with_unlabelled(train.take(in_train), folder, card, dials),
+        "validation": _detected(train.take(~in_train), folder, options, dials, "train"),
+        "test": _detected(test, folder, options, dials, "test"),
+    }
+    samples = {name: replace(actors, frames=_pixels(actors, folder, card)) for name, actors in samples.items()}
+    facts = {"poses": len(poses & set(ids)), "class_ids": ids, "unit": "video", "groups": _groups(train.labels)}
+    return TaskData(
+        card.name,
+        task,
+        tuple(names[number] for number in ids),
+        samples["train"],
+        samples["validation"],
+        samples["test"],
+        facts=facts,
+    )
+
+
+def late(data: TaskData[Actors], dials: Mapping[str, Value]) -> TaskData[Actors]:
+    """Withhold labels as the dials say."""
+    return withhold_labels(data, dials)
+
+
+def _without_excluded(folder: Path, options: Mapping[str, str], split: str, ids: Sequence[int]) -> BoxTable:
+    table = read_annotations(folder / options[split], ids)
+    return without(table, _excluded(folder, options, split))
+
+
+def _excluded(folder: Path, options: Mapping[str, str], split: str) -> set[tuple[str, float]]:
+    path = folder / options.get(f"{split}_excluded", "")
+    return read_exclusions(path) if path.is_file() else set()
+
+
+def _held_out(videos: np.ndarray, share: float) -> np.ndarray:
+    """Training videos that validate: every so many-th of the sorted names."""
+    count = round(share * len(videos))
+    return videos[np.linspace(0, len(videos) - 1, count).round().astype(int)] if count else videos[:0]
+
+
+def _with_unlabelled(train: BoxTable, folder: Path, card: DatasetCard, dials: Mapping[str, Value]) -> Actors:
+    """Annotated training people, and detected ones on key frames between the annotated seconds."""
+    path = folder / card.options.get("unlabelled", "")
+    if not path.is_file():
+        return assemble(train)
+    more = read_detections(path, train.labels.shape[1], float(dials["train_score"]))
+    more = more.take(np.isin(more.video, train.video) & ~_annotated(more, train))
+    both = [np.concatenate([getattr(train, name), getattr(more, name)]) for name in BoxTable.__dataclass_fields__]
+    return assemble(BoxTable(*both), labelled=np.arange(len(train) + len(more)) < len(train))
+
+
+def _annotated(more: BoxTable, train: BoxTable) -> np.ndarray:
+    seen = set(zip(train.video, train.second))
+    return np.array([key in seen for key in zip(more.video, more.second)], dtype=bool)
+
+
+def _detected(
+    truth: BoxTable, folder: Path, options: Mapping[str, str], dials: Mapping[str, Value], split: str
+) -> Actors:
+    """Detected boxes on the key frames of the annotated videos that are not excluded, or the annotated boxes."""
+    path = folder / options.get(f"{split}_detections", "")
+    if dials["boxes"] == "annotated" or not path.is_file():
+        return assemble(truth)
+    found = read_detections(path, truth.labels.shape[1], float(dials["test_score"]))
+    found = without(found.take(np.isin(found.video, truth.video)), _excluded(folder, options, split))
+    return assemble(copy_labels(found, truth, overlap=0.5), truth)
+
+
+def _pixels(actors: Actors, folder: Path, card: DatasetCard) -> ClipSource | None:
+    """Where the clips are: frame folders if there are any, else video files, else nowhere."""
+    owners = [name.rsplit(",", 1) for name in actors.clip_ids]
+    centres = np.array([key_frame(float(second)) for _, second in owners], dtype=np.int64)
+    if (folder / "frames").is_dir():
+        files = np.array([str(folder / "frames" / video) for video, _ in owners], dtype=str)
+        return ClipSource(files, centres - FIRST_SECOND * 30, pattern="{name}_{index:06d}.jpg")
+    if (folder / "videos").is_dir():
+        return ClipSource(np.array([str(_video_file(folder / "videos", video)) for video, _ in owners]), centres)
+    return None
+
+
+def _video_file(folder: Path, video: str) -> Path:
+    found = (folder / f"{video}{suffix}" for suffix in SUFFIXES)
+    return next((path for path in found if path.is_file()), folder / f"{video}{SUFFIXES[0]}")
+
+
+def _groups(labels: np.ndarray) -> dict[str, list[int]]:
+    order = np.argsort(-labels.sum(axis=0), kind="stable")
+    cut = -(-len(order) // 3)
+    return {"head": sorted(order[:cut].tolist()), "tail": sorted(order[cut:].tolist())}
+
+
+def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Line number and fields of every line that is not empty, tab or comma separated."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}; put the published file there.") from None
+    delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
+    return [(n, row) for n, row in enumerate(csv.reader(text.splitlines(), delimiter=delimiter), start=1) if row]
+
+
+def _detection(path: Path, number: int, row: list[str]) -> float:
+    try:
+        if len(row) >= 7:
+            return float(row[-1])
+    except ValueError:
+        pass
+    raise DataError(f"{path}, line {number}: not video, second, x1, y1, x2, y2, label, score; get the file again.")
+
+
+def _second_text(text: str) -> str:
+    return f"{float(text):g}"
+
+
+def _table(path: Path, keys: Sequence[tuple[str, ...]], labels: np.ndarray, score: np.ndarray) -> BoxTable:
+    try:
+        numbers = np.array([[float(value) for value in key[1:6]] for key in keys], dtype=np.float64).reshape(-1, 5)
+    except ValueError as error:
+        raise DataError(f"{path}: a second or a coordinate is not a number ({error}); get the file again.") from None
+    return BoxTable(np.array([key[0] for key in keys], dtype=str), numbers[:, 0], numbers[:, 1:], labels, score)

@@ -1,0 +1,175 @@
+"""planted-actors and ava-v1-planted: pure functions of their dials, long-tailed, honest about what they know."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from suite.data import is_available, load
+from suite.data.actor_tables import BoxTable, assemble, take_clips
+from suite.data.cards import find_card
+from suite.data.planted.actor_world import ActorWorld, actor_features, class_directions
+from suite.data.planted.ava_actors import STEP, follow, with_halfway
+from suite.evaluate.multilabel import mean_average_precision
+
+SMALL = {"train_videos": 8, "validation_videos": 3, "test_videos": 6, "key_frames": 8, "classes": 12, "poses": 4}
+REAL = Path(os.environ.get("SUITE_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("worlds")
+
+
+def small(cache: Path, **dials: object):
+    return load("planted-actors", cache=cache, dials={**SMALL, **dials})
+
+
+def test_same_dials_same_world(tmp_path: Path) -> None:
+    one, again, other = (small(tmp_path / name, world_seed=seed).train for name, seed in (("a", 0), ("b", 0), ("c", 1)))
+    assert np.array_equal(one.features, again.features)
+    assert np.array_equal(one.labels, again.labels)
+    assert one.features.shape != other.features.shape or not np.array_equal(one.features, other.features)
+
+
+def test_every_actor_has_one_pose_and_at_most_five_interactions(cache: Path) -> None:
+    labels = small(cache).test.labels
+    assert (labels[:, :4].sum(axis=1) == 1).all()
+    assert labels[:, 4:].sum(axis=1).max() <= 5
+    assert labels.sum(axis=1).mean() > 1.5
+
+
+def test_splits_share_no_video_and_only_training_is_unlabelled(cache: Path) -> None:
+    data = small(cache)
+    videos = [set(data.split(name).video) for name in ("train", "validation", "test")]
+    assert not (videos[0] & videos[1] or videos[0] & videos[2] or videos[1] & videos[2])
+    assert data.validation.labelled.all()
+    assert data.test.labelled.all()
+    assert not data.train.labelled.all()
+
+
+def test_unlabelled_key_frames_stand_between_labelled_ones(cache: Path) -> None:
+    train = small(cache, labelled=1.0).train
+    assert set((train.second[train.labelled] % 1).tolist()) == {0.0}
+    assert set((train.second[~train.labelled] % 1).tolist()) == {0.5}
+
+
+def test_instances_of_a_clip_are_contiguous_and_share_its_fate(cache: Path) -> None:
+    train = small(cache, labelled=0.3, labelled_unit="clip", discarded="unlabelled").train
+    assert (np.diff(train.clip) >= 0).all()
+    for clip in np.unique(train.clip):
+        assert len(set(train.labelled[train.clip == clip])) == 1
+
+
+@pytest.mark.parametrize("unit", ["video", "clip"])
+def test_shares_of_labels(cache: Path, unit: str) -> None:
+    full = small(cache, labelled=1.0).train
+    part = small(cache, labelled=0.5, labelled_unit=unit, split_seed=3).train
+    joined = small(cache, labelled=0.5, labelled_unit=unit, split_seed=3, discarded="unlabelled").train
+    assert len(joined) == len(full)
+    assert np.array_equal(joined.ids[joined.labelled], part.ids[part.labelled])
+    assert (~part.labelled).sum() == (~full.labelled).sum(), "dropped clips do not join the unlabelled ones"
+    if unit == "video":
+        assert len(set(part.video[part.labelled])) == 4
+    other = small(cache, labelled=0.5, labelled_unit=unit, split_seed=4).train
+    assert set(other.ids[other.labelled]) != set(part.ids[part.labelled])
+
+
+def test_smallest_share_keeps_one_unit(cache: Path) -> None:
+    train = small(cache, labelled=0.0).train
+    assert len(set(train.video[train.labelled])) == 1
+
+
+def test_posterior_is_calibrated(cache: Path) -> None:
+    """Among entries with probability about p, a share p is true: the generator knows its own law."""
+    test = small(cache, test_videos=120).test
+    probability, truth = test.oracle["posterior"].ravel(), test.labels.ravel()
+    for low in np.arange(0.05, 0.95, 0.15):
+        chosen = (probability >= low) & (probability < low + 0.15)
+        error = 4 * np.sqrt(0.25 / chosen.sum()) + 0.02
+        assert abs(truth[chosen].mean() - probability[chosen].mean()) < error
+
+
+def test_limits_of_signal(cache: Path) -> None:
+    loud, silent = (small(cache, snr=snr) for snr in (200.0, 0.0001))
+    assert loud.facts["ceilings"]["mAP"] == pytest.approx(1.0, abs=1e-3)
+    present = silent.test.labels.any(axis=0)
+    chance = silent.test.labels[:, present].mean()
+    assert silent.facts["ceilings"]["mAP"] == pytest.approx(chance, abs=0.12)
+
+
+def test_shift_moves_unlabelled_actors_alone(cache: Path) -> None:
+    plain, moved = (small(cache, labelled=1.0, unlabelled_shift=shift).train for shift in (0.0, 3.0))
+    assert np.array_equal(plain.features[plain.labelled], moved.features[moved.labelled])
+    gap = moved.features[~moved.labelled] - plain.features[~plain.labelled]
+    assert np.allclose(gap, 3.0 / 2.0, atol=1e-5), "three noise deviations at the default snr of 2"
+
+
+def test_noise_stays_with_an_actor() -> None:
+    generator = np.random.default_rng(0)
+    world = ActorWorld(np.zeros((1, 2000)), np.ones((1, 1), bool), np.ones(1), offset=0.0, noise=1.0)
+    previous = np.array([-1, 0, 1, -1])
+    x = actor_features(world, np.zeros((4, 1)), np.zeros(4, int), previous, np.zeros((1, 2000)), 0.7, generator)
+    correlation = np.corrcoef(x)
+    assert correlation[0, 1] == pytest.approx(0.7, abs=0.06)
+    assert correlation[0, 2] == pytest.approx(0.49, abs=0.06)
+    assert abs(correlation[0, 3]) < 0.08
+
+
+def test_alike_classes_share_a_direction() -> None:
+    directions = class_directions(20, 4000, 0.5, np.random.default_rng(0))
+    cosine = directions @ directions.T - np.eye(20)
+    assert np.allclose(np.linalg.norm(directions, axis=1), 1)
+    assert cosine.max() == pytest.approx(0.5, abs=0.06)
+    assert np.median(np.abs(cosine)) < 0.05
+
+
+def table(rows: list[tuple[str, float, float]]) -> BoxTable:
+    """Boxes of half the width of the frame, at a given left edge."""
+    boxes = np.array([[left, 0.2, left + 0.5, 0.8] for _, _, left in rows])
+    labels = np.eye(len(rows), dtype=bool)
+    return BoxTable(np.array([r[0] for r in rows]), np.array([r[1] for r in rows]), boxes, labels, np.ones(len(rows)))
+
+
+def test_people_are_followed_one_to_one() -> None:
+    people = table(
+        [("a", 904, 0.0), ("a", 904, 0.4), ("a", 907, 0.45), ("a", 907, 0.05), ("b", 907, 0.0), ("a", 913, 0)]
+    )
+    assert follow(people, STEP).tolist() == [-1, -1, 1, 0, -1, -1]
+
+
+def test_halfway_people_stand_between_and_chain() -> None:
+    people = table([("a", 904, 0.0), ("a", 907, 0.1), ("a", 910, 0.2)])
+    both, previous, halfway = with_halfway(people, np.random.default_rng(0))
+    assert both.second.tolist() == [904, 905.5, 907, 908.5, 910]
+    assert halfway.tolist() == [False, True, False, True, False]
+    assert previous.tolist() == [-1, 0, 1, 2, 3]
+    assert both.box[1, 0] == pytest.approx(0.05)
+    assert both.labels[1].tolist() in (people.labels[0].tolist(), people.labels[1].tolist())
+
+
+def test_clips_without_instances_stay_and_can_be_taken() -> None:
+    truth = table([("a", 1, 0.0), ("a", 2, 0.0), ("b", 1, 0.0)])
+    actors = assemble(truth.take(np.array([0, 2])), truth)
+    assert actors.clip_ids.tolist() == ["a,1", "a,2", "b,1"]
+    assert actors.clip.tolist() == [0, 2]
+    kept = take_clips(actors, np.array([False, True, True]))
+    assert kept.clip_ids.tolist() == ["a,2", "b,1"]
+    assert kept.clip.tolist() == [1]
+    assert kept.truth_clip.tolist() == [0, 1]
+
+
+@pytest.mark.skipif(not is_available(find_card("ava-v1-planted"), REAL), reason="AVA v1.0 annotations are not here")
+def test_real_people_with_generated_features(tmp_path: Path) -> None:
+    data = load("ava-v1-planted", root=REAL, cache=tmp_path, dials={"labelled": 1.0})
+    annotated = sum(int(data.split(name).labelled.sum()) for name in ("train", "validation", "test"))
+    sizes = sum(
+        np.bincount(s.labels[s.labelled].sum(axis=1), minlength=7) for s in (data.train, data.validation, data.test)
+    )
+    assert annotated == 18824
+    assert sizes[1:7].tolist() == [3336, 9551, 4868, 970, 91, 8]
+    assert data.facts["ceilings"]["mAP"] == mean_average_precision(data.test.oracle["posterior"], data.test.labels)
+    assert data.facts["poses"] == 14
