@@ -172,6 +172,7 @@ def _check_whole(file: FileSpec, part: Path) -> None:
         wrong = f"has SHA-256 {digest} instead of {file.sha256}" if digest != file.sha256 else ""
     if wrong:
         part.unlink()
+        _note_of(part).unlink(missing_ok=True)
         raise DataError(f"{file.path}: what {file.url} sent {wrong}; it was deleted: try again, or correct the card.")
 
 

@@ -88,7 +88,7 @@ def read_recordings(folder: Path) -> tuple[list[Recording], tuple[str, ...]]:
     recordings = []
     for name in files.matching(r"RawData/acc_exp(\d+)_user(\d+)\.txt$"):
         experiment, user = (int(digits) for digits in re.findall(r"\d+", name.rsplit("/", 1)[-1]))
-        signals = np.hstack([files.table(name, 3), files.table(name.replace("/acc_", "/gyro_"), 3)])
+        signals = _both_sensors(files, name)
         rows = table[(table[:, 0] == experiment) & (table[:, 1] == user)]
         rows = rows[np.argsort(rows[:, 3], kind="stable")]
         label, start, end = rows[:, 2] - 1, rows[:, 3] - 1, rows[:, 4]
@@ -98,6 +98,15 @@ def read_recordings(folder: Path) -> tuple[list[Recording], tuple[str, ...]]:
             )
         recordings.append(Recording(f"exp{experiment:02d}", user, signals.astype(np.float32), label, start, end))
     return recordings, classes
+
+
+def _both_sensors(files: _Files, name: str) -> np.ndarray:
+    """(T, 6) acceleration and angular velocity of one experiment."""
+    acceleration, velocity = files.table(name, 3), files.table(name.replace("/acc_", "/gyro_"), 3)
+    if len(acceleration) != len(velocity):
+        counted = f"{len(velocity)} gyroscope samples for {len(acceleration)} of the accelerometer"
+        raise DataError(f"hapt: {name} in {files.where} has {counted}; get the archive again.")
+    return np.hstack([acceleration, velocity])
 
 
 class _Files:
@@ -130,13 +139,16 @@ class _Files:
 
 
 def _open(folder: Path) -> tuple[Path, Callable[[str], bytes], list[str]]:
+    """The place that holds the raw files, a way to read one, and all names: a zip, a zip in a zip, or the folder."""
     for path in sorted(folder.glob("*.zip")):
         try:
-            archive = zipfile.ZipFile(path)
+            outer = zipfile.ZipFile(path)
+            inner = [name for name in outer.namelist() if name.endswith(".zip")]
+            for archive in [outer, *(zipfile.ZipFile(io.BytesIO(outer.read(name))) for name in inner)]:
+                if any(name.endswith("RawData/labels.txt") for name in archive.namelist()):
+                    return path, archive.read, archive.namelist()
         except (OSError, zipfile.BadZipFile) as error:
             raise DataError(f"hapt: {path} is not a whole zip archive ({error}); get it again.") from None
-        if any(name.endswith("RawData/labels.txt") for name in archive.namelist()):
-            return path, archive.read, archive.namelist()
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.txt")]
     return folder, lambda name: (folder / name).read_bytes(), names
 

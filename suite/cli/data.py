@@ -1,0 +1,190 @@
+"""``suite data``: look at dataset cards, fetch what they name, check it, and pack it for training."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from suite.cli.complete import datasets
+from suite.cli.console import DataOption, JsonOption, OutOption, emit, emit_json
+from suite.errors import DataError
+
+if TYPE_CHECKING:
+    from suite.data.fetch import Progress
+    from suite.spec.card import DatasetCard
+
+commands = typer.Typer(no_args_is_help=True, help="Dataset cards: list, show, verify, get, prepare.")
+
+
+Name = Annotated[str, typer.Argument(help="A dataset, e.g. hapt.", autocompletion=datasets)]
+Dialled = Annotated[str, typer.Argument(help="A dataset, e.g. planted-verbs[snr=3].", autocompletion=datasets)]
+Task = Annotated[str, typer.Option("--task", help="One of the dataset's tasks.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``suite data``."""
+    app.add_typer(commands, name="data")
+
+
+@commands.callback()
+def own_cards(
+    folder: Annotated[Path | None, typer.Option("--datasets", help="A folder of your own dataset cards.")] = None,
+) -> None:
+    """Dataset cards: list, show, verify, get, prepare."""
+    if folder is not None:
+        os.environ["SUITE_DATASETS"] = str(folder)  # so that worker processes find the cards, too
+
+
+@commands.command("list")
+def list_datasets(task: Task = "", data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List the datasets that there are cards for."""
+    from suite.data import all_cards
+
+    rows = [_row(card, data) for card in all_cards() if not task or task in card.tasks]
+    emit(rows, ["name", "title", "tasks", "kind", "on disk"], as_json)
+
+
+def _row(card: DatasetCard, data: str | None) -> dict[str, Any]:
+    from suite.data import is_available
+
+    there = "generated" if card.kind == "planted" else "yes" if is_available(card, _root(data)) else "no"
+    return {"name": card.name, "title": card.title, "tasks": list(card.tasks), "kind": card.kind, "on disk": there}
+
+
+@commands.command()
+def show(name: Name, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Show a card: source, licence, files, counts, splits, dials, protocols."""
+    from suite.data import find_card
+    from suite.data.files import dataset_folder, is_available
+
+    card = find_card(name)
+    whole = card.model_dump(mode="json") | {
+        "card": str(card.path),
+        "data": str(dataset_folder(card, _root(data))),
+        "on_disk": is_available(card, _root(data)),
+    }
+    stated = {key: value for key, value in whole.items() if value not in (None, "", {}, [])}
+    if as_json:
+        emit_json(whole)
+    else:
+        emit([{"field": key, "value": _words(value)} for key, value in stated.items()], ["field", "value"], False)
+
+
+def _words(value: Any) -> str:
+    """A nested value as lines a person reads: ``key: value`` a line, lists joined by commas."""
+    if isinstance(value, dict):
+        lines = {key: _words(part) for key, part in value.items() if part not in (None, "", {}, [])}
+        return "\n".join(f"{key}: " + text.replace("\n", ", ") for key, text in lines.items())
+    if isinstance(value, list):
+        nested = any(isinstance(part, dict) for part in value)
+        return ("\n\n" if nested else ", ").join(_words(part) for part in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@commands.command()
+def verify(
+    name: Dialled, task: Task = "", data: DataOption = None, out: OutOption = "outputs", as_json: JsonOption = False
+) -> None:
+    """Compare files and every count with the card; exit code 1 when something differs."""
+    from suite.data.loading import request
+    from suite.data.verify import summary, verify
+
+    asked = request(name, task, _root(data), _cache(out))
+    findings = verify(asked)
+    emit([asdict(finding) for finding in findings], ["what", "stated", "found", "agrees"], as_json)
+    if differs := summary(asked, findings):
+        raise DataError(differs)
+
+
+@commands.command()
+def get(
+    name: Name,
+    data: DataOption = None,
+    out: OutOption = "outputs",
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there and wrong.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Download a dataset's files, resuming broken transfers, and check size and SHA-256."""
+    from suite.data import find_card
+    from suite.data.fetch import fetch
+    from suite.data.files import dataset_folder
+
+    card = find_card(name)
+    folder = dataset_folder(card, _root(data))
+    with _progress() as progress:
+        done = fetch(card, folder, _cache(out), progress, force)
+    emit(
+        [{"file": path, "folder": str(folder), "state": state} for path, state in done.items()],
+        ["file", "state", "folder"],
+        as_json,
+    )
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar a file on the error stream (nothing where that is not a terminal)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
+        rows: dict[str, Any] = {}
+
+        def update(name: str, done: int, total: int | None) -> None:
+            if name not in rows:
+                rows[name] = bars.add_task(name, total=total)
+            bars.update(rows[name], completed=done, total=total)
+
+        yield update
+
+
+@commands.command()
+def prepare(
+    names: Annotated[list[str], typer.Argument(help="Datasets, with or without dials.", autocompletion=datasets)],
+    task: Task = "",
+    data: DataOption = None,
+    out: OutOption = "outputs",
+    force: Annotated[bool, typer.Option("--force", help="Pack again what is packed already.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Pack datasets into memory-mapped files, so that the first run does not have to."""
+
+    rows = [row for name in names for row in _prepare(name, task, data, _cache(out), force)]
+    emit(rows, ["dataset", "task", "train", "validation", "test", "MiB", "seconds", "folder"], as_json)
+
+
+def _prepare(name: str, task: str, data: str | None, cache: Path, force: bool) -> Iterator[dict[str, Any]]:
+    from suite.data.loading import open_request, request
+
+    for each in [task] if task else request(name).card.tasks:
+        asked, started = request(name, each, _root(data), cache), time.perf_counter()
+        packed = open_request(asked, force=force)
+        size = sum(path.stat().st_size for path in asked.store_folder().iterdir())
+        lengths = {split: len(packed.split(split)) for split in ("train", "validation", "test")}
+        spent = {"MiB": round(size / 2**20, 2), "seconds": round(time.perf_counter() - started, 2)}
+        yield {"dataset": packed.name, "task": each, **lengths, **spent, "folder": str(asked.store_folder())}
+
+
+def _root(data: str | None) -> Path | None:
+    return Path(data) if data else None
+
+
+def _cache(out: str) -> Path:
+    from suite.data.loading import cache_folder
+
+    return cache_folder(outputs=out)
