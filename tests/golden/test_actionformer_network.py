@@ -162,11 +162,11 @@ def test_targets(name: str) -> None:
 
 
 def step_losses(
-    network: ActionFormer, found: Detections, targets: Targets, normalizer: float
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, float, Any]:
+    network: ActionFormer, found: Detections, targets: Targets, normalizer: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, Any]:
     config = network.config
     sums = detector_losses(found, targets, config.label_smoothing)
-    normalizer = update_normalizer(normalizer, int(sums.positives))
+    normalizer = update_normalizer(normalizer, sums.positives)
     classification, regression = sums.classification / normalizer, sums.regression / normalizer
     return classification, regression, classification + config.regression_weight * regression, normalizer, sums
 
@@ -181,7 +181,7 @@ def test_losses_and_gradients(name: str) -> None:
     segments, labels = annotated(arrays)
     found = network(features, lengths)
     targets = assign_batch(found.points, segments, labels, config.classes, config.centre_radius)
-    cls, reg, final, normalizer, sums = step_losses(network, found, targets, float(arrays["normalizer_before"]))
+    cls, reg, final, normalizer, sums = step_losses(network, found, targets, torch.tensor(arrays["normalizer_before"]))
     for value, key in (
         (sums.classification, "focal_sum"),
         (sums.regression, "diou_sum"),
@@ -229,7 +229,7 @@ def test_training_steps() -> None:
     average = {n: p.detach().clone() for n, p in network.named_parameters()}
     decay = float(arrays["ema_decay"])
     optimizer = torch.optim.AdamW(decay_groups(network, published["optimizer"]["weight_decay"]))
-    normalizer = config.initial_normalizer
+    normalizer = torch.tensor(config.initial_normalizer, dtype=torch.float64)
     segments, labels = annotated(arrays)
     for step, rate in enumerate(arrays["lr_used"]):
         features, lengths = videos(arrays, numbered(arrays, f"in/step{step}/feats_"), torch.float64)

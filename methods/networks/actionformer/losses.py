@@ -66,6 +66,6 @@ def detector_losses(detections: Detections, targets: Targets, smoothing: float =
     return DetectorLosses(focal, distance, positive.sum())
 
 
-def update_normalizer(previous: float, positives: int, momentum: float = 0.9) -> float:
+def update_normalizer(previous: Tensor, positives: Tensor, momentum: float = 0.9) -> Tensor:
     """Running mean of the number of positives, taken BEFORE the losses are divided by it; at least one counts."""
-    return momentum * previous + (1 - momentum) * max(positives, 1)
+    return momentum * previous + (1 - momentum) * positives.clamp(min=1).to(previous.dtype)

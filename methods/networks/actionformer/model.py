@@ -184,15 +184,15 @@ class ActionFormer(nn.Module):
         return self.neck(levels), masks
 
     def forward(self, features: Tensor, lengths: Tensor) -> Detections:
-        """(B, T, D) zero-padded features of ``lengths`` (B,) real snippets -> detections at every point.
+        """(B, T, D) zero-padded features of ``lengths`` (B,) real snippets, at most T, -> detections at every point.
 
         Only the cells that can matter are computed (``ActionFormerConfig.computed_length``); the numbers are those of
         the reference's full padding. No video is too long.
         """
-        longest = int(lengths.max())
+        longest = features.shape[1]
         padded = self.config.padded_length(longest)
         computed = self.config.computed_length(longest)
-        features = F.pad(features[:, :longest], (0, 0, 0, computed - longest))
+        features = F.pad(features, (0, 0, 0, computed - longest))
         valid = torch.arange(computed, device=features.device) < lengths[:, None]
         mask = valid[:, :, None].to(features.dtype)
         levels, masks = self.pyramid(features, mask, padded)

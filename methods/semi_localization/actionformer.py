@@ -1,0 +1,13 @@
+"""ActionFormer on the labelled videos alone: the baseline that every semi-supervised method must beat."""
+
+from __future__ import annotations
+
+from methods.semi_localization.anchor_free import AnchorFree
+
+
+class LabelledActionFormer(AnchorFree):
+    """Supervised ActionFormer; with ``budget="matched"`` it takes as many steps as the two-phase methods together."""
+
+    name = "actionformer"
+    title = "ActionFormer (labelled only)"
+    paper = "Zhang et al., ActionFormer: Localizing Moments of Actions with Transformers, ECCV 2022"

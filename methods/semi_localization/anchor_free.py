@@ -1,0 +1,192 @@
+"""ActionFormer as a method's body: its network, supervised loss, scores and decoding into segments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from methods.networks.actionformer.config import GLOBAL_WINDOW, ActionFormerConfig
+from methods.networks.actionformer.decoding import Suppression, candidates, fuse_class_scores, suppress, to_seconds
+from methods.networks.actionformer.losses import detector_losses, update_normalizer
+from methods.networks.actionformer.model import ActionFormer, Detections
+from methods.networks.actionformer.optim import decay_groups
+from methods.networks.actionformer.preparation import Sample
+from methods.networks.actionformer.targets import Targets
+from methods.semi_localization.base import SemiLocalization, labelled_rows
+from methods.semi_localization.batches import GridVideos, detector_batch, endless, padded, random_crop
+from methods.semi_localization.external import class_scores_of
+from suite.data.samples import TaskData, Videos
+from suite.evaluate.segments import Segments
+from suite.method import Batch, Losses, Run, Scores, hyper
+
+COLUMNS = ("video", "label", "start", "end", "score")
+
+
+class AnchorFree(SemiLocalization):
+    """Training and inference of ActionFormer on labelled videos."""
+
+    presets = {
+        "thumos": {},
+        "activitynet": {
+            "embedding": 256,
+            "window": 7,
+            "global_last": True,
+            "max_length": 192,
+            "resize": True,
+            "position_encoding": True,
+            "class_agnostic": True,
+            "regression_weight": 2.0,
+            "label_smoothing": 0.1,
+            "initial_normalizer": 200.0,
+            "lr": 1e-3,
+            "batch": 16,
+            "epochs": 15,
+            "semi_epochs": 15,
+            "warmup": 5 / 15,
+            "least_crop": 0.9,
+            "shortest": 0.001,
+            "nms_sigma": 0.75,
+            "max_segments": 100,
+            "voting": 0.9,
+        },
+        "small": {
+            "embedding": 64,
+            "levels": 5,
+            "window": 9,
+            "max_length": 512,
+            "initial_normalizer": 20.0,
+            "lr": 1e-3,
+            "steps": 300,
+            "semi_steps": 300,
+            "evaluate_steps": 100,
+        },
+    }
+
+    embedding: int = hyper(512, low=8, high=4096, source="released code, THUMOS-14", help="channels of every layer")
+    heads: int = hyper(4, low=1, high=64, source="released code")
+    levels: int = hyper(6, low=1, high=10, source="released code", help="levels of the pyramid")
+    window: int = hyper(19, low=1, high=1001, source="released code", help="cells a query attends to")
+    global_last: bool = hyper(False, source="released code, ActivityNet", help="the last level attends everywhere")
+    max_length: int = hyper(2304, low=16, high=1_000_000, source="released code", help="training length in snippets")
+    resize: bool = hyper(False, source="released code, ActivityNet", help="stretch every video to max_length")
+    position_encoding: bool = hyper(False, source="released code, ActivityNet")
+    class_agnostic: bool = hyper(
+        False, source="released code, ActivityNet", help="find actions only; classes come with the dataset"
+    )
+    drop_path: float = hyper(0.1, low=0.0, high=0.9, source="released code")
+    centre_radius: float = hyper(1.5, low=0.1, high=100.0, source="ActionFormer §3.3", help="strides")
+    regression_weight: float = hyper(1.0, low=0.0, high=100.0, source="released code")
+    label_smoothing: float = hyper(0.0, low=0.0, high=0.9, source="released code")
+    initial_normalizer: float = hyper(
+        100.0, low=1.0, high=1e6, source="released code", help="expected positives a step"
+    )
+    least_crop: float = hyper(0.9, low=0.1, high=1.0, source="released code", help="smallest random share of a video")
+    pre_threshold: float = hyper(0.001, low=0.0, high=1.0, source="released code", help="lowest score of a candidate")
+    per_level: int = hyper(2000, low=1, high=1_000_000, source="released code", help="candidates a level")
+    shortest: float = hyper(0.05, low=0.0, high=100.0, source="released code", help="cells; shorter ones are dropped")
+    nms_sigma: float = hyper(0.5, low=0.01, high=10.0, symbol="σ", source="released code", post=True)
+    min_score: float = hyper(0.001, low=0.0, high=1.0, source="released code", post=True)
+    max_segments: int = hyper(200, low=1, high=100_000, source="released code", help="segments a video", post=True)
+    voting: float = hyper(0.0, low=0.0, high=1.0, source="released code", help="tIoU; 0 is off", post=True)
+
+    def config(self, data: TaskData[Videos]) -> ActionFormerConfig:
+        """The network's sizes for ``data``."""
+        last = GLOBAL_WINDOW if self.global_last else self.window
+        return ActionFormerConfig(
+            input_dim=data.train.rows.shape[1],
+            classes=1 if self.class_agnostic else len(data.classes),
+            embedding=self.embedding,
+            heads=self.heads,
+            windows=(self.window,) * (self.levels - 1) + (last,),
+            max_length=self.max_length,
+            position_encoding=self.position_encoding,
+            centre_radius=self.centre_radius,
+            regression_weight=self.regression_weight,
+            label_smoothing=self.label_smoothing,
+            initial_normalizer=self.initial_normalizer,
+            drop_path=self.drop_path,
+        )
+
+    def network(self, data: TaskData[Videos]) -> nn.Module:
+        return ActionFormer(self.config(data))
+
+    def parameter_groups(self, network: nn.Module) -> list[dict[str, object]]:
+        return decay_groups(network, self.weight_decay)
+
+    def on_grid(self, videos: Videos, segments: Segments | None = None) -> GridVideos:
+        """Videos with the segments to learn from (none where only features are wanted)."""
+        return GridVideos(videos, segments or Segments.empty(), self.max_length if self.resize else 0)
+
+    # Training -----------------------------------------------------------------------------------------------------
+
+    def batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
+        known = self.on_grid(run.data.train, run.data.train.known_segments())
+        rows = endless(labelled_rows(run.data), self.batch, generator)
+        for chosen in islice(rows, self.evaluate_steps):
+            yield {"labelled": self.train_batch(known, chosen, run, generator)}
+
+    def train_batch(
+        self, videos: GridVideos, rows: Sequence[int] | np.ndarray, run: Run, generator: np.random.Generator
+    ) -> Batch:
+        """Randomly cropped samples of ``rows`` with targets."""
+        config = self.config(run.data)
+        samples = [self.crop(videos, int(row), config, generator) for row in rows]
+        return detector_batch(samples, config)
+
+    def crop(self, videos: GridVideos, row: int, config: ActionFormerConfig, generator: np.random.Generator) -> Sample:
+        """One video as training sees it."""
+        return random_crop(videos.sample(row), config, generator, videos.grid(row), self.least_crop)
+
+    def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
+        found, classification, regression = self.detect(network, batch["labelled"], run, "labelled")
+        return {"classification": classification, "regression": regression}
+
+    def detect(self, network: nn.Module, batch: Batch, run: Run, name: str) -> tuple[Detections, Tensor, Tensor]:
+        """Detections of a batch with both losses; each group of videos ``name`` has a normalizer of its own."""
+        found: Detections = network(batch["features"], batch["length"])
+        targets = Targets(batch["classes"], batch["offsets"], batch["instance"])
+        sums = detector_losses(found, targets, self.label_smoothing)
+        key = f"normalizer_{name}"
+        before = run.memory.get(key, torch.tensor(self.initial_normalizer, dtype=torch.float64))
+        normalizer = update_normalizer(before.to(found.logits.device), batch["positives"][0])
+        run.memory[key] = normalizer
+        # the sum over the batch divided by Z, written as a mean over the samples at hand (a worker may hold a part)
+        share = batch["rows"][0] / (normalizer * len(batch["features"]))
+        scaled = [(part * share).to(part.dtype) for part in (sums.classification, sums.regression)]
+        return found, scaled[0], self.regression_weight * scaled[1]
+
+    # Inference ----------------------------------------------------------------------------------------------------
+
+    def detections(self, network: nn.Module, videos: GridVideos, row: int, device: torch.device) -> Detections:
+        """Raw outputs for one video."""
+        features, lengths = padded([videos.features(row)])
+        found: Detections = network(features.to(device), lengths.to(device))
+        return found
+
+    def score(self, network: nn.Module, samples: Videos, run: Run) -> Scores:
+        videos = self.on_grid(samples)
+        parts = []
+        for row in range(len(samples)):
+            raw = self.detections(network, videos, row, run.device)
+            found = candidates(raw, 0, self.pre_threshold, self.per_level, self.shortest)
+            columns = (torch.full_like(found.labels, row), found.labels, *found.segments.T, found.scores)
+            parts.append([column.cpu().numpy() for column in columns])
+        scores = {name: np.concatenate(column) for name, column in zip(COLUMNS, zip(*parts, strict=True), strict=True)}
+        return {**scores, "class_scores": class_scores_of(run.data, samples)} if self.class_agnostic else scores
+
+    def decode(self, scores: Scores, samples: Videos) -> Segments:
+        rule = Suppression(
+            class_wise=not self.class_agnostic,
+            sigma=self.nms_sigma,
+            min_score=self.min_score,
+            limit=self.max_segments,
+            voting=self.voting,
+        )
+        kept = suppress(Segments(*(scores[name] for name in COLUMNS)), rule)
+        videos = self.on_grid(samples)
+        final = to_seconds(kept, [videos.grid(row) for row in range(len(samples))])
+        return fuse_class_scores(final, scores["class_scores"]) if self.class_agnostic else final

@@ -1,0 +1,25 @@
+"""Video-level class scores of another classifier, for detectors that find actions without naming them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from suite.data.samples import TaskData, Videos
+from suite.errors import UsageError
+
+
+def class_scores_of(data: TaskData[Videos], samples: Videos) -> np.ndarray:
+    """(V, C) class scores that come with the dataset for one of its splits (``facts["class_scores"][split]``).
+
+    Such scores mostly come from classifiers trained on all video labels; whoever uses them should say so.
+
+    Raises:
+        UsageError: the dataset has none for this split.
+    """
+    given = data.facts.get("class_scores", {})
+    for split in ("train", "validation", "test"):
+        if np.array_equal(data.split(split).ids, samples.ids) and split in given:
+            return np.asarray(given[split], dtype=np.float64)
+    raise UsageError(
+        f"{data.name} brings no class scores for these videos, which class_agnostic=true needs; set it to false."
+    )
