@@ -131,11 +131,13 @@ def ranked_matches(
     ``unit`` and ``truth_unit`` are ids; ``units`` lists those that take part (None: all that occur).
     """
     units = np.unique(np.concatenate([truth_unit, unit])) if units is None else np.unique(units)
-    pointed = truth_row[verdict] if len(truth_row) else verdict
+    matched = verdict >= 0
+    pointed = verdict.copy()
+    pointed[matched] = truth_row[verdict[matched]]
     return RankedMatches(
         classes=classes,
         offsets=np.searchsorted(label, np.append(classes, np.iinfo(np.int64).max)),
-        verdict=np.where(verdict >= 0, pointed, verdict).astype(np.int32),
+        verdict=pointed,
         row=row,
         score=score,
         unit=np.searchsorted(units, unit),
