@@ -12,8 +12,7 @@ def should_stop(rule: Stopping, history: Mapping[str, Sequence[float]]) -> bool:
 
     Curves called ``loss`` improve downwards, all others upwards; a tie counts as a new best.
     """
-    watched = [history[name] for name in rule.watch if history.get(name)]
-    ages = [_age(curve, down=name == "loss") for name, curve in zip(rule.watch, watched, strict=False)]
+    ages = [_age(history[name], down=name == "loss") for name in rule.watch if history.get(name)]
     return bool(ages) and min(ages) >= rule.patience
 
 

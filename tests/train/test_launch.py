@@ -1,0 +1,60 @@
+"""Real workers: two processes take the same steps as one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WORKER = """
+import sys
+import torch, torch.distributed as dist
+from suite.train.loop import Settings
+from tests.train.world import train, world
+rank, size, store = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+torch.set_num_threads(1)
+if size > 1:
+    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=size)
+trained = train(Settings(), dropout=0.0)
+if rank == 0:
+    torch.save(dict(trained.network.state_dict()), store + ".weights")
+"""
+
+
+def _weights(folder: Path, size: int):
+    import torch
+
+    store = folder / f"group-of-{size}"
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", WORKER]
+    ranks = [
+        subprocess.Popen([*command, str(r), str(size), str(store)], cwd=root, env={**os.environ}) for r in range(size)
+    ]
+    assert [process.wait(timeout=240) for process in ranks] == [0] * size
+    return torch.load(f"{store}.weights", weights_only=True)
+
+
+def test_two_workers_agree_with_one(tmp_path: Path):
+    alone, together = _weights(tmp_path, 1), _weights(tmp_path, 2)
+    for name, tensor in alone.items():
+        assert (tensor - together[name]).abs().max() < 1e-4, name
+
+
+@pytest.mark.slow
+def test_ray_train_workers_agree_with_this_process(tmp_path: Path):
+    import polars as pl
+
+    from suite.request import Places, request
+    from suite.train.execute import Machine
+    from suite.train.launch import launch
+
+    spec = request("assume-negative", "planted-verbs", {}, epochs=2)
+    values = []
+    for workers in (0, 2):
+        outcome = launch(spec, Places(str(tmp_path / str(workers))), machine=Machine(workers=workers))
+        assert outcome.run["status"] == "finished", outcome.run["error"]
+        values.append(pl.DataFrame(outcome.metrics).filter(pl.col("metric") == "mAP")["value"])
+    assert (values[0] - values[1]).abs().max() < 1e-3

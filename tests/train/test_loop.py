@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from suite.errors import TrainingError
+from suite.train.loop import Settings
+from suite.train.reporter import Calling
+from tests.train.world import Tiny, loop, train, weights, world
+
+
+def test_same_seed_same_bytes():
+    first, second = train(), train()
+    assert weights(first) == weights(second)
+    assert first.curves == second.curves
+
+
+def test_another_seed_gives_other_weights():
+    assert weights(train()) != weights(train(Settings(seed=1)))
+
+
+def test_every_phase_and_epoch_is_trained_and_evaluated():
+    trained = train()
+    points = [(p["phase"], p["epoch"]) for p in trained.curves if p["split"] == "test" and p["metric"] == "mAP"]
+    assert points == [("first", e) for e in (1, 2, 3)] + [("second", e) for e in (1, 2, 3, 4)]
+    losses = [p["value"] for p in trained.curves if p["metric"] == "cross-entropy"]
+    assert losses[-1] < losses[0]
+
+
+def test_selection_skips_phases_that_ask_for_it_and_keeps_three_points():
+    trained = train()
+    assert set(trained.points) == {"validation", "last", "oracle"}
+    assert {point.phase for point in trained.points.values()} == {"second"}
+    curve = [
+        p["value"]
+        for p in trained.curves
+        if p["phase"] == "second" and p["split"] == "test" and p["metric"] == "top-set"
+    ]
+    oracle = next(m.value for m in trained.points["oracle"].metrics["test"] if m.metric == "top-set")
+    assert oracle == max(curve)
+
+
+def test_epochs_override_scales_the_phases():
+    trained = train(Settings(epochs=14))
+    assert max(p["epoch"] for p in trained.curves if p["phase"] == "first") == 6
+    assert max(p["epoch"] for p in trained.curves if p["phase"] == "second") == 8
+
+
+@pytest.mark.parametrize("stop_after", range(1, 7))
+def test_a_stopped_training_resumes_to_the_same_bytes(tmp_path: Path, stop_after: int):
+    settings = Settings(checkpoint=tmp_path / "run.safetensors", checkpoint_seconds=1e9)
+    stopped = train(settings, Calling(lambda progress: progress.done < stop_after))
+    assert not stopped.complete
+    resumed, whole = train(settings), train()
+    assert resumed.complete
+    assert weights(resumed) == weights(whole)
+    assert resumed.curves == whole.curves
+    for name, point in whole.points.items():
+        assert resumed.points[name].metrics == point.metrics
+        assert np.array_equal(resumed.points[name].predictions["test"].logits, point.predictions["test"].logits)
+
+
+KILLED = """
+import os, signal
+from pathlib import Path
+from suite.train.loop import Settings
+from suite.train.reporter import Calling
+from tests.train.world import train
+settings = Settings(checkpoint=Path({path!r}), checkpoint_seconds=0.0)
+train(settings, Calling(lambda progress: os.kill(os.getpid(), signal.SIGKILL) if progress.done == {epoch} else True))
+"""
+
+
+@pytest.mark.parametrize("epoch", [2, 5])
+def test_a_killed_process_resumes_to_the_same_bytes(tmp_path: Path, epoch: int):
+    path = tmp_path / "run.safetensors"
+    script = KILLED.format(path=str(path), epoch=epoch)
+    done = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[2], env={**os.environ})
+    assert done.returncode == -signal.SIGKILL
+    assert path.exists()
+    assert weights(train(Settings(checkpoint=path))) == weights(train())
+
+
+def test_memory_survives_a_resume(tmp_path: Path):
+    settings = Settings(checkpoint=tmp_path / "run.safetensors")
+    train(settings, Calling(lambda progress: progress.done < 2))
+    resumed = loop(settings)
+    resumed.train()
+    whole = loop()
+    whole.train()
+    assert torch.equal(resumed.run.memory["seen"], whole.run.memory["seen"])
+    assert whole.run.memory["seen"].min() == 4  # begun anew for the second phase
+
+
+def test_a_lost_loss_is_told_in_one_sentence():
+    data = world()
+    features = np.array(data.train.features)
+    features[3] = np.nan
+    broken = replace(data, train=replace(data.train, features=features))
+    with pytest.raises(TrainingError, match=r"tiny on tiny: the loss 'cross-entropy' is nan in phase 'first', epoch 1"):
+        train(data=broken)
+
+
+def test_a_training_set_without_a_batch_is_an_error():
+    class Lazy(Tiny):
+        name = "lazy"
+
+        def batches(self, run, generator):
+            return iter(())
+
+        def steps_per_epoch(self, run, generator):
+            return 1
+
+    broken = loop()
+    broken.method = Lazy()
+    with pytest.raises(TrainingError, match="drew no batch"):
+        broken.train()
+
+
+def test_bfloat16_trains_and_stays_near_float32():
+    whole, half = train(Settings(epochs=20)), train(Settings(epochs=20, precision="bfloat16"))
+    last = [next(p["value"] for p in reversed(t.curves) if p["metric"] == "cross-entropy") for t in (whole, half)]
+    assert last[0] != last[1]
+    assert abs(last[0] - last[1]) < 0.1
