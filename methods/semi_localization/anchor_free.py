@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from methods.semi_localization.batches import GridVideos, detector_batch, endles
 from methods.semi_localization.external import class_scores_of
 from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
-from suite.method import Batch, Losses, Run, Scores, hyper
+from suite.method import Batch, Losses, Run, Scores, Value, hyper
 
 COLUMNS = ("video", "label", "start", "end", "score")
 
@@ -29,7 +30,7 @@ COLUMNS = ("video", "label", "start", "end", "score")
 class AnchorFree(SemiLocalization):
     """Training and inference of ActionFormer on labelled videos."""
 
-    presets = {
+    presets: ClassVar[Mapping[str, Mapping[str, Value]]] = {
         "thumos": {},
         "activitynet": {
             "embedding": 256,
@@ -142,7 +143,7 @@ class AnchorFree(SemiLocalization):
         return random_crop(videos.sample(row), config, generator, videos.grid(row), self.least_crop)
 
     def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
-        found, classification, regression = self.detect(network, batch["labelled"], run, "labelled")
+        _, classification, regression = self.detect(network, batch["labelled"], run, "labelled")
         return {"classification": classification, "regression": regression}
 
     def detect(self, network: nn.Module, batch: Batch, run: Run, name: str) -> tuple[Detections, Tensor, Tensor]:

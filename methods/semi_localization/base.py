@@ -1,4 +1,4 @@
-"""What all methods of semi-supervised localization share: budgets in steps, weight averaging, which videos are known."""
+"""What all methods of semi-supervised localization share: budgets in steps, averaged weights, who is labelled."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class SemiLocalization(Method):
     ema: str = hyper(
         "warmup",
         choices=("warmup", "published", "off"),
-        help="average of the weights: decay min(0.999, (1+n)/(10+n)), or 0.999 from the first step (which keeps 0.999^n "
-        "of the random start), or none",
+        help="average of the weights: decay min(0.999, (1+n)/(10+n)), or 0.999 from the first step on (which keeps "
+        "0.999^n of the random start), or none",
     )
     evaluate_weights: str = hyper("average", choices=("average", "raw"), help="which weights are scored")
     evaluate_steps: int = hyper(500, low=1, high=1_000_000, help="steps between evaluations")
