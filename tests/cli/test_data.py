@@ -1,0 +1,131 @@
+"""``suite data`` as a user types it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from suite.cli import main
+from tests.data.conftest import Toy, toy
+from tests.data.test_fetch import CONTENT, Server, server, spec
+
+__all__ = ["server", "toy"]  # fixtures
+
+
+class Typed:
+    """Runs a command line and keeps what it printed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.monkeypatch, self.capsys = monkeypatch, capsys
+
+    def __call__(self, *words: object, code: int = 0) -> tuple[str, str]:
+        self.monkeypatch.setattr(sys, "argv", ["suite", *map(str, words)])
+        try:
+            main()
+            left = 0
+        except SystemExit as stop:
+            left = int(stop.code or 0)
+        out, err = self.capsys.readouterr()
+        assert left == code, f"exit code {left}: {err}"
+        return out, err
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    monkeypatch.setenv("COLUMNS", "200")
+    return Typed(monkeypatch, capsys)
+
+
+def sentence(err: str) -> str:
+    """The one line that a mistake is told in."""
+    (line,) = err.strip().splitlines()
+    return line
+
+
+def test_list_tells_what_is_there(toy: Toy, typed: Typed) -> None:
+    toy.card(files='[[files]]\npath = "a.bin"')
+    rows = {row["name"]: row for row in json.loads(typed("data", "list", "--json")[0])}
+    assert rows["toy"]["tasks"] == ["recognition", "weak-localization"]
+    assert (rows["toy"]["kind"], rows["toy"]["on disk"]) == ("real", "no")
+    assert {"hapt", "toy"} <= set(rows)
+    (toy.folder / "a.bin").write_bytes(b"1")
+    (row,) = (row for row in json.loads(typed("data", "list", "--json")[0]) if row["name"] == "toy")
+    assert row["on disk"] == "yes"
+    narrowed = json.loads(typed("data", "list", "--task", "weak-localization", "--json")[0])
+    assert all("weak-localization" in row["tasks"] for row in narrowed)
+    assert "A toy" in typed("data", "list")[0]
+
+
+def test_show_prints_the_whole_card(toy: Toy, typed: Typed) -> None:
+    shown = json.loads(typed("data", "show", "hapt", "--json")[0])
+    assert shown["counts"]["segments"] == 1214
+    assert "forbids commercial use" in shown["licence"]
+    text = typed("data", "show", "hapt")[0]
+    assert all(word in text for word in ("Neurocomputing", "sha256", "labelled", "tiou: 0.3, 0.4"))
+
+
+def test_a_users_folder_of_cards_can_be_named(
+    toy: Toy, typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SUITE_DATASETS", "")
+    assert "no dataset 'toy'" in sentence(typed("data", "show", "toy", code=2)[1])
+    out, _ = typed("data", "--datasets", tmp_path / "cards", "show", "toy", "--json")
+    assert json.loads(out)["title"] == "A toy"
+
+
+def test_an_unknown_dataset_is_one_sentence_and_code_2(typed: Typed) -> None:
+    out, err = typed("data", "show", "hatp", code=2)
+    assert out == ""
+    assert "did you mean 'hapt'" in sentence(err)
+
+
+def test_verify_agrees_or_says_what_differs(toy: Toy, typed: Typed) -> None:
+    findings = json.loads(typed("data", "verify", "toy", "--json")[0])
+    assert all(finding["agrees"] for finding in findings)
+    toy.card(samples=17)
+    out, err = typed("data", "verify", "toy", "--json", code=1)
+    assert [f["what"] for f in json.loads(out) if not f["agrees"]] == ["samples"]
+    assert "samples is 18 where the card states 17" in sentence(err)
+
+
+def test_prepare_packs_every_task_once(toy: Toy, typed: Typed) -> None:
+    out = toy.root / "elsewhere"
+    rows = json.loads(typed("data", "prepare", "toy", "toy[size=9]", "--out", out, "--json")[0])
+    assert [(row["dataset"], row["task"], row["train"]) for row in rows] == [
+        ("toy", "recognition", 6),
+        ("toy", "weak-localization", 6),
+        ("toy[size=9]", "recognition", 9),
+        ("toy[size=9]", "weak-localization", 9),
+    ]
+    assert all(Path(row["folder"]).is_relative_to(out) and Path(row["folder"]).is_dir() for row in rows)
+    assert toy.reads() == 4
+    typed("data", "prepare", "toy", "--task", "recognition", "--out", out)
+    assert toy.reads() == 4
+    typed("data", "prepare", "toy", "--task", "recognition", "--out", out, "--force")
+    assert toy.reads() == 5
+
+
+@pytest.mark.parametrize(("fault", "said"), [("nan", "not finite"), ("label", "outside the 3 classes")])
+def test_faulty_data_are_one_sentence_and_code_1(toy: Toy, typed: Typed, fault: str, said: str) -> None:
+    assert said in sentence(typed("data", "prepare", f"toy[fault={fault}]", code=1)[1])
+
+
+def test_get_fetches_and_checks(toy: Toy, typed: Typed, server: Server) -> None:
+    file = spec(server)
+    toy.card(files=f'[[files]]\npath = "x.bin"\nurl = "{file.url}"\nsha256 = "{file.sha256}"\nsize = {file.size}')
+    server.cuts = [1_000_000]
+    rows = json.loads(typed("data", "get", "toy", "--json")[0])
+    assert rows == [{"file": "x.bin", "folder": str(toy.folder), "state": "downloaded"}]
+    assert (toy.folder / "x.bin").read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=1000000-"]
+    (toy.folder / "x.bin").write_bytes(b"short")
+    assert "has 5 bytes instead of 3,000,000" in sentence(typed("data", "get", "toy", code=1)[1])
+    typed("data", "get", "toy", "--force")
+    assert (toy.folder / "x.bin").read_bytes() == CONTENT
+
+
+def test_get_of_generated_data_has_nothing_to_do(toy: Toy, typed: Typed) -> None:
+    assert json.loads(typed("data", "get", "toy", "--json")[0]) == []
