@@ -104,6 +104,13 @@ def take_clips(actors: Actors, keep: np.ndarray) -> Actors:
     )
 
 
+def head_and_tail(counts: np.ndarray) -> dict[str, list[int]]:
+    """Class indices in two groups: the most frequent third, and the others."""
+    order = np.argsort(-counts, kind="stable")
+    cut = -(-len(counts) // 3)
+    return {"head": sorted(order[:cut].tolist()), "tail": sorted(order[cut:].tolist())}
+
+
 def withhold_labels(data: TaskData[Actors], dials: Mapping[str, Any]) -> TaskData[Actors]:
     """Leave labels to a share ``labelled`` of the training units and take them from the others.
 

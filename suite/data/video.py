@@ -74,6 +74,12 @@ def video_length(path: str | Path) -> float:
         return float(container.duration or 0) / 1e6
 
 
+def frame_rate(path: str | Path) -> float:
+    """Frames a second of a video file."""
+    with _open(path) as container:
+        return float(container.streams.video[0].average_rate or FPS)
+
+
 def image_name(folder: str | Path, pattern: str, number: int) -> str:
     """The name of image ``number`` by a pattern such as ``{index:05d}.jpg`` or ``{name}_{index:06d}.jpg``."""
     return pattern.format(index=number, name=Path(folder).name)
@@ -126,7 +132,8 @@ class ClipSource:
     """Where the pixels of a split's clips are: ``frames`` of :class:`suite.data.samples.Actors`.
 
     ``files`` (M,) video file, or frame folder, of each clip; ``centres`` (M,) grid index of its key frame. ``frames``
-    and ``rate`` say how a clip is sampled, ``pattern`` names the images of a frame folder (empty: video files).
+    and ``rate`` say how a clip is sampled, ``fps`` the grid's rate (0: the file's own frames), ``pattern`` names the
+    images of a frame folder (empty: video files).
     """
 
     files: np.ndarray
@@ -147,8 +154,9 @@ class ClipSource:
             last = self._last_image(path, centre)
             chosen = clip_indices(centre, self.frames, self.rate, last).tolist()
             return read_frame_folder(path, chosen, self.pattern, short_side=self.short_side)
-        times = clip_indices(centre, self.frames, self.rate) / self.fps
-        return read_video(path, times.tolist(), self.short_side, needed=centre / self.fps)
+        fps = self.fps or frame_rate(path)
+        times = clip_indices(centre, self.frames, self.rate) / fps
+        return read_video(path, times.tolist(), self.short_side, needed=centre / fps)
 
     def take(self, index: np.ndarray) -> ClipSource:
         """The clips at ``index``."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.data.actor_tables import BoxTable, assemble, withhold_labels
+from suite.data.actor_tables import BoxTable, assemble, head_and_tail, withhold_labels
 from suite.data.planted.actor_world import ActorWorld, actor_features, class_directions, known_sets, world_settings
 from suite.data.samples import Actors, TaskData
 from suite.evaluate.multilabel import mean_average_precision
@@ -88,13 +88,6 @@ def late(data: TaskData[Actors], dials: Mapping[str, Value]) -> TaskData[Actors]
 def ceilings(test: Actors) -> dict[str, float]:
     """What ranking the test people by their own posterior is worth; boxes are exact, so frame mAP is this mAP."""
     return {"mAP": mean_average_precision(test.oracle["posterior"], test.labels)}
-
-
-def head_and_tail(counts: np.ndarray) -> dict[str, list[int]]:
-    """Class indices in two groups: the most frequent third, and the others."""
-    order = np.argsort(-counts, kind="stable")
-    cut = -(-len(counts) // 3)
-    return {"head": sorted(order[:cut].tolist()), "tail": sorted(order[cut:].tolist())}
 
 
 def _split(

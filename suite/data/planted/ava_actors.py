@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.data.actor_tables import BoxTable, assemble, withhold_labels
+from suite.data.actor_tables import BoxTable, assemble, head_and_tail, withhold_labels
 from suite.data.planted.actor_world import ActorWorld, actor_features, class_directions, known_sets, world_settings
-from suite.data.planted.actors import ceilings, head_and_tail
+from suite.data.planted.actors import ceilings
 from suite.data.readers.ava import box_overlap, label_map, read_annotations
 from suite.data.samples import Actors, TaskData
 from suite.spec.card import DatasetCard, Value

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.data.actor_tables import BoxTable, assemble, withhold_labels
+from suite.data.actor_tables import BoxTable, assemble, head_and_tail, withhold_labels
 from suite.data.samples import Actors, TaskData
 from suite.data.video import ClipSource, key_frame
 from suite.errors import DataError
@@ -124,7 +124,12 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
         "test": _detected(test, folder, options, dials, "test"),
     }
     samples = {name: replace(actors, frames=_pixels(actors, folder, card)) for name, actors in samples.items()}
-    facts = {"poses": len(poses & set(ids)), "class_ids": ids, "unit": "video", "groups": _groups(train.labels)}
+    facts = {
+        "poses": len(poses & set(ids)),
+        "class_ids": ids,
+        "unit": "video",
+        "groups": head_and_tail(train.labels.sum(axis=0)),
+    }
     return TaskData(
         card.name,
         task,
@@ -200,12 +205,6 @@ def _pixels(actors: Actors, folder: Path, card: DatasetCard) -> ClipSource | Non
 def _video_file(folder: Path, video: str) -> Path:
     found = (folder / f"{video}{suffix}" for suffix in SUFFIXES)
     return next((path for path in found if path.is_file()), folder / f"{video}{SUFFIXES[0]}")
-
-
-def _groups(labels: np.ndarray) -> dict[str, list[int]]:
-    order = np.argsort(-labels.sum(axis=0), kind="stable")
-    cut = -(-len(order) // 3)
-    return {"head": sorted(order[:cut].tolist()), "tail": sorted(order[cut:].tolist())}
 
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:

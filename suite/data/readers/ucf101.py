@@ -1,0 +1,179 @@
+"""UCF101-24: tubes of 24 sports in short videos, from the corrected MATLAB annotation (never from its pickled twin).
+
+Layout below the dataset's folder: ``finalAnnots.mat``, ``testlist01.txt`` (split 1), pixels as
+``rgb-images/Class/VIDEO/00001.jpg`` or ``videos/Class/VIDEO.avi``, and, if wanted, a person detector's boxes in
+``detections.csv``: video, frame (1 the first), x1, y1, x2, y2 in pixels, score.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from suite.data.actor_tables import BoxTable, assemble, head_and_tail, withhold_labels
+from suite.data.readers.ava import copy_labels
+from suite.data.samples import Actors, TaskData
+from suite.data.video import ClipSource
+from suite.errors import DataError
+from suite.spec.card import DatasetCard, Value
+
+WIDTH, HEIGHT = 320, 240
+RATE = 25.0  # frames a second in UCF101; seconds here are frame / 25, so hundredths name every frame
+
+
+@dataclass(frozen=True)
+class Tubes:
+    """Boxes of all tubes, one row a frame of a tube: ``video`` (N,) index into ``videos``, ``frame`` (N,) from 0,
+    ``box`` (N, 4) x1 y1 x2 y2 in pixels, ``label`` (N,) from 0; ``classes`` the names, ``count`` how many tubes."""
+
+    videos: np.ndarray
+    classes: tuple[str, ...]
+    video: np.ndarray
+    frame: np.ndarray
+    box: np.ndarray
+    label: np.ndarray
+    count: int
+
+
+def read_tubes(path: Path) -> Tubes:
+    """All tubes of the annotation file; :class:`DataError` when it is not that file or a tube contradicts itself."""
+    videos: list[str] = []
+    columns: list[np.ndarray] = []
+    names: dict[int, str] = {}
+    for index, entry in enumerate(_entries(path)):
+        name = str(entry["name"].item())
+        videos.append(name)
+        for tube in np.ravel(entry["tubes"]):
+            first, last, label = (int(tube[key].item()) for key in ("sf", "ef", "class"))
+            boxes = np.asarray(tube["boxes"], dtype=np.int64)
+            if boxes.shape != (last - first + 1, 4):
+                found = f"{len(boxes)} boxes for frames {first}-{last}"
+                raise DataError(f"{path}: a tube of {name} has {found}; get the file again.")
+            names[label] = name.partition("/")[0]
+            frames = np.arange(first - 1, last)
+            columns.append(np.column_stack([np.full_like(frames, index), frames, np.full_like(frames, label), boxes]))
+    table = np.concatenate(columns) if columns else np.zeros((0, 7), dtype=np.int64)
+    corners = np.column_stack([table[:, 3:5], table[:, 3:5] + table[:, 5:7]])
+    numbers = sorted(names)
+    place = np.asarray(np.searchsorted(numbers, table[:, 2]))
+    classes = tuple(names[number] for number in numbers)
+    return Tubes(np.array(videos), classes, table[:, 0], table[:, 1], corners, place, len(columns))
+
+
+def read_test_list(path: Path) -> set[str]:
+    """Videos of the test split, ``Class/VIDEO``, with or without a suffix in the file."""
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return {re.sub(r"\.\w+$", "", line.split()[0]) for line in lines if line.strip()}
+
+
+def group_of(video: str) -> str:
+    """The source a video was cut from, ``Class/g07``: splits of UCF101 are disjoint by it."""
+    found = re.search(r"_(g\d+)_c\d+$", video)
+    return f"{video.partition('/')[0]}/{found[1]}" if found else video
+
+
+def read_detections(path: Path, classes: int, threshold: float) -> BoxTable:
+    """A person detector's boxes with a score of at least ``threshold``; :class:`DataError` for a malformed line."""
+    rows = []
+    with path.open(newline="", encoding="utf-8") as file:
+        for number, row in enumerate(csv.reader(file), start=1):
+            try:
+                video, frame, *numbers = row
+                x1, y1, x2, y2, score = map(float, numbers)
+            except ValueError:
+                raise DataError(f"{path}, line {number}: not video, frame, x1, y1, x2, y2, score; mend it.") from None
+            if score >= threshold:
+                rows.append((video, (int(frame) - 1) / RATE, x1, y1, x2, y2, score))
+    values = np.array([row[1:] for row in rows], dtype=np.float64).reshape(-1, 6)
+    labels = np.zeros((len(rows), classes), dtype=bool)
+    return BoxTable(np.array([row[0] for row in rows], str), values[:, 0], _share(values[:, 1:5]), labels, values[:, 5])
+
+
+def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str) -> TaskData[Actors]:
+    """Split 1: training videos by every ``key_stride``-th annotated frame, test videos by every annotated frame."""
+    tubes = read_tubes(folder / "finalAnnots.mat")
+    in_test = np.isin(tubes.videos, sorted(read_test_list(folder / "testlist01.txt")))
+    held = np.array([_number_of_group(video) > 25 - int(dials["holdout"]) for video in tubes.videos]) & ~in_test
+    parts = {"train": ~in_test & ~held, "validation": held, "test": in_test}
+    samples = {}
+    for split, videos in parts.items():
+        stride = int(dials["test_stride" if split == "test" else "key_stride"])
+        truth = _table(tubes, videos[tubes.video] & (tubes.frame % stride == 0))
+        actors = assemble(truth) if split == "train" else _detected(truth, folder, dials)
+        units = np.array([group_of(video) for video in actors.video], dtype=str)
+        samples[split] = replace(actors, unit=units, frames=_pixels(actors, folder))
+    counts = samples["train"].labels.sum(axis=0)
+    facts = {"poses": 0, "unit": "group", "pixels": [WIDTH, HEIGHT], "groups": head_and_tail(counts)}
+    return TaskData(
+        card.name, task, tubes.classes, samples["train"], samples["validation"], samples["test"], facts=facts
+    )
+
+
+def late(data: TaskData[Actors], dials: Mapping[str, Value]) -> TaskData[Actors]:
+    """Withhold labels as the dials say."""
+    return withhold_labels(data, dials)
+
+
+def counts(card: DatasetCard, folder: Path, data: TaskData[Actors]) -> dict[str, int]:
+    """What the files hold, before key frames are chosen."""
+    tubes = read_tubes(folder / "finalAnnots.mat")
+    test = np.isin(tubes.videos, sorted(read_test_list(folder / "testlist01.txt")))
+    return {
+        "videos": len(tubes.videos),
+        "tubes": tubes.count,
+        "boxes": len(tubes.video),
+        "test_videos": int(test.sum()),
+    }
+
+
+def _entries(path: Path) -> np.ndarray:
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    try:
+        return np.asarray(loadmat(path)["annot"]).ravel()
+    except (OSError, ValueError, KeyError, NotImplementedError, MatReadError):
+        raise DataError(f"{path} is not the MATLAB annotation of UCF101-24; get finalAnnots.mat again.") from None
+
+
+def _number_of_group(video: str) -> int:
+    found = re.search(r"_g(\d+)_c\d+$", video)
+    return int(found[1]) if found else 0
+
+
+def _share(pixels: np.ndarray) -> np.ndarray:
+    """Pixels to shares of the frame, cut to it."""
+    return np.clip(pixels / np.array([WIDTH, HEIGHT, WIDTH, HEIGHT]), 0.0, 1.0)
+
+
+def _table(tubes: Tubes, rows: np.ndarray) -> BoxTable:
+    labels = np.zeros((int(rows.sum()), len(tubes.classes)), dtype=bool)
+    labels[np.arange(len(labels)), tubes.label[rows]] = True
+    video = tubes.videos[tubes.video[rows]]
+    return BoxTable(video, tubes.frame[rows] / RATE, _share(tubes.box[rows]), labels, np.ones(len(labels)))
+
+
+def _detected(truth: BoxTable, folder: Path, dials: Mapping[str, Value]) -> Actors:
+    path = folder / "detections.csv"
+    if dials["boxes"] == "annotated" or not path.is_file():
+        return assemble(truth)
+    found = read_detections(path, truth.labels.shape[1], float(dials["test_score"]))
+    return assemble(copy_labels(found.take(np.isin(found.video, truth.video)), truth, overlap=0.5), truth)
+
+
+def _pixels(actors: Actors, folder: Path) -> ClipSource | None:
+    """Frame folders or video files by the number of the frame, 32 consecutive frames a clip (slow 8 x 4)."""
+    owners = [name.rsplit(",", 1) for name in actors.clip_ids]
+    centres = np.array([round(float(second) * RATE) for _, second in owners], dtype=np.int64)
+    if (folder / "rgb-images").is_dir():
+        files = np.array([str(folder / "rgb-images" / video) for video, _ in owners], dtype=str)
+        return ClipSource(files, centres, rate=1, pattern="{index:05d}.jpg")
+    if (folder / "videos").is_dir():
+        files = np.array([str(folder / "videos" / f"{video}.avi") for video, _ in owners], dtype=str)
+        return ClipSource(files, centres, rate=1, fps=0)
+    return None
