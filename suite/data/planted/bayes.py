@@ -46,17 +46,17 @@ def best_sets(posterior: np.ndarray, members: np.ndarray, width: int = 10) -> di
     """
     likely = marginals(posterior, members)
     width = min(width, members.shape[1])
-    subsets = (np.arange(1, 2**width)[:, None] >> np.arange(width)) & 1
+    subsets = ((np.arange(1, 2**width)[:, None] >> np.arange(width)) & 1).astype(np.float64)
     iou, f1, slack = [], [], []
     for start in range(0, len(posterior), CHUNK):
         part = slice(start, start + CHUNK)
         order = np.argsort(-likely[part], axis=1, kind="stable")
-        kept, left = order[:, :width], order[:, width:]
-        shared = np.einsum("sw,nmw->nsm", subsets, members[:, kept].transpose(1, 0, 2).astype(np.float32))
+        shared = subsets @ members.T[order[:, :width]].astype(np.float64)  # (clips, subsets, M)
         sizes = subsets.sum(axis=1)[None, :, None] + members.sum(axis=1)[None, None, :]
-        iou.append(np.einsum("nsm,nm->ns", shared / (sizes - shared), posterior[part]).max(axis=1))
-        f1.append(np.einsum("nsm,nm->ns", 2 * shared / sizes, posterior[part]).max(axis=1))
-        slack.append(np.take_along_axis(likely[part], left, axis=1).sum(axis=1))
+        weight = posterior[part, :, None]
+        iou.append((shared / (sizes - shared) @ weight).max(axis=(1, 2)))
+        f1.append((2 * shared / sizes @ weight).max(axis=(1, 2)))
+        slack.append(np.take_along_axis(likely[part], order[:, width:], axis=1).sum(axis=1))
     return {name: float(np.concatenate(v).mean()) for name, v in (("IoU", iou), ("F1", f1), ("slack", slack))}
 
 
