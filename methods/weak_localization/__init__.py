@@ -1,1 +1,1 @@
-"""Temporal localization learned from video-level labels: Action Selection Learning and its rivals on the same features."""
+"""Temporal localization learned from video-level labels: Action Selection Learning and its rivals."""

@@ -16,8 +16,9 @@ ScoresT = TypeVar("ScoresT", bound=tuple[Tensor, ...])
 
 
 def once(network: Callable[[Tensor], ScoresT], store: Tensor, index: Tensor) -> ScoresT:
-    """``network(store[index])`` for a per-snippet network: outputs (B, T, ...) from a store (N, D) and rows ``index`` (B, T).
+    """``network(store[index])`` for a per-snippet network: (B, T, ...).
 
+    ``store`` (N, D) holds all feature rows, ``index`` (B, T) the rows a batch samples.
     Sampled rows of a video come in order, so equal neighbours are all repeats there are. Gradients of repeats add up.
     """
     distinct, place = torch.unique_consecutive(index.reshape(-1), return_inverse=True)

@@ -1,5 +1,8 @@
-"""Networks of weakly supervised localization. Those that look at one snippet at a time say so: they are fed each distinct
-snippet once (:mod:`methods.weak_localization.distinct`)."""
+"""Networks of weakly supervised localization.
+
+Those that look at one snippet at a time say so: :mod:`methods.weak_localization.distinct` feeds them each distinct
+snippet once.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,8 @@ def check_width(rows: Tensor, width: int) -> None:
     """Raise :class:`DataError` when feature rows are not ``width`` channels wide."""
     if rows.shape[-1] != width:
         raise DataError(
-            f"features have {rows.shape[-1]} channels but the network was built for {width}: use the features it was trained on."
+            f"features have {rows.shape[-1]} channels but the network was built for {width}: "
+            "use the features it was trained on."
         )
 
 

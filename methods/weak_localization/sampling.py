@@ -22,9 +22,10 @@ def uniform_index(length: int, positions: int) -> np.ndarray:
 
 
 def random_index(length: int, positions: int, generator: np.random.Generator) -> np.ndarray:
-    """(T,) snippets for training: position i draws from ``s_i … s_{i+1}``, both included, around the uniform grid ``s``.
+    """(T,) snippets for training: position i draws from ``s_i … s_{i+1}``, both included.
 
-    The last position draws from ``s_{T-1} … L-1``; with L = T every snippet is seen once, in order.
+    ``s`` is the uniform grid. The last position draws from ``s_{T-1} … L-1``; with L = T every snippet is seen once,
+    in order.
     """
     low = uniform_index(length, positions)
     if length == positions:
@@ -34,7 +35,7 @@ def random_index(length: int, positions: int, generator: np.random.Generator) ->
 
 
 def interpolation(length: int, positions: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Linear interpolation on the grid ``i · L / T``: left snippet, right snippet and the weight of the right one, each (T,).
+    """Linear interpolation on the grid ``i · L / T``: left, right and the weight of the right one, each (T,).
 
     The grid starts where index sampling starts, so a position means the same second under both; beyond the last snippet
     the last one is held.
@@ -55,7 +56,7 @@ def crop_index(length: int, limit: int, generator: np.random.Generator) -> np.nd
 def snippet_labels(
     start: np.ndarray, end: np.ndarray, label: np.ndarray, length: int, classes: int, snippets_per_second: float
 ) -> np.ndarray:
-    """(L, C) bool, whether a snippet holds an action: snippets ``round(start · r) … round(end · r)``, the last included.
+    """(L, C) bool, whether a snippet holds an action: ``round(start · r) … round(end · r)``, the last included.
 
     Rounding is half to even, and the end is cut at L, as in the released loaders. Each class gets its own segments (the
     released routine gives every present class the segments of all classes, by an aliased list).
@@ -66,13 +67,6 @@ def snippet_labels(
     for begin, stop, which in zip(first, last, label):
         inside[begin : stop + 1, which] = True
     return inside
-
-
-def pseudo_index(order: np.ndarray, length: int) -> np.ndarray:
-    """The distinct snippets among sampled positions ``order`` as a (L,) bool mask."""
-    seen = np.zeros(length, dtype=bool)
-    seen[order] = True
-    return seen
 
 
 def _check(length: int) -> None:

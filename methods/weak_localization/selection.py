@@ -28,7 +28,7 @@ def top_k(selection: Tensor, divisor: int) -> Tensor:
 
 
 def pool(logits: Tensor, chosen: Tensor) -> Tensor:
-    """(B, C) video logits: the mean raw activation at the ``chosen`` (B, k, C) positions (eq. 3, before the softmax)."""
+    """(B, C) video logits: the mean raw activation at ``chosen`` (B, k, C) (eq. 3, before the softmax)."""
     return logits.gather(1, chosen).mean(dim=1)
 
 

@@ -1,0 +1,128 @@
+"""From an activation sequence to proposals: thresholds, runs, outer-inner contrast, seconds.
+
+One rule with named switches serves every method whose paper thresholds a class activation sequence; suppression is
+:mod:`suite.evaluate.suppression`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ProposalRule:
+    """How one method turns an activation sequence into scored runs.
+
+    ``thresholds``: each gives its own runs. ``scale``: points a position after upsampling. ``outer``: length of the
+    outer region on each side, as a share of the run. ``class_weight``: weight of the video's class probability in the
+    score. ``strict``: a point must exceed the threshold. ``zeroed``: contrast is taken on the signal with all below the
+    threshold set to 0 (BaSNet) instead of the whole signal (ASL).
+    """
+
+    thresholds: tuple[float, ...]
+    scale: int = 24
+    outer: float = 0.25
+    class_weight: float = 0.2
+    strict: bool = False
+    zeroed: bool = False
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Candidate runs of points on one upsampled signal: first and last point, both included, and a score; each (N,)."""
+
+    first: np.ndarray
+    last: np.ndarray
+    score: np.ndarray
+
+    @staticmethod
+    def concatenate(parts: list[Runs]) -> Runs:
+        """All runs of ``parts``, in order."""
+        if not parts:
+            return Runs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+        columns = zip(*((p.first, p.last, p.score) for p in parts))
+        return Runs(*(np.concatenate(column) for column in columns))
+
+    def seconds(self, points: int, duration: float) -> tuple[np.ndarray, np.ndarray]:
+        """Start and end in seconds of runs on a signal of ``points`` points over ``duration`` seconds of snippets."""
+        factor = duration / points
+        return self.first * factor, (self.last + 1) * factor
+
+
+def upsample(signal: np.ndarray, scale: int) -> np.ndarray:
+    """(T · scale, ...) linear interpolation of (T, ...): point j lies at position j / scale.
+
+    Points beyond the last position continue the line through the last two, as the released codes do, so values
+    may leave the range of the signal. One position is repeated.
+    """
+    signal = np.asarray(signal, dtype=np.float64)
+    if len(signal) == 1:
+        return np.repeat(signal, scale, axis=0)
+    left = signal[:-1, None]
+    fraction = (np.arange(scale) / scale).reshape(1, scale, *[1] * (signal.ndim - 1))
+    inner = left + fraction * (signal[1:, None] - left)
+    tail = signal[-1] + fraction[0] * (signal[-1] - signal[-2])
+    return np.concatenate([inner.reshape(-1, *signal.shape[1:]), tail])
+
+
+def runs_above(active: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last index (both included) of each run of True in (P,) bool.
+
+    If the very first point is the only active one there is no run: the released codes test a list of indices for any
+    non-zero entry.
+    """
+    edges = np.diff(active.astype(np.int8), prepend=0, append=0)
+    first, last = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
+    if len(last) == 1 and last[0] == 0:
+        return first[:0], last[:0]
+    return first, last
+
+
+def outer_inner_contrast(signal: np.ndarray, first: np.ndarray, last: np.ndarray, outer: float) -> np.ndarray:
+    """(N,) mean inside each run minus mean of the two outer regions, each ``outer`` times the run's length.
+
+    Outer regions are cut to whole points by truncation and to the signal; their mean is 0 where none is left.
+    """
+    total = np.concatenate([[0.0], np.cumsum(signal)])
+    length = last - first + 1
+    low = np.maximum(0, np.trunc(first - outer * length)).astype(np.int64)
+    high = np.minimum(len(signal) - 1, np.trunc(last + outer * length)).astype(np.int64)
+    inside = total[last + 1] - total[first]
+    around = total[high + 1] - total[low] - inside
+    count = (high - low + 1) - length
+    outside = np.divide(around, count, out=np.zeros(len(first)), where=count > 0)
+    return inside / length - outside
+
+
+def propose(signal: np.ndarray, probability: float, rule: ProposalRule) -> Runs:
+    """Scored runs of an upsampled signal (P,) under every threshold of the rule, thresholds in their order.
+
+    Score: outer-inner contrast plus ``class_weight`` times the video's class probability.
+    """
+    parts = []
+    for threshold in rule.thresholds:
+        active = (signal > threshold if rule.strict else signal >= threshold) & (signal > 0)
+        first, last = runs_above(active)
+        if len(first):
+            base = np.where(active, signal, 0.0) if rule.zeroed else signal
+            score = outer_inner_contrast(base, first, last, rule.outer) + rule.class_weight * probability
+            parts.append(Runs(first, last, score))
+    return Runs.concatenate(parts)
+
+
+def min_max(signal: np.ndarray) -> np.ndarray:
+    """Scale each channel of (T, ...) by its range over time, maximum and minimum clipped at 0 from below (BaSNet).
+
+    A channel without a positive value has range 0 and is divided by 1.
+    """
+    low = np.maximum(signal.min(axis=0), 0)
+    span = np.maximum(signal.max(axis=0), 0) - low
+    return (signal - low) / np.where(span == 0, 1.0, span)
+
+
+def chosen_classes(probability: np.ndarray, threshold: float, fallback: bool = True) -> np.ndarray:
+    """Classes of a video: ``probability`` (C,) at least ``threshold``; the best one if none is and ``fallback``."""
+    found = np.flatnonzero(probability >= threshold)
+    return found if len(found) or not fallback else np.array([int(np.argmax(probability))])

@@ -1,0 +1,168 @@
+"""planted-videos: generated untrimmed videos with the three troubles of weakly supervised localization.
+
+A snippet's features are ``class_snr · Σ a_c v_c + actionness_snr · m · u + noise``: class directions v_c are present
+inside instances (weakly in hard ones) and in scenes that hold no action; one actionness direction u, stronger in the
+flow half, is shared by all classes and present inside instances only; evidence ramps over the boundaries, which are
+annotated with jitter; noise is AR(1) in time with unit variance. Directions are sign vectors, so every mean is exact
+in floating point and generation gives the same bytes on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from suite.data.planted.snippet_states import LEVELS, Snippets, StateLaw, World
+from suite.data.planted.timelines import Timeline, planted_instances, real_instances, with_scenes
+from suite.data.samples import TaskData, Videos
+from suite.errors import UsageError
+from suite.evaluate.segments import Segments
+from suite.spec.card import DatasetCard, Value
+
+FPS, STRIDE = 25.0, 16.0  # of the published I3D features: 0.64 s a snippet
+FLOW_SHARE = 0.8  # share of the actionness direction's energy in the flow half
+SPLITS = ("train", "validation", "test")
+
+
+def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str) -> TaskData[Videos]:
+    """Generate the three splits; oracle arrays: ``inside`` and ``posterior`` (ΣL, C), ``context``, ``ramp``, ``hard``.
+
+    ``posterior`` is P(class c is under way | the snippet's features, the video's classes), exact given how often each
+    state occurs in the world.
+    """
+    world = World(dials)
+    names, timelines = draw_timelines(dials, folder, dict(card.options))
+    directions, actionness = draw_directions(len(names), world)
+    drawn = {split: [Snippets.of(t, STRIDE / FPS, world) for t in timelines[split]] for split in SPLITS}
+    law = StateLaw.counted([video for split in SPLITS for video in drawn[split]], directions, actionness, world)
+    splits = {
+        split: _videos(timelines[split], drawn[split], law, world, 1 + index) for index, split in enumerate(SPLITS)
+    }
+    facts = {"feature_halves": True, "unit": "video", "kind": "planted"}
+    return TaskData(card.name, task, names, splits["train"], splits["validation"], splits["test"], facts=facts)
+
+
+def late(data: TaskData[Videos], dials: Mapping[str, Value]) -> TaskData[Videos]:
+    """Withhold annotations for semi-supervised localization; video-level labels are all known otherwise."""
+    if data.task != "semi-localization":
+        return data
+    from suite.data.label_splits import withhold
+
+    return withhold(data, float(dials["labelled"]), int(dials["split_seed"]), bool(dials["stratified"]))
+
+
+def draw_timelines(
+    dials: Mapping[str, Value], folder: Path, options: dict[str, Any]
+) -> tuple[tuple[str, ...], dict[str, list[Timeline]]]:
+    """Class names and the timelines of each split (half, a sixth and a third of ``videos``, or the real splits)."""
+    world = World(dials)
+    if world.timelines != "planted":
+        return _real_timelines(world, folder, options)
+    count, classes = int(world.videos), int(world.classes)
+    sizes = dict(zip(SPLITS, (count // 2, count // 6, count - count // 2 - count // 6)))
+    nested = bool(world.nested) and classes >= 3
+    timelines: dict[str, list[Timeline]] = {}
+    for index, split in enumerate(SPLITS):
+        timelines[split] = []
+        for video in range(sizes[split]):
+            generator = world.generator(0, index, video)
+            instances = planted_instances(
+                generator, video % classes, classes, world.video_seconds, world.co_occurrence, nested
+            )
+            name = f"{split}_{video:05d}"
+            timelines[split].append(with_scenes(generator, name, instances, world.context, world.hard_instances))
+    return tuple(f"action_{c:02d}" for c in range(classes)), timelines
+
+
+def _real_timelines(
+    world: World, folder: Path, options: dict[str, Any]
+) -> tuple[tuple[str, ...], dict[str, list[Timeline]]]:
+    """Real timelines with planted scenes; a quarter of the training videos (every fourth) is the validation split."""
+    names, videos = real_instances(str(world.timelines), folder, options.get("sha256", {}))
+    timelines: dict[str, list[Timeline]] = {split: [] for split in SPLITS}
+    seen = 0
+    for number, (split, name, instances) in enumerate(videos):
+        if split == "train":
+            seen += 1
+            split = "validation" if seen % 4 == 0 else "train"
+        if len(instances[1]) == 0:
+            continue
+        generator = world.generator(9, number)
+        timelines[split].append(with_scenes(generator, name, instances, world.context, world.hard_instances))
+    return names, timelines
+
+
+def draw_directions(classes: int, world: World) -> tuple[np.ndarray, np.ndarray]:
+    """Class directions (C, D) and the actionness direction (D,), signs scaled to unit length."""
+    width = int(world.channels)
+    if width % 2:
+        raise UsageError(f"planted-videos: channels={width} is odd; give RGB and flow the same number of channels.")
+    generator = world.generator(7)
+    signs = generator.integers(0, 2, (classes + 1, width)) * 2.0 - 1.0
+    scale = np.where(np.arange(width) < width // 2, np.sqrt(2 * (1 - FLOW_SHARE)), np.sqrt(2 * FLOW_SHARE))
+    return signs[:-1] / np.sqrt(width), signs[-1] * scale / np.sqrt(width)
+
+
+def ar_noise(generator: np.random.Generator, length: int, width: int, correlation: float) -> np.ndarray:
+    """(L, D) noise of unit variance, correlated from snippet to snippet."""
+    noise = generator.standard_normal((length, width))
+    fresh = np.sqrt(1 - correlation**2)
+    for t in range(1, length):
+        noise[t] = correlation * noise[t - 1] + fresh * noise[t]
+    return noise
+
+
+def annotate(timelines: list[Timeline], world: World, stream: int) -> Segments:
+    """The annotated segments of a split: true boundaries plus jitter, to a tenth of a second, inside the video."""
+    parts = []
+    for video, timeline in enumerate(timelines):
+        generator = world.generator(5, stream, video)
+        jitter = world.annotation_jitter * generator.standard_normal((2, len(timeline.start)))
+        start = np.clip(np.round(timeline.start + jitter[0], 1), 0, timeline.duration - 0.1)
+        end = np.clip(np.round(timeline.end + jitter[1], 1), start + 0.1, timeline.duration)
+        instance, label = np.nonzero(timeline.classes)
+        parts.append(Segments(np.full(len(label), video), label, start[instance], end[instance]))
+    return Segments.concatenate(parts)
+
+
+def _videos(timelines: list[Timeline], drawn: list[Snippets], law: StateLaw, world: World, stream: int) -> Videos:
+    width = law.mean.shape[1]
+    rows, posterior = [], []
+    for video, snippets in enumerate(drawn):
+        noise = ar_noise(world.generator(6, stream, video), len(snippets.hard), width, world.noise_correlation)
+        features = (law.mean[law.rows(snippets)] + noise).astype(np.float32)
+        rows.append(features)
+        posterior.append(law.posterior(features.astype(np.float64), snippets.video_classes).astype(np.float32))
+    count, segments = len(timelines), annotate(timelines, world, stream)
+    labels = np.zeros((count, len(law.inside[0])), dtype=bool)
+    labels[segments.video, segments.label] = True
+    ids = np.array([t.name for t in timelines])
+    return Videos(
+        ids=ids,
+        rows=np.concatenate(rows),
+        offsets=np.concatenate([[0], np.cumsum([len(r) for r in rows])]).astype(np.int64),
+        fps=np.full(count, FPS),
+        stride=np.full(count, STRIDE),
+        window=np.full(count, STRIDE),
+        duration=np.array([t.duration for t in timelines]),
+        video_labels=labels,
+        segments=segments,
+        labelled=np.ones(count, dtype=bool),
+        unit=ids,
+        oracle=_oracle(drawn, np.concatenate(posterior)),
+    )
+
+
+def _oracle(drawn: list[Snippets], posterior: np.ndarray) -> dict[str, np.ndarray]:
+    level = np.concatenate([s.level for s in drawn])
+    highest = level.max(axis=1)
+    return {
+        "inside": level >= LEVELS // 2,
+        "posterior": posterior,
+        "context": np.concatenate([s.scene.any(axis=1) for s in drawn]),
+        "ramp": (highest > 0) & (highest < LEVELS),
+        "hard": np.concatenate([s.hard for s in drawn]),
+    }
