@@ -18,6 +18,7 @@ from suite.errors import DataError
 
 if TYPE_CHECKING:
     from suite.data.fetch import Progress
+    from suite.request import Places
     from suite.spec.card import DatasetCard
 
 commands = typer.Typer(no_args_is_help=True, help="Dataset cards: list, show, verify, get, prepare.")
@@ -53,8 +54,10 @@ def list_datasets(task: Task = "", data: DataOption = None, as_json: JsonOption 
 
 def _row(card: DatasetCard, data: str | None) -> dict[str, Any]:
     from suite.data import is_available
+    from suite.request import Places
 
-    there = "generated" if card.kind == "planted" else "yes" if is_available(card, _root(data)) else "no"
+    available = "yes" if is_available(card, Places(data=data).root) else "no"
+    there = "generated" if card.kind == "planted" else available
     return {"name": card.name, "title": card.title, "tasks": list(card.tasks), "kind": card.kind, "on disk": there}
 
 
@@ -63,12 +66,13 @@ def show(name: Name, data: DataOption = None, as_json: JsonOption = False) -> No
     """Show a card: source, licence, files, counts, splits, dials, protocols."""
     from suite.data import find_card
     from suite.data.files import dataset_folder, is_available
+    from suite.request import Places
 
     card = find_card(name)
     whole = card.model_dump(mode="json") | {
         "card": str(card.path),
-        "data": str(dataset_folder(card, _root(data))),
-        "on_disk": is_available(card, _root(data)),
+        "data": str(dataset_folder(card, Places(data=data).root)),
+        "on_disk": is_available(card, Places(data=data).root),
     }
     stated = {key: value for key, value in whole.items() if value not in (None, "", {}, [])}
     if as_json:
@@ -95,8 +99,10 @@ def verify(
     """Compare files and every count with the card; exit code 1 when something differs."""
     from suite.data.loading import request
     from suite.data.verify import summary, verify
+    from suite.request import Places
 
-    asked = request(name, task, _root(data), _cache(out))
+    places = Places(out, data)
+    asked = request(name, task, places.root, places.cache)
     findings = verify(asked)
     emit([asdict(finding) for finding in findings], ["what", "stated", "found", "agrees"], as_json)
     if differs := summary(asked, findings):
@@ -115,11 +121,12 @@ def get(
     from suite.data import find_card
     from suite.data.fetch import fetch
     from suite.data.files import dataset_folder
+    from suite.request import Places
 
     card = find_card(name)
-    folder = dataset_folder(card, _root(data))
+    folder = dataset_folder(card, Places(data=data).root)
     with _progress() as progress:
-        done = fetch(card, folder, _cache(out), progress, force)
+        done = fetch(card, folder, Places(out).cache, progress, force)
     emit(
         [{"file": path, "folder": str(folder), "state": state} for path, state in done.items()],
         ["file", "state", "folder"],
@@ -163,28 +170,19 @@ def prepare(
     as_json: JsonOption = False,
 ) -> None:
     """Pack datasets into memory-mapped files, so that the first run does not have to."""
+    from suite.request import Places
 
-    rows = [row for name in names for row in _prepare(name, task, data, _cache(out), force)]
+    rows = [row for name in names for row in _prepare(name, task, Places(out, data), force)]
     emit(rows, ["dataset", "task", "train", "validation", "test", "MiB", "seconds", "folder"], as_json)
 
 
-def _prepare(name: str, task: str, data: str | None, cache: Path, force: bool) -> Iterator[dict[str, Any]]:
+def _prepare(name: str, task: str, places: Places, force: bool) -> Iterator[dict[str, Any]]:
     from suite.data.loading import open_request, request
 
     for each in [task] if task else request(name).card.tasks:
-        asked, started = request(name, each, _root(data), cache), time.perf_counter()
+        asked, started = request(name, each, places.root, places.cache), time.perf_counter()
         packed = open_request(asked, force=force)
         size = sum(path.stat().st_size for path in asked.store_folder().iterdir())
         lengths = {split: len(packed.split(split)) for split in ("train", "validation", "test")}
         spent = {"MiB": round(size / 2**20, 2), "seconds": round(time.perf_counter() - started, 2)}
         yield {"dataset": packed.name, "task": each, **lengths, **spent, "folder": str(asked.store_folder())}
-
-
-def _root(data: str | None) -> Path | None:
-    return Path(data) if data else None
-
-
-def _cache(out: str) -> Path:
-    from suite.data.loading import cache_folder
-
-    return cache_folder(outputs=out)

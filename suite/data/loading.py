@@ -19,13 +19,13 @@ from suite.spec.base import content_hash
 from suite.spec.card import DatasetCard, Value, parse_dataset_name
 
 
-def cache_folder(cache: Path | None = None, outputs: str = "") -> Path:
-    """Where packed datasets live: ``cache``, else ``cache/data`` below ``outputs``, ``SUITE_OUTPUTS`` or ``outputs``.
+def cache_folder(cache: Path | None = None) -> Path:
+    """Where packed datasets live: ``cache``, else ``cache/data`` below ``SUITE_OUTPUTS`` or ``outputs``.
 
     Only a local disk can be mapped: where outputs are remote (``s3://…``), packed datasets stay below ``outputs``.
     """
-    place = outputs or os.environ.get("SUITE_OUTPUTS") or "outputs"
-    return cache or Path("outputs" if "://" in place else place) / "cache" / "data"
+    outputs = os.environ.get("SUITE_OUTPUTS") or "outputs"
+    return cache or Path("outputs" if "://" in outputs else outputs) / "cache" / "data"
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import importlib
 import importlib.util
 import sys
@@ -12,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from suite.errors import UsageError
+from suite.source import closure, digest
 from suite.spec.card import DatasetCard
 
 ENGINE = {f"suite.data.{name}" for name in ("samples", "store", "rows", "tree", "files", "cards", "locks")}
@@ -65,38 +64,10 @@ def _module_from_file(path: Path) -> ModuleType:
 def source_fingerprint(card: DatasetCard) -> str:
     """SHA-256 of the reader's source and of all ``suite.data`` modules that it imports, directly or not.
 
-    The engine's own modules (store, checks, ...) are left out: they move arrays, they do not make them.
+    The engine's own modules (store, cards, ...) are left out: they move arrays, they do not make them.
     """
     place, _ = _address(card)
-    digest, seen = hashlib.sha256(), set()
-    queue = [place]
-    while queue:
-        name = queue.pop()
-        path = _beside(card, name) if name.endswith(".py") else _source(name)
-        if name in seen or path is None or not path.is_file():
-            continue
-        seen.add(name)
-        source = path.read_bytes()
-        digest.update(name.encode() + b"\0" + source)
-        queue.extend(sorted(_imports(source), reverse=True))
-    return digest.hexdigest()
-
-
-def _source(module: str) -> Path | None:
-    try:
-        spec = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
-        return None
-    return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
-
-
-def _imports(source: bytes) -> set[str]:
-    """Names under ``suite.data`` that a source imports (modules, and ``from package import module``)."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return {name for name in names if name.startswith("suite.data.")} - ENGINE
+    start = _beside(card, place) if place.endswith(".py") else place
+    return digest(
+        closure([start], lambda name: name == place or (name.startswith("suite.data.") and name not in ENGINE))
+    )

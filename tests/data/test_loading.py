@@ -67,7 +67,9 @@ def test_the_fingerprint_follows_what_is_read_and_nothing_else(toy: Toy) -> None
     toy.card(dtype="float16")
     assert fingerprint("toy") != first
     toy.card()
-    toy.reader.write_text(toy.reader.read_text() + "\n# another way to read\n")
+    toy.reader.write_text(toy.reader.read_text() + "\n# words about the reader\n")
+    assert fingerprint("toy") == first
+    toy.reader.write_text(toy.reader.read_text() + "\nSCALE = 2\n")
     assert fingerprint("toy") != first
     assert toy.reads() == 0
 
