@@ -15,7 +15,8 @@ from numba import njit
 from numpy.typing import ArrayLike
 
 from suite.evaluate.kernels import FALSE_POSITIVE, IGNORED, overlap
-from suite.evaluate.ranking import RankedMatches, group_rows, mean_over_present
+from suite.evaluate.lookup import group_rows
+from suite.evaluate.ranking import RankedMatches, mean_over_present
 from suite.evaluate.segments import Bools, Floats, Ints, Segments
 
 ERROR_TYPES = ("true positive", "double detection", "wrong label", "localization", "confusion", "background")

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from suite.evaluate.kernels import first_ranks
+from suite.evaluate.lookup import group_rows, pair_keys
 from suite.evaluate.protocols import ACTIVITYNET, ACTIVITYNET_TIOU, TemporalProtocol
-from suite.evaluate.ranking import group_rows, pair_keys
 from suite.evaluate.segments import Floats, Ints, Segments
 from suite.evaluate.temporal import match_segments
 

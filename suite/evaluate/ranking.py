@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from suite.evaluate.curves import MODES, average_precisions
 from suite.evaluate.kernels import IGNORED
+from suite.evaluate.lookup import distinct, positions
 from suite.evaluate.segments import Bools, Floats, Ints, Verdicts
 
 _CELLS_AT_ONCE = 4_000_000
@@ -130,7 +131,7 @@ def ranked_matches(
 
     ``unit`` and ``truth_unit`` are ids; ``units`` lists those that take part (None: all that occur).
     """
-    units = np.unique(np.concatenate([truth_unit, unit])) if units is None else np.unique(units)
+    units = distinct(truth_unit, unit) if units is None else np.unique(units)
     matched = verdict >= 0
     pointed = verdict.copy()
     pointed[matched] = truth_row[verdict[matched]]
@@ -140,11 +141,11 @@ def ranked_matches(
         verdict=pointed,
         row=row,
         score=score,
-        unit=np.searchsorted(units, unit),
+        unit=positions(unit, units),
         units=units,
         truth_row=truth_row,
-        truth_unit=np.searchsorted(units, truth_unit),
-        truth_class=np.searchsorted(classes, truth_label),
+        truth_unit=positions(truth_unit, units),
+        truth_class=positions(truth_label, classes),
         thresholds=np.asarray(thresholds, dtype=np.float64),
         interpolation=interpolation,
     )
@@ -155,44 +156,3 @@ def mean_over_present(values: Floats) -> Floats:
     present = ~np.isnan(values)
     total = np.where(present, values, 0.0).sum(axis=-1)
     return np.divide(total, present.sum(axis=-1), out=np.full(np.shape(total), np.nan), where=present.any(axis=-1))
-
-
-def rank_order(label: Ints, score: Floats, tie_keys: tuple[ArrayLike, ...]) -> Ints:
-    """Rows sorted by label, then descending score, then the tie keys (first key decides first).
-
-    The full keys are compared only inside runs of equal scores, so data without ties pay two sorts.
-    """
-    order = np.lexsort((-score, label))
-    same = (np.diff(label[order]) == 0) & (np.diff(score[order]) == 0)
-    if not same.any():
-        return order
-    tied = np.zeros(len(order), dtype=bool)
-    tied[1:] |= same
-    tied[:-1] |= same
-    run = np.concatenate([[0], np.cumsum(~same)])[tied]
-    rows = order[tied]
-    order[tied] = rows[np.lexsort((*(np.asarray(key)[rows] for key in reversed(tie_keys)), run))]
-    return order
-
-
-def group_rows(keys: Ints, sorted_keys: Ints) -> tuple[Ints, Ints]:
-    """Where each key lies in a sorted array: rows ``low:high`` (``low == high`` where absent)."""
-    if not len(sorted_keys):
-        nowhere = np.zeros(len(keys), dtype=np.int64)
-        return nowhere, nowhere
-    distinct, first = np.unique(sorted_keys, return_index=True)
-    edges = np.append(first, len(sorted_keys))
-    place = np.minimum(np.searchsorted(distinct, keys), len(distinct) - 1)
-    known = distinct[place] == keys
-    return np.where(known, edges[place], 0), np.where(known, edges[place + 1], 0)
-
-
-def pair_keys(first: Ints, second: Ints, other_first: Ints, other_second: Ints) -> tuple[Ints, Ints]:
-    """One integer for each pair (a video and a label, a frame and a label) of two tables, equal where the pairs are."""
-    firsts = np.unique(np.concatenate([first, other_first]))
-    seconds = np.unique(np.concatenate([second, other_second]))
-
-    def key(a: Ints, b: Ints) -> Ints:
-        return np.searchsorted(firsts, a) * len(seconds) + np.searchsorted(seconds, b)
-
-    return key(first, second), key(other_first, other_second)

@@ -20,8 +20,9 @@ from numpy.typing import ArrayLike
 from suite.errors import UsageError
 from suite.evaluate.boxes import Boxes
 from suite.evaluate.kernels import match_boxes
+from suite.evaluate.lookup import distinct, group_rows, pair_keys, positions, rank_order
 from suite.evaluate.protocols import AVA, SpatialProtocol
-from suite.evaluate.ranking import RankedMatches, group_rows, mean_over_present, pair_keys, rank_order, ranked_matches
+from suite.evaluate.ranking import RankedMatches, mean_over_present, ranked_matches
 from suite.evaluate.segments import Bools, Floats, Ints
 from suite.evaluate.suppression import best_rows
 
@@ -92,11 +93,11 @@ def match_frames(
     truth_row = truth_row[_box_order(truth, truth_row)]
     rows = _counted(detections, labels, excluded_frames, protocol)
     if protocol.frames == "annotated":
-        rows = rows[np.isin(detections.frame[rows], truth.frame)]
+        rows = rows[positions(detections.frame[rows], distinct(truth.frame)) >= 0]
     if protocol.top_per_frame is not None:
         rows = rows[best_rows(detections.score[rows], protocol.top_per_frame, detections.frame[rows])]
-    found = detections.take(rows)
-    rows = rows[rank_order(found.label, detections.score[rows], (found.frame, *found.box.T))]
+    candidates = detections.take(rows)
+    rows = rows[rank_order(candidates.label, detections.score[rows], (candidates.frame, *candidates.box.T))]
     counted, found = truth.take(truth_row), detections.take(rows)
     order = np.arange(len(rows)) if protocol.order == "score" else np.argsort(rows, kind="stable")
     truth_key, found_key = pair_keys(counted.frame, counted.label, found.frame, found.label)
@@ -133,7 +134,7 @@ def valid_boxes(box: Floats) -> Bools:
 
 
 def _counted(boxes: Boxes, labels: Ints, excluded: ArrayLike | None, protocol: SpatialProtocol) -> Ints:
-    keep = np.isin(boxes.label, labels)
+    keep = positions(boxes.label, labels) >= 0
     if excluded is not None:
         keep &= ~np.isin(boxes.frame, excluded)
     if protocol.drop_invalid:

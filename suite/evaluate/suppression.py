@@ -2,8 +2,9 @@
 
 All functions take columns ``start``, ``end``, ``score`` (N,) in any one unit and ``group`` (N,), integers inside which
 suppression acts: the video, or video and class together (:func:`video_class_groups`); None is one group. They return
-ROWS of the input, group by group in ascending group and in picking order inside a group. Equal scores rank by start,
-then end, so the order of rows never matters. Times never change, scores only where said.
+ROWS of the input, group by group in ascending group and in picking order inside a group. Equal scores rank by the
+score before any decay, then start, then end, so the order of rows never matters. Times never change, scores only where
+said.
 
 ``plus`` is the "+1" convention: added to both lengths and to the intersection, in the unit of the segments (BaSNet
 and ASL add one second). ``pad`` is added to the lengths only (ActionFormer's 1e-6 against division by zero).
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from suite.evaluate import suppression_kernels as kernels
-from suite.evaluate.ranking import group_rows, rank_order
+from suite.evaluate.lookup import group_rows, rank_order
 from suite.evaluate.segments import Floats, Ints
 
 _MODES = {"gaussian": kernels.GAUSSIAN, "linear": kernels.LINEAR}

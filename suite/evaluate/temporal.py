@@ -18,15 +18,9 @@ from numpy.typing import ArrayLike
 
 from suite.errors import UsageError
 from suite.evaluate.kernels import IGNORED, match_by_detection, match_by_truth, touches
+from suite.evaluate.lookup import distinct, group_rows, pair_keys, positions, rank_order
 from suite.evaluate.protocols import ACTIVITYNET, TemporalProtocol
-from suite.evaluate.ranking import (
-    RankedMatches,
-    group_rows,
-    mean_over_present,
-    pair_keys,
-    rank_order,
-    ranked_matches,
-)
+from suite.evaluate.ranking import RankedMatches, mean_over_present, ranked_matches
 from suite.evaluate.segments import Bools, Floats, Ints, Segments, Verdicts, required_score, without_duplicates
 
 
@@ -98,12 +92,13 @@ def match_segments(
     required_score(predictions)
     truth_row = _counted_truth(truth, protocol, videos)
     counted = truth.take(truth_row)
-    classes = np.unique(counted.label)
+    classes = distinct(counted.label)
     rows = _counted_predictions(predictions, classes, protocol, videos)
     if ambiguous is not None and protocol.ambiguous == "drop":
         rows = rows[~near_ambiguous(predictions.take(rows), ambiguous)]
-    rows = rows[_ranked(predictions.take(rows), rows, protocol)]
     found = predictions.take(rows)
+    order = rank_order(found.label, required_score(found), _tie_keys(found, rows, protocol))
+    rows, found = rows[order], found.take(order)
     verdict = _verdicts(counted, found, protocol)
     if ambiguous is not None and protocol.ambiguous == "forgive":
         verdict[(verdict < 0) & near_ambiguous(found, ambiguous)] = IGNORED
@@ -150,7 +145,7 @@ def _counted_predictions(
     Raises:
         UsageError: classes without ground truth, where the protocol forbids them.
     """
-    keep = np.isin(predictions.label, classes)
+    keep = positions(predictions.label, classes) >= 0
     if protocol.unknown_labels == "error" and not keep.all():
         unknown = np.unique(predictions.label[~keep]).tolist()
         raise UsageError(
@@ -164,11 +159,8 @@ def _counted_predictions(
     return np.flatnonzero(keep)
 
 
-def _ranked(found: Segments, rows: Ints, protocol: TemporalProtocol) -> Ints:
-    score = required_score(found)
-    if protocol.ties == "reversed":
-        return rank_order(found.label, score, (-rows,))
-    return rank_order(found.label, score, (found.video, found.start, found.end))
+def _tie_keys(found: Segments, rows: Ints, protocol: TemporalProtocol) -> tuple[ArrayLike, ...]:
+    return (-rows,) if protocol.ties == "reversed" else (found.video, found.start, found.end)
 
 
 def _verdicts(counted: Segments, found: Segments, protocol: TemporalProtocol) -> Verdicts:

@@ -14,8 +14,9 @@ from numba import njit
 from suite.errors import UsageError
 from suite.evaluate.boxes import Tubes
 from suite.evaluate.kernels import FALSE_POSITIVE
+from suite.evaluate.lookup import group_rows, pair_keys, rank_order
 from suite.evaluate.protocols import UCF_ALL_FRAMES, SpatialProtocol
-from suite.evaluate.ranking import RankedMatches, group_rows, pair_keys, rank_order, ranked_matches
+from suite.evaluate.ranking import RankedMatches, ranked_matches
 from suite.evaluate.segments import Floats, Ints, Verdicts
 
 VIDEO_THRESHOLDS = (0.2, 0.5, 0.75)
