@@ -1,7 +1,7 @@
 """How many runs a second 4 processes can record, and what share of it one process alone reaches.
 
 ``python -m tests.benchmarks.bench_ledger``: 40 records of a small run (four appends each) from 4 processes at once
-against the same 40 from one, measured in one go; also single-table appends, and reading back before and after compaction.
+against the same 40 from one, measured in one go; also appends to one table, and reading back around a compaction.
 """
 
 from __future__ import annotations

@@ -1,0 +1,206 @@
+"""The plan: what a leaderboard asks for, minus what the ledger holds, and what the rest will cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from suite.data import find_card
+from suite.data.cards import shipped
+from suite.errors import DataError, UsageError, did_you_mean
+from suite.method import Method, Value
+from suite.registry import method, methods
+from suite.request import Places, data_fingerprint, dataset_label, method_code, request
+from suite.results.ledger import Ledger
+from suite.spec.board import Asked, Entry, LeaderboardSpec, TableSpec, board_name_is_path, load_board
+from suite.spec.card import parse_dataset_name
+from suite.spec.run import RunSpec
+
+# The best parameters of a sweep: (sweep, method, dataset) to values.
+Tuned = Callable[[str, str, str], Mapping[str, Value]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A leaderboard resolved to runs; ``runs`` is the ledger's table of runs when the plan was made."""
+
+    board: LeaderboardSpec
+    asked: tuple[Asked, ...]
+    runs: pl.DataFrame
+
+    @cached_property
+    def finished(self) -> set[str]:
+        """The ids of asked runs that need not run again."""
+        done = self.runs.filter(pl.col("status") == "finished")["run"].to_list()
+        return set(done) & {asked.run for asked in self.asked}
+
+    @cached_property
+    def failed(self) -> set[str]:
+        """The ids of asked runs whose last attempt failed: they are tried again."""
+        return set(self.runs.filter(pl.col("status") == "failed")["run"]) & {asked.run for asked in self.asked}
+
+    @cached_property
+    def todo(self) -> tuple[Asked, ...]:
+        """The runs to do, each once, in the board's order."""
+        waiting = {a.run: a for a in reversed(self.asked) if not a.blocked and a.run not in self.finished}
+        return tuple(reversed(waiting.values()))
+
+    @cached_property
+    def blocked(self) -> tuple[Asked, ...]:
+        """The runs that cannot be done here, with their reasons."""
+        return tuple(asked for asked in self.asked if asked.blocked)
+
+    @cached_property
+    def timings(self) -> Timings:
+        """What the ledger knows of durations."""
+        return Timings.of(self.runs)
+
+    def seconds(self) -> float | None:
+        """Expected seconds of computing for what is to be done; None when the ledger has no timing to go by."""
+        return self.timings.total(self.todo)
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Median seconds of finished runs, from the most to the least specific key that has been seen."""
+
+    medians: Mapping[tuple[object, ...], float]
+
+    @classmethod
+    def of(cls, runs: pl.DataFrame) -> Timings:
+        """Timings of the finished runs in a ledger's table of runs."""
+        done = runs.filter((pl.col("status") == "finished") & pl.col("seconds").is_finite())
+        medians: dict[tuple[object, ...], float] = {}
+        for keys in (["method", "dataset", "epochs"], ["method", "dataset"], ["dataset"], ["method"], []):
+            if keys:
+                rows = done.group_by(keys).agg(pl.col("seconds").median()).iter_rows()
+            else:
+                rows = iter([(done["seconds"].median(),)] if len(done) else [])
+            medians.update({(*keys, *row[:-1]): float(row[-1]) for row in rows})
+        return cls(medians)
+
+    def expected(self, asked: Asked) -> float | None:
+        """Expected seconds of one run, from the nearest runs there are."""
+        spec, dataset = asked.spec, asked.dataset
+        keys: list[tuple[object, ...]] = [
+            ("method", "dataset", "epochs", spec.method, dataset, spec.epochs),
+            ("method", "dataset", spec.method, dataset),
+            ("dataset", dataset),
+            ("method", spec.method),
+            (),
+        ]
+        return next((self.medians[key] for key in keys if key in self.medians), None)
+
+    def total(self, asked: Iterable[Asked]) -> float | None:
+        """Expected seconds of several runs; None when one of them has nothing to go by."""
+        expected = [self.expected(one) for one in asked]
+        known = [seconds for seconds in expected if seconds is not None]
+        return sum(known) if len(known) == len(expected) else None
+
+
+def find_board(name: str) -> LeaderboardSpec:
+    """The leaderboard called ``name`` (shipped), or read from a path to a TOML file."""
+    if board_name_is_path(name):
+        return load_board(Path(name))
+    paths = {path.stem: path for path in (shipped("reports") / "leaderboards").glob("*.toml")}
+    if name not in paths:
+        raise UsageError(f"there is no leaderboard '{name}'{did_you_mean(name, paths)}")
+    return load_board(paths[name])
+
+
+def make_plan(board: LeaderboardSpec, places: Places, ledger: Ledger, tuned: Tuned | None = None) -> Plan:
+    """Resolve ``board`` to runs and compare them with ``ledger``.
+
+    Raises :class:`UsageError` for anything the board asks that does not exist. Runs whose data are missing are kept as
+    blocked, unless nothing else is left: then the reason is raised as :class:`DataError`.
+    """
+    asked = _named(list(_expand(board, tuned)), places)
+    if asked and all(one.blocked for one in asked):
+        raise DataError(asked[0].blocked)
+    return Plan(board, tuple(asked), ledger.runs())
+
+
+def _expand(board: LeaderboardSpec, tuned: Tuned | None) -> Iterable[Asked]:
+    for index, table in enumerate(board.tables):
+        task, where = task_of(table), f"leaderboard {board.name}, table '{table.title}'"
+        entries = _entries(table, task)
+        _check_shared(table, entries, where)
+        for dataset in table.datasets:
+            for entry in entries:
+                params = _params(entry, table, dataset, tuned, where)
+                for seed in table.seeds:
+                    spec = request(
+                        entry.method, dataset, params, protocol=table.protocol, seed=seed, epochs=table.epochs
+                    )
+                    yield Asked(spec, "", index, entry.label, dataset_label(spec))
+
+
+def task_of(table: TableSpec) -> str:
+    """The task of a table: stated, or the first that its first dataset serves."""
+    return find_card(parse_dataset_name(table.datasets[0])[0]).task(table.task)
+
+
+def _entries(table: TableSpec, task: str) -> list[Entry]:
+    """The rows, ``all`` replaced by the task's methods (those listed by themselves, or ``without``, left out)."""
+    known = {name: found for name, found in methods().items() if found.task == task}
+    for name in table.without:
+        if name not in known:
+            raise UsageError(
+                f"table '{table.title}' leaves out '{name}', no method of {task}{did_you_mean(name, known)}."
+            )
+    listed = {entry.method for entry in table.methods}
+    rest = [Entry(method=name) for name in known if name not in listed and name not in table.without]
+    entries = [new for entry in table.methods for new in (rest if entry.method == "all" else [entry])]
+    return [entry.model_copy(update={"label": entry.label or method(entry.method).title}) for entry in entries]
+
+
+def _check_shared(table: TableSpec, entries: Iterable[Entry], where: str) -> None:
+    """A shared parameter that no listed method has is a slip, not a wish."""
+    known = {name for entry in entries for name in method(entry.method).hypers}
+    for name in table.params if isinstance(table.params, dict) else ():
+        if name not in known:
+            raise UsageError(f"{where}: no listed method has a parameter '{name}'{did_you_mean(name, known)}.")
+
+
+def _params(entry: Entry, table: TableSpec, dataset: str, tuned: Tuned | None, where: str) -> dict[str, Value]:
+    chosen = method(entry.method)
+    shared = _values(table.params, chosen, dataset, tuned, where)
+    own = _values(entry.params, chosen, dataset, tuned, where)
+    return {**{name: value for name, value in shared.items() if name in chosen.hypers}, **own}
+
+
+def _values(
+    params: Mapping[str, Value] | str, chosen: type[Method], dataset: str, tuned: Tuned | None, where: str
+) -> Mapping[str, Value]:
+    if not isinstance(params, str):
+        return params
+    if tuned is None:
+        raise UsageError(f"{where}: '{params}' needs a sweep's results, which this command does not read.")
+    return tuned(params.removeprefix("tuned:"), chosen.name, dataset)
+
+
+def _named(asked: list[Asked], places: Places) -> list[Asked]:
+    """Fill in run ids; data and code are fingerprinted once each."""
+    codes: dict[str, str] = {}
+    prints: dict[str, str | DataError] = {}
+    return [_name(one, places, codes, prints) for one in asked]
+
+
+def _name(one: Asked, places: Places, codes: dict[str, str], prints: dict[str, str | DataError]) -> Asked:
+    spec: RunSpec = one.spec
+    key = spec.model_copy(update={"params": {}, "seed": 0, "epochs": None}).canonical_json()
+    if key not in prints:
+        try:
+            prints[key] = data_fingerprint(spec, places)
+        except DataError as error:
+            prints[key] = error
+    if spec.method not in codes:
+        codes[spec.method] = method_code(spec)
+    found = prints[key]
+    if isinstance(found, DataError):
+        return replace(one, blocked=str(found))
+    return replace(one, run=spec.run_id(found, codes[spec.method]))

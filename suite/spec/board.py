@@ -1,0 +1,133 @@
+"""The leaderboard: which methods on which datasets with how many seeds, and what its tables show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator, model_validator
+
+from suite.errors import UsageError
+from suite.spec.base import Spec, load_toml
+from suite.spec.run import RunSpec
+
+Value = bool | int | float | str
+Params = dict[str, Value] | Annotated[str, Field(pattern=r"^tuned:[\w.-]+$")]
+Tuple = tuple[str, ...]
+MANY = 100_000  # more seeds than anybody runs: a typing slip
+
+
+@dataclass(frozen=True)
+class MetricKey:
+    """A metric as a column: ``mAP`` (no threshold, or the average over them) or ``mAP@0.5``."""
+
+    metric: str
+    threshold: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> MetricKey:
+        """``"mAP@0.5"`` as name and threshold; raises ValueError when what follows the @ is not a number."""
+        name, at, threshold = text.rpartition("@")
+        return cls(name, float(threshold)) if at else cls(text)
+
+    def __str__(self) -> str:
+        return self.metric if self.threshold is None else f"{self.metric}@{self.threshold:g}"
+
+
+class Entry(Spec):
+    """One row of a table: a method, or ``all`` of the task; ``params`` over its defaults, or ``tuned:NAME``."""
+
+    method: str
+    label: str = ""
+    params: Params = Field(default_factory=dict)
+
+
+class TableSpec(Spec):
+    """One table of a leaderboard: every entry on every dataset with the same seeds and budget.
+
+    ``params`` are taken by each method that has them (``tuned:NAME``: the best of that sweep); an entry's own come
+    after. ``metrics`` are columns such as ``mAP@0.5`` (empty: all there are). ``without`` names methods that ``all``
+    leaves out. ``published`` picks printed numbers to stand beside ours: ``paper`` or ``paper/table``.
+    """
+
+    title: str
+    datasets: Tuple = Field(min_length=1)
+    methods: tuple[Entry, ...] = Field(min_length=1)
+    task: str = ""
+    intro: str = ""
+    without: Tuple = ()
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
+    epochs: int | None = Field(None, ge=1)
+    protocol: str = "default"
+    params: Params = Field(default_factory=dict)
+    metrics: Tuple = ()
+    published: Tuple = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthands(cls, values: Any) -> Any:
+        """Method names as entries, ``seeds = 3`` as the seeds 0, 1 and 2."""
+        if not isinstance(values, Mapping):
+            return values
+        values = dict(values)
+        if isinstance(methods := values.get("methods"), list | tuple):
+            values["methods"] = [{"method": m} if isinstance(m, str) else m for m in methods]
+        seeds = values.get("seeds")
+        if isinstance(seeds, int) and not isinstance(seeds, bool):
+            if not 1 <= seeds <= MANY:
+                raise ValueError(f"seeds = {seeds}: give the number of seeds, at least 1")
+            values["seeds"] = list(range(seeds))
+        return values
+
+    @field_validator("metrics")
+    @classmethod
+    def _thresholds(cls, metrics: Tuple) -> Tuple:
+        for text in metrics:
+            MetricKey.parse(text)
+        return metrics
+
+    @property
+    def columns(self) -> list[MetricKey]:
+        """The metrics asked for, in order."""
+        return [MetricKey.parse(text) for text in self.metrics]
+
+
+class LeaderboardSpec(Spec):
+    """A named page of tables."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    title: str
+    intro: str = ""
+    tables: tuple[TableSpec, ...] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One run that a leaderboard asks for, and the cell that shows it.
+
+    ``table`` is an index into the board's tables, ``row`` the label of the row, ``dataset`` the name with dials;
+    ``blocked`` says why it cannot run here (``run`` is then empty).
+    """
+
+    spec: RunSpec
+    run: str
+    table: int
+    row: str
+    dataset: str
+    blocked: str = ""
+
+
+def load_board(path: Path) -> LeaderboardSpec:
+    """Read a leaderboard; its name must be the file's."""
+    board = load_toml(path, LeaderboardSpec)
+    if board.name != path.stem:
+        raise UsageError(f"{path} is the leaderboard '{board.name}'; rename the file to {board.name}.toml.")
+    return board
+
+
+def board_name_is_path(name: str) -> bool:
+    """Whether a leaderboard was given as a file and not by name."""
+    return re.search(r"[/\\]|\.toml$", name) is not None
