@@ -57,7 +57,7 @@ def _row(card: DatasetCard, data: str | None) -> dict[str, Any]:
     from suite.request import Places
 
     available = "yes" if is_available(card, Places(data=data).root) else "no"
-    there = "generated" if card.kind == "planted" else available
+    there = available if card.files else "generated"
     return {"name": card.name, "title": card.title, "tasks": list(card.tasks), "kind": card.kind, "on disk": there}
 
 
