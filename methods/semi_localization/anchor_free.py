@@ -135,8 +135,11 @@ class AnchorFree(SemiLocalization):
     ) -> Batch:
         """Randomly cropped samples of ``rows`` with targets."""
         config = self.config(run.data)
-        samples = [self.crop(videos, int(row), config, generator) for row in rows]
-        return detector_batch(samples, config)
+        return self.collate([self.crop(videos, int(row), config, generator) for row in rows], run)
+
+    def collate(self, samples: Sequence[Sample], run: Run) -> Batch:
+        """Samples as one batch with targets."""
+        return detector_batch(samples, self.config(run.data))
 
     def crop(self, videos: GridVideos, row: int, config: ActionFormerConfig, generator: np.random.Generator) -> Sample:
         """One video as training sees it."""

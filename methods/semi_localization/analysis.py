@@ -1,0 +1,74 @@
+"""What pseudo-labels are worth where the truth is known: Table 3 and Figs. 3 to 5 of the NPL paper, as functions."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from suite.evaluate.segments import Segments, tiou
+
+
+class Quality(NamedTuple):
+    """How good N pseudo-labels are; rates are NaN where there are none."""
+
+    class_accuracy: float  # share whose class is that of the truth it overlaps most
+    mean_tiou: float  # mean of the largest tIoU with a true segment of the video (0 without one)
+    number: int
+
+
+def nearest_truth(found: Segments, truth: Segments) -> tuple[np.ndarray, np.ndarray]:
+    """For each of N segments the row of the true segment of its video with the largest tIoU (-1), and that tIoU.
+
+    Classes play no part; of several equally near the first counts.
+    """
+    row, overlap = np.full(len(found), -1), np.zeros(len(found))
+    for video in np.unique(found.video):
+        mine, theirs = np.flatnonzero(found.video == video), np.flatnonzero(truth.video == video)
+        if len(theirs) == 0:
+            continue
+        pairs = tiou(found.start[mine, None], found.end[mine, None], truth.start[theirs], truth.end[theirs])
+        best = pairs.argmax(1)
+        overlap[mine] = pairs[np.arange(len(mine)), best]
+        row[mine] = np.where(overlap[mine] > 0, theirs[best], -1)
+    return row, overlap
+
+
+def quality(found: Segments, truth: Segments) -> Quality:
+    """Class accuracy and mean tIoU of pseudo-labels (Table 3)."""
+    if len(found) == 0:
+        return Quality(np.nan, np.nan, 0)
+    row, overlap = nearest_truth(found, truth)
+    right = (row >= 0) & (truth.label[row] == found.label) if len(truth) else np.zeros(len(found), dtype=bool)
+    return Quality(float(right.mean()), float(overlap.mean()), len(found))
+
+
+def correlation(values: np.ndarray, overlap: np.ndarray) -> float:
+    """Pearson correlation of a score with tIoU over finite values (Figs. 3, 5); NaN where one of them is constant."""
+    finite = np.isfinite(values)
+    x, y = values[finite], overlap[finite]
+    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return float("nan")
+    return float(np.corrcoef(x, y)[0, 1])
+
+
+def binned_overlap(values: np.ndarray, overlap: np.ndarray, bins: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """Mean tIoU in intervals that hold equally many predictions (Fig. 5): (bins,) mean value and (bins,) mean tIoU."""
+    order = np.argsort(values[np.isfinite(values)], kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
+    x, y = values[np.isfinite(values)], overlap[np.isfinite(values)]
+    return np.array([x[part].mean() for part in parts]), np.array([y[part].mean() for part in parts])
+
+
+def class_ratio(found: Segments, truth: Segments, classes: int) -> np.ndarray:
+    """(C,) pseudo-labels per true segment of each class (Fig. 4); NaN for classes without truth."""
+    given, real = (np.bincount(part.label, minlength=classes).astype(float) for part in (found, truth))
+    return np.divide(given, real, out=np.full(classes, np.nan), where=real > 0)
+
+
+def class_imbalance(found: Segments, truth: Segments, classes: int) -> float:
+    """Half the summed distance between the class shares of pseudo-labels and of truth: 0 balanced, 1 disjoint."""
+    if len(found) == 0 or len(truth) == 0:
+        return float("nan")
+    given, real = (np.bincount(part.label, minlength=classes) / len(part) for part in (found, truth))
+    return float(np.abs(given - real).sum() / 2)
