@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Mapping = Literal["concave", "linear", "convex"]
+Stretch = Literal["concave", "linear", "convex"]
 Gate = Literal["hard", "soft"]
 
 
@@ -46,7 +46,7 @@ def imbalance_ratio(counts: Tensor) -> Tensor:
     return counts / counts.max()
 
 
-def stretch(ratio: Tensor, mapping: Mapping) -> Tensor:
+def stretch(ratio: Tensor, mapping: Stretch) -> Tensor:
     """M(eta): concave eta^0.1, linear eta, convex eta / (2 - eta) (Table 7)."""
     if mapping == "concave":
         return ratio**0.1
@@ -54,7 +54,7 @@ def stretch(ratio: Tensor, mapping: Mapping) -> Tensor:
 
 
 def class_related_thresholds(
-    ratio: Tensor, tau_positive: float, mapping: Mapping = "concave", tau_negative: float | None = None
+    ratio: Tensor, tau_positive: float, mapping: Stretch = "concave", tau_negative: float | None = None
 ) -> Tensor:
     """T_pos^j = M(eta^j) tau_pos (eq. 5), (C,).
 

@@ -34,10 +34,12 @@ def roi_align(
         or outside the map.
     """
     height, width = features.shape[-2:]
-    coordinates = boxes[:, 1:].to(features.dtype) * spatial_scale - (0.5 if aligned else 0.0)
+    exact = torch.promote_types(features.dtype, torch.float32)  # half precision is too coarse for coordinates
+    coordinates = boxes[:, 1:].to(exact) * spatial_scale - (0.5 if aligned else 0.0)
     minimum = None if aligned else 1.0
     across = _bin_weights(coordinates[:, 0], coordinates[:, 2], width, output_size, sampling_ratio, minimum)
     down = _bin_weights(coordinates[:, 1], coordinates[:, 3], height, output_size, sampling_ratio, minimum)
+    across, down = across.to(features.dtype), down.to(features.dtype)
     owner = boxes[:, 0].long()
     if len(boxes) == 0:
         return features.new_zeros((0, features.shape[1], output_size, output_size))

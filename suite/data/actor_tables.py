@@ -114,9 +114,9 @@ def head_and_tail(counts: np.ndarray) -> dict[str, list[int]]:
 def withhold_labels(data: TaskData[Actors], dials: Mapping[str, Any]) -> TaskData[Actors]:
     """Leave labels to a share ``labelled`` of the training units and take them from the others.
 
-    ``labelled_unit`` is ``video`` (as annotators work) or ``clip``; ``discarded`` says whether the clips that lose their
-    labels join the unlabelled ones (``unlabelled``) or leave the training set (``drop``): then the unlabelled clips
-    are the same at every share. Clips that never had labels stay as they are. At least one unit keeps its labels.
+    ``labelled_unit`` is ``video`` (as annotators work) or ``clip``; ``discarded`` says whether the clips that lose
+    their labels join the unlabelled ones (``unlabelled``) or leave the training set (``drop``): then the unlabelled
+    clips are the same at every share. Clips that never had labels stay as they are. One unit at least keeps its labels.
     """
     train = data.train
     had = np.zeros(len(train.clip_ids), dtype=bool)

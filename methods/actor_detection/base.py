@@ -1,0 +1,193 @@
+"""What all methods of actor detection share: networks for features and clips, budgets in steps, batches, scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from methods.actor_detection.augment_clips import RandAugment, Time
+from methods.actor_detection.clip_inputs import ClipAugmentation, ClipInputs
+from methods.actor_detection.feature_inputs import FeatureAugmentation, FeatureInputs
+from methods.actor_detection.losses import action_probabilities, balanced_mean, multi_label_loss
+from methods.networks.slowfast_detector import ActorDetector, Head
+from suite.data.samples import Actors, ActorScores, TaskData
+from suite.errors import UsageError
+from suite.method import Batch, Losses, Method, Optimizer, Phase, Run, Schedule, Scores, hyper
+
+Inputs = FeatureInputs | ClipInputs
+
+
+class ActorMethod(Method):
+    """Label sets of people, learned from boxes with labels. Subclasses add what they do with unlabelled people.
+
+    A dataset with features trains a small network on them; one with clips trains SlowFast, with the linear head or with
+    ACAR's relation head. Budgets count optimizer steps, so that methods take as many whatever they look at; an epoch is
+    ``evaluate_steps`` steps.
+    """
+
+    task = "actor-detection"
+
+    steps: int = hyper(35_000, low=1, high=10_000_000, source="MM 2022 §4.2.3 after ACAR", help="supervised steps")
+    semi_steps: int = hyper(35_000, low=1, high=10_000_000, source="MM 2022 §4.2.3", help="semi-supervised steps")
+    evaluate_steps: int = hyper(1000, low=1, high=1_000_000, help="steps between evaluations")
+    batch: int = hyper(16, low=1, high=4096, source="MM 2022 §4.2.3", help="labelled clips a step, unlabelled as many")
+    lr: float = hyper(0.064, low=1e-6, high=100.0, log=True, source="ACAR: peak rate, supervised steps")
+    semi_lr: float = hyper(0.0064, low=1e-7, high=100.0, log=True, source="MM 2022 §4.2.3: peak of one cycle")
+    momentum: float = hyper(0.9, low=0.0, high=0.999, source="MM 2022 §4.2.3")
+    weight_decay: float = hyper(1e-7, low=0.0, high=1.0, source="MM 2022 §4.2.3")
+    pose_softmax: bool = hyper(False, source="ACAR code; MM 2022 §3.2 has a sigmoid", help="softmax over the poses")
+
+    hidden: int = hyper(256, low=1, high=65_536, help="feature network: units of a hidden layer")
+    layers: int = hyper(1, low=0, high=16, help="feature network: hidden layers")
+    dropout: float = hyper(0.5, low=0.0, high=0.95, source="SlowFast: before the linear map", help="dropout")
+    weak_noise: float = hyper(0.1, low=0.0, high=10.0, help="features, weak view: noise in spreads of a channel")
+    strong_noise: float = hyper(0.5, low=0.0, high=10.0, help="features, strong view: noise in spreads of a channel")
+    masked: float = hyper(0.3, low=0.0, high=0.99, help="features, strong view: share of channels masked")
+
+    width: int = hyper(64, low=1, high=256, source="SlowFast R50", help="clips: channels of the slow stem")
+    blocks: str = hyper("3-4-6-3", source="SlowFast R50", help="clips: residual blocks of the stages")
+    alpha: int = hyper(4, low=1, high=32, source="SlowFast 8x8", help="clips: frames of the fast pathway a slow one")
+    head: Head = hyper("linear", choices=("linear", "relation"), help="clips: SlowFast's head, or ACAR's without bank")
+    frozen_bn: bool = hyper(False, source="ACAR freezes it (pre-trained weights)", help="clips: batch norms stay fixed")
+    flip: float = hyper(0.5, low=0.0, high=1.0, source="MM 2022 §4.2.3", help="clips: probability of the mirror image")
+    jitter: float = hyper(0.0, low=0.0, high=0.5, source="ACAR: 0.075", help="clips: jitter of boxes in their sizes")
+    operations: int = hyper(2, low=0, high=16, source="RandAugment: N", help="clips, strong view: operations")
+    magnitude: float = hyper(9.0, low=0.0, high=10.0, source="RandAugment: M", help="clips, strong view: strength")
+    time: Time = hyper(
+        "constant", choices=("constant", "interpolated"), help="clips, strong view: strength over frames"
+    )
+    geometric: bool = hyper(False, help="clips, strong view: also shear, translate and rotate, boxes with them")
+    decoders: int = hyper(2, low=1, high=64, help="clips: threads that decode ahead of training")
+    keep_decoded: int = hyper(0, low=0, high=1_000_000, help="clips: how many stay decoded in memory, of each split")
+
+    _inputs: tuple[object, Inputs] | None = None
+
+    # The verbs ------------------------------------------------------------------------------------------------------
+
+    def phases(self, data: TaskData[Actors]) -> Sequence[Phase]:
+        return [self.supervised_phase(self.steps), self.supervised_phase(self.semi_steps, "continued", self.semi_lr)]
+
+    def network(self, data: TaskData[Actors]) -> nn.Module:
+        inputs = self.inputs(data)
+        if isinstance(inputs, FeatureInputs):
+            return inputs.network(self.hidden, self.layers, self.dropout)
+        blocks = self._blocks()
+        return ActorDetector(len(data.classes), self.width, blocks, self.alpha, self.frozen_bn, self.head, self.dropout)
+
+    def batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
+        labelled = self._stream(labelled_clips(run.data), generator)
+        yield from self._drawn(run, [{"labelled": next(labelled)} for _ in range(self.evaluate_steps)], generator)
+
+    def steps_per_epoch(self, run: Run, generator: np.random.Generator) -> int:
+        return self.evaluate_steps
+
+    def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
+        return {"supervised": self.supervised_loss(network, batch["labelled"], run)}
+
+    def score(self, network: nn.Module, samples: Actors, run: Run) -> Scores:
+        inputs = self.inputs(run.data)
+        logits = torch.from_numpy(inputs.score(network, samples, run))
+        scores = action_probabilities(logits, self.poses(run.data))
+        if isinstance(inputs, ClipInputs):
+            run.log("clips that do not decode", float(inputs.broken()))
+        return {"scores": torch.nan_to_num(scores, nan=0.0).numpy()}
+
+    def decode(self, scores: Scores, samples: Actors) -> ActorScores:
+        return ActorScores(scores["scores"])
+
+    # Parts that subclasses use --------------------------------------------------------------------------------------
+
+    def supervised_phase(self, steps: int, name: str = "supervised", lr: float = 0.0, select: bool = True) -> Phase:
+        """``steps`` steps on labelled clips, one cycle of the learning rate."""
+        return Phase(
+            name=name,
+            steps=steps,
+            optimizer=self.optimizer(lr or self.lr),
+            schedule=Schedule("one-cycle"),
+            select=select,
+        )
+
+    def optimizer(self, lr: float) -> Optimizer:
+        """SGD with Nesterov momentum, as ACAR trains."""
+        return Optimizer("sgd", lr, self.weight_decay, momentum=self.momentum, nesterov=self.momentum > 0)
+
+    def inputs(self, data: TaskData[Actors]) -> Inputs:
+        """Features or clips of ``data`` as training material."""
+        if self._inputs is None or self._inputs[0] is not data:
+            self._inputs = (data, self._make_inputs(data))
+        return self._inputs[1]
+
+    def poses(self, data: TaskData[Actors]) -> int:
+        """How many of the first classes share a softmax."""
+        return int(data.facts.get("poses", 0)) if self.pose_softmax else 0
+
+    def labels(self, part: Batch, run: Run) -> Tensor:
+        """(n, C) labels of the labelled actors of a batch."""
+        return run.resident("labels", run.data.train.labels)[rows_of(part)].float()
+
+    def supervised_loss(self, network: nn.Module, part: Batch, run: Run) -> Tensor:
+        """Binary cross-entropy on the weak view, mean over actors and classes."""
+        logits = self.inputs(run.data).logits(network, part, "weak", run)
+        return balanced_mean(multi_label_loss(logits, self.labels(part, run), self.poses(run.data)))
+
+    def _make_inputs(self, data: TaskData[Actors]) -> Inputs:
+        if data.train.frames is None:
+            if data.train.features.shape[1] == 0:
+                raise UsageError(f"{data.name} has neither features nor pixels to learn from; put its videos in place.")
+            return FeatureInputs(data, FeatureAugmentation(self.weak_noise, self.strong_noise, self.masked))
+        strong = RandAugment(self.operations, self.magnitude, self.time, self.geometric)
+        return ClipInputs(data, ClipAugmentation(self.flip, self.jitter, strong), self.keep_decoded, self.decoders)
+
+    def _blocks(self) -> list[int]:
+        parts = self.blocks.split("-")
+        if not all(part.isdigit() and int(part) > 0 for part in parts) or not 2 <= len(parts) <= 4:
+            raise UsageError(f"{self.name}: blocks={self.blocks} is not a depth; write two to four counts as 3-4-6-3.")
+        return [int(part) for part in parts]
+
+    def _stream(self, clips: np.ndarray, generator: np.random.Generator) -> Iterator[np.ndarray]:
+        """Groups of ``batch`` clips without end, a fresh order every time all were drawn."""
+        if len(clips) == 0:
+            raise UsageError(f"{self.name}: no training clip has labelled people; raise the dataset's 'labelled'.")
+        order = generator.permutation(clips)
+        while True:
+            while len(order) < self.batch:
+                order = np.concatenate([order, generator.permutation(clips)])
+            yield order[: self.batch]
+            order = order[self.batch :]
+
+    def _drawn(self, run: Run, plan: list[dict[str, np.ndarray]], generator: np.random.Generator) -> Iterator[Batch]:
+        """The batches of a plan: groups of clips by the name of their part."""
+        inputs = self.inputs(run.data)
+        if isinstance(inputs, FeatureInputs):
+            yield from ({name: inputs.draw(clips, generator) for name, clips in step.items()} for step in plan)
+            return
+        parts = inputs.batches([clips for step in plan for clips in step.values()], generator)
+        for step in plan:
+            batch = {name: next(parts) for name in step}
+            if len(batch["labelled"]["frames"]):
+                yield batch
+
+
+def rows_of(part: Batch) -> Tensor:
+    """(n,) rows of the training set that a part of a batch holds, in the order of its logits."""
+    rows: Tensor = part["rows"]
+    return rows[part["valid"]] if "valid" in part else rows
+
+
+def draws_of(part: Batch) -> Tensor:
+    """(n,) a uniform number for each actor of a part."""
+    draws: Tensor = part["uniform"]
+    return draws[part["valid"]] if "valid" in part else draws
+
+
+def labelled_clips(data: TaskData[Actors]) -> np.ndarray:
+    """Training clips with labelled people; clips without anybody teach nothing and are left out."""
+    return np.unique(data.train.clip[data.train.labelled])
+
+
+def unlabelled_clips(data: TaskData[Actors]) -> np.ndarray:
+    """Training clips with people whose labels are not known."""
+    return np.unique(data.train.clip[~data.train.labelled])

@@ -1,0 +1,171 @@
+"""Clips of pixels as training material: decoding ahead of the training step, weak and strong views, scoring a split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from methods.actor_detection.augment_clips import RandAugment, flipped, jittered
+from methods.actor_detection.feature_inputs import View
+from methods.networks.slowfast_detector import boxes_with_owner
+from suite.data.samples import Actors, TaskData
+from suite.errors import DataError
+from suite.method import Batch, Run
+
+AHEAD = 2  # batches decoded ahead of the one in training
+
+
+@dataclass(frozen=True)
+class ClipAugmentation:
+    """``flip``: probability of the mirror image in either view; ``jitter`` of boxes in training; RandAugment for the
+    strong view. Boxes follow every move, so that row i of teacher and student is the same actor."""
+
+    flip: float = 0.5
+    jitter: float = 0.0
+    strong: RandAugment = field(default_factory=RandAugment)
+
+
+class Decoder:
+    """Decodes clips, in threads, and remembers up to ``keep`` of them; knows which cannot be decoded."""
+
+    def __init__(self, source: Any, keep: int, threads: int) -> None:
+        self.source, self.keep, self.threads = source, keep, threads
+        self.known: dict[int, np.ndarray] = {}
+        self.broken: dict[int, str] = {}
+
+    def clip(self, index: int) -> np.ndarray | None:
+        """Frames (T, H, W, 3) uint8 of clip ``index``, or None where it cannot be decoded."""
+        if index in self.known:
+            return self.known[index]
+        if index in self.broken:
+            return None
+        try:
+            frames = self.source.clip(index)
+        except DataError as error:
+            self.broken[index] = str(error)
+            return None
+        if len(self.known) < self.keep:
+            self.known[index] = frames
+        return np.asarray(frames)
+
+    def ahead(self, groups: Iterable[np.ndarray]) -> Iterator[list[np.ndarray | None]]:
+        """The clips of each group, in order, while the next groups are being decoded."""
+        with ThreadPoolExecutor(self.threads) as pool:
+            waiting: list[list[Future[np.ndarray | None]]] = []
+            for group in groups:
+                waiting.append([pool.submit(self.clip, int(index)) for index in group])
+                if len(waiting) > AHEAD:
+                    yield [future.result() for future in waiting.pop(0)]
+            for futures in waiting:
+                yield [future.result() for future in futures]
+
+
+class ClipInputs:
+    """Batches of clips padded to one size: ``frames`` (B, T, H, W, 3) uint8, ``boxes`` (B, A, 4) and ``valid`` (B, A).
+
+    Boxes are in [0, 1] of the padded batch. ``mirror``: the class that each class becomes in the mirror image.
+    """
+
+    def __init__(self, data: TaskData[Actors], augmentation: ClipAugmentation, keep: int = 0, threads: int = 2) -> None:
+        self.train, self.augmentation, self.classes = data.train, augmentation, len(data.classes)
+        self.mirror = torch.tensor(data.facts.get("mirror") or range(self.classes))
+        self.starts = {id(data.train): _starts(data.train)}
+        self.decoders = {id(data.train): Decoder(data.train.frames, keep, threads)}
+        self.keep, self.threads = keep, threads
+
+    def decoder(self, samples: Actors) -> Decoder:
+        """The decoder of a split."""
+        return self.decoders.setdefault(id(samples), Decoder(samples.frames, self.keep, self.threads))
+
+    def batches(self, groups: list[np.ndarray], generator: np.random.Generator) -> Iterator[Batch]:
+        """A batch a group of training clips; clips that cannot be decoded are left out of theirs."""
+        for group, clips in zip(groups, self.decoder(self.train).ahead(groups), strict=True):
+            yield self.collate(self.train, group, clips, generator)
+
+    def collate(
+        self,
+        samples: Actors,
+        group: np.ndarray,
+        clips: list[np.ndarray | None],
+        generator: np.random.Generator | None = None,
+    ) -> Batch:
+        """Clips of one or several sizes as one batch, padded at the right and the bottom with black."""
+        starts = self.starts.setdefault(id(samples), _starts(samples))
+        found = [(int(index), clip) for index, clip in zip(group, clips, strict=True) if clip is not None]
+        sizes = np.array([clip.shape[:3] for _, clip in found], dtype=np.int64).reshape(-1, 3)
+        height, width = (int(sizes[:, axis].max(initial=16)) for axis in (1, 2))
+        counts = [int(starts[index + 1] - starts[index]) for index, _ in found]
+        frames = np.zeros((len(found), int(sizes[:, 0].max(initial=1)), height, width, 3), dtype=np.uint8)
+        rows = np.full((len(found), max([1, *counts])), -1, dtype=np.int64)
+        for place, (index, clip) in enumerate(found):
+            frames[place, : clip.shape[0], : clip.shape[1], : clip.shape[2]] = clip
+            rows[place, : counts[place]] = np.arange(starts[index], starts[index + 1])
+        share = np.stack([sizes[:, 2] / width, sizes[:, 1] / height], axis=1).astype(np.float32)
+        boxes = samples.box[np.maximum(rows, 0)] if len(samples) else np.zeros((*rows.shape, 4))
+        draws = generator or np.random.default_rng(0)
+        return {
+            "frames": torch.from_numpy(frames),
+            "share": torch.from_numpy(share),
+            "boxes": torch.from_numpy(np.asarray(boxes * np.tile(share, 2)[:, None], dtype=np.float32)),
+            "valid": torch.from_numpy(rows >= 0),
+            "rows": torch.from_numpy(rows),
+            "uniform": torch.from_numpy(draws.random(rows.shape)),
+            "seed": torch.from_numpy(draws.integers(2**62, size=len(found))),
+        }
+
+    def logits(self, network: nn.Module, part: Batch, view: View, run: Run) -> Tensor:
+        """(n, C) logits of the actors of a batch, clip by clip, with classes as in the picture that is not mirrored."""
+        clips = part["frames"].permute(0, 4, 1, 2, 3).float() / 255
+        boxes, mirrored = part["boxes"], torch.zeros(len(clips), dtype=torch.bool)
+        if view != "plain":
+            clips, boxes, mirrored = self._augmented(clips, part, view)
+        valid, owner = part["valid"], boxes_with_owner(boxes, part["valid"])
+        logits: Tensor = network(clips, owner, part["share"])
+        turned = mirrored.to(valid.device)[:, None].expand_as(valid)[valid]
+        return torch.where(turned[:, None], logits[:, self.mirror.to(logits.device)], logits)
+
+    @torch.no_grad()
+    def score(self, network: nn.Module, samples: Actors, run: Run, rows: np.ndarray | None = None) -> np.ndarray:
+        """(N, C) logits of the instances of ``samples`` or of some ``rows``; -inf where the clip cannot be decoded."""
+        wanted = np.unique(samples.clip if rows is None else samples.clip[rows])
+        scores = np.full((len(samples), self.classes), -np.inf, dtype=np.float32)
+        groups = [wanted[start : start + 8] for start in range(0, len(wanted), 8)]
+        for group, clips in zip(groups, self.decoder(samples).ahead(groups), strict=True):
+            part = self.collate(samples, group, clips)
+            if len(part["frames"]):
+                part = {name: value.to(run.device) for name, value in part.items()}
+                found = self.logits(network, part, "plain", run).float().cpu().numpy()
+                scores[part["rows"][part["valid"]].cpu().numpy()] = found
+        return scores if rows is None else scores[rows]
+
+    def broken(self) -> int:
+        """Clips met so far that cannot be decoded."""
+        return sum(len(decoder.broken) for decoder in self.decoders.values())
+
+    def _augmented(self, clips: Tensor, part: Batch, view: View) -> tuple[Tensor, Tensor, Tensor]:
+        """Each clip under its own seed; the weak and the strong view of a clip draw apart."""
+        settings, seen, places, turned = self.augmentation, [], [], []
+        shares, seeds = part["share"][:, 0].tolist(), part["seed"].tolist()
+        for clip, given, share, seed in zip(clips, part["boxes"], shares, seeds, strict=True):
+            generator = np.random.default_rng([seed, view == "strong"])
+            frames, boxes = clip.transpose(0, 1), given
+            if view == "strong":
+                frames, boxes = settings.strong(frames, boxes, generator)
+            if settings.jitter:
+                boxes = jittered(boxes, settings.jitter, generator)
+            turned.append(bool(generator.random() < settings.flip))
+            if turned[-1]:
+                frames, boxes = flipped(frames, boxes, share)
+            seen.append(frames.transpose(0, 1))
+            places.append(boxes)
+        return torch.stack(seen), torch.stack(places), torch.tensor(turned)
+
+
+def _starts(samples: Actors) -> np.ndarray:
+    return np.searchsorted(samples.clip, np.arange(len(samples.clip_ids) + 1))

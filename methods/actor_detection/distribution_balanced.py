@@ -1,0 +1,55 @@
+"""Distribution-balanced loss: class-aware sampling, re-balanced weights, tolerant negatives (Wu et al., ECCV 2020)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch import Tensor, nn
+
+from methods.actor_detection.base import ActorMethod, labelled_clips
+from methods.actor_detection.losses import balanced_mean, distribution_balanced_loss
+from suite.data.samples import Actors, TaskData
+from suite.method import Batch, Run, hyper
+
+
+class DistributionBalanced(ActorMethod):
+    """Labelled people alone, under the loss made for long-tailed label sets."""
+
+    name = "distribution-balanced-actors"
+    title = "Distribution-balanced loss"
+    paper = "Wu et al., Distribution-Balanced Loss for Multi-Label Classification in Long-Tailed Datasets, ECCV 2020"
+
+    resample: bool = hyper(True, source="ECCV 2020 §3.1", help="draw a class first, then a clip that shows it")
+    smooth_alpha: float = hyper(0.1, low=0.0, high=10.0, symbol="α", source="ECCV 2020 eq. 5")
+    smooth_beta: float = hyper(10.0, low=0.0, high=1000.0, symbol="β", source="ECCV 2020 eq. 5")
+    smooth_mu: float = hyper(0.2, low=0.0, high=10.0, symbol="μ", source="ECCV 2020 eq. 5; 0.2 or 0.3 by dataset")
+    kappa: float = hyper(0.05, low=0.0, high=10.0, symbol="κ", source="ECCV 2020 §3.3")
+    negative_scale: float = hyper(2.0, low=0.1, high=100.0, symbol="λ", source="ECCV 2020 eq. 7; 2 or 5 by dataset")
+    focusing: float = hyper(2.0, low=0.0, high=10.0, symbol="γ", source="ECCV 2020 §4: the focal form")
+
+    def supervised_loss(self, network: nn.Module, part: Batch, run: Run) -> Tensor:
+        labelled = run.data.train.labels[run.data.train.labelled]
+        counts = run.resident("class counts", labelled.sum(axis=0).astype(np.float32))
+        logits, labels = self.inputs(run.data).logits(network, part, "weak", run), self.labels(part, run)
+        smoothing = (self.smooth_alpha, self.smooth_beta, self.smooth_mu)
+        scales = (self.kappa, self.negative_scale, self.focusing)
+        return balanced_mean(distribution_balanced_loss(logits, labels, counts, len(labelled), smoothing, *scales))
+
+    def batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
+        if not self.resample:
+            yield from super().batches(run, generator)
+            return
+        of_class = clips_of_classes(run.data)
+        plan = []
+        for _ in range(self.evaluate_steps):
+            chosen = generator.integers(len(of_class), size=self.batch)
+            plan.append({"labelled": np.array([generator.choice(of_class[c]) for c in chosen], dtype=np.int64)})
+        yield from self._drawn(run, plan, generator)
+
+
+def clips_of_classes(data: TaskData[Actors]) -> list[np.ndarray]:
+    """For every class that occurs, the labelled clips that show it; all labelled clips where no label is known."""
+    train = data.train
+    known = [np.unique(train.clip[train.labelled & train.labels[:, c]]) for c in range(len(data.classes))]
+    return [clips for clips in known if len(clips)] or [labelled_clips(data)]

@@ -1,0 +1,24 @@
+"""The supervised baseline: labelled clips alone, for as many steps as the semi-supervised methods take in all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from methods.actor_detection.base import ActorMethod
+from suite.data.samples import Actors, TaskData
+from suite.method import Phase, hyper
+
+
+class Supervised(ActorMethod):
+    """Binary cross-entropy on the labelled people."""
+
+    name = "supervised-actors"
+    title = "Supervised"
+    paper = "Baseline of Zhang et al., Semi-supervised Learning for Multi-label Video Action Detection, MM 2022"
+
+    budget: str = hyper(
+        "matched", choices=("matched", "published"), help="matched: steps + semi_steps; published: the first alone"
+    )
+
+    def phases(self, data: TaskData[Actors]) -> Sequence[Phase]:
+        return list(super().phases(data))[: 2 if self.budget == "matched" else 1]

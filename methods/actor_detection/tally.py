@@ -1,0 +1,77 @@
+"""Counting what pseudo-labels do: class histograms at each stage, precision and recall where the truth is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from suite.data.samples import Actors, TaskData
+from suite.method import Run
+
+STAGES = ("pseudo", "kept", "right", "true")  # positives given, left by the mask, that are true, that there are
+NAME = "tally"
+
+
+@dataclass
+class Tally:
+    """``counts`` (4, C): how often each class was a pseudo-label, and so on by ``STAGES``; ``seen`` (2,): people, and
+    people without any pseudo-label."""
+
+    counts: Tensor
+    seen: Tensor
+
+    @classmethod
+    def empty(cls, classes: int) -> Tally:
+        """Nothing counted yet."""
+        return cls(torch.zeros(len(STAGES), classes, dtype=torch.float64), torch.zeros(2, dtype=torch.float64))
+
+    @classmethod
+    def of(cls, run: Run) -> Tally:
+        """What the run remembers."""
+        return cls(run.memory[f"{NAME} counts"], run.memory[f"{NAME} seen"])
+
+    def store(self, run: Run) -> None:
+        """Make the run remember this tally, so that a resumed training counts on."""
+        run.memory[f"{NAME} counts"], run.memory[f"{NAME} seen"] = (
+            self.counts.to(run.device),
+            self.seen.to(run.device),
+        )
+
+    @staticmethod
+    @torch.no_grad()
+    def note(run: Run, labels: Tensor, mask: Tensor | None, rows: Tensor) -> None:
+        """Count a batch of pseudo-labels (n, C); hidden labels are looked at for the curves, never for the loss."""
+        counts, seen = run.memory[f"{NAME} counts"], run.memory[f"{NAME} seen"]
+        given = labels.to(counts.dtype)
+        kept = given if mask is None else given * mask[:, None].to(counts.dtype)
+        truth = run.resident("labels", run.data.train.labels)[rows].to(counts.dtype)
+        counts += torch.stack([given.sum(0), kept.sum(0), (given * truth).sum(0), truth.sum(0)])
+        empty = (given.sum(dim=1) == 0).sum()
+        seen += torch.stack([torch.as_tensor(len(given), device=seen.device), empty]).to(seen.dtype)
+
+    def curves(self, run: Run, data: TaskData[Actors]) -> dict[str, float]:
+        """Curve values since the last call, which starts the tally anew."""
+        counts, seen = self.counts.cpu().numpy(), self.seen.cpu().numpy()
+        Tally.empty(counts.shape[1]).store(run)
+        if seen[0] == 0:
+            return {}
+        values = {"pseudo-labels: nobody": float(seen[1] / seen[0])}
+        for stage, row in zip(STAGES[:2], counts):
+            values |= {f"{stage}: {name}": float(n / seen[0]) for name, n in zip(data.classes, row, strict=True)}
+        return values | self._quality(counts, data)
+
+    def _quality(self, counts: np.ndarray, data: TaskData[Actors]) -> dict[str, float]:
+        """Precision and recall over all, frequent and rare classes, if anything is known about the truth."""
+        if counts[3].sum() == 0:
+            return {}
+        groups: dict[str, Any] = {"": slice(None)} | {f" {n}": c for n, c in data.facts.get("groups", {}).items()}
+        values = {}
+        for group, classes in groups.items():
+            given, right, true = (counts[row, classes].sum() for row in (0, 2, 3))
+            values[f"pseudo-label precision{group}"] = float(right / given) if given else 0.0
+            values[f"pseudo-label recall{group}"] = float(right / true) if true else 0.0
+        return values

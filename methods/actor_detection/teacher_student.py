@@ -1,0 +1,136 @@
+"""What semi-supervised methods share: a teacher looks at unlabelled clips and says what a student learns there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from methods.actor_detection.balancing import Balance, instance_probabilities
+from methods.actor_detection.base import ActorMethod, draws_of, labelled_clips, rows_of, unlabelled_clips
+from methods.actor_detection.feature_inputs import View
+from methods.actor_detection.losses import action_probabilities, balanced_mean, multi_label_loss, pseudo_label_loss
+from methods.actor_detection.pseudo_labels import PseudoLabels, pseudo_labels
+from methods.actor_detection.tally import Tally
+from suite.data.samples import Actors, TaskData
+from suite.method import Average, Batch, Losses, Phase, Run, Schedule, hyper
+
+
+class TeacherStudent(ActorMethod):
+    """A supervised phase, then a phase in which labelled and unlabelled clips come in pairs of batches.
+
+    The teacher starts as the supervised network. It sees the weak view of an unlabelled clip, the student the strong
+    one; in each step the student sees the labelled batch first. Subclasses change thresholds, balance or the teacher.
+    """
+
+    ema: float = hyper(0.999, low=0.0, high=1.0, symbol="m", source="MM 2022 §4.2.3", help="1: the teacher never moves")
+    weight: float = hyper(0.3, low=0.0, high=100.0, symbol="λ", source="MM 2022 eq. 17; 0.3 in §4.2.3, Fig. 9")
+    tau_positive: float = hyper(0.5, low=0.0, high=1.0, symbol="τ_pos", source="MM 2022 §4.4.1: fixed pair .5/.1")
+    tau_negative: float = hyper(0.1, low=0.0, high=1.0, symbol="τ_neg", source="MM 2022 §3.2.2")
+    evaluate_weights: str = hyper("student", choices=("student", "teacher"), help="which weights are scored")
+
+    student_view: View = "strong"
+
+    # Phases and batches ---------------------------------------------------------------------------------------------
+
+    def phases(self, data: TaskData[Actors]) -> Sequence[Phase]:
+        return [self.supervised_phase(self.steps, select=False), self.semi_phase(self.semi_steps)]
+
+    def semi_phase(self, steps: int, name: str = "semi-supervised", ema: float | None = None) -> Phase:
+        """A phase with a teacher that follows the student (``ema`` 1: that stays what it is at the start)."""
+        return Phase(
+            name=name,
+            steps=steps,
+            optimizer=self.optimizer(self.semi_lr),
+            schedule=Schedule("one-cycle"),
+            average=Average(self.ema if ema is None else ema, exclude=("thresholds",)),
+            evaluate="average" if self.evaluate_weights == "teacher" else "network",
+        )
+
+    def begin(self, run: Run) -> None:
+        if run.teacher is not None:
+            Tally.empty(len(run.data.classes)).store(run)
+
+    def batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
+        unlabelled = unlabelled_clips(run.data)
+        if run.teacher is None or len(unlabelled) == 0:  # with everything labelled this is supervised learning
+            yield from super().batches(run, generator)
+            return
+        first, second = self._stream(labelled_clips(run.data), generator), self.unlabelled_stream(run, generator)
+        plan = [{"labelled": next(first), "unlabelled": next(second)} for _ in range(self.evaluate_steps)]
+        yield from self._drawn(run, plan, generator)
+
+    def unlabelled_stream(self, run: Run, generator: np.random.Generator) -> Iterator[np.ndarray]:
+        """Groups of unlabelled clips, every one as often as any other."""
+        return self._stream(unlabelled_clips(run.data), generator)
+
+    # The loss -------------------------------------------------------------------------------------------------------
+
+    def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
+        losses = super().loss(network, batch, run)
+        if "unlabelled" in batch and run.teacher is not None:
+            losses["unsupervised"] = self.weight * self.unsupervised_loss(network, batch["unlabelled"], run)
+        return losses
+
+    def supervised_loss(self, network: nn.Module, part: Batch, run: Run) -> Tensor:
+        """Eq. 16: cross-entropy of the labelled people, sampled and weighted by :meth:`balance`."""
+        logits, labels = self.inputs(run.data).logits(network, part, "weak", run), self.labels(part, run)
+        balance = self.balance(run)
+        mask = self.sampled(labels, part, balance)
+        losses = multi_label_loss(logits, labels, self.poses(run.data))
+        return balanced_mean(losses, mask, None if balance is None else balance.weights.to(logits.device))
+
+    def unsupervised_loss(self, network: nn.Module, part: Batch, run: Run) -> Tensor:
+        """Eq. 15: the loss of the unlabelled people against what the teacher makes of them."""
+        teacher = self.teacher_scores(part, run)
+        logits = self.inputs(run.data).logits(network, part, self.student_view, run)
+        pseudo = self.pseudo_labels(teacher, network, part, run)
+        balance = self.balance(run)
+        mask = self.sampled(pseudo.labels, part, balance)
+        Tally.note(run, pseudo.labels.detach(), mask, rows_of(part))
+        losses = pseudo_label_loss(logits, pseudo, self.poses(run.data)) + self.penalty(network)
+        return balanced_mean(losses, mask, None if balance is None else balance.weights.to(logits.device))
+
+    @torch.no_grad()
+    def teacher_scores(self, part: Batch, run: Run) -> Tensor:
+        """(n, C) probabilities of the teacher on the weak view."""
+        assert run.teacher is not None
+        logits = self.inputs(run.data).logits(run.teacher, part, "weak", run)
+        return action_probabilities(logits.float(), self.poses(run.data))
+
+    def pseudo_labels(self, teacher: Tensor, network: nn.Module, part: Batch, run: Run) -> PseudoLabels:
+        """What the student should learn from the teacher's scores (n, C)."""
+        return pseudo_labels(teacher, self.tau_positive, self.tau_negative)
+
+    def penalty(self, network: nn.Module) -> Tensor | float:
+        """What is added to the loss of every entry, broadcast to (n, C)."""
+        return 0.0
+
+    def balance(self, run: Run) -> Balance | None:
+        """How people are sampled and classes weighted; None for all alike."""
+        return None
+
+    def sampled(self, labels: Tensor, part: Batch, balance: Balance | None) -> Tensor | None:
+        """(n,) 1 for the people whose loss counts, drawn by the chance of their rarest class (eq. 8)."""
+        if balance is None:
+            return None
+        chances = instance_probabilities(
+            labels, balance.probabilities.to(labels.device), balance.rank.to(labels.device)
+        )
+        return (draws_of(part) < chances).to(labels.dtype)
+
+    # Curves ---------------------------------------------------------------------------------------------------------
+
+    def analyses(self, run: Run) -> dict[str, float]:
+        """Class histograms and, where hidden labels are known, the quality of pseudo-labels since the last point."""
+        return Tally.of(run).curves(run, run.data) if run.teacher is not None else {}
+
+
+def unlabelled_scores(method: ActorMethod, network: nn.Module, run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """One look at all unlabelled people: their rows in the training set, and the scores (n, C) of ``network``."""
+    rows = np.flatnonzero(~run.data.train.labelled)
+    network.eval()
+    logits = torch.from_numpy(method.inputs(run.data).score(network, run.data.train, run, rows))
+    return rows, torch.nan_to_num(action_probabilities(logits, method.poses(run.data)), nan=0.0).numpy()

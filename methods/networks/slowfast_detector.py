@@ -1,0 +1,62 @@
+"""SlowFast with a head on its actors: clips and boxes in, class logits of each box out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from methods.networks.acar import RelationHead
+from methods.networks.slowfast import R50, SlowFast
+from methods.networks.slowfast_head import LinearActorHead
+
+MEAN, STD = 0.45, 0.225  # of every channel, as the published weights expect
+
+Head = Literal["linear", "relation"]
+
+
+class ActorDetector(nn.Module):
+    """Backbone and head on clips (B, 3, T, H, W) with values in [0, 1] and boxes in [0, 1] of the padded batch.
+
+    Args:
+        classes: C. width, blocks, alpha, frozen_bn: of :class:`SlowFast`; width scales the relation head with it.
+        head: ``linear`` (SlowFast) or ``relation`` (ACAR without feature bank).
+        dropout: before the linear map, or inside the relation blocks.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        width: int = 64,
+        blocks: Sequence[int] = R50,
+        alpha: int = 4,
+        frozen_bn: bool = False,
+        head: Head = "linear",
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.backbone = SlowFast(width, blocks, alpha, frozen_bn=frozen_bn)
+        self.head: LinearActorHead | RelationHead
+        if head == "linear":
+            self.head = LinearActorHead(self.backbone.channels, classes, dropout)
+        else:
+            self.head = RelationHead(self.backbone.channels, classes, 16 * width, 8 * width, dropout=dropout)
+
+    def forward(self, clips: Tensor, boxes: Tensor, sizes: Tensor | None = None) -> Tensor:
+        """Logits (R, C) of boxes (R, 5): batch index, x1, y1, x2, y2; ``sizes`` (B, 2) as in :class:`RelationHead`."""
+        maps: tuple[Tensor, Tensor] = self.backbone((clips - MEAN) / STD)
+        if isinstance(self.head, RelationHead):
+            return self.head.forward(maps[0], maps[1], boxes, sizes)
+        height, width = clips.shape[-2:]
+        pixels = boxes * boxes.new_tensor([1, width, height, width, height])
+        return self.head.forward(maps[0], maps[1], pixels)
+
+
+def boxes_with_owner(boxes: Tensor, valid: Tensor) -> Tensor:
+    """Boxes (B, A, 4) padded to the most actors of a clip, to (R, 5) rows of clip index and box where ``valid``."""
+    owner = torch.arange(len(boxes), device=boxes.device, dtype=boxes.dtype)[:, None, None].expand(
+        -1, boxes.shape[1], 1
+    )
+    return torch.cat([owner, boxes], dim=2)[valid]
