@@ -152,6 +152,10 @@ class AnchorFree(SemiLocalization):
     def detect(self, network: nn.Module, batch: Batch, run: Run, name: str) -> tuple[Detections, Tensor, Tensor]:
         """Detections of a batch with both losses; each group of videos ``name`` has a normalizer of its own."""
         found: Detections = network(batch["features"], batch["length"])
+        return found, *self.detector_loss(found, batch, run, name)
+
+    def detector_loss(self, found: Detections, batch: Batch, run: Run, name: str) -> tuple[Tensor, Tensor]:
+        """Classification and weighted regression loss of detections against the batch's targets."""
         targets = Targets(batch["classes"], batch["offsets"], batch["instance"])
         sums = detector_losses(found, targets, self.label_smoothing)
         key = f"normalizer_{name}"
@@ -159,9 +163,9 @@ class AnchorFree(SemiLocalization):
         normalizer = update_normalizer(before.to(found.logits.device), batch["positives"][0])
         run.memory[key] = normalizer
         # the sum over the batch divided by Z, written as a mean over the samples at hand (a worker may hold a part)
-        share = batch["rows"][0] / (normalizer * len(batch["features"]))
+        share = batch["rows"][0] / (normalizer * len(batch["instance"]))
         scaled = [(part * share).to(part.dtype) for part in (sums.classification, sums.regression)]
-        return found, scaled[0], self.regression_weight * scaled[1]
+        return scaled[0], self.regression_weight * scaled[1]
 
     # Inference ----------------------------------------------------------------------------------------------------
 

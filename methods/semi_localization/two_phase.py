@@ -182,11 +182,18 @@ class TwoPhase(AnchorFree):
         labelled = endless(labelled_rows(run.data), self.batch, generator)
         others = endless(usable, self.batch, generator) if len(usable) else None
         for rows in islice(labelled, self.evaluate_steps):
-            batch: Batch = {"labelled": self.train_batch(known, rows, run, generator)}
+            samples = [self.crop(known, int(row), self.config(run.data), generator) for row in rows]
+            batch: Batch = {"labelled": self.collate(samples, run)}
             if others is not None:
-                samples = [self._pseudo_sample(pseudo, int(row), usable, run, generator) for row in next(others)]
-                batch["unlabelled"] = self.collate(samples, run)
+                guessed = [self._pseudo_sample(pseudo, int(row), usable, run, generator) for row in next(others)]
+                batch["unlabelled"] = self.unlabelled_batch(guessed, samples, run, generator)
             yield batch
+
+    def unlabelled_batch(
+        self, samples: Sequence[Sample], labelled: Sequence[Sample], run: Run, generator: np.random.Generator
+    ) -> Batch:
+        """Pseudo-labelled samples as a batch; the labelled ones of the same step are at hand for mixing."""
+        return self.collate(samples, run)
 
     def _pseudo_sample(
         self, videos: GridVideos, row: int, usable: np.ndarray, run: Run, generator: np.random.Generator

@@ -1,0 +1,70 @@
+"""ActionFormer with MixUp between labelled and pseudo-labelled videos.
+
+The NPL paper names "ActF + MixUp" and gives no detail at all. Our construction: self-training whose second phase mixes
+each pseudo-labelled video with a labelled one, features and losses alike, with a share drawn from a Beta distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from methods.networks.actionformer.config import ActionFormerConfig
+from methods.networks.actionformer.preparation import Sample
+from methods.semi_localization.batches import detector_batch, padded
+from methods.semi_localization.two_phase import TwoPhase
+from suite.method import Batch, Losses, Run, hyper
+
+TARGETS = ("classes", "offsets", "instance", "positives", "rows", "instances")
+
+
+def mixed_batch(
+    first: Sequence[Sample], second: Sequence[Sample], share: float, config: ActionFormerConfig
+) -> dict[str, Tensor | dict[str, Tensor]]:
+    """``share`` times the first samples plus the rest of the second, cut to pairs, with the targets of both.
+
+    Features beyond the end of a shorter video are zero.
+    """
+    pairs = min(len(first), len(second))
+    features, _ = padded([s.features for s in [*first[:pairs], *second[:pairs]]])
+    size = features.shape[1]
+    stretched = [
+        [s._replace(features=f[:size]) for s, f in zip(group, block.numpy(), strict=True)]
+        for group, block in ((first[:pairs], features[:pairs]), (second[:pairs], features[pairs:]))
+    ]
+    sides = [detector_batch(group, config) for group in stretched]
+    lengths = torch.tensor([max(len(a.features), len(b.features)) for a, b in zip(first, second, strict=False)])
+    return {
+        "features": share * features[:pairs] + (1 - share) * features[pairs:],
+        "length": lengths,
+        "share": torch.full((pairs,), share),
+        "first": {name: sides[0][name] for name in TARGETS},
+        "second": {name: sides[1][name] for name in TARGETS},
+    }
+
+
+class MixUp(TwoPhase):
+    """Self-training on mixtures of labelled and pseudo-labelled videos."""
+
+    name = "mixup"
+    title = "MixUp (ActionFormer)"
+    paper = "Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018 (on ActionFormer, our construction)"
+
+    beta: float = hyper(0.4, low=0.01, high=10.0, source="mixup §3: 0.2 to 0.4", help="of the Beta distribution")
+
+    def unlabelled_batch(
+        self, samples: Sequence[Sample], labelled: Sequence[Sample], run: Run, generator: np.random.Generator
+    ) -> Batch:
+        share = float(generator.beta(self.beta, self.beta))
+        return dict(mixed_batch(samples, labelled, share, self.config(run.data)))
+
+    def unlabelled_loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
+        found = network(batch["features"], batch["length"])
+        share = batch["share"][0]
+        guessed = self.detector_loss(found, batch["first"], run, "first")
+        known = self.detector_loss(found, batch["second"], run, "second")
+        both = [self.alpha * (share * a + (1 - share) * b) for a, b in zip(guessed, known, strict=True)]
+        return {"mixed_classification": both[0], "mixed_regression": both[1]}
