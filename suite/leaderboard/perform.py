@@ -1,0 +1,104 @@
+"""One asked run from start to its row in the ledger, and what to tell of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from suite.registry import method
+from suite.request import Places
+from suite.results.ledger import Ledger
+from suite.results.provenance import provenance
+from suite.results.schema import Outcome, to_table
+from suite.spec.base import canonical_json
+from suite.spec.board import Asked
+from suite.tasks import task
+from suite.train.execute import Machine, execute
+from suite.train.reporter import Calling, Progress
+
+Status = Literal["finished", "failed", "stopped", "held"]
+Execute = Callable[..., Outcome]
+
+
+@dataclass(frozen=True)
+class Done:
+    """How an asked run ended. ``held``: another driver finished it meanwhile; ``stopped``: it goes on next time."""
+
+    asked: Asked
+    status: Status
+    seconds: float = 0.0
+    error: str = ""
+    headline: float | None = None
+
+
+@dataclass
+class Performer:
+    """Carries out runs one after the other in its process, each recorded before it is told of.
+
+    ``stop`` asks the run under way to end at its next epoch; its checkpoint stays.
+    """
+
+    places: Places
+    machine: Machine
+    group: str
+    execute: Execute = execute
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.places.ledger)
+        self.stop = threading.Event()
+        self.progress = (0, 0)
+
+    def perform(self, asked: Asked) -> Done:
+        """Run ``asked`` unless the ledger holds it by now; record it, finished or failed."""
+        if asked.run in self.ledger.finished():
+            return Done(asked, "held")
+        self.progress = (0, 0)
+        outcome = self.execute(asked.spec, self.places, Calling(self._note), self.machine, self.group)
+        seconds = float(outcome.run["seconds"])
+        if not outcome.extra.get("complete", True):
+            return Done(asked, "stopped", seconds)
+        self.ledger.record(outcome)
+        if outcome.run["status"] == "failed":
+            return Done(asked, "failed", seconds, str(outcome.run["error"]))
+        return Done(asked, "finished", seconds, headline=headline(outcome))
+
+    def _note(self, progress: Progress) -> bool:
+        self.progress = (progress.done, progress.total)
+        return not self.stop.is_set()
+
+
+def headline(outcome: Outcome) -> float | None:
+    """The task's headline metric on test data, at the epoch that validation data chose."""
+    wanted = {
+        "split": "test",
+        "selection": "validation",
+        "metric": task(outcome.run["task"]).headline,
+        "label": "",
+        "threshold": None,
+    }
+    rows = to_table("metrics", outcome.metrics, outcome.id, "").to_pylist()
+    return next((row["value"] for row in rows if all(row[k] == v for k, v in wanted.items())), None)
+
+
+def lost(asked: Asked, group: str, error: str) -> Outcome:
+    """The failed outcome of a run whose worker died under it."""
+    chosen = method(asked.spec.method)
+    row = {
+        **provenance(),
+        "run": asked.run,
+        "method": asked.spec.method,
+        "title": chosen.title,
+        "task": chosen.task,
+        "dataset": asked.dataset,
+        "protocol": asked.spec.protocol,
+        "seed": asked.spec.seed,
+        "params": canonical_json(asked.spec.params),
+        "epochs": asked.spec.epochs,
+        "started": datetime.now(UTC),
+        "seconds": 0.0,
+        "group": group,
+    }
+    return Outcome(run=row).failed(error)

@@ -1,0 +1,154 @@
+"""A pool of warm Ray actors: each imports the suite once and then carries out run after run."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from suite.leaderboard.perform import Done, Execute, Performer, lost
+from suite.request import Places
+from suite.results.ledger import Ledger
+from suite.spec.board import Asked
+from suite.train.execute import Machine, execute
+from suite.train.launch import connect
+
+INHERITED = ("SUITE_METHODS", "SUITE_DATASETS", "SUITE_DATA")  # user files that every worker must see
+GRACE = 15.0  # seconds for runs under way to stop at their next epoch after Ctrl-C
+TRIES = 2  # a worker may die by no fault of its run; twice is the run's
+
+Watch = Callable[[Done | None], None]
+
+
+@dataclass(frozen=True)
+class Room:
+    """What the pool may use: ``jobs`` runs at once (0: one a core), ``cpus`` and ``gpus`` (a share) a run."""
+
+    jobs: int = 0
+    cpus: float = 1.0
+    gpus: float = 0.0
+    address: str | None = None
+
+
+class Worker:
+    """What lives in an actor."""
+
+    def __init__(self, performer: tuple[Any, ...], environment: Mapping[str, str]) -> None:
+        os.environ.update(environment)
+        self.performer = Performer(*performer)
+
+    def perform(self, asked: Asked) -> Done:
+        """See :meth:`Performer.perform`."""
+        return self.performer.perform(asked)
+
+    def stop(self) -> None:
+        """Ask the run under way to end early."""
+        self.performer.stop.set()
+
+
+@dataclass
+class Pool:
+    """Carries out runs in parallel; every run is recorded by the worker that did it."""
+
+    places: Places
+    machine: Machine
+    group: str
+    room: Room
+    execute: Execute = execute
+    idle: deque[Any] = field(default_factory=deque)
+    running: dict[Any, tuple[Any, Asked]] = field(default_factory=dict)
+    deaths: dict[str, int] = field(default_factory=dict)
+
+    def run(self, todo: Sequence[Asked], watch: Watch) -> None:
+        """Carry out ``todo``; ``watch`` hears of each as it gets done, and None every half second in between.
+
+        On Ctrl-C the runs under way are asked to stop at their next epoch, ``watch`` hears how they ended as far as
+        they do within the grace, and the interrupt goes on to the caller. The workers are gone in any case.
+        """
+        import ray
+
+        started = connect(self.room.address, self.room.jobs or os.cpu_count() or 1)
+        try:
+            self.idle = deque(self._hire(len(todo)))
+            self._dispatch(deque(todo), watch)
+        except KeyboardInterrupt:
+            self._wind_down(watch)
+            raise
+        finally:
+            for worker in [*self.idle, *(worker for worker, _ in self.running.values())]:
+                ray.kill(worker)
+            if started:
+                ray.shutdown()
+
+    def _dispatch(self, waiting: deque[Asked], watch: Watch) -> None:
+        import ray
+
+        while waiting or self.running:
+            while waiting and self.idle:
+                self._start(self.idle.popleft(), waiting.popleft())
+            ready, _ = ray.wait(list(self.running), timeout=0.5)
+            if not ready:
+                watch(None)
+            for reference in ready:
+                ended = self._collect(reference)
+                if isinstance(ended, Done):
+                    watch(ended)
+                else:
+                    waiting.appendleft(ended)
+
+    def _wind_down(self, watch: Watch) -> None:
+        import ray
+
+        for worker, _ in self.running.values():
+            worker.stop.remote()
+        under_way = list(self.running)
+        ready, _ = ray.wait(under_way, num_returns=len(under_way), timeout=GRACE) if under_way else ([], [])
+        for reference in ready:
+            ended = self._collect(reference)
+            if isinstance(ended, Done):
+                watch(ended)
+
+    def _hire(self, count: int) -> list[Any]:
+        import ray
+
+        there = ray.cluster_resources()
+        room = int(there.get("CPU", 1) // self.room.cpus) if self.room.cpus else count
+        jobs = min(count, self.room.jobs or (room if self.room.address else os.cpu_count() or 1), max(1, room))
+        return [self._hire_one() for _ in range(jobs)]
+
+    def _hire_one(self) -> Any:
+        import ray
+
+        environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        actor: Any = ray.remote(Worker).options(
+            num_cpus=self.room.cpus, num_gpus=self.room.gpus, max_concurrency=2, runtime_env={"env_vars": environment}
+        )
+        performer = (self.places.absolute(), self.machine, self.group, self.execute)
+        return actor.remote(performer, environment)
+
+    def _start(self, worker: Any, asked: Asked) -> None:
+        self.running[worker.perform.remote(asked)] = (worker, asked)
+
+    def _collect(self, reference: Any) -> Done | Asked:
+        """What a worker did; or, where the worker died under it, the run to try again with a new one."""
+        import ray
+        from ray.exceptions import RayActorError
+
+        worker, asked = self.running.pop(reference)
+        try:
+            done: Done = ray.get(reference)
+        except RayActorError:
+            self.idle.append(self._hire_one())
+            return self._mourn(asked)
+        self.idle.append(worker)
+        return done
+
+    def _mourn(self, asked: Asked) -> Done | Asked:
+        self.deaths[asked.run] = self.deaths.get(asked.run, 0) + 1
+        if self.deaths[asked.run] < TRIES:
+            return asked
+        error = "its worker process was killed twice (out of memory?); run it alone with --jobs 1."
+        Ledger(self.places.ledger).record(lost(asked, self.group, error))
+        return Done(asked, "failed", error=error)
