@@ -8,6 +8,7 @@ Everything else (optimizers, schedules, averaging, evaluation, checkpoints, work
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -203,7 +204,9 @@ class Run:
         if name not in self.residents:
             import torch
 
-            self.residents[name] = torch.from_numpy(np.asarray(array)).to(self.device)
+            with warnings.catch_warnings():  # a read-only map is fine: nobody writes to what resides here
+                warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+                self.residents[name] = torch.from_numpy(np.asarray(array)).to(self.device)
         return self.residents[name]
 
 

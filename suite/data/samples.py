@@ -85,6 +85,23 @@ class Videos:
         """(L, D) snippet features of one video, a view of the store."""
         return self.rows[self.offsets[video] : self.offsets[video + 1]]
 
+    def take(self, index: np.ndarray) -> Videos:
+        """The videos at ``index``, with copies of their snippets."""
+        index = np.asarray(index, dtype=np.int64)
+        rows = np.concatenate([np.arange(self.offsets[v], self.offsets[v + 1]) for v in index] or [index])
+        place = np.full(len(self), -1)
+        place[index] = np.arange(len(index))
+        kept = self.segments.take(place[self.segments.video] >= 0)
+        columns = ("ids", "fps", "stride", "window", "duration", "video_labels", "labelled", "unit")
+        return replace(
+            self,
+            **{name: getattr(self, name)[index] for name in columns},
+            rows=self.rows[rows],
+            offsets=np.concatenate([[0], np.cumsum(self.lengths[index])]),
+            segments=replace(kept, video=place[kept.video]),
+            oracle={name: values[rows] for name, values in self.oracle.items()},
+        )
+
     def known_segments(self) -> Segments:
         """The segments of labelled videos: all that a method may learn from."""
         return self.segments.take(np.flatnonzero(self.labelled[self.segments.video]))
@@ -120,6 +137,25 @@ class Actors:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def take(self, index: np.ndarray) -> Actors:
+        """The clips at ``index`` (increasing), with their instances, truth and pixels."""
+        keep = np.zeros(len(self.clip_ids), dtype=bool)
+        keep[index] = True
+        number = np.cumsum(keep) - 1
+        rows, true_rows = keep[self.clip], keep[self.truth_clip]
+        columns = ("ids", "video", "second", "box", "box_score", "labels", "labelled", "features", "unit")
+        return replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in columns},
+            clip=number[self.clip[rows]],
+            clip_ids=self.clip_ids[keep],
+            truth_clip=number[self.truth_clip[true_rows]],
+            truth_box=self.truth_box[true_rows],
+            truth_labels=self.truth_labels[true_rows],
+            frames=None if self.frames is None else self.frames.take(np.flatnonzero(keep)),
+            oracle={name: values[rows] for name, values in self.oracle.items()},
+        )
 
 
 SampleT = TypeVar("SampleT", Clips, Videos, Actors)

@@ -1,0 +1,178 @@
+"""What the suite expects of a method, tried out one by one on a planted world and told in plain words."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from suite.data import all_cards, load
+from suite.data.samples import TaskData
+from suite.errors import SuiteError, UsageError
+from suite.method import Method
+from suite.registry import method as find_method
+from suite.tasks import MODULES, task
+from suite.train.loop import Loop, Settings, Trained
+from suite.train.reporter import Calling, Reporter, Silent
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One expectation: its name, whether it holds, and what was seen."""
+
+    check: str
+    holds: bool
+    said: str
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The method under examination, with the data and the number of epochs to examine it with."""
+
+    method: type[Method]
+    params: Mapping[str, Any]
+    data: TaskData[Any]
+    epochs: int
+
+    def loop(self, settings: Settings | None = None, reporter: Reporter | None = None) -> Loop:
+        """A new training of the method."""
+        chosen = settings or Settings(epochs=self.epochs)
+        return Loop(self.method(**self.params), self.data, task(self.method.task), chosen, reporter or Silent())
+
+    @cached_property
+    def whole(self) -> Trained:
+        """An undisturbed training, to compare others with."""
+        return self.loop().train()
+
+    @cached_property
+    def untrained(self) -> Trained:
+        """The same network before its first step, evaluated."""
+        loop = self.loop()
+        loop.phases = []
+        return loop.train()
+
+
+def examine(
+    name: str, dataset: str = "", params: Mapping[str, Any] | None = None, epochs: int = 3, cache: Path | None = None
+) -> Iterator[Finding]:
+    """Try every expectation on the method called ``name``; later checks are left out when the first ones fail."""
+    chosen = find_method(name)
+    yield from _declarations(chosen)
+    if chosen.task not in MODULES:
+        return
+    data: TaskData[Any] = load(dataset or planted_world(chosen.task), chosen.task, None, cache)
+    subject = Subject(chosen, params or {}, data, epochs)
+    for check in (_trains, _repeats, _resumes, _survives_nothing, _gradients, _learns):
+        finding = _try(check, subject)
+        yield finding
+        if check is _trains and not finding.holds:
+            return
+
+
+def planted_world(task_name: str) -> str:
+    """The first planted dataset for a task."""
+    for card in all_cards():
+        if card.kind == "planted" and task_name in card.tasks:
+            return card.name
+    raise UsageError(f"no planted dataset serves {task_name}; name one with --dataset.")
+
+
+def _try(check: Callable[[Subject], str], subject: Subject) -> Finding:
+    """Run one check: it returns what it saw, and raises what is missing."""
+    name = (check.__doc__ or "").rstrip(".")
+    try:
+        return Finding(name, True, check(subject))
+    except (SuiteError, AssertionError) as problem:
+        return Finding(name, False, str(problem))
+    except Exception as error:
+        return Finding(name, False, f"{type(error).__name__}: {error}")
+
+
+def _declarations(chosen: type[Method]) -> Iterator[Finding]:
+    known = chosen.task in MODULES
+    tasks = ", ".join(MODULES)
+    yield Finding("names a known task", known, chosen.task if known else f"task = '{chosen.task}'; use one of {tasks}")
+    told = bool(chosen.title and chosen.paper and (chosen.__doc__ or "").strip())
+    yield Finding("tells what it is", told, "title, paper and docstring" if told else "give title, paper and docstring")
+    loose = [name for name, declared in chosen.hypers.items() if not (declared.source or declared.help)]
+    loose = [name for name in loose if name != "preset"]
+    said = f"{len(chosen.hypers)} declared" if not loose else f"give a source or help to {', '.join(loose)}"
+    yield Finding("says where its hyper-parameters come from", not loose, said)
+
+
+def _trains(subject: Subject) -> str:
+    """trains and is evaluated"""
+    trained = subject.whole
+    assert trained.points, "no evaluation point was taken: check the phases' epochs and select"
+    return f"{trained.parameters:,} parameters, {len(trained.curves)} curve points"
+
+
+def _repeats(subject: Subject) -> str:
+    """gives the same bytes for the same seed"""
+    first, second = subject.whole, subject.loop().train()
+    assert _weights(first) == _weights(second), "two trainings differ: draw only from the generator batches() is given"
+    assert _curves(first) == _curves(second), "curves differ though weights agree: score() or analyses() draw at random"
+    return "two trainings agree"
+
+
+def _resumes(subject: Subject) -> str:
+    """resumes to the same bytes after a stop"""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(epochs=subject.epochs, checkpoint=Path(folder) / "run.safetensors")
+        stopped = subject.loop(settings, Calling(lambda progress: progress.done < max(1, progress.total // 2))).train()
+        resumed = subject.loop(settings).train() if not stopped.complete else stopped
+    assert _weights(resumed) == _weights(subject.whole), (
+        "a resumed training differs: keep what begin() prepares in run.memory, not in attributes"
+    )
+    return "too short to be stopped" if stopped.complete else "stopped half-way and resumed"
+
+
+def _survives_nothing(subject: Subject) -> str:
+    """scores a split without samples"""
+    loop = subject.loop()
+    loop.run.network = loop.method.network(subject.data).eval()
+    nothing = subject.data.test.take(np.zeros(0, dtype=np.int64))
+    with torch.no_grad():
+        scores = loop.method.score(loop.run.network, nothing, loop.run)
+        predictions = loop.method.decode(scores, nothing)
+    assert predictions is not None, "decode() of no scores must be an empty prediction, not None"
+    return "nothing in, nothing out"
+
+
+def _gradients(subject: Subject) -> str:
+    """moves what it trains"""
+    start = dict(subject.untrained.network.named_parameters())
+    moved = {name: not torch.equal(p, start[name]) for name, p in subject.whole.network.named_parameters()}
+    if not subject.method(**subject.params).phases(subject.data):
+        return "not trained"
+    assert any(moved.values()), "no parameter moved: does the loss reach the network?"
+    still = [name for name, did in moved.items() if not did]
+    return f"unmoved in {subject.epochs} epochs: {', '.join(still[:5])}" if still else "every parameter moved"
+
+
+def _learns(subject: Subject) -> str:
+    """learns on its planted world"""
+    if not subject.method(**subject.params).phases(subject.data):
+        return "not trained"
+    judge = task(subject.method.task)
+    before, after = (
+        judge.headline_of(t.points["validation"].metrics["validation"]) for t in (subject.untrained, subject.whole)
+    )
+    assert after > before, (
+        f"{judge.headline} went from {before:.3f} to {after:.3f}: try more --epochs or another --set lr"
+    )
+    return f"{judge.headline} from {before:.3f} to {after:.3f} in {subject.epochs} epochs"
+
+
+def _weights(trained: Trained) -> bytes:
+    return b"".join(t.cpu().numpy().tobytes() for t in trained.network.state_dict().values())
+
+
+def _curves(trained: Trained) -> list[Any]:
+    return [repr(point) for point in trained.curves]
