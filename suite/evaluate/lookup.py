@@ -1,9 +1,9 @@
 """Sorting and looking up integer ids at the speed of a gather: what every evaluator does before it matches.
 
 Ids (videos, frames, labels) are usually small and dense, so a table indexed by the id beats ``np.unique`` and
-``np.searchsorted`` by an order of magnitude; ids spread too thin for a table fall back to those. Measured in one run
-with
-10 million rows over 100,000 ids: table 0.3 s, unique and searchsorted 4.4 s.
+``np.searchsorted``; ids spread too thin for a table fall back to those. Measured in one run, 10 million rows over
+100,000
+ids: table 0.07 s of CPU, unique and searchsorted 4.8 s.
 """
 
 from __future__ import annotations
@@ -73,12 +73,13 @@ def group_rows(keys: Ints, sorted_keys: Ints) -> tuple[Ints, Ints]:
     return edges[place], np.where(place >= 0, edges[place + 1], 0)
 
 
-def rank_order(label: Ints, score: Floats, tie_keys: tuple[ArrayLike, ...]) -> Ints:
-    """Rows sorted by label, then descending score, then the tie keys (first key decides first), then row.
+def ranked_rows(rows: Ints, label: Ints, score: Floats, tie_keys: tuple[ArrayLike, ...]) -> Ints:
+    """The given rows sorted by label, then descending score, then the tie keys (first key decides first), then row.
 
     The tie keys are compared only inside runs of equal scores: a fast unstable sort of the scores, then a stable
     sort of the labels (a radix sort where they are few), then the runs.
     """
+    label, score = label[rows], score[rows]
     place = positions(label, distinct(label))
     if len(place) and place.max() < np.iinfo(np.int16).max:
         place = place.astype(np.int16)
@@ -87,11 +88,12 @@ def rank_order(label: Ints, score: Floats, tie_keys: tuple[ArrayLike, ...]) -> I
     ranked_place, ranked_score = place[order], score[order]
     same = (ranked_place[1:] == ranked_place[:-1]) & (ranked_score[1:] == ranked_score[:-1])
     if not same.any():
-        return order
+        return rows[order]
     tied = np.zeros(len(order), dtype=bool)
     tied[1:] |= same
     tied[:-1] |= same
     run = np.concatenate([[0], np.cumsum(~same)])[tied]
-    rows = order[tied]
-    order[tied] = rows[np.lexsort((rows, *(np.asarray(key)[rows] for key in reversed(tie_keys)), run))]
+    order = rows[order]
+    equal = order[tied]
+    order[tied] = equal[np.lexsort((equal, *(np.asarray(key)[equal] for key in reversed(tie_keys)), run))]
     return order

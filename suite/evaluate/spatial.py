@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from suite.errors import UsageError
 from suite.evaluate.boxes import Boxes
 from suite.evaluate.kernels import match_boxes
-from suite.evaluate.lookup import distinct, group_rows, pair_keys, positions, rank_order
+from suite.evaluate.lookup import distinct, group_rows, pair_keys, positions, ranked_rows
 from suite.evaluate.protocols import AVA, SpatialProtocol
 from suite.evaluate.ranking import RankedMatches, mean_over_present, ranked_matches
 from suite.evaluate.segments import Bools, Floats, Ints
@@ -96,8 +96,7 @@ def match_frames(
         rows = rows[positions(detections.frame[rows], distinct(truth.frame)) >= 0]
     if protocol.top_per_frame is not None:
         rows = rows[best_rows(detections.score[rows], protocol.top_per_frame, detections.frame[rows])]
-    candidates = detections.take(rows)
-    rows = rows[rank_order(candidates.label, detections.score[rows], (candidates.frame, *candidates.box.T))]
+    rows = ranked_rows(rows, detections.label, detections.score, (detections.frame, *detections.box.T))
     counted, found = truth.take(truth_row), detections.take(rows)
     order = np.arange(len(rows)) if protocol.order == "score" else np.argsort(rows, kind="stable")
     truth_key, found_key = pair_keys(counted.frame, counted.label, found.frame, found.label)

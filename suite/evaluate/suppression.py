@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from suite.evaluate import suppression_kernels as kernels
-from suite.evaluate.lookup import group_rows, rank_order
+from suite.evaluate.lookup import group_rows, ranked_rows
 from suite.evaluate.segments import Floats, Ints
 
 _MODES = {"gaussian": kernels.GAUSSIAN, "linear": kernels.LINEAR}
@@ -171,6 +171,6 @@ def _columns(start: ArrayLike, end: ArrayLike, score: ArrayLike) -> tuple[Floats
 def _groups(start: Floats, end: Floats, score: Floats, group: ArrayLike | None) -> Iterator[Ints]:
     """Rows of each group, best score first."""
     keys = np.zeros(len(start), dtype=np.int64) if group is None else np.asarray(group, dtype=np.int64)
-    order = rank_order(keys, score, (start, end))
+    order = ranked_rows(np.arange(len(keys)), keys, score, (start, end))
     edges = np.flatnonzero(np.diff(keys[order])) + 1
     yield from (rows for rows in np.split(order, edges) if len(rows))

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from suite.errors import UsageError
 from suite.evaluate.kernels import IGNORED, match_by_detection, match_by_truth, touches
-from suite.evaluate.lookup import distinct, group_rows, pair_keys, positions, rank_order
+from suite.evaluate.lookup import distinct, group_rows, pair_keys, positions, ranked_rows
 from suite.evaluate.protocols import ACTIVITYNET, TemporalProtocol
 from suite.evaluate.ranking import RankedMatches, mean_over_present, ranked_matches
 from suite.evaluate.segments import Bools, Floats, Ints, Segments, Verdicts, required_score, without_duplicates
@@ -89,16 +89,15 @@ def match_segments(
         UsageError: no score column, NaN scores, or (``unknown_labels="error"``) a detection of a class without
             ground truth.
     """
-    required_score(predictions)
+    score = required_score(predictions)
     truth_row = _counted_truth(truth, protocol, videos)
     counted = truth.take(truth_row)
     classes = distinct(counted.label)
     rows = _counted_predictions(predictions, classes, protocol, videos)
     if ambiguous is not None and protocol.ambiguous == "drop":
         rows = rows[~near_ambiguous(predictions.take(rows), ambiguous)]
+    rows = ranked_rows(rows, predictions.label, score, _tie_keys(predictions, protocol))
     found = predictions.take(rows)
-    order = rank_order(found.label, required_score(found), _tie_keys(found, rows, protocol))
-    rows, found = rows[order], found.take(order)
     verdict = _verdicts(counted, found, protocol)
     if ambiguous is not None and protocol.ambiguous == "forgive":
         verdict[(verdict < 0) & near_ambiguous(found, ambiguous)] = IGNORED
@@ -107,7 +106,7 @@ def match_segments(
         classes=classes,
         row=rows,
         label=found.label,
-        score=required_score(found),
+        score=score[rows],
         unit=found.video,
         truth_row=truth_row,
         truth_label=counted.label,
@@ -159,8 +158,10 @@ def _counted_predictions(
     return np.flatnonzero(keep)
 
 
-def _tie_keys(found: Segments, rows: Ints, protocol: TemporalProtocol) -> tuple[ArrayLike, ...]:
-    return (-rows,) if protocol.ties == "reversed" else (found.video, found.start, found.end)
+def _tie_keys(predictions: Segments, protocol: TemporalProtocol) -> tuple[ArrayLike, ...]:
+    if protocol.ties == "reversed":
+        return (-np.arange(len(predictions)),)
+    return predictions.video, predictions.start, predictions.end
 
 
 def _verdicts(counted: Segments, found: Segments, protocol: TemporalProtocol) -> Verdicts:

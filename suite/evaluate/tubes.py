@@ -14,7 +14,7 @@ from numba import njit
 from suite.errors import UsageError
 from suite.evaluate.boxes import Tubes
 from suite.evaluate.kernels import FALSE_POSITIVE
-from suite.evaluate.lookup import group_rows, pair_keys, rank_order
+from suite.evaluate.lookup import group_rows, pair_keys, ranked_rows
 from suite.evaluate.protocols import UCF_ALL_FRAMES, SpatialProtocol
 from suite.evaluate.ranking import RankedMatches, ranked_matches
 from suite.evaluate.segments import Floats, Ints, Verdicts
@@ -50,7 +50,7 @@ def match_tubes(
         raise UsageError("detected tubes have no score column: rank them by giving Tubes(..., score=...)")
     classes = np.unique(truth.label)
     rows = np.flatnonzero(np.isin(detections.label, classes))
-    rows = rows[rank_order(detections.label[rows], detections.score[rows], (detections.video[rows], rows))]
+    rows = ranked_rows(rows, detections.label, detections.score, (detections.video,))
     truth_row = np.lexsort((truth.first, truth.label, truth.video))
     truth_video, truth_label = truth.video[truth_row], truth.label[truth_row]
     video, label = detections.video[rows], detections.label[rows]

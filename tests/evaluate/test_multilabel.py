@@ -1,0 +1,77 @@
+"""Multi-label metrics: properties on random clips and slow readings of the definitions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from suite.errors import UsageError
+from suite.evaluate import multilabel
+
+CLIPS = st.tuples(st.integers(1, 8), st.integers(2, 6), st.integers(0, 10**6))
+
+
+def clips(shape) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(shape[2])
+    scores = generator.integers(0, 5, shape[:2]) / 4
+    truth = generator.random(shape[:2]) < 0.4
+    truth[np.arange(shape[0]), generator.integers(shape[1], size=shape[0])] = True
+    return scores, truth
+
+
+def slow_ap(scores, labels) -> float:
+    levels = sorted(set(scores), reverse=True)
+    points = [(sum(labels[scores >= level]), sum(scores >= level)) for level in levels]
+    area, before = 0.0, 0
+    for place, (true, _) in enumerate(points):
+        area += (true - before) / max(1, sum(labels)) * max(t / n for t, n in points[place:])
+        before = true
+    return area if sum(labels) else -1.0
+
+
+@given(CLIPS)
+@settings(max_examples=80, deadline=None)
+def test_average_precision_agrees_with_the_slow_reference(shape):
+    scores, truth = clips(shape)
+    expected = [slow_ap(scores[:, c], truth[:, c]) for c in range(shape[1])]
+    np.testing.assert_allclose(multilabel.average_precision(scores, truth), expected, atol=1e-12)
+
+
+@given(CLIPS, st.sampled_from([0.25, 0.5, 0.75]))
+@settings(max_examples=60, deadline=None)
+def test_example_based_sets(shape, threshold):
+    scores, truth = clips(shape)
+    for clip in range(shape[0]):
+        predicted, labels = set(np.flatnonzero(scores[clip] >= threshold)), set(np.flatnonzero(truth[clip]))
+        shared = len(predicted & labels)
+        assert multilabel.iou_per_clip(scores, truth, threshold)[clip] == shared / len(predicted | labels)
+        assert multilabel.f1_per_clip(scores, truth, threshold)[clip] == 2 * shared / (len(predicted) + len(labels))
+    iou, f1 = multilabel.threshold_curve(scores, truth, [threshold])
+    assert iou[0] == multilabel.iou_accuracy(scores, truth, threshold)
+    assert f1[0] == multilabel.f1_measure(scores, truth, threshold)
+
+
+@given(CLIPS)
+@settings(max_examples=40, deadline=None)
+def test_order_of_clips_and_monotone_maps_change_nothing(shape):
+    scores, truth = clips(shape)
+    order = np.random.default_rng(0).permutation(shape[0])
+    for metric in (multilabel.top_set_accuracy, multilabel.top1_accuracy, multilabel.mean_average_precision):
+        value = metric(scores, truth)
+        assert metric(scores[order], truth[order]) == pytest.approx(value, abs=1e-12, nan_ok=True)
+        assert metric(np.exp(5 * scores), truth) == pytest.approx(value, abs=1e-12, nan_ok=True)
+
+
+def test_probability_is_exact_where_it_matters():
+    assert multilabel.probabilities([0.0, 800.0, -800.0]).tolist() == [0.5, 1.0, 0.0]
+    assert multilabel.probabilities(np.float32(30.0)) < 1.0
+
+
+def test_mistakes_are_told():
+    with pytest.raises(UsageError, match=r"scores \(2, 3\) and truth \(2, 2\)"):
+        multilabel.top1_accuracy(np.zeros((2, 3)), np.zeros((2, 2)))
+    with pytest.raises(UsageError, match="1 of the scores are not numbers"):
+        multilabel.top1_accuracy([[np.nan, 0.0]], [[1, 0]])
+    assert np.isnan(multilabel.grouped_iou([[0.9, 0.1]], [[1, 1]], [0]))
