@@ -102,7 +102,7 @@ class SinglePositive(Method):
 @torch.no_grad()
 def in_chunks(function: Callable[[Tensor], Tensor], features: np.ndarray, device: torch.device) -> np.ndarray:
     """``function`` of the rows of ``features`` (N, D), a few thousand at a time; float32 (N, ...)."""
-    starts = range(0, len(features), ROWS_AT_ONCE)
+    starts = range(0, max(1, len(features)), ROWS_AT_ONCE)  # a split without rows still has a shape
     parts = (torch.from_numpy(np.array(features[s : s + ROWS_AT_ONCE], dtype=np.float32)) for s in starts)
     return np.concatenate([function(part.to(device)).float().cpu().numpy() for part in parts])
 
