@@ -1,0 +1,82 @@
+"""The recipes of CONTRIBUTING.md, taken from the page and followed to the letter."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from suite import registry
+from tests.cli.conftest import Typed, typed
+
+__all__ = ["typed"]  # a fixture
+
+PAGE = Path(__file__).resolve().parents[1] / "CONTRIBUTING.md"
+BLOCK = re.compile(r"^```(\w+)(?: title=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def recipe(title: str) -> tuple[dict[str, str], list[str]]:
+    """The files and the commands of one section of the page."""
+    sections = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", PAGE.read_text(encoding="utf-8"), re.M | re.S))
+    blocks = BLOCK.findall(sections[title])
+    files = {name: text for _, name, text in blocks if name}
+    lines = [line for kind, _, text in blocks if kind == "console" for line in text.splitlines()]
+    assert all(line.startswith("$ ") for line in lines)
+    return files, [line.removeprefix("$ ") for line in lines]
+
+
+@pytest.fixture
+def followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: Typed) -> Path:
+    """An empty folder to follow a recipe in, with nothing set that a newcomer would not have set."""
+    for name in ("SUITE_DATASETS", "SUITE_DATA", "SUITE_METHODS"):
+        monkeypatch.setenv(name, "")  # restored afterwards, also where a command sets it
+    monkeypatch.setenv("SUITE_OUTPUTS", str(tmp_path / "outputs"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def follow(title: str, folder: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Write the recipe's files, run its commands, and return what each printed."""
+    files, commands = recipe(title)
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    printed = {}
+    for command in commands:
+        words = shlex.split(command)
+        if words[0] == "export":
+            monkeypatch.setenv(*words[1].split("="))
+            continue
+        assert words[0] == "suite"
+        printed[command] = typed(*words[1:])[0]
+    return printed
+
+
+def test_a_method_in_three_steps(followed: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = follow("Add a method", followed, typed, monkeypatch)
+    assert len(printed) == 3
+    assert "squared-error" in registry.methods()
+    trained = [text for command, text in printed.items() if command.startswith("suite train")]
+    assert all("top-set" in text and "is in the ledger" in text for text in trained)
+
+
+def test_a_dataset_in_three_steps(followed: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = follow("Add a dataset", followed, typed, monkeypatch)
+    verified, trained = printed.values()
+    assert "labels_per_sample" in verified
+    assert "top-set" in trained
+
+
+def test_a_wrong_count_in_the_recipe_would_be_told(
+    followed: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, commands = recipe("Add a dataset")
+    for name, text in files.items():
+        (followed / name).parent.mkdir(parents=True, exist_ok=True)
+        (followed / name).write_text(text.replace("samples = 12", "samples = 13"), encoding="utf-8")
+    monkeypatch.setenv("SUITE_DATASETS", ".")
+    verify = next(command for command in commands if " verify " in command)
+    _, err = typed(*shlex.split(verify)[1:], code=1)
+    assert "samples is 12 where the card states 13" in err
