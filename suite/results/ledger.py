@@ -7,10 +7,11 @@ has a row of the same attempt, so that a writer that dies in between leaves orph
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 
 from suite.errors import SuiteError, UsageError, did_you_mean
 from suite.results.attempts import age, new_attempt
@@ -41,13 +42,18 @@ class Ledger:
 
     def record(self, outcome: Outcome) -> str:
         """Record a run, finished or failed: one append a table, ``runs`` last. Returns the attempt's name."""
-        attempt = new_attempt()
-        tables = {name: to_table(name, getattr(outcome, name), outcome.id, attempt) for name in _LONG}
-        tables["runs"] = to_table("runs", [outcome.run], outcome.id, attempt)
-        for name, table in tables.items():
-            if len(table):
-                self.stores[name].append(table)
-        return attempt
+        return self.record_all([outcome])[0]
+
+    def record_all(self, outcomes: Sequence[Outcome]) -> list[str]:
+        """Record several runs with one append a table for all of them, ``runs`` last; returns the attempts' names."""
+        attempts = [new_attempt() for _ in outcomes]
+        named = list(zip(outcomes, attempts, strict=True))
+        tables = {name: [to_table(name, getattr(o, name), o.id, attempt) for o, attempt in named] for name in _LONG}
+        tables["runs"] = [to_table("runs", [o.run], o.id, attempt) for o, attempt in named]
+        for name, parts in tables.items():
+            if sum(map(len, parts)):
+                self.stores[name].append(pa.concat_tables(parts))
+        return attempts
 
     def delete(self, runs: Iterable[str]) -> int:
         """Forget ``runs`` (ids); returns how many there were. Their files go at a later :meth:`compact`."""

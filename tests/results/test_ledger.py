@@ -36,6 +36,14 @@ def test_record_and_read_back(tmp_path):
     assert predictions["label"].null_count() == 2
 
 
+def test_many_at_once_cost_one_append_a_table(tmp_path):
+    ledger = Ledger(tmp_path)
+    attempts = ledger.record_all([outcome(seed=seed) for seed in range(4)])
+    assert len(set(attempts)) == 4 and set(ledger.runs()["attempt"]) == set(attempts)
+    assert [store.files for store in ledger.stores.values()] == [1, 1, 1, 1]
+    assert len(ledger.predictions(outcome(seed=2).id)) == 2 and ledger.record_all([]) == []
+
+
 def test_empty_ledger_reads_as_empty(tmp_path):
     ledger = Ledger(tmp_path / "nothing")
     assert ledger.finished() == set()

@@ -1,0 +1,74 @@
+"""The ledger's long tables joined with what was asked, and summarized over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+import polars as pl
+
+from suite.data import find_card
+from suite.evaluate.significance import summarize
+from suite.registry import method
+from suite.spec.board import Asked
+
+CELL = ["table", "dataset", "row"]
+KEY = ["metric", "threshold", "label", "selection"]
+SUMMARY = {"mean": pl.Float64, "deviation": pl.Float64, "low": pl.Float64, "high": pl.Float64, "count": pl.Int64}
+_SCHEMA = {
+    "table": pl.Int64,
+    "dataset": pl.String,
+    "row": pl.String,
+    "run": pl.String,
+    "seed": pl.Int64,
+    "method": pl.String,
+    "blocked": pl.String,
+    "ceiling": pl.Boolean,
+    "kind": pl.String,
+}
+
+
+def asked_frame(asked: Iterable[Asked], runs: pl.DataFrame) -> pl.DataFrame:
+    """One row a run asked for, with its ``status`` ("" when it is not in the ledger) and ``error``."""
+    rows = [
+        {
+            "table": one.table,
+            "dataset": one.dataset,
+            "row": one.row,
+            "run": one.run,
+            "seed": one.spec.seed,
+            "method": one.spec.method,
+            "blocked": one.blocked,
+            "ceiling": method(one.spec.method).oracle,
+            "kind": find_card(one.spec.dataset).kind,
+        }
+        for one in asked
+    ]
+    known = runs.select("run", "status", "error", "started", "seconds")
+    frame = pl.DataFrame(rows, schema=_SCHEMA).join(known, on="run", how="left", maintain_order="left")
+    return frame.with_columns(pl.col("status", "error").fill_null(""))
+
+
+def values(asked: pl.DataFrame, metrics: pl.DataFrame, split: str = "test") -> pl.DataFrame:
+    """One row a finished run, metric and selection on ``split``; values that are not defined (NaN) are left out."""
+    finished = asked.filter(pl.col("status") == "finished").select(*CELL, "run", "seed", "method", "ceiling")
+    wanted = metrics.filter((pl.col("split") == split) & pl.col("value").is_finite())
+    return finished.join(wanted.drop("attempt", "split"), on="run", maintain_order="left")
+
+
+def summaries(found: pl.DataFrame) -> pl.DataFrame:
+    """Mean, standard deviation (n - 1) and 95 % t interval over seeds, one row a cell, metric and selection."""
+    groups = found.group_by([*CELL, *KEY], maintain_order=True).agg("value")
+    rows = [asdict(summarize(numbers)) for numbers in groups["value"]]
+    return groups.drop("value").hstack(pl.DataFrame(rows, schema=SUMMARY))
+
+
+def curves(asked: pl.DataFrame, points: pl.DataFrame) -> pl.DataFrame:
+    """Learning curves: mean, least and greatest value over seeds, one row a cell, split, metric and step."""
+    owners = asked.filter(pl.col("status") == "finished").select(*CELL, "run")
+    joined = owners.join(points.filter(pl.col("value").is_finite()), on="run", maintain_order="left")
+    value = pl.col("value")
+    grouped = joined.group_by([*CELL, "split", "metric", "step"], maintain_order=True)
+    return grouped.agg(value.mean().alias("mean"), value.min().alias("least"), value.max().alias("greatest")).sort(
+        [*CELL, "split", "metric", "step"]
+    )

@@ -1,0 +1,195 @@
+"""What a table shows: rows of cells with their reasons, independent of how they are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import polars as pl
+
+from suite.evaluate.significance import SeedSummary, holm, pooled_deviation, smallest_detectable_difference, summarize
+from suite.spec.board import MetricKey, TableSpec
+
+HONEST, ORACLE = "validation", "oracle"
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number over seeds, or the reason why there is none.
+
+    ``best`` among the methods that are no ceilings; ``near``: a Welch t-test over seeds, Holm-corrected over the
+    column, does not tell it from the best.
+    """
+
+    values: tuple[float, ...] = ()
+    why: str = ""
+    best: bool = False
+    near: bool = False
+
+    @property
+    def summary(self) -> SeedSummary:
+        """Mean, standard deviation and interval."""
+        return summarize(self.values)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one dataset: a cell a column, the leak, and how many of its seeds are there."""
+
+    label: str
+    method: str
+    ceiling: bool
+    cells: tuple[Cell, ...]
+    leak: float | None
+    finished: int
+    asked: int
+    errors: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """Seeds that count, and failures."""
+        short = f"{self.finished}" if self.finished == self.asked else f"{self.finished} of {self.asked}"
+        return f"{short}, {len(self.errors)} failed" if self.errors else short
+
+
+@dataclass(frozen=True)
+class View:
+    """One table on one dataset. ``detectable``: the smallest difference of the headline that these seeds can find."""
+
+    index: int
+    spec: TableSpec
+    dataset: str
+    kind: str
+    task: str
+    headline: MetricKey
+    columns: tuple[MetricKey, ...]
+    rows: tuple[Row, ...] = ()
+    detectable: float = float("nan")
+    errors: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def name(self) -> str:
+        """A name for files and anchors."""
+        plain = "".join(c if c.isalnum() or c in "-." else "_" for c in self.dataset)
+        return f"{self.index + 1}-{plain}".rstrip("_")
+
+    @property
+    def methods(self) -> list[Row]:
+        """Rows that compete."""
+        return [row for row in self.rows if not row.ceiling]
+
+    @property
+    def ceilings(self) -> list[Row]:
+        """Rows that look at hidden truth."""
+        return [row for row in self.rows if row.ceiling]
+
+
+def make_view(
+    index: int, spec: TableSpec, dataset: str, task: str, headline: str, asked: pl.DataFrame, found: pl.DataFrame
+) -> View:
+    """The view of one dataset in one table; ``asked`` and ``found`` are its rows of the aggregated frames."""
+    key = MetricKey(headline)
+    columns = tuple(spec.columns) or all_columns(found, key)
+    labels = asked["row"].unique(maintain_order=True).to_list()
+    rows = [_row(label, asked.filter(pl.col("row") == label), found, columns, key) for label in labels]
+    rows = _marked(rows, len(columns))
+    order = columns.index(key) if key in columns else 0
+    rows.sort(key=lambda row: (row.ceiling, -np.nan_to_num(row.cells[order].summary.mean, nan=-np.inf)))
+    errors = tuple((row.label, error) for row in rows for error in row.errors)
+    view = View(index, spec, dataset, asked["kind"][0], task, key, columns, tuple(rows), errors=errors)
+    return replace(view, detectable=_detectable(view.methods, order))
+
+
+def all_columns(found: pl.DataFrame, headline: MetricKey) -> tuple[MetricKey, ...]:
+    """Every metric there is that is no class's own, the headline first."""
+    pairs = found.filter(pl.col("label") == "").select("metric", "threshold").unique(maintain_order=True).iter_rows()
+    keys = [MetricKey(metric, threshold) for metric, threshold in pairs]
+    return (headline, *(key for key in keys if key != headline))
+
+
+def _row(
+    label: str, asked: pl.DataFrame, found: pl.DataFrame, columns: Sequence[MetricKey], headline: MetricKey
+) -> Row:
+    own = found.filter((pl.col("row") == label) & (pl.col("label") == ""))
+    finished = asked.filter(pl.col("status") == "finished")
+    errors = tuple(asked.filter(pl.col("status") == "failed")["error"])
+    return Row(
+        label=label,
+        method=asked["method"][0],
+        ceiling=asked["ceiling"][0],
+        cells=tuple(Cell(pick(own, key), _why(asked)) for key in columns),
+        leak=_leak(own, headline),
+        finished=len(finished),
+        asked=len(asked),
+        errors=errors,
+    )
+
+
+def pick(own: pl.DataFrame, key: MetricKey, selection: str = HONEST) -> tuple[float, ...]:
+    """The values of one metric under one selection, one a seed, by seed."""
+    threshold = pl.col("threshold")
+    at = threshold.is_null() if key.threshold is None else (threshold - key.threshold).abs() < 1e-9
+    rows = own.filter((pl.col("metric") == key.metric) & at & (pl.col("selection") == selection))
+    return tuple(rows.sort("seed")["value"].to_list())
+
+
+def _why(asked: pl.DataFrame) -> str:
+    """Why a cell without values is empty."""
+    blocked = asked.filter(pl.col("blocked") != "")
+    failed = asked.filter(pl.col("status") == "failed")
+    if len(blocked):
+        return str(blocked["blocked"][0])
+    if len(failed):
+        return f"failed: {failed['error'][0]}"
+    if (asked["status"] == "finished").any():
+        return "not measured by this task on this dataset"
+    return "not run yet"
+
+
+def _leak(own: pl.DataFrame, headline: MetricKey) -> float | None:
+    """What choosing the epoch on test data would have added to the headline, on average over seeds."""
+    honest, oracle = pick(own, headline), pick(own, headline, ORACLE)
+    if not honest or len(honest) != len(oracle):
+        return None
+    return float(np.mean(oracle) - np.mean(honest))
+
+
+def _marked(rows: list[Row], columns: int) -> list[Row]:
+    """The best cell of each column marked, and those that are not told from it."""
+    for column in range(columns):
+        cells = [None if row.ceiling else row.cells[column] for row in rows]
+        for row, mark in enumerate(_marks([cell.values if cell else () for cell in cells])):
+            changed = replace(rows[row].cells[column], **mark)
+            rows[row] = replace(rows[row], cells=(*rows[row].cells[:column], changed, *rows[row].cells[column + 1 :]))
+    return rows
+
+
+def _marks(values: Sequence[tuple[float, ...]]) -> list[dict[str, bool]]:
+    means = np.array([np.mean(numbers) if numbers else -np.inf for numbers in values])
+    if not np.isfinite(means).any() or np.isfinite(means).sum() < 2:
+        return [{} for _ in values]
+    best = int(means.argmax())
+    adjusted = holm([welch(numbers, values[best]) if i != best else np.nan for i, numbers in enumerate(values)])
+    return [{"best": bool(means[i] == means[best]), "near": bool(p > ALPHA)} for i, p in enumerate(adjusted)]
+
+
+def welch(first: Sequence[float], second: Sequence[float]) -> float:
+    """Two-sided p-value of Welch's t-test; NaN when either side has fewer than two values."""
+    from scipy.stats import ttest_ind
+
+    if min(len(first), len(second)) < 2:
+        return float("nan")
+    if np.std(first) == 0 and np.std(second) == 0:
+        return float(np.mean(first) == np.mean(second))
+    return float(ttest_ind(first, second, equal_var=False).pvalue)
+
+
+def _detectable(rows: Sequence[Row], column: int) -> float:
+    known = [row.cells[column].summary for row in rows if len(row.cells[column].values) > 1]
+    if not known:
+        return float("nan")
+    counts = [summary.count for summary in known]
+    pooled = pooled_deviation([summary.deviation for summary in known], counts)
+    return smallest_detectable_difference(pooled, min(counts), comparisons=max(1, len(known) - 1))
