@@ -1,0 +1,85 @@
+"""Actor detection: class scores of people's boxes against annotated boxes, by frame mAP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from suite.data.samples import Actors, ActorScores, TaskData
+from suite.errors import UsageError, did_you_mean
+from suite.evaluate.boxes import Boxes
+from suite.evaluate.protocols import AVA, SpatialProtocol, spatial_protocol
+from suite.evaluate.spatial import SpatialResult, frame_map
+from suite.tasks import Metric, Task
+
+
+def protocol_of(settings: Mapping[str, Any]) -> SpatialProtocol:
+    """The evaluation switches that a dataset's protocol names: ``spatial``, a named one, with its fields overridden.
+
+    Raises :class:`UsageError` for a switch that no protocol has; keys that are the reader's own stand under ``reader``.
+    """
+    given = {name: value for name, value in settings.items() if name not in ("spatial", "reader")}
+    base = spatial_protocol(str(settings["spatial"])) if "spatial" in settings else AVA
+    known = {field.name for field in fields(SpatialProtocol)}
+    for name in given:
+        if name not in known:
+            raise UsageError(f"the protocol's '{name}' is no switch of frame mAP{did_you_mean(name, known)}.")
+    return replace(base, **given)
+
+
+def evaluate(predictions: ActorScores, samples: Actors, data: TaskData[Any]) -> list[Metric]:
+    """Frame mAP at the protocol's IoU, its mean over frequent and over rare classes, and AP of each class.
+
+    Every score of every box is a detection. Where the dataset states its pictures' size (``facts["pixels"]``), boxes
+    are compared in whole pixels.
+    """
+    result = actor_map(predictions, samples, data)
+    found = [Metric("mAP", result.mean_ap)]
+    place = {int(label): index for index, label in enumerate(result.classes)}
+    for group, classes in data.facts.get("groups", {}).items():
+        values = result.ap[[place[c] for c in classes if c in place]]
+        if np.isfinite(values).any():
+            found.append(Metric(f"mAP {group}", float(np.nanmean(values))))
+    rows = zip(result.classes, result.ap, strict=True)
+    return found + [Metric("AP", float(value), data.classes[label]) for label, value in rows if np.isfinite(value)]
+
+
+def actor_map(predictions: ActorScores, samples: Actors, data: TaskData[Any]) -> SpatialResult:
+    """Frame mAP with all that it rests on; a bootstrap draws videos."""
+    videos = np.array([name.rsplit(",", 1)[0] for name in samples.clip_ids.tolist()], dtype=str)
+    unit = np.unique(videos, return_inverse=True)[1]
+    pixels = data.facts.get("pixels")
+    truth_row, truth_label = np.nonzero(samples.truth_labels)
+    truth = Boxes(samples.truth_clip[truth_row], truth_label, _units(samples.truth_box[truth_row], pixels))
+    count, classes = predictions.scores.shape
+    rows = np.repeat(np.arange(count), classes)
+    found = Boxes(
+        samples.clip[rows],
+        np.tile(np.arange(classes), count),
+        _units(samples.box, pixels)[rows],
+        np.asarray(predictions.scores, dtype=np.float64).reshape(-1),
+    )
+    return frame_map(truth, found, protocol_of(data.facts.get("protocol", {})), unit_of_frame=unit)
+
+
+def _units(box: np.ndarray, pixels: Any) -> np.ndarray:
+    """Boxes as shares of the picture, or in whole pixels."""
+    if pixels is None:
+        return np.asarray(box, dtype=np.float64)
+    width, height = pixels
+    return np.round(np.asarray(box, dtype=np.float64) * [width, height, width, height])
+
+
+TASKS = {
+    "actor-detection": Task(
+        name="actor-detection",
+        title="Multi-label actor detection",
+        headline="mAP",
+        learns_from="boxes and label sets for 5-100 % of clips",
+        predicts="label scores a box",
+        evaluate=evaluate,
+    )
+}
