@@ -109,7 +109,15 @@ class BMN(nn.Module):
 
     def forward(self, features: Tensor) -> BoundaryMap:
         """(B, T, input_dim) -> boundary probabilities and confidence maps."""
-        base = self.base(features.transpose(1, 2))
+        return self.evaluate(self.embed(features))
+
+    def embed(self, features: Tensor) -> Tensor:
+        """(B, T, input_dim) -> base features (B, hidden, T)."""
+        base: Tensor = self.base(features.transpose(1, 2))
+        return base
+
+    def evaluate(self, base: Tensor) -> BoundaryMap:
+        """Base features (B, hidden, T) -> boundary probabilities and confidence maps."""
         start, end = self.starts(base).squeeze(1), self.ends(base).squeeze(1)
         confidence = self._confidence(self._sample(self.proposal(base)))
         return BoundaryMap(start, end, *confidence.unbind(1))

@@ -1,0 +1,13 @@
+"""BMN on the labelled videos alone."""
+
+from __future__ import annotations
+
+from methods.semi_localization.proposal_network import ProposalNetwork
+
+
+class LabelledBMN(ProposalNetwork):
+    """Supervised BMN; with ``budget="matched"`` it takes as many steps as the methods that see unlabelled videos."""
+
+    name = "bmn"
+    title = "BMN (labelled only)"
+    paper = "Lin et al., BMN: Boundary-Matching Network for Temporal Action Proposal Generation, ICCV 2019"

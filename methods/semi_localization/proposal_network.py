@@ -1,0 +1,248 @@
+"""BMN as a method's body: windows, named proposals, supervised losses, scores and decoding into segments.
+
+BMN finds actions without naming them; published results take the names from a classifier trained on every video label.
+Here a sigmoid layer on the base features names each cell, learnt from the labelled segments alone, and a proposal takes
+the classes whose probability inside it is highest; ``class_agnostic`` takes the dataset's external scores instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from methods.networks.actionformer.losses import sigmoid_focal
+from methods.networks.bmn.losses import Draws, MapTargets, community_losses, opentad_losses
+from methods.networks.bmn.model import BMN, BMNConfig, BoundaryMap
+from methods.networks.bmn.proposals import Maps, Proposals, community_proposals, opentad_proposals
+from methods.networks.bmn.sampling import valid_cells
+from methods.networks.bmn.targets import Code, proposal_extents
+from methods.semi_localization.base import SemiLocalization, labelled_rows
+from methods.semi_localization.batches import endless
+from methods.semi_localization.external import class_scores_of
+from methods.semi_localization.windows import Windows, window_batch
+from suite.data.samples import TaskData, Videos
+from suite.evaluate.segments import Segments
+from suite.evaluate.suppression import best_rows, soft_nms, video_class_groups
+from suite.method import Batch, Losses, Run, Scores, Value, hyper
+
+COLUMNS = ("video", "label", "start", "end", "score")
+
+
+class NamedBMN(nn.Module):
+    """BMN with a layer that names the cells of its base features."""
+
+    def __init__(self, config: BMNConfig, classes: int) -> None:
+        super().__init__()
+        self.bmn = BMN(config)
+        self.classifier = nn.Conv1d(config.hidden, classes, 1)
+
+    def forward(self, features: Tensor) -> tuple[BoundaryMap, Tensor]:
+        """(B, T, D) -> map and class logits (B, T, C)."""
+        base = self.bmn.embed(features)
+        return self.bmn.evaluate(base), self.classifier(base).transpose(1, 2)
+
+
+class ProposalNetwork(SemiLocalization):
+    """Training and inference of BMN on labelled videos."""
+
+    presets: ClassVar[Mapping[str, Mapping[str, Value]]] = {
+        "thumos": {},
+        "activitynet": {
+            "resize": True,
+            "length": 100,
+            "longest": 100,
+            "code": "community",
+            "class_agnostic": True,
+            "lr": 1e-3,
+            "epochs": 9,
+            "nms_sigma": 0.4,
+            "max_segments": 100,
+        },
+        "small": {
+            "length": 64,
+            "longest": 48,
+            "hidden": 64,
+            "proposal": 32,
+            "sampled": 64,
+            "map_hidden": 32,
+            "samples": 16,
+            "per_sample": 2,
+            "lr": 1e-3,
+            "batch": 8,
+            "steps": 300,
+            "semi_steps": 300,
+            "evaluate_steps": 100,
+        },
+    }
+
+    lr: float = hyper(1e-4, low=1e-8, high=1.0, log=True, source="OpenTAD, THUMOS-14; 1e-3 on ActivityNet")
+    weight_decay: float = hyper(1e-4, low=0.0, high=1.0, source="both public codes")
+    batch: int = hyper(16, low=1, high=4096, source="both public codes", help="labelled windows a step")
+    epochs: int = hyper(8, low=1, high=100_000, source="OpenTAD, THUMOS-14", help="labelled epochs if published")
+    warmup: float = hyper(0.0, low=0.0, high=0.9, source="both public codes: none", help="share of the steps")
+    length: int = hyper(128, low=8, high=1024, symbol="T", source="OpenTAD, THUMOS-14", help="cells of a window")
+    longest: int = hyper(64, low=4, high=1024, symbol="D", source="OpenTAD", help="longest proposal in cells")
+    resize: bool = hyper(False, source="BMN §4.1, ActivityNet", help="stretch every video to one window")
+    code: Code = hyper("opentad", choices=("opentad", "community"), help="which public code's losses and proposals")
+    class_agnostic: bool = hyper(False, help="take the classes from scores that come with the dataset")
+    hidden: int = hyper(256, low=8, high=4096, source="BMN §3.2")
+    proposal: int = hyper(128, low=8, high=4096, source="OpenTAD; 256 in the community code")
+    sampled: int = hyper(512, low=8, high=4096, source="BMN §3.2")
+    map_hidden: int = hyper(128, low=8, high=4096, source="BMN §3.2")
+    samples: int = hyper(32, low=2, high=256, symbol="N", source="BMN §3.2", help="points sampled in a proposal")
+    per_sample: int = hyper(3, low=1, high=16, source="both public codes", help="interpolations averaged at a point")
+    class_weight: float = hyper(1.0, low=0.0, high=100.0, help="of the loss that names cells")
+    per_window: int = hyper(200, low=1, high=100_000, help="proposals kept of a window")
+    top_classes: int = hyper(2, low=1, high=100, source="OpenTAD", help="classes a proposal takes")
+    nms_sigma: float = hyper(0.3, low=0.01, high=10.0, symbol="σ", source="OpenTAD, THUMOS-14", post=True)
+    min_score: float = hyper(1e-4, low=0.0, high=1.0, source="OpenTAD, THUMOS-14", post=True)
+    max_segments: int = hyper(200, low=1, high=100_000, source="OpenTAD, THUMOS-14", post=True)
+
+    # Network ------------------------------------------------------------------------------------------------------
+
+    def config(self, data: TaskData[Videos]) -> BMNConfig:
+        """The network's sizes for ``data``."""
+        return BMNConfig(
+            input_dim=data.train.rows.shape[1],
+            length=self.length,
+            longest=min(self.longest, self.length),
+            layout="start-end" if self.code == "community" else "duration-start",
+            hidden=self.hidden,
+            proposal=self.proposal,
+            sampled=self.sampled,
+            map_hidden=self.map_hidden,
+            groups=4 if data.train.rows.shape[1] % 4 == 0 else 1,
+            samples=self.samples,
+            per_sample=self.per_sample,
+        )
+
+    def network(self, data: TaskData[Videos]) -> nn.Module:
+        return NamedBMN(self.config(data), 1 if self.class_agnostic else len(data.classes))
+
+    # Training -----------------------------------------------------------------------------------------------------
+
+    def windows(self, videos: Videos, rows: np.ndarray) -> Windows:
+        """All windows of some videos."""
+        return Windows.over(videos, rows, self.length, self.resize)
+
+    def with_segments(self, windows: Windows, known: Segments) -> np.ndarray:
+        """Rows of the windows that hold a segment; only these are trained on (all, if none does)."""
+        held = [row for row in range(len(windows)) if len(windows.segments(row, known)[0])]
+        return np.array(held if held else range(len(windows)), dtype=np.int64)
+
+    def batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
+        known = run.data.train.known_segments()
+        windows = self.windows(run.data.train, labelled_rows(run.data))
+        for rows in islice(endless(self.with_segments(windows, known), self.batch, generator), self.evaluate_steps):
+            yield {"labelled": self.window_batch(windows, rows, known, run)}
+
+    def window_batch(self, windows: Windows, rows: np.ndarray, known: Segments, run: Run) -> Batch:
+        """Windows with their targets."""
+        config = self.config(run.data)
+        cells, _ = valid_cells(config.layout, config.length, config.longest)
+        classes = 1 if self.class_agnostic else len(run.data.classes)
+        named = Segments(known.video, known.label * (not self.class_agnostic), known.start, known.end)
+        extents = proposal_extents(cells, self.code)
+        return dict(window_batch(windows, rows, named, classes, cells, extents, config.map_shape, self.code))
+
+    def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
+        found, logits = network(batch["labelled"]["features"])
+        return self.supervised(network, found, logits, batch["labelled"])
+
+    def supervised(self, network: nn.Module, found: BoundaryMap, logits: Tensor, batch: Batch) -> Losses:
+        """Losses of BMN and of the naming layer."""
+        bmn = network.get_submodule("bmn")
+        assert isinstance(bmn, BMN)
+        valid = bmn.valid
+        targets = MapTargets(batch["start"], batch["end"], batch["tiou"])
+        if self.code == "community":
+            shape = batch["tiou"].shape
+            parts = community_losses(found, targets, valid, Draws(*torch.rand(2, *shape, device=valid.device)))
+        else:
+            count = int(valid.sum())
+            draws = Draws(*torch.rand(2, len(batch["tiou"]), count, device=valid.device))
+            parts = opentad_losses(found, targets, valid, draws)
+        if self.class_agnostic:
+            return parts
+        focal = sigmoid_focal(logits, batch["snippets"]).sum() / batch["snippets"].sum().clamp(min=1)
+        return {**parts, "naming": self.class_weight * focal}
+
+    # Inference ----------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def propose(self, network: nn.Module, videos: Videos, row: int, run: Run) -> Segments:
+        """Named proposals of one video in seconds, windows merged but nothing suppressed."""
+        windows = self.windows(videos, np.array([row]))
+        features = np.stack([windows.features(window) for window in range(len(windows))])
+        found, logits = network(torch.from_numpy(features).to(run.device))
+        maps = [x.float().cpu().numpy() for x in found]
+        probability = logits.float().sigmoid().cpu().numpy()
+        parts = [
+            self._named(self._candidates(Maps(*(x[w] for x in maps))), probability[w], windows, w)
+            for w in range(len(windows))
+        ]
+        return Segments.concatenate(parts)
+
+    def _candidates(self, maps: Maps) -> Proposals:
+        found = community_proposals(maps) if self.code == "community" else opentad_proposals(maps)
+        best = best_rows(found.scores, self.per_window)
+        return Proposals(found.segments[best], found.scores[best])
+
+    def _named(self, found: Proposals, probability: np.ndarray, windows: Windows, window: int) -> Segments:
+        """Proposals times their likeliest classes: the mean probability of the cells inside."""
+        total = np.concatenate([np.zeros((1, probability.shape[1])), probability.cumsum(0)])
+        first, last = found.segments.astype(np.int64).T
+        inside = (total[last] - total[first]) / np.maximum(last - first, 1)[:, None]
+        top = min(self.top_classes, probability.shape[1])
+        labels = np.argsort(-inside, axis=1, kind="stable")[:, :top]
+        scores = found.scores[:, None] * (1.0 if self.class_agnostic else np.take_along_axis(inside, labels, axis=1))
+        start, cell = windows.edges(window)
+        limit = float(windows.videos.duration[windows.video[window]])
+        times = np.clip(start + np.repeat(found.segments, top, axis=0) * cell, 0.0, limit)
+        video = np.full(len(times), windows.video[window])
+        return Segments(
+            video, labels.reshape(-1), times[:, 0], times[:, 1], np.broadcast_to(scores, labels.shape).reshape(-1)
+        )
+
+    def score(self, network: nn.Module, samples: Videos, run: Run) -> Scores:
+        found = Segments.concatenate([self.propose(network, samples, row, run) for row in range(len(samples))])
+        scores = {name: np.asarray(getattr(found, name)) for name in COLUMNS}
+        return {**scores, "class_scores": class_scores_of(run.data, samples)} if self.class_agnostic else scores
+
+    def decode(self, scores: Scores, samples: Videos) -> Segments:
+        found = Segments(*(scores[name] for name in COLUMNS))
+        kept = self.suppressed(found, np.asarray(samples.duration))
+        if not self.class_agnostic:
+            return kept
+        table = np.asarray(scores["class_scores"])
+        labels = np.argsort(-table, axis=1, kind="stable")[:, : self.top_classes]
+        repeated = kept.take(np.tile(np.arange(len(kept)), labels.shape[1]))
+        label = labels[kept.video].T.reshape(-1)
+        assert repeated.score is not None
+        return Segments(
+            repeated.video, label, repeated.start, repeated.end, repeated.score * table[repeated.video, label]
+        )
+
+    def suppressed(self, found: Segments, duration: np.ndarray) -> Segments:
+        """Soft-NMS within each video and class: Gaussian (OpenTAD), or BMN's whose threshold grows with the width."""
+        assert found.score is not None
+        group = video_class_groups(found.video, found.label)
+        if self.code == "community":
+            size = duration[found.video]
+            rows, values = soft_nms(
+                found.start / size, found.end / size, found.score, sigma=self.nms_sigma, threshold=0.5,
+                width_slope=0.4, strict=True, min_score=self.min_score, group=group,
+            )  # fmt: skip
+        else:
+            rows, values = soft_nms(
+                found.start, found.end, found.score, sigma=self.nms_sigma, min_score=self.min_score, group=group
+            )
+        best = best_rows(values, self.max_segments, found.video[rows])
+        kept = found.take(rows[best])
+        return replace(kept, score=values[best])
