@@ -15,14 +15,13 @@ import numpy as np
 class ProposalRule:
     """How one method turns an activation sequence into scored runs.
 
-    ``thresholds``: each gives its own runs. ``scale``: points a position after upsampling. ``outer``: length of the
+    ``thresholds``: each gives its own runs. ``outer``: length of the
     outer region on each side, as a share of the run. ``class_weight``: weight of the video's class probability in the
     score. ``strict``: a point must exceed the threshold. ``zeroed``: contrast is taken on the signal with all below the
     threshold set to 0 (BaSNet) instead of the whole signal (ASL).
     """
 
     thresholds: tuple[float, ...]
-    scale: int = 24
     outer: float = 0.25
     class_weight: float = 0.2
     strict: bool = False

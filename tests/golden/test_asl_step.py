@@ -1,4 +1,4 @@
-"""Action Selection Learning's training step against the reference implementation: every intermediate, every gradient."""
+"""Action Selection Learning's training step against the reference: every intermediate, every gradient."""
 
 from __future__ import annotations
 

@@ -1,0 +1,110 @@
+"""What all methods of weakly supervised localization share: sampled positions, video labels, scoring, localization."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from methods.weak_localization.localize import Activation, Suppression, localize
+from methods.weak_localization.proposals import Runs
+from methods.weak_localization.sampling import random_index, uniform_index
+from suite.data.samples import TaskData, Videos
+from suite.evaluate.segments import Segments
+from suite.method import Batch, Method, Optimizer, Phase, Run, Scores, hyper
+
+ROWS_AT_ONCE = 8192
+
+
+class WeakLocalization(Method):
+    """Learns from the classes of whole videos. Subclasses give the network, the loss and their inference rule.
+
+    A batch holds ``video`` (B,) and ``index`` (B, T), the row of the feature store at each position.
+    """
+
+    task = "weak-localization"
+
+    lr: float = hyper(1e-4, low=1e-7, high=1.0, log=True, packed=True, help="Adam's learning rate")
+    weight_decay: float = hyper(5e-4, low=0.0, high=1.0, packed=True, help="L2, added to the gradient")
+    batch: int = hyper(16, low=1, high=4096, help="videos a step")
+    epochs: int = hyper(100, low=1, high=100_000)
+    positions: int = hyper(750, low=1, high=100_000, symbol="T", help="temporal positions a video is sampled at")
+    hidden: int = hyper(512, low=1, high=65_536, help="units of a hidden layer")
+    evaluate_every: int = hyper(4, low=1, high=10_000, help="epochs between evaluations")
+    scale: int = hyper(24, low=1, high=1000, post=True, help="points a position after linear upsampling")
+    nms: str = hyper("hard", choices=("hard", "decay", "none"), post=True, help="suppression inside video and class")
+    nms_threshold: float = hyper(0.5, low=0.0, high=1.0, post=True, help="tIoU from which a proposal is suppressed")
+    nms_plus: float = hyper(0.0, low=0.0, high=10.0, post=True, help="seconds added to lengths and overlaps in NMS")
+
+    # What a method says -----------------------------------------------------------------------------------------
+
+    def activations(self, scores: Scores, samples: Videos) -> Iterable[Activation]:
+        """For each video the classes it localizes and their signals; depends on post-processing parameters only."""
+        raise TypeError(f"{self.name} localizes nothing: implement activations().")
+
+    def propose(self, signal: np.ndarray, probability: float) -> Runs:
+        """Scored runs of one upsampled class signal (P,) of a video that shows the class with ``probability``."""
+        raise TypeError(f"{self.name} proposes nothing: implement propose().")
+
+    # The verbs --------------------------------------------------------------------------------------------------
+
+    def optimizer(self) -> Optimizer:
+        """Adam with L2 in the gradient, as all released codes of this family."""
+        return Optimizer("adam", lr=self.lr, weight_decay=self.weight_decay)
+
+    def phases(self, data: TaskData[Videos]) -> Sequence[Phase]:
+        every = min(self.evaluate_every, self.epochs)
+        return [Phase(epochs=self.epochs, optimizer=self.optimizer(), evaluate_every=every)]
+
+    def batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
+        train = run.data.train
+        order = generator.permutation(len(train))
+        for start in range(0, len(order), self.batch):
+            videos = order[start : start + self.batch]
+            yield {"video": torch.from_numpy(videos), **self.sampled(train, videos, generator)}
+
+    def sampled(self, train: Videos, videos: np.ndarray, generator: np.random.Generator) -> Batch:
+        """The sampled rows of a batch: ``index`` (B, T)."""
+        index = [train.offsets[v] + random_index(int(train.lengths[v]), self.positions, generator) for v in videos]
+        return {"index": torch.from_numpy(np.array(index))}
+
+    def decode(self, scores: Scores, samples: Videos) -> Segments:
+        suppression = Suppression(self.nms, self.nms_threshold, plus=self.nms_plus)
+        return localize(self.activations(scores, samples), samples, self.propose, self.scale, suppression)
+
+    # For subclasses ---------------------------------------------------------------------------------------------
+
+    def store(self, run: Run) -> Tensor:
+        """All training rows (N, D), resident on the device."""
+        return run.resident("rows", run.data.train.rows)
+
+    def labels(self, run: Run, batch: Batch) -> Tensor:
+        """(B, C) the video labels of a batch, zeros and ones."""
+        labels = run.resident("video_labels", np.asarray(run.data.train.video_labels, dtype=np.float32))
+        return labels[batch["video"]]
+
+
+def per_snippet(network: nn.Module, store: np.ndarray, device: torch.device) -> list[np.ndarray]:
+    """Outputs (N, ...) of a network that looks at one snippet at a time, for all rows (N, D) of a store."""
+    parts = []
+    for start in range(0, len(store), ROWS_AT_ONCE):
+        rows = torch.from_numpy(np.array(store[start : start + ROWS_AT_ONCE], dtype=np.float32))
+        parts.append([out.float().cpu().numpy() for out in network(rows.to(device))])
+    return [np.concatenate(part) for part in zip(*parts)]
+
+
+def uniform_grid(samples: Videos, positions: int) -> np.ndarray:
+    """(V, T) rows of the store that inference looks at."""
+    grid = [offset + uniform_index(int(n), positions) for offset, n in zip(samples.offsets, samples.lengths)]
+    return np.array(grid, dtype=np.int64).reshape(len(samples), positions)
+
+
+def grid_batches(samples: Videos, grid: np.ndarray, device: torch.device, size: int = 16) -> Iterator[Tensor]:
+    """Features (b, T, D) at the ``grid`` (V, T), a few videos at a time."""
+    for start in range(0, len(grid), size):
+        rows = grid[start : start + size]
+        wanted, place = np.unique(rows, return_inverse=True)
+        features = torch.from_numpy(np.array(samples.rows[wanted], dtype=np.float32)).to(device)
+        yield features[torch.from_numpy(place.reshape(rows.shape)).to(device)]

@@ -1,0 +1,50 @@
+"""Top-k multiple instance learning: the classifier of ASL alone, selecting by its own scores (ASL-s, trained so)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from methods.weak_localization.fused import SelectionLocalizer
+from methods.weak_localization.networks import SnippetScores, check_width, snippet_mlp
+from methods.weak_localization.selection import classification_loss, pool, top_k
+from suite.data.samples import TaskData, Videos
+from suite.method import Batch, Losses, Run
+
+
+class ClassifierNet(nn.Module):
+    """The classifier F of ASL on each snippet; it has no opinion on actionness."""
+
+    def __init__(self, width: int, hidden: int, classes: int) -> None:
+        super().__init__()
+        self.width = width
+        self.classifier = snippet_mlp(width, hidden, classes)
+
+    def forward(self, rows: Tensor) -> SnippetScores:
+        """Scores of feature rows (..., D), actionness (..., 1) zero."""
+        check_width(rows, self.width)
+        logits = self.classifier(rows)
+        return SnippetScores(logits, torch.zeros_like(logits[..., :1]))
+
+
+class TopKMIL(SelectionLocalizer):
+    """The baseline that every method of this family starts from."""
+
+    name = "topk-mil"
+    title = "Top-k MIL (ASL-s)"
+    paper = "Ma et al., CVPR 2021, Table 1"
+    presets: ClassVar = {"code": {}}
+
+    def network(self, data: TaskData[Videos]) -> nn.Module:
+        return ClassifierNet(data.train.rows.shape[1], self.hidden, len(data.classes))
+
+    def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
+        scores = self.outputs(network, batch, run)
+        kept = self.described(scores.logits.detach(), scores.actionness.detach())
+        chosen = top_k(self.selection(kept["class_score"], kept["actionness"]), self.divisor)
+        return {"classification": classification_loss(pool(scores.logits, chosen), self.labels(run, batch))}
+
+    def selection(self, class_score: Tensor, actionness: Tensor) -> Tensor:
+        return class_score
