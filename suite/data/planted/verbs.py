@@ -16,6 +16,7 @@ import numpy as np
 
 from suite.data.planted.bayes import ceilings, marginals
 from suite.data.samples import Clips, TaskData
+from suite.data.single_positive import head_and_tail, one_hot
 from suite.spec.card import DatasetCard, Value
 
 SPLITS = ("train", "validation", "test")
@@ -100,11 +101,11 @@ def draw_clips(world: World, name: str, count: int, pull: float, generator: np.r
     sharp = world.posterior(features)
     features += pull * (_label_means(world)[label] - features)
     truth = world.members[sense]
-    complete = truth if name != "validation" else label[:, None] == np.arange(truth.shape[1])
+    shown = one_hot(label, truth.shape[1]) if name == "validation" else truth
     oracle = {"sense": sense, "complete": truth, "posterior": marginals(sharp, world.members), "senses": sharp}
     ids = np.array([f"{name}-{i:06d}" for i in range(count)])
     unit = np.array([f"{name}-video-{i // CLIPS_A_VIDEO:05d}" for i in range(count)])
-    return Clips(ids, (np.round(features * GRID) / GRID).astype(np.float32), label, complete, unit, oracle)
+    return Clips(ids, (np.round(features * GRID) / GRID).astype(np.float32), label, shown, unit, oracle)
 
 
 def _label_means(world: World) -> np.ndarray:
@@ -112,13 +113,6 @@ def _label_means(world: World) -> np.ndarray:
     joint = world.prior[:, None] * world.preference
     means = np.einsum("mc,md->cd", joint, world.means) / np.maximum(joint.sum(axis=0), 1e-300)[:, None]
     return np.asarray(means * world.scale)
-
-
-def head_and_tail(frequency: np.ndarray) -> dict[str, list[int]]:
-    """Tail: the rarest classes that together hold a fifth of the labels (as in EPIC-Kitchens-100); head: the rest."""
-    rare = np.argsort(frequency, kind="stable")
-    tail = rare[frequency[rare].cumsum() <= 0.2 * frequency.sum()]
-    return {"head": sorted(set(range(len(frequency))) - set(tail.tolist())), "tail": sorted(tail.tolist())}
 
 
 def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str) -> TaskData[Clips]:
