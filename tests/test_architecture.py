@@ -1,0 +1,90 @@
+"""The shape of the house: a room imports from those below it, and methods know next to nothing of the suite."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# From the ground up. A room may import from those before it in this list, so there can be no circle.
+FLOORS = (
+    ("errors", "evaluate"),  # 1: pure functions
+    ("method", "spec"),  # 2: what a method is, what can be asked
+    ("source", "data", "tasks", "code", "results", "registry"),  # 3: data, tasks, the ledger, names
+    ("request", "train", "plan", "report"),  # 4: doing what is asked, telling what came out
+    ("sweep", "leaderboard", "conformance", "doctor"),  # 5: many runs, and looking after things
+    ("cli",),  # 6: the only place that prints
+)
+ROOMS = [room for floor in FLOORS for room in floor]
+FOR_METHODS = ("suite.method", "suite.errors", "suite.evaluate", "suite.data.samples")
+
+
+def _sources(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def _imports(path: Path) -> set[str]:
+    """Modules imported anywhere in ``path`` at run time (not those for type checkers alone)."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        id(child)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        for child in ast.walk(node)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            if node.module == "suite":
+                found |= {f"suite.{alias.name}" for alias in node.names}
+    return found
+
+
+def _room(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+@pytest.mark.parametrize("path", _sources("suite"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_rooms_import_from_below_only(path: Path):
+    own = path.relative_to(ROOT / "suite").parts[0].removesuffix(".py")
+    if own == "__init__":
+        return
+    below = set(ROOMS[: ROOMS.index(own) + 1]) | {"__version__", ""}
+    above = {m for m in _imports(path) if m.split(".")[0] == "suite" and _room(m) not in below}
+    assert not above, f"{path.name} in '{own}' imports {sorted(above)}"
+
+
+def test_every_room_is_on_a_floor():
+    rooms = {p.relative_to(ROOT / "suite").parts[0].removesuffix(".py") for p in _sources("suite")} - {"__init__"}
+    assert rooms <= set(ROOMS)
+
+
+@pytest.mark.parametrize("path", _sources("methods"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_methods_know_only_the_contract(path: Path):
+    imports = _imports(path)
+    assert not [m for m in imports if m.split(".")[0] == "ray"]
+    foreign = {m for m in imports if m.split(".")[0] == "suite" and not m.startswith(FOR_METHODS)}
+    assert not foreign, f"{path.name} imports {sorted(foreign)}"
+
+
+@pytest.mark.parametrize("path", _sources("suite"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_suite_names_no_method(path: Path):
+    modules = {m for m in _imports(path) if m.split(".")[0] == "methods"} - {"methods"}
+    assert not modules
+
+
+def test_nothing_is_unpickled():
+    """Checkpoints, features and annotations are never unpickled."""
+    for path in [*_sources("suite"), *_sources("methods")]:
+        text = path.read_text(encoding="utf-8")
+        assert "pickle.load" not in text, path
+        assert "allow_pickle=True" not in text, path
+        assert "torch.load(" not in text, path
