@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from suite.data.cards import find_card
 from suite.data.checks import check_task_data, finite_features, is_features
@@ -119,17 +122,31 @@ def open_request(asked: Request, seed: int = 0, force: bool = False) -> TaskData
 
 
 def _pack(asked: Request, place: Path) -> None:
-    data = read(asked)
     dtype = asked.card.layout.dtype
-    write_store(place, data, lambda key: dtype if is_features(key) else None, finite_features(data))
+    with _told(asked):
+        data = read(asked)
+        write_store(place, data, lambda key: dtype if is_features(key) else None, finite_features(data))
+
+
+@contextmanager
+def _told(asked: Request) -> Iterator[None]:
+    """A damaged file that a reader did not foresee, as one sentence (the cause stays attached for developers)."""
+    try:
+        yield
+    except (OSError, EOFError, ValueError, BadZipFile) as error:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            raise DataError(f"no room to pack {asked.card.name} in {asked.cache}; make room or set --out.") from error
+        what = " ".join(str(error).split()) or type(error).__name__
+        where = asked.folder if asked.card.files else asked.card.reader
+        check = f"suite data verify {asked.card.name} names files that differ from the card"
+        raise DataError(f"{asked.card.name}: cannot be read from {where} ({what}); {check}.") from error
 
 
 def read(asked: Request) -> TaskData[Any]:
     """What the reader yields, checked but not packed."""
     data = reader_function(asked.card)(asked.card, asked.folder, asked.read_dials(), asked.task)
     if not isinstance(data, TaskData):
-        raise DataError(
-            f"{asked.card.name}: reader '{asked.card.reader}' returned {type(data).__name__}; return TaskData."
-        )
+        said = f"reader '{asked.card.reader}' returned {type(data).__name__}"
+        raise DataError(f"{asked.card.name}: {said}; return TaskData.")
     check_task_data(data)
     return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import subprocess
@@ -119,6 +120,29 @@ def test_faulty_data_are_told_and_never_packed(toy: Toy, fault: str, task: str, 
     assert str(caught.value).endswith(".")
     assert str(caught.value).count("\n") == 0
     assert not [path for path in (toy.root / "outputs" / "cache" / "data").glob("toy-*") if path.is_dir()]
+
+
+@pytest.mark.parametrize("where", ["at once", "while rows are streamed"])
+def test_damage_that_a_reader_did_not_foresee_is_told(toy: Toy, where: str) -> None:
+    text, fault = toy.reader.read_text(), "int('no number')"
+    if where == "at once":
+        changed = text.replace("    parts = [", f"    {fault}\n    parts = [")
+    else:
+        changed = text.replace("lambda: iter([features[:3], features[3:]])", f"lambda: ({fault} for _ in range(1))")
+    assert changed != text
+    toy.reader.write_text(changed)
+    with pytest.raises(DataError, match=r"toy: cannot be read from .*no number.*suite data verify toy") as caught:
+        load("toy")
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+def test_a_full_disk_is_told_as_such(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("suite.data.store.os.fsync", full)
+    with pytest.raises(DataError, match=r"no room to pack toy in .*; make room"):
+        load("toy")
 
 
 def test_a_value_beyond_half_precision_is_told(toy: Toy) -> None:
