@@ -31,7 +31,8 @@ def error_types(truth: Segments, predictions: Segments, matches: RankedMatches, 
     [least, t) localization (own) or confusion (other); below ``least`` background. Of equally good ground truths one of
     the own class decides. Ignored detections get NOT_COUNTED.
     """
-    counted, found = truth.take(matches.truth_row), predictions.take(matches.row)
+    counted, found = truth.take(np.sort(matches.truth_row)), predictions.take(matches.row)
+    counted = counted.take(np.argsort(counted.video, kind="stable"))
     low, high = group_rows(found.video, counted.video)
     best, own = _best_of_any(counted.start, counted.end, counted.label, low, high, found.start, found.end, found.label)
     level = matches.thresholds[:, None]

@@ -66,34 +66,49 @@ def pair_keys(first: Ints, second: Ints, other_first: Ints, other_second: Ints) 
 
 def group_rows(keys: Ints, sorted_keys: Ints) -> tuple[Ints, Ints]:
     """Where each key lies in a sorted array: rows ``low:high`` (``low == high`` where absent)."""
-    known = distinct(sorted_keys)
-    edges = np.append(np.searchsorted(sorted_keys, known), [len(sorted_keys), 0])
-    place = positions(keys, known)
-    # Absent keys have place -1: rows 0:0 by the 0 at the end of the edges.
+    first = np.flatnonzero(np.diff(sorted_keys, prepend=sorted_keys[:1] - 1))
+    place = positions(keys, sorted_keys[first])
+    edges = np.concatenate([first, [len(sorted_keys), 0]])
+    # Absent keys have place -1, and find rows 0:0 by the 0 at the end of the edges.
     return edges[place], np.where(place >= 0, edges[place + 1], 0)
+
+
+def grouped_by(label: Ints) -> Ints:
+    """Order of ascending label, rows of a label in their order: a radix sort where labels are few."""
+    place = positions(label, distinct(label))
+    few = len(place) and place.max() < np.iinfo(np.int16).max
+    return np.argsort(place.astype(np.int16) if few else place, kind="stable")
 
 
 def ranked_rows(rows: Ints, label: Ints, score: Floats, tie_keys: tuple[ArrayLike, ...]) -> Ints:
     """The given rows sorted by label, then descending score, then the tie keys (first key decides first), then row.
 
-    The tie keys are compared only inside runs of equal scores: a fast unstable sort of the scores, then a stable
-    sort of the labels (a radix sort where they are few), then the runs.
+    Labels first (a radix sort where they are few), then the scores of one label at a time, which stay in the cache of
+    the processor; the tie keys are compared only inside runs of equal scores.
     """
-    label, score = label[rows], score[rows]
-    place = positions(label, distinct(label))
-    if len(place) and place.max() < np.iinfo(np.int16).max:
-        place = place.astype(np.int16)
-    order = np.argsort(-score)
-    order = order[np.argsort(place[order], kind="stable")]
-    ranked_place, ranked_score = place[order], score[order]
-    same = (ranked_place[1:] == ranked_place[:-1]) & (ranked_score[1:] == ranked_score[:-1])
+    order = rows[grouped_by(label[rows])]
+    ranked_label, ranked_score = label[order], score[order]
+    within = _descending(ranked_score, np.flatnonzero(ranked_label[1:] != ranked_label[:-1]) + 1)
+    order, ranked_score = order[within], ranked_score[within]
+    same = (ranked_label[1:] == ranked_label[:-1]) & (ranked_score[1:] == ranked_score[:-1])
     if not same.any():
-        return rows[order]
+        return order
     tied = np.zeros(len(order), dtype=bool)
     tied[1:] |= same
     tied[:-1] |= same
     run = np.concatenate([[0], np.cumsum(~same)])[tied]
-    order = rows[order]
     equal = order[tied]
     order[tied] = equal[np.lexsort((equal, *(np.asarray(key)[equal] for key in reversed(tie_keys)), run))]
+    return order
+
+
+def _descending(score: Floats, edges: Ints) -> Ints:
+    """Order of descending score inside each of the stretches cut at ``edges``; equal scores in no particular order."""
+    if len(edges) > len(score) // 64:
+        stretch = np.zeros(len(score), dtype=np.int64)
+        stretch[edges] = 1
+        return np.lexsort((-score, np.cumsum(stretch)))
+    order = np.empty(len(score), dtype=np.int64)
+    for low, high in zip([0, *edges], [*edges, len(score)]):
+        order[low:high] = low + np.argsort(-score[low:high])
     return order

@@ -30,7 +30,7 @@ def recall_at_multiples(
     """
     matches = match_segments(truth, predictions, protocol, videos)
     counted, found = truth.take(matches.truth_row), predictions.take(matches.row)
-    truth_key, found_key = pair_keys(counted.video, counted.label, found.video, found.label)
+    truth_key, found_key = pair_keys(counted.label, counted.video, found.label, found.video)
     ranks = _first_ranks(counted, found, truth_key, found_key, matches.thresholds)
     _, group, sizes = np.unique(truth_key, return_inverse=True, return_counts=True)
     allowed = sizes[group.reshape(-1)]

@@ -99,7 +99,7 @@ def match_frames(
     rows = ranked_rows(rows, detections.label, detections.score, (detections.frame, *detections.box.T))
     counted, found = truth.take(truth_row), detections.take(rows)
     order = np.arange(len(rows)) if protocol.order == "score" else np.argsort(rows, kind="stable")
-    truth_key, found_key = pair_keys(counted.frame, counted.label, found.frame, found.label)
+    truth_key, found_key = pair_keys(counted.label, counted.frame, found.label, found.frame)
     low, high = group_rows(found_key, truth_key)
     plus = 1.0 if protocol.pixel_boxes else 0.0
     verdict = match_boxes(counted.box, low, high, found.box, order, protocol.iou, plus)
@@ -142,6 +142,6 @@ def _counted(boxes: Boxes, labels: Ints, excluded: ArrayLike | None, protocol: S
 
 
 def _box_order(boxes: Boxes, rows: Ints) -> Ints:
-    """Order by frame, label, then corners: what decides between equal IoUs."""
+    """Order by label, frame, then corners: what decides between equal IoUs."""
     chosen = boxes.take(rows)
-    return np.lexsort((*chosen.box.T[::-1], chosen.label, chosen.frame))
+    return np.lexsort((*chosen.box.T[::-1], chosen.frame, chosen.label))

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from suite.errors import UsageError
 from suite.evaluate.kernels import IGNORED, match_by_detection, match_by_truth, touches
-from suite.evaluate.lookup import distinct, group_rows, pair_keys, positions, ranked_rows
+from suite.evaluate.lookup import distinct, group_rows, grouped_by, pair_keys, positions, ranked_rows
 from suite.evaluate.protocols import ACTIVITYNET, TemporalProtocol
 from suite.evaluate.ranking import RankedMatches, mean_over_present, ranked_matches
 from suite.evaluate.segments import Bools, Floats, Ints, Segments, Verdicts, required_score, without_duplicates
@@ -89,15 +89,14 @@ def match_segments(
         UsageError: no score column, NaN scores, or (``unknown_labels="error"``) a detection of a class without
             ground truth.
     """
-    score = required_score(predictions)
+    required_score(predictions)
     truth_row = _counted_truth(truth, protocol, videos)
     counted = truth.take(truth_row)
     classes = distinct(counted.label)
     rows = _counted_predictions(predictions, classes, protocol, videos)
     if ambiguous is not None and protocol.ambiguous == "drop":
         rows = rows[~near_ambiguous(predictions.take(rows), ambiguous)]
-    rows = ranked_rows(rows, predictions.label, score, _tie_keys(predictions, protocol))
-    found = predictions.take(rows)
+    rows, found = _ranked(rows, predictions, protocol)
     verdict = _verdicts(counted, found, protocol)
     if ambiguous is not None and protocol.ambiguous == "forgive":
         verdict[(verdict < 0) & near_ambiguous(found, ambiguous)] = IGNORED
@@ -106,7 +105,7 @@ def match_segments(
         classes=classes,
         row=rows,
         label=found.label,
-        score=score[rows],
+        score=required_score(found),
         unit=found.video,
         truth_row=truth_row,
         truth_label=counted.label,
@@ -125,7 +124,7 @@ def near_ambiguous(segments: Segments, ambiguous: Segments) -> Bools:
 
 
 def _counted_truth(truth: Segments, protocol: TemporalProtocol, videos: ArrayLike | None) -> Ints:
-    """Rows of the annotations that count, sorted by video, label, start, end: the order that decides equal tIoUs."""
+    """Rows of the annotations that count, sorted by label, video, start, end: the order that decides equal tIoUs."""
     keep = np.ones(len(truth), dtype=bool) if videos is None else np.isin(truth.video, videos)
     if protocol.duplicate_tolerance is not None:
         keep &= without_duplicates(truth, protocol.duplicate_tolerance)
@@ -133,7 +132,7 @@ def _counted_truth(truth: Segments, protocol: TemporalProtocol, videos: ArrayLik
         keep &= truth.length >= protocol.min_truth_length
     rows = np.flatnonzero(keep)
     kept = truth.take(rows)
-    return rows[np.lexsort((kept.end, kept.start, kept.label, kept.video))]
+    return rows[np.lexsort((kept.end, kept.start, kept.video, kept.label))]
 
 
 def _counted_predictions(
@@ -158,16 +157,23 @@ def _counted_predictions(
     return np.flatnonzero(keep)
 
 
-def _tie_keys(predictions: Segments, protocol: TemporalProtocol) -> tuple[ArrayLike, ...]:
-    if protocol.ties == "reversed":
-        return (-np.arange(len(predictions)),)
-    return predictions.video, predictions.start, predictions.end
+def _ranked(rows: Ints, predictions: Segments, protocol: TemporalProtocol) -> tuple[Ints, Segments]:
+    """The rows best first inside each class, and what they hold.
+
+    Rows are brought together class by class before they are ranked: random access stays inside a class, which keeps
+    millions of rows from missing the processor's cache.
+    """
+    rows = rows[grouped_by(predictions.label[rows])]
+    grouped = predictions.take(rows)
+    ties = (-rows,) if protocol.ties == "reversed" else (grouped.video, grouped.start, grouped.end)
+    order = ranked_rows(np.arange(len(rows)), grouped.label, required_score(grouped), ties)
+    return rows[order], grouped.take(order)
 
 
 def _verdicts(counted: Segments, found: Segments, protocol: TemporalProtocol) -> Verdicts:
     """(T, N) row of ``counted`` matched by each ranked detection, or FALSE_POSITIVE."""
     thresholds = np.asarray(protocol.tiou, dtype=np.float64)
-    truth_key, found_key = pair_keys(counted.video, counted.label, found.video, found.label)
+    truth_key, found_key = pair_keys(counted.label, counted.video, found.label, found.video)
     if protocol.matching == "truth":
         members = np.argsort(found_key, kind="stable")
         low, high = group_rows(truth_key, found_key[members])
