@@ -1,0 +1,215 @@
+"""What the ledger knows of a sweep: the only memory a sweep has.
+
+A run of the ledger belongs to a configuration when the run that the configuration asks for has the same id; so what
+another sweep, a leaderboard or a person ran counts as well, and what older code or data gave does not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import polars as pl
+
+from suite.data import find_card
+from suite.errors import UsageError
+from suite.registry import method as find_method
+from suite.request import Places, run_id
+from suite.results.ledger import Ledger
+from suite.spec.card import parse_dataset_name
+from suite.spec.run import Value
+from suite.spec.sweep import Objective
+from suite.sweep.problem import Problem
+from suite.sweep.space import Values
+from suite.tasks import task
+
+State = Literal["complete", "pruned", "failed", "partial"]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A configuration with what its runs gave.
+
+    ``values`` are those that were trained, ``post`` the best post-processing found for them; ``objectives`` one number
+    an objective (empty unless complete), ``instances`` the same run by run, in the order of :meth:`Problem.runs`
+    (NaN where a run is missing); ``curve`` its course in the first run; ``own``: this sweep asked for it.
+    """
+
+    values: Values
+    state: State
+    post: Values = field(default_factory=dict)
+    objectives: tuple[float, ...] = ()
+    instances: tuple[tuple[float, ...], ...] = ()
+    curve: Mapping[int, float] = field(default_factory=dict)
+    error: str = ""
+    own: bool = False
+    seconds: float = 0.0
+    runs: tuple[str, ...] = ()
+    started: float = 0.0
+
+    @property
+    def settings(self) -> Values:
+        """Trained and post-processing values together."""
+        return {**self.values, **self.post}
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The parts of the ledger that sweeps look at, read once.
+
+    ``attempts``: rows by run; ``numbers``: by run, the validation metrics (name, threshold) where validation chose;
+    ``curves``: by run and metric, the validation values in order.
+    """
+
+    attempts: dict[str, list[dict[str, Any]]]
+    numbers: dict[str, dict[tuple[str, float | None], float]]
+    curves: dict[str, dict[str, list[float]]]
+
+    @classmethod
+    def read(cls, ledger: Ledger, methods: Iterable[str]) -> Tables:
+        """Every attempt of ``methods``, with the numbers that validation data gave."""
+        rows = ledger.runs(all_attempts=True).filter(pl.col("method").is_in(list(methods)))
+        tables = cls({}, {}, {})
+        for row in rows.iter_rows(named=True):
+            tables.attempts.setdefault(row["run"], []).append(row)
+        chosen = (pl.col("label") == "", pl.col("selection") == "validation", pl.col("split") == "validation")
+        columns = ("run", "metric", "threshold", "value")
+        for run, metric, threshold, value in ledger.metrics(tables.attempts).filter(*chosen).select(columns).rows():
+            tables.numbers.setdefault(run, {})[metric, _rounded(threshold)] = math.nan if value is None else value
+        curves = ledger.curves(tables.attempts).filter(pl.col("split") == "validation")
+        for run, metric, value in curves.select("run", "metric", "value").rows():
+            tables.curves.setdefault(run, {}).setdefault(metric, []).append(value)
+        return tables
+
+
+def numbers_of(problem: Problem, told: Mapping[tuple[str, float | None], float], seconds: float) -> tuple[float, ...]:
+    """The objectives of one run from its validation metrics (NaN: not told)."""
+    numbers = []
+    for objective in known_objectives(problem):
+        name = (objective.metric, _rounded(objective.threshold))
+        numbers.append(seconds if objective.metric == "seconds" else told.get(name, math.nan))
+    return tuple(numbers)
+
+
+def observe(problem: Problem, places: Places, tables: Tables) -> list[Observed]:
+    """Every configuration of ``problem`` that the ledger has something of, in the order in which they were started."""
+    by_run = {run: rows for run, rows in tables.attempts.items() if rows[0]["method"] == problem.method}
+    trained = problem.space.trained()
+    settings = _settings(problem, places, by_run)
+    groups: dict[str, list[Values]] = {}
+    for values in settings:
+        groups.setdefault(trained.key(_split(problem, values)[0]), []).append(values)
+    found = [_observed(problem, places, several, by_run, tables) for several in groups.values()]
+    return sorted(found, key=lambda seen: seen.started)
+
+
+def known_objectives(problem: Problem) -> tuple[Objective, ...]:
+    """The objectives of the sweep with the task's headline filled in."""
+    headline = task(find_method(problem.method).task).headline
+    return tuple(o if o.metric else o.model_copy(update={"metric": headline}) for o in problem.sweep.objectives)
+
+
+def _settings(problem: Problem, places: Places, by_run: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Values]:
+    """The different configurations to which runs of the ledger belong."""
+    found: dict[str, Values] = {}
+    for rows in by_run.values():
+        with suppress(UsageError):  # of a dataset or a dial that is no more
+            values = problem.values_of(json.loads(rows[0]["params"]), _dials(rows[0]["dataset"]))
+            found.setdefault(problem.space.key(values), values)
+    for point in problem.points():
+        found.setdefault(problem.space.key(point), point)
+    return [values for values in found.values() if any(run in by_run for run in _ids(problem, places, values))]
+
+
+def _ids(problem: Problem, places: Places, values: Mapping[str, Value]) -> list[str]:
+    """The runs of a configuration by name; none, where it cannot exist (an old value, now out of range)."""
+    try:
+        return [run_id(spec, places) for spec in problem.runs(values)]
+    except UsageError:
+        return []
+
+
+def _split(problem: Problem, values: Mapping[str, Value]) -> tuple[Values, Values]:
+    """The trained and the post-processing part of a configuration."""
+    post = {p.name for p in problem.space.post().parameters}
+    trained = {name: value for name, value in values.items() if name not in post}
+    return trained, {name: value for name, value in values.items() if name in post}
+
+
+def _observed(
+    problem: Problem, places: Places, several: Sequence[Values], by_run: Mapping[str, Any], tables: Tables
+) -> Observed:
+    """One trained configuration: the best of its post-processing settings, or what became of it."""
+    seen = [_setting(problem, places, values, by_run, tables) for values in several]
+    complete = [one for one in seen if one.state == "complete"]
+    if complete:
+        down = problem.sweep.objectives[0].direction == "minimize"
+        best = (min if down else max)(complete, key=lambda one: one.objectives[0])
+        return best if problem.space.post().parameters else complete[0]
+    return min(seen, key=lambda one: ("pruned", "failed", "partial").index(one.state))
+
+
+def _setting(
+    problem: Problem, places: Places, values: Values, by_run: Mapping[str, list[dict[str, Any]]], tables: Tables
+) -> Observed:
+    ids = _ids(problem, places, values)
+    attempts = [by_run.get(run, []) for run in ids]
+    rows = [row for several in attempts for row in several]
+    trained, post = _split(problem, values)
+    state, error = _state(attempts, problem.sweep.retries)
+    scores = [_numbers(problem, run, rows, tables) for run in ids]
+    if state == "complete" and not all(math.isfinite(number) for numbers in scores for number in numbers):
+        state, error = "failed", "the objective is not a finite number"
+    means = tuple(sum(column) / len(column) for column in zip(*scores)) if state == "complete" else ()
+    return Observed(
+        values=trained,
+        state=state,
+        post=post,
+        objectives=means,
+        instances=tuple(scores),
+        curve=_curve(problem, ids[0], tables) if problem.sweep.pruner.name in ("median", "asha") else {},
+        error=error,
+        own=any(row["group"] == problem.sweep.name for row in rows),
+        seconds=sum(row["seconds"] for row in rows),
+        runs=tuple(ids),
+        started=min(row["started"].timestamp() for row in rows),
+    )
+
+
+def _state(attempts: Sequence[Sequence[Mapping[str, Any]]], retries: int) -> tuple[State, str]:
+    """What became of a configuration, given the attempts of each of its runs."""
+    statuses = [[row["status"] for row in rows] for rows in attempts]
+    if all("finished" in one for one in statuses):
+        return "complete", ""
+    for rows, one in zip(attempts, statuses):
+        if "finished" not in one and "pruned" in one:
+            return "pruned", str(rows[one.index("pruned")]["error"])
+        if "finished" not in one and one.count("failed") > retries:
+            return "failed", str(rows[-1]["error"])
+    return "partial", ""
+
+
+def _numbers(problem: Problem, run: str, rows: Sequence[Mapping[str, Any]], tables: Tables) -> tuple[float, ...]:
+    """The objectives of one run (NaN: not told)."""
+    seconds = [float(row["seconds"]) for row in rows if row["run"] == run and row["status"] == "finished"]
+    return numbers_of(problem, tables.numbers.get(run, {}), seconds[-1] if seconds else math.nan)
+
+
+def _rounded(threshold: float | None) -> float | None:
+    return None if threshold is None else round(threshold, 6)
+
+
+def _curve(problem: Problem, run: str, tables: Tables) -> dict[int, float]:
+    """The first objective at each evaluation point of a run, counted from 1."""
+    metric = known_objectives(problem)[0].metric
+    return dict(enumerate(tables.curves.get(run, {}).get(metric, []), start=1))
+
+
+def _dials(dataset: str) -> Values:
+    """The turned dials of a row's dataset, as typed as the card says."""
+    name, dials = parse_dataset_name(dataset)
+    return dict(find_card(name).resolve_dials(dials))

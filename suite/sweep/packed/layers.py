@@ -1,0 +1,80 @@
+"""Layers of a stack that compute each member by itself, with the very kernels that it would meet alone.
+
+Batched products add up in another order than single ones. The difference is in the last bit, but Adam divides gradients
+by their own size: where the true gradient is nothing (a unit that one sample of the batch woke), rounding decides the
+step, and members would drift away from what they are alone. On a CPU the loop over members costs next to nothing; on a
+GPU, where launches are what is scarce, stacks are multiplied as stacks.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class _Each(torch.autograd.Function):
+    """``function(*tensors)`` for each member of a stack in turn; gradients are those of the calls themselves."""
+
+    @staticmethod
+    def forward(function: Callable[..., Tensor], *tensors: Tensor | None) -> Tensor:
+        return function(*tensors)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Nothing is kept: outside of vmap the function is not used."""
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, function: Callable[..., Tensor], *tensors: Tensor | None) -> tuple[Tensor, int]:
+        dims = in_dims[1:]
+        outputs = []
+        for member in range(info.batch_size):
+            own = [t if t is None or d is None else t.select(d, member) for t, d in zip(tensors, dims)]
+            outputs.append(function(*own))
+        return torch.stack(outputs), 0
+
+
+def one_by_one(network: nn.Module) -> nn.Module:
+    """``network`` with its linear, convolutional and normalizing layers computed member by member under vmap."""
+    for module in network.modules():
+        forward = _FORWARDS.get(type(module))
+        if forward is not None:
+            module.forward = types.MethodType(forward, module)
+    return network
+
+
+def _linear(self: nn.Linear, values: Tensor) -> Tensor:
+    out: Tensor = _Each.apply(F.linear, values, self.weight, self.bias)
+    return out
+
+
+def _convolution(self: nn.Conv1d, values: Tensor) -> Tensor:
+    def each(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return self._conv_forward(x, weight, bias)
+
+    out: Tensor = _Each.apply(each, values, self.weight, self.bias)
+    return out
+
+
+def _normalization(self: nn.BatchNorm1d, values: Tensor) -> Tensor:
+    momentum = 0.1 if self.momentum is None else self.momentum
+    if self.training and self.num_batches_tracked is not None:
+        self.num_batches_tracked.add_(1)
+    use = self.training or self.running_mean is None
+
+    def each(x: Tensor, mean: Tensor | None, var: Tensor | None, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        return F.batch_norm(x, mean, var, weight, bias, use, momentum, self.eps)
+
+    out: Tensor = _Each.apply(each, values, self.running_mean, self.running_var, self.weight, self.bias)
+    return out
+
+
+_FORWARDS: dict[type, Callable[..., Tensor]] = {
+    nn.Linear: _linear,
+    nn.Conv1d: _convolution,
+    nn.BatchNorm1d: _normalization,
+}

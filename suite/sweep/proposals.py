@@ -1,0 +1,162 @@
+"""Which configuration comes next in one study: points first, then the grid or the sampler, none of them twice."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from suite.spec.sweep import DEFAULT_TRIALS
+from suite.sweep.history import Observed, State
+from suite.sweep.problem import Problem
+from suite.sweep.samplers import make_study
+from suite.sweep.space import Space, Values
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+REPEATS = 30  # proposals that were known already, in a row, before a finite space is listed instead
+LISTABLE = 100_000  # configurations
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A configuration to run; ``known`` are the objectives of those of its runs that the ledger has already."""
+
+    number: int
+    values: Values
+    known: dict[int, tuple[float, ...]] = field(default_factory=dict)
+
+
+@dataclass
+class Asked:
+    """A proposal that is out; ``trial`` is Optuna's side of it, None for one outside the space."""
+
+    proposal: Proposal
+    trial: Trial | None
+
+
+class Proposals:
+    """The search of one problem over its trained axes.
+
+    ``observed`` is what the ledger knows; ``pending`` are configurations that an earlier process was running.
+    """
+
+    def __init__(self, problem: Problem, observed: Sequence[Observed], pending: Iterable[Values] = ()) -> None:
+        spec = problem.sweep
+        self.problem = problem
+        self.space: Space = problem.space.trained()
+        self.observed = {self.space.key(one.values): one for one in observed}
+        closed = [one for one in observed if one.state != "partial"]
+        directions = [objective.direction for objective in spec.objectives]
+        self.study = make_study(self.space, spec.sampler, spec.pruner, directions, closed, spec.seed)
+        self.closed: dict[str, State] = {self.space.key(one.values): one.state for one in closed}
+        self.counted = sum(one.own for one in closed)
+        self.out: dict[int, Asked] = {}
+        self.numbers = len(observed)
+        partial = [one.values for one in observed if one.state == "partial" and one.own]
+        self.queue = deque([*partial, *(v for v in pending if self.space.contains(v)), *problem_points(problem)])
+        self.grid: Iterator[Values] = self.space.grid() if spec.sampler.name == "grid" else iter(())
+        self.random = random.Random(spec.seed + len(closed))
+
+    @property
+    def limit(self) -> float:
+        """How many trials the sweep may have."""
+        spec = self.problem.sweep
+        if spec.budget.trials is not None:
+            return spec.budget.trials
+        endless = spec.sampler.name == "grid" or spec.budget.hours is not None
+        return float("inf") if endless else DEFAULT_TRIALS
+
+    @property
+    def planned(self) -> float:
+        """How many trials there will be (infinite where only time ends them)."""
+        if self.problem.sweep.sampler.name != "grid":
+            return min(self.limit, self.space.size + len(self.problem.sweep.points) + 1)
+        keys = {self.space.key(values) for values in (*problem_points(self.problem), *self.space.grid())}
+        foreign = {key for key, one in self.observed.items() if not one.own and key in self.closed}
+        return min(self.limit, len(keys - foreign))
+
+    def next(self) -> Proposal | None:
+        """The next configuration, or None when the budget or the space is used up."""
+        if self.counted + len(self.out) >= self.limit:
+            return None
+        while self.queue:
+            if (proposal := self._fixed(self.queue.popleft())) is not None:
+                return proposal
+        for values in self.grid:
+            if (proposal := self._fixed(values)) is not None:
+                return proposal
+        return None if self.problem.sweep.sampler.name == "grid" else self._sampled()
+
+    def close(self, number: int, state: State, objectives: Sequence[float] = ()) -> None:
+        """A proposal has come to its end."""
+        from optuna.trial import TrialState
+
+        asked = self.out.pop(number)
+        self.closed[self.space.key(asked.proposal.values)] = state
+        self.counted += 1
+        if asked.trial is None:
+            return
+        if state == "complete":
+            self.study.tell(asked.trial, list(objectives))
+        else:
+            self.study.tell(asked.trial, state=TrialState.PRUNED if state == "pruned" else TrialState.FAIL)
+
+    def judge(self, number: int, step: int, value: float) -> bool:
+        """Take note of an intermediate value; whether the proposal should be given up."""
+        asked = self.out.get(number)
+        if asked is None or asked.trial is None or value != value:
+            return False
+        asked.trial.report(value, step)
+        return self.counted >= self.problem.sweep.pruner.startup and asked.trial.should_prune()
+
+    def _fixed(self, values: Values) -> Proposal | None:
+        """``values`` as the next proposal, unless it is known."""
+        if self._is_known(values):
+            return None
+        if not self.space.contains(values):
+            return self._propose(values, None)
+        self.study.enqueue_trial(values)
+        trial = self.study.ask()
+        return self._propose(self.space.suggest(trial), trial)
+
+    def _sampled(self) -> Proposal | None:
+        """A proposal of the sampler; where it repeats itself, one of what is left."""
+        from optuna.trial import TrialState
+
+        for _ in range(max(REPEATS, len(self.closed) if self.problem.sweep.sampler.name == "qmc" else 0)):
+            trial = self.study.ask()
+            values = self.space.suggest(trial)
+            if not self._is_known(values):
+                return self._propose(values, trial)
+            self.study.tell(trial, state=TrialState.FAIL)
+        return self._left()
+
+    def _left(self) -> Proposal | None:
+        if self.space.size > LISTABLE:
+            return None
+        left = [values for values in self.space.every() if not self._is_known(values)]
+        return self._fixed(self.random.choice(left)) if left else None
+
+    def _is_known(self, values: Values) -> bool:
+        key = self.space.key(values)
+        return key in self.closed or any(self.space.key(a.proposal.values) == key for a in self.out.values())
+
+    def _propose(self, values: Values, trial: Trial | None) -> Proposal:
+        self.numbers += 1
+        partial = self.observed.get(self.space.key(values))
+        seen = dict(enumerate(partial.instances)) if partial else {}
+        known = {i: numbers for i, numbers in seen.items() if all(number == number for number in numbers)}
+        proposal = Proposal(self.numbers, values, known)
+        self.out[proposal.number] = Asked(proposal, trial)
+        return proposal
+
+
+def problem_points(problem: Problem) -> list[Values]:
+    """The points of a problem without their post-processing part, each once."""
+    post = {p.name for p in problem.space.post().parameters}
+    points = ({name: value for name, value in point.items() if name not in post} for point in problem.points())
+    return list({problem.space.key(point): point for point in points}.values())

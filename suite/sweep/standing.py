@@ -1,0 +1,45 @@
+"""Where a study stands: counts, the best trials so far, the front of several objectives."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from suite.sweep.history import Observed, known_objectives
+from suite.sweep.problem import Problem
+
+SHOWN = 10
+
+
+def standing(problem: Problem, ended: Sequence[Observed], planned: float) -> dict[str, Any]:
+    """One study as plain values: ``title``, ``planned``, ``counts`` by state, ``best`` rows, ``objectives`` by name."""
+    counts = Counter(one.state for one in ended)
+    complete = ranked(problem, ended)
+    return {
+        "title": problem.title,
+        "method": problem.method,
+        "datasets": list(problem.datasets),
+        "planned": planned,
+        "counts": {state: counts.get(state, 0) for state in ("complete", "pruned", "failed")},
+        "objectives": [objective.metric for objective in known_objectives(problem)],
+        "best": [{"values": one.settings, "objectives": list(one.objectives)} for one in complete[:SHOWN]],
+        "errors": [{"values": one.values, "error": one.error} for one in ended if one.state == "failed"][-SHOWN:],
+    }
+
+
+def ranked(problem: Problem, ended: Sequence[Observed]) -> list[Observed]:
+    """Complete configurations, best first; with several objectives those of the front first, by the first objective."""
+    complete = [one for one in ended if one.state == "complete"]
+    signs = [1 if o.direction == "maximize" else -1 for o in problem.sweep.objectives]
+
+    def gains(one: Observed) -> tuple[float, ...]:
+        return tuple(sign * value for sign, value in zip(signs, one.objectives))
+
+    def beaten(one: Observed) -> bool:
+        mine = gains(one)
+        others = (gains(other) for other in complete)
+        return any(other != mine and all(a >= b for a, b in zip(other, mine)) for other in others)
+
+    behind = {id(one): beaten(one) for one in complete} if len(signs) > 1 else {}
+    return sorted(complete, key=lambda one: (behind.get(id(one), False), -gains(one)[0]))
