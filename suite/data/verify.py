@@ -98,10 +98,19 @@ def _label_table(samples: Any) -> np.ndarray:
     return np.asarray(samples.truth if isinstance(samples, Clips) else samples.labels)
 
 
-def summary(asked: Request, findings: list[Finding]) -> str:
-    """One sentence on what differs; empty when everything agrees."""
+def summary(asked: Request, findings: list[Finding], shown: int = 3) -> str:
+    """One sentence on what differs, ``shown`` differences at most; empty when everything agrees."""
     wrong = [finding for finding in findings if not finding.agrees]
     if not wrong:
         return ""
-    said = "; ".join(f"{finding.what} is {finding.found} where the card states {finding.stated}" for finding in wrong)
-    return f"{asked.card.name}: {said}; replace the files in {asked.folder} or correct {asked.card.path}."
+    said = [_difference(finding) for finding in wrong[:shown]]
+    if len(wrong) > shown:
+        said.append(f"{len(wrong) - shown} more differences")
+    fetched = any(file.url for file in missing(asked.card, asked.folder))
+    remedy = f"fetch files with 'suite data get {asked.card.name}', " if fetched else ""
+    return f"{asked.card.name}: {'; '.join(said)}; {remedy}replace those that are wrong or correct {asked.card.path}."
+
+
+def _difference(finding: Finding) -> str:
+    stated = "" if finding.stated in ("present", "readable") else f" where the card states {finding.stated}"
+    return f"{finding.what} is {finding.found}{stated}" if finding.what != "reading" else finding.found.rstrip(".")

@@ -50,6 +50,15 @@ def test_missing_and_damaged_files_are_named_before_anything_is_read(toy: Toy) -
     assert toy.reads() == 0
 
 
+def test_many_differences_make_one_short_sentence(toy: Toy) -> None:
+    toy.card(files="".join(f'[[files]]\npath = "{name}.bin"\n' for name in "abcde"))
+    asked = request("toy")
+    said = summary(asked, verify(asked))
+    assert said.startswith(f"toy: a.bin is missing from {toy.folder}; b.bin is")
+    assert "; 2 more differences; replace" in said
+    assert "d.bin" not in said
+
+
 def test_an_incomplete_group_of_files_is_named(toy: Toy) -> None:
     toy.card(files='[[files]]\npath = "*.npy"\ncount = 2')
     (toy.folder / "a.npy").write_bytes(b"1234")
