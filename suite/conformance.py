@@ -125,12 +125,12 @@ def _resumes(subject: Subject) -> str:
     """resumes to the same bytes after a stop"""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(epochs=subject.epochs, checkpoint=Path(folder) / "run.safetensors")
-        stopped = subject.loop(settings, Calling(lambda progress: progress.done < max(1, progress.total // 2))).train()
+        stopped = subject.loop(settings, Calling(lambda progress: progress.done < progress.total - 1)).train()
         resumed = subject.loop(settings).train() if not stopped.complete else stopped
     assert _weights(resumed) == _weights(subject.whole), (
         "a resumed training differs: keep what begin() prepares in run.memory, not in attributes"
     )
-    return "too short to be stopped" if stopped.complete else "stopped half-way and resumed"
+    return "too short to be stopped" if stopped.complete else "stopped before the last epoch and resumed"
 
 
 def _survives_nothing(subject: Subject) -> str:

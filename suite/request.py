@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,16 @@ class Places:
         """The same places for processes that work in other folders."""
         outputs = self.outputs if "://" in self.outputs else str(Path(self.outputs).resolve())
         return Places(outputs, str(Path(self.data).resolve()) if self.data else None)
+
+    def require_writable(self) -> None:
+        """Raise :class:`UsageError` now if nothing can be written to ``outputs``, not after hours of training."""
+        try:
+            self.local.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.local):
+                pass
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise UsageError(f"cannot write to {self.local} ({reason}); choose another folder with --out.") from None
 
     def checkpoint(self, run: str) -> Path:
         """The checkpoint of a run under way."""

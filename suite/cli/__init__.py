@@ -6,11 +6,13 @@ import importlib
 import pkgutil
 import sys
 
-import click
 import typer
 
 from suite.cli.console import complain
 from suite.errors import SuiteError
+
+# The base of all complaints about the words typed, from whichever click typer carries.
+CommandLineError = typer.BadParameter.__bases__[0].__bases__[0]
 
 HELP = """Train, sweep, score and compare methods that learn from weak, noisy or incomplete video labels.
 
@@ -34,14 +36,15 @@ def build() -> typer.Typer:
 def main() -> None:
     """Run the command line: exit 0, 1 (failure), 2 (usage) or 130 (interrupted), never with a traceback for a user."""
     try:
-        build()(standalone_mode=False)
+        code = build()(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except SuiteError as error:
         complain(str(error))
         sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
+    except CommandLineError as error:
+        error.show()  # type: ignore[attr-defined]
         sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         complain("interrupted; what was finished is kept, the same command goes on from there.")
         sys.exit(130)
     except BrokenPipeError:

@@ -59,6 +59,7 @@ def train(
     places = Places(out, data)
     given = parse_settings(settings or [])
     spec = request(method, dataset, given, protocol=protocol, seed=seed, epochs=epochs, precision=_precision(precision))
+    places.require_writable()
     ledger = Ledger(places.ledger)
     run = run_id(spec, places)
     if again or run not in ledger.finished():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -39,6 +40,7 @@ def _fit(function: Callable[[dict[str, Any]], Any], config: dict[str, Any], mach
     from ray.train import RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
+    logging.getLogger("ray.train").setLevel(logging.WARNING)
     scaling = ScalingConfig(num_workers=machine.workers, use_gpu=machine.device.startswith("cuda"))
     storage = config.get("storage")
     run = RunConfig(storage_path=storage) if storage else None
@@ -77,8 +79,6 @@ def _launch_workers(
 
 def connect(address: str | None, cpus: int) -> bool:
     """Join the Ray cluster at ``address`` or start a local one with room for ``cpus``; whether one was started here."""
-    import logging
-
     import ray
 
     if ray.is_initialized():

@@ -30,6 +30,7 @@ class Typed:
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("SUITE_METHODS", "")  # what one command line registers must not reach the next
     return Typed(monkeypatch, capsys)
 
 
