@@ -160,19 +160,20 @@ def _marked(rows: list[Row], columns: int) -> list[Row]:
     """The best cell of each column marked, and those that are not told from it."""
     for column in range(columns):
         cells = [None if row.ceiling else row.cells[column] for row in rows]
-        for row, mark in enumerate(_marks([cell.values if cell else () for cell in cells])):
-            changed = replace(rows[row].cells[column], **mark)
+        for row, (best, near) in enumerate(_marks([cell.values if cell else () for cell in cells])):
+            changed = replace(rows[row].cells[column], best=best, near=near)
             rows[row] = replace(rows[row], cells=(*rows[row].cells[:column], changed, *rows[row].cells[column + 1 :]))
     return rows
 
 
-def _marks(values: Sequence[tuple[float, ...]]) -> list[dict[str, bool]]:
+def _marks(values: Sequence[tuple[float, ...]]) -> list[tuple[bool, bool]]:
+    """For each method's values: is it the best, and if not, is it not told from the best."""
     means = np.array([np.mean(numbers) if numbers else -np.inf for numbers in values])
-    if not np.isfinite(means).any() or np.isfinite(means).sum() < 2:
-        return [{} for _ in values]
+    if np.isfinite(means).sum() < 2:
+        return [(False, False)] * len(values)
     best = int(means.argmax())
     adjusted = holm([welch(numbers, values[best]) if i != best else np.nan for i, numbers in enumerate(values)])
-    return [{"best": bool(means[i] == means[best]), "near": bool(p > ALPHA)} for i, p in enumerate(adjusted)]
+    return [(bool(means[i] == means[best]), bool(p > ALPHA)) for i, p in enumerate(adjusted)]
 
 
 def welch(first: Sequence[float], second: Sequence[float]) -> float:

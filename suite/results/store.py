@@ -97,7 +97,11 @@ class Store:
     def _append(self, rows: pa.Table) -> None:
         if self._table is None:
             self._table = self._find() or self._create()
-        write_deltalake(self._table, rows, mode="append", writer_properties=_WRITER, commit_properties=_COMMIT)
+        try:
+            write_deltalake(self._table, rows, mode="append", writer_properties=_WRITER, commit_properties=_COMMIT)
+        except CommitFailedError:
+            self._table = None  # two writers that create the table at once change its metadata: look again
+            raise
 
     def _create(self) -> DeltaTable:
         description = f"ledger of the weak-action-suite, schema {SCHEMA_VERSION}"

@@ -1,0 +1,139 @@
+"""What stands behind the numbers: resolved hyper-parameters, datasets, versions, machines, commits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from suite.data import find_card
+from suite.registry import method
+from suite.spec.board import Asked
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One hyper-parameter as used: ``changed`` when it is not the declared default."""
+
+    name: str
+    symbol: str
+    value: str
+    default: str
+    source: str
+    help: str
+    changed: bool
+
+
+@dataclass(frozen=True)
+class Used:
+    """A row's method with its settings, and the datasets on which it used just these."""
+
+    label: str
+    method: str
+    title: str
+    paper: str
+    datasets: tuple[str, ...]
+    epochs: int | None
+    settings: tuple[Setting, ...]
+
+
+def used_settings(asked: Iterable[Asked]) -> list[Used]:
+    """The resolved hyper-parameters of every row, once for all datasets and seeds that share them."""
+    groups: dict[tuple[str, str, str], tuple[Asked, list[str]]] = {}
+    for one in asked:
+        key = (one.row, one.spec.method, json.dumps([one.spec.params, one.spec.epochs], sort_keys=True))
+        groups.setdefault(key, (one, []))[1].append(one.dataset)
+    return [_used(one, tuple(dict.fromkeys(datasets))) for one, datasets in groups.values()]
+
+
+def _used(one: Asked, datasets: tuple[str, ...]) -> Used:
+    chosen = method(one.spec.method)
+    settings = tuple(_setting(name, value, one.spec.method) for name, value in sorted(one.spec.params.items()))
+    return Used(one.row, chosen.name, chosen.title, chosen.paper, datasets, one.spec.epochs, settings)
+
+
+def _setting(name: str, value: Any, owner: str) -> Setting:
+    declared = method(owner).hypers[name]
+    changed = value != declared.default
+    return Setting(
+        name, declared.symbol, _text(value), _text(declared.default), declared.source, declared.help, changed
+    )
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A dataset as its card states it, with the fingerprint of what was read."""
+
+    name: str
+    title: str
+    kind: str
+    about: str
+    source: str
+    licence: str
+    citation: str
+    fingerprints: tuple[str, ...]
+
+
+def sources(asked: Sequence[Asked], runs: pl.DataFrame) -> list[Source]:
+    """The datasets asked for, in order."""
+    found = []
+    for label, name in dict.fromkeys((one.dataset, one.spec.dataset) for one in asked):
+        card = find_card(name)
+        prints = runs.filter(pl.col("dataset") == label)["fingerprint"].unique(maintain_order=True).to_list()
+        text = (card.title, card.kind, card.about.strip(), card.source, card.licence, card.citation)
+        found.append(Source(label, *text, tuple(filter(None, prints))))
+    return found
+
+
+def settings_frame(used: Iterable[Used]) -> pl.DataFrame:
+    """All settings as a flat frame, for scripts."""
+    rows = [
+        {"row": one.label, "method": one.method, "datasets": "; ".join(one.datasets), **vars(setting)}
+        for one in used
+        for setting in one.settings
+    ]
+    return pl.DataFrame(rows)
+
+
+def provenance_rows(runs: pl.DataFrame) -> list[tuple[str, list[str]]]:
+    """Distinct versions, machines, commits and code fingerprints of ``runs``, by heading."""
+    return [
+        ("Computed", _span(runs)),
+        ("Compute", [f"{len(runs)} runs, {runs['seconds'].sum() / 60:.1f} minutes in all"]),
+        ("Libraries", [_pairs(text) for text in _distinct(runs, "versions")]),
+        ("Hardware", [_pairs(text) for text in _distinct(runs, "hardware")]),
+        ("Commit", _distinct(runs, "commit") or ["not in a git repository"]),
+        ("Code fingerprints", _codes(runs)),
+    ]
+
+
+def _span(runs: pl.DataFrame) -> list[str]:
+    if runs.is_empty():
+        return ["nothing yet"]
+    first, last = (runs["started"].sort()[place].strftime("%Y-%m-%d %H:%M") for place in (0, -1))
+    return [f"{first} to {last} UTC" if first != last else f"{first} UTC"]
+
+
+def _distinct(runs: pl.DataFrame, column: str) -> list[str]:
+    return [text for text in runs[column].unique(maintain_order=True).to_list() if text]
+
+
+def _pairs(text: str) -> str:
+    values = json.loads(text)
+    return ", ".join(f"{name} {_listed(value)}" for name, value in values.items() if value not in ([], "", None))
+
+
+def _listed(value: Any) -> str:
+    return " + ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _codes(runs: pl.DataFrame) -> list[str]:
+    pairs = runs.select("method", "code").unique(maintain_order=True).sort("method", "code").iter_rows()
+    return [f"{name} {code}" for name, code in pairs if code]

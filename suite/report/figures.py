@@ -1,0 +1,162 @@
+"""Interactive figures: seeds and means, learning curves, classes; fragments that expect plotly on the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from suite.report.views import HONEST, View
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+# Okabe and Ito's colours, told apart by all eyes; then they repeat with other dashes.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8C8C8C", "#B8A800")
+DASHES = ("solid", "dash", "dot", "dashdot")
+POINTS = 150  # a curve has at most about this many
+CLASSES = 200  # more classes than this do not fit a heat map
+
+
+def library() -> str:
+    """The source of plotly.js, to be embedded once a page."""
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs())
+
+
+def fragment(figure: Figure, name: str) -> str:
+    """A figure as HTML without the library."""
+    config = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
+    return str(figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=config))
+
+
+def _figure(height: int, **layout: Any) -> Figure:
+    from plotly.graph_objects import Figure
+
+    figure = Figure()
+    figure.update_layout(
+        height=height,
+        margin={"l": 10, "r": 10, "t": 30, "b": 40},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, sans-serif", "size": 13, "color": "#808080"},
+        hoverlabel={"namelength": -1},
+        **layout,
+    )
+    figure.update_xaxes(gridcolor="rgba(128,128,128,0.25)", zeroline=False, automargin=True)
+    figure.update_yaxes(gridcolor="rgba(128,128,128,0.25)", zeroline=False, automargin=True)
+    return figure
+
+
+def ranking(view: View) -> Figure | None:
+    """The headline of every row: each seed a dot, the mean a bar mark, ceilings hollow."""
+    if view.headline not in view.columns:
+        return None
+    column = view.columns.index(view.headline)
+    rows = [row for row in reversed(view.rows) if row.cells[column].values]
+    if not rows:
+        return None
+    figure = _figure(90 + 26 * len(rows), showlegend=False, xaxis_title=f"{view.headline}, % (dots: seeds)")
+    for row in rows:
+        shares = [100 * value for value in row.cells[column].values]
+        colour = "#8C8C8C" if row.ceiling else COLOURS[0]
+        symbol = "circle-open" if row.ceiling else "circle"
+        seeds = {"color": colour, "size": 8, "symbol": symbol, "opacity": 0.6}
+        figure.add_scatter(x=shares, y=[row.label] * len(shares), mode="markers", marker=seeds, name=row.label)
+        mean = {"color": colour, "size": 16, "symbol": "line-ns", "line": {"width": 3, "color": colour}}
+        figure.add_scatter(x=[np.mean(shares)], y=[row.label], mode="markers", marker=mean, name=f"{row.label}: mean")
+    return figure
+
+
+def learning(view: View, curves: pl.DataFrame) -> Figure | None:
+    """Learning curves, one line a row, with a menu of the curves there are; shading spans the seeds."""
+    kinds = _curve_kinds(curves, view)
+    if not kinds:
+        return None
+    figure = _figure(
+        420, xaxis_title="step", yaxis_title=_curve_name(*kinds[0]), legend={"orientation": "h", "y": -0.2}
+    )
+    owners: list[int] = []
+    labels = [row.label for row in view.rows]
+    for place, (split, metric) in enumerate(kinds):
+        chosen = curves.filter((pl.col("split") == split) & (pl.col("metric") == metric))
+        for index, label in enumerate(labels):
+            line = _thinned(chosen.filter(pl.col("row") == label))
+            if len(line) > 1:
+                _add_line(figure, line, label, index, visible=place == 0)
+                owners += [place, place]
+    figure.update_layout(updatemenus=[_menu(kinds, owners)], margin_t=60)
+    return figure
+
+
+def _curve_kinds(curves: pl.DataFrame, view: View) -> list[tuple[str, str]]:
+    """Curves worth a menu entry: the headline, losses and analyses, in this order."""
+    pairs = set(curves.select("split", "metric").unique().iter_rows())
+    headline = view.headline.metric
+    first = [("validation", headline), ("test", headline), ("train", "loss"), ("validation", "loss")]
+    parts = sorted(p for p in pairs if p[0] in ("train", "analysis") and p not in first)
+    return [pair for pair in first if pair in pairs] + parts
+
+
+def _curve_name(split: str, metric: str) -> str:
+    return f"{metric} (analysis)" if split == "analysis" else f"{metric}, {split}"
+
+
+def _thinned(line: pl.DataFrame) -> pl.DataFrame:
+    every = max(1, len(line) // POINTS)
+    return line.gather_every(every)
+
+
+def _add_line(figure: Figure, line: pl.DataFrame, label: str, index: int, visible: bool) -> None:
+    colour = COLOURS[index % len(COLOURS)]
+    dash = DASHES[index // len(COLOURS) % len(DASHES)]
+    step = line["step"].to_list()
+    shared = {"legendgroup": label, "visible": visible}
+    band = {"fill": "toself", "fillcolor": colour, "opacity": 0.12, "line": {"width": 0}, "hoverinfo": "skip"}
+    around = line["greatest"].round(5).to_list() + line["least"].round(5).to_list()[::-1]
+    figure.add_scatter(x=step + step[::-1], y=around, showlegend=False, **band, **shared)
+    drawn = {"color": colour, "dash": dash, "width": 2}
+    figure.add_scatter(x=step, y=line["mean"].round(5).to_list(), name=label, mode="lines", line=drawn, **shared)
+
+
+def _menu(kinds: list[tuple[str, str]], owners: list[int]) -> dict[str, Any]:
+    buttons = [
+        {
+            "label": _curve_name(*kind),
+            "method": "update",
+            "args": [{"visible": [owner == place for owner in owners]}, {"yaxis.title.text": _curve_name(*kind)}],
+        }
+        for place, kind in enumerate(kinds)
+    ]
+    return {"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "showactive": True}
+
+
+def per_class(found: pl.DataFrame) -> pl.DataFrame:
+    """Mean over seeds (and over thresholds, where there are several) of each class's metrics, one row a class."""
+    rows = found.filter((pl.col("label") != "") & (pl.col("selection") == HONEST))
+    overall = rows.filter(pl.col("threshold").is_null())
+    chosen = pl.concat([overall, rows.join(overall, on=["run", "metric", "label"], how="anti")])
+    return chosen.group_by("row", "metric", "label", maintain_order=True).agg(pl.col("value").mean())
+
+
+def classes(view: View, table: pl.DataFrame, metric: str) -> Figure | None:
+    """A heat map of one per-class metric: rows of the table by classes, best classes first."""
+    chosen = table.filter(pl.col("metric") == metric)
+    order = chosen.group_by("label").agg(pl.col("value").mean()).sort("value", "label", descending=[True, False])
+    labels = order["label"].to_list()
+    if not labels or len(labels) > CLASSES:
+        return None
+    rows = [row.label for row in reversed(view.rows) if row.label in set(chosen["row"])]
+    known = {(row, label): value for row, label, value in chosen.select("row", "label", "value").iter_rows()}
+    shares = [[_percent(known.get((row, label))) for label in labels] for row in rows]
+    figure = _figure(110 + 22 * len(rows))
+    bar = {"title": "%", "thickness": 10}
+    figure.add_heatmap(x=labels, y=rows, z=shares, colorscale="Cividis", colorbar=bar, hoverongaps=False)
+    figure.update_xaxes(type="category", showticklabels=len(labels) <= 60)
+    return figure
+
+
+def _percent(value: float | None) -> float | None:
+    return None if value is None else round(100 * value, 1)

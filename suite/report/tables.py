@@ -1,0 +1,154 @@
+"""Drawing a view: HTML and LaTeX through great_tables, Markdown and CSV through polars."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from html import escape
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from suite.report.views import Cell, Row, View
+from suite.spec.board import MetricKey
+
+if TYPE_CHECKING:
+    from great_tables import GT
+
+NOTHING = "—"
+MINUS = "−"
+METHOD, LEAK, SEEDS, KIND = "Method", "leak", "seeds", "kind"
+GROUPS = {False: "Methods", True: "Ceilings: these look at hidden truth"}
+
+Draw = Callable[[Cell], str]
+
+
+def number(value: float) -> str:
+    """A share as percent with one decimal: 0.6128 is 61.3."""
+    return f"{100 * value:.1f}"
+
+
+def points(value: float | None) -> str:
+    """A difference of shares in percentage points, with its sign."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return f"{'+' if value >= 0 else MINUS}{abs(100 * value):.1f}"
+
+
+def plain(cell: Cell) -> str:
+    """``61.3 ± 0.4``; the best is ``**bold**``, what is not told from it ends with ``≈``."""
+    if not cell.values:
+        return f"{NOTHING} ({cell.why})"
+    text = f"**{number(cell.summary.mean)}**" if cell.best else number(cell.summary.mean)
+    return text + _spread(cell, " ± {}") + (" ≈" if cell.near else "")
+
+
+def html(cell: Cell) -> str:
+    """The cell as HTML; an empty one says why in small print."""
+    if not cell.values:
+        return f'<span class="why">{NOTHING} {escape(_short(cell.why))}</span>'
+    kind = "best" if cell.best else "near" if cell.near else "value"
+    hint = f"{len(cell.values)} seeds: {', '.join(number(value) for value in cell.values)}"
+    interval = cell.summary
+    if math.isfinite(interval.low):
+        hint += f"; 95 % interval {number(interval.low)} to {number(interval.high)}"
+    spread = _spread(cell, ' <span class="sd">± {}</span>')
+    return f'<span class="{kind}" title="{escape(hint)}">{number(interval.mean)}</span>{spread}'
+
+
+def latex(cell: Cell) -> str:
+    """The cell as LaTeX; the best in bold, what is not told from it underlined."""
+    if not cell.values:
+        return "--"
+    text = number(cell.summary.mean)
+    text = rf"\textbf{{{text}}}" if cell.best else rf"\underline{{{text}}}" if cell.near else text
+    return text + _spread(cell, r" $\pm$ {}")
+
+
+def _spread(cell: Cell, form: str) -> str:
+    deviation = cell.summary.deviation
+    return form.format(number(deviation)) if math.isfinite(deviation) else ""
+
+
+def _short(why: str, limit: int = 60) -> str:
+    return why if len(why) <= limit else why[: limit - 1].rstrip() + "…"
+
+
+def frame(view: View, draw: Draw) -> pl.DataFrame:
+    """The view as a frame of drawn cells: kind, method, one column a metric, the leak and the seeds."""
+    return pl.DataFrame([_line(row, view.columns, draw) for row in view.rows])
+
+
+def _line(row: Row, columns: tuple[MetricKey, ...], draw: Draw) -> dict[str, str]:
+    cells = {str(key): draw(cell) for key, cell in zip(columns, row.cells, strict=True)}
+    ends = {LEAK: points(row.leak), SEEDS: row.state}
+    return {KIND: GROUPS[row.ceiling], METHOD: row.label, **cells, **ends}
+
+
+def to_html(view: View) -> str:
+    """The table as a fragment of HTML."""
+    from great_tables import GT
+
+    drawn = frame(view, html).with_columns(pl.col(METHOD).map_elements(escape, pl.String))
+    table = _grouped(GT(drawn, id=f"table-{view.name}"), view)
+    shown = [column for column in drawn.columns if column not in (KIND, METHOD)]
+    table = table.fmt_passthrough(columns=shown, escape=False).cols_align("right", columns=shown)
+    return str(table.tab_stubhead("Method").as_raw_html())
+
+
+def _grouped(table: GT, view: View) -> GT:
+    """Methods as row names; ceilings apart from them, where there are any."""
+    return table.tab_stub(METHOD, KIND) if view.ceilings else table.tab_stub(METHOD).cols_hide(KIND)
+
+
+def to_latex(view: View) -> str:
+    """The table as LaTeX (booktabs), with its notes below."""
+    from great_tables import GT
+
+    drawn = frame(view, latex).with_columns(pl.col(LEAK).str.replace(MINUS, "-"))
+    table = _grouped(GT(drawn), view).tab_header(title=f"{view.spec.title}: {view.dataset}")
+    table = table.fmt_passthrough(columns=[str(key) for key in view.columns], escape=False)
+    for note in notes(view):
+        table = table.tab_source_note(note)
+    return str(table.as_latex())
+
+
+def to_markdown(drawn: pl.DataFrame) -> str:
+    """Any frame of text as a Markdown table."""
+    with pl.Config(
+        tbl_formatting="MARKDOWN",
+        tbl_hide_column_data_types=True,
+        tbl_hide_dataframe_shape=True,
+        tbl_rows=-1,
+        tbl_cols=-1,
+        tbl_width_chars=100_000,
+        fmt_str_lengths=100_000,
+    ):
+        return str(drawn)
+
+
+def markdown(view: View) -> str:
+    """The view as a Markdown table."""
+    drawn = frame(view, plain)
+    return to_markdown(drawn if view.ceilings else drawn.drop(KIND))
+
+
+def notes(view: View) -> list[str]:
+    """What a reader must know of a table: where its numbers come from and what they can tell apart."""
+    seeds = len(view.spec.seeds)
+    origin = "planted (generated) data" if view.kind == "planted" else "real data"
+    said = [
+        f"Test split of {view.dataset}, {origin}, protocol {view.spec.protocol}. Percent, mean ± standard deviation "
+        f"(n−1) over {seeds} seed{'s' if seeds > 1 else ''}; epochs chosen on validation data.",
+        f"leak: points that choosing the epoch on test data would add to {view.headline}.",
+    ]
+    if seeds < 2:
+        said.append("One seed says nothing about noise: no row is told apart from another here.")
+    elif math.isfinite(view.detectable):
+        said.append(
+            "≈: not told apart from the best (Welch's t over seeds, Holm over the column, 5 %). Smallest difference in "
+            f"{view.headline} that {seeds} seeds detect with power 0.8 against the best of all: "
+            f"{number(view.detectable)} points."
+        )
+    empty = sorted({cell.why for row in view.rows for cell in row.cells if not cell.values})
+    return said + [f"{NOTHING}: {why.rstrip('.')}." for why in empty]
