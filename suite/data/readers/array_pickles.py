@@ -67,3 +67,18 @@ def _load(path: Path) -> Any:
             return _Arrays(file).load()
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, IndexError, KeyError) as error:
         raise DataError(f"{path} is not a whole file of arrays ({error}); get the features again.") from None
+
+
+def object_array(path: Path) -> np.ndarray:
+    """An ``.npy`` file whose items are arrays of their own (N,), read under the same restriction."""
+    try:
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            read_header = {1: np.lib.format.read_array_header_1_0}.get(version[0], np.lib.format.read_array_header_2_0)
+            _, _, dtype = read_header(file)
+            items = _Arrays(file, encoding="latin1").load() if dtype.hasobject else None
+    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, IndexError, KeyError) as error:
+        raise DataError(f"{path} is not a whole file of arrays ({error}); get the features again.") from None
+    if items is None:
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    return np.asarray(items)

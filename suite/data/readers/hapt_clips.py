@@ -1,0 +1,62 @@
+"""HAPT cut into clips for weakly supervised localization.
+
+Every full sequence follows one script and holds nearly all classes, so its video-level labels say almost nothing.
+Clips of about ``seconds`` hold two or three classes. Cuts prefer the background between activities: each is made at
+the background sample nearest to where the clip should end, within a quarter of its length; where an activity is longer
+than that, it is cut, and both parts stay annotated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from suite.data.readers.hapt import RATE, Recording, as_task, by_split, read_recordings
+from suite.data.samples import TaskData, Videos
+from suite.spec.card import DatasetCard, Value
+
+SLACK = 0.25
+"""How far a cut may move from where the clip should end, as a share of the clip's length."""
+
+
+def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str) -> TaskData[Videos]:
+    """Clips of about ``options.seconds``, split by user; a clip in which nothing happens is left out."""
+    recordings, classes = read_recordings(folder)
+    seconds = float(card.options["seconds"])
+    splits = {
+        name: [clip for recording in some for clip in clips_of(recording, seconds)]
+        for name, some in by_split(recordings).items()
+    }
+    return as_task(card, task, splits, classes)
+
+
+def clips_of(recording: Recording, seconds: float) -> list[Recording]:
+    """The annotated clips of one recording, in order; a rest shorter than half a clip joins the last one."""
+    edges = cuts(recording.sample_labels() < 0, int(seconds * RATE))
+    pieces = (
+        recording.cut(first, last, f"{recording.name}_clip{place:02d}")
+        for place, (first, last) in enumerate(pairwise(edges))
+    )
+    return [piece for piece in pieces if len(piece.label)]
+
+
+def cuts(background: np.ndarray, length: int) -> list[int]:
+    """Edges of clips of about ``length`` samples, from 0 to the end; ``background`` (T,) bool."""
+    edges, total = [0], len(background)
+    while total - edges[-1] > 1.5 * length:
+        wanted = edges[-1] + length
+        reach = int(SLACK * length)
+        free = np.flatnonzero(background[wanted - reach : wanted + reach + 1]) + wanted - reach
+        edges.append(int(free[np.argmin(np.abs(free - wanted))]) if len(free) else wanted)
+    return [*edges, total]
+
+
+def counts(card: DatasetCard, folder: Path, data: Any) -> dict[str, int | float]:
+    """Clips in all and how many classes one shows on average."""
+    splits = [data.split(name) for name in ("train", "validation", "test")]
+    labels = np.concatenate([split.video_labels.sum(axis=1) for split in splits])
+    return {"clips": len(labels), "classes_per_clip": round(float(labels.mean()), 2)}
