@@ -114,7 +114,9 @@ def display(title: str, quiet: bool) -> Iterator[Reporter]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[values]}"), console=Console(stderr=True)) as bar:
+    console = Console(stderr=True)
+    values = TextColumn("{task.fields[values]}")
+    with Progress(*columns, values, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=None, values="")
 
         def draw(progress: Any) -> None:
