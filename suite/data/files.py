@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import uuid
+from functools import lru_cache
 from pathlib import Path
 
 from suite.errors import DataError
@@ -59,7 +60,12 @@ def require(card: DatasetCard, folder: Path) -> None:
 def sha256_of(path: Path, cache: Path) -> str:
     """The file's SHA-256, remembered under ``cache`` for as long as its size and modification time stay."""
     state = path.stat()
-    stamp = {"path": str(path.resolve()), "size": state.st_size, "mtime": state.st_mtime_ns}
+    return _remembered(path.absolute(), state.st_size, state.st_mtime_ns, cache)
+
+
+@lru_cache(maxsize=100_000)
+def _remembered(path: Path, size: int, changed: int, cache: Path) -> str:
+    stamp = {"path": str(path), "size": size, "changed": changed}
     note = cache / "hashes" / f"{content_hash(stamp['path'])}.json"
     try:
         known = json.loads(note.read_text(encoding="utf-8"))

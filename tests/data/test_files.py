@@ -1,0 +1,48 @@
+"""Hashes are computed once a version of a file, in this process and in those that come after."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from suite.data import files
+from suite.data.files import sha256_of
+
+
+def notes(cache: Path) -> list[Path]:
+    return list((cache / "hashes").glob("*.json"))
+
+
+def test_a_hash_follows_the_file(tmp_path: Path) -> None:
+    path, cache = tmp_path / "a.bin", tmp_path / "cache"
+    for place, content in enumerate((b"one", b"two", b"longer")):
+        path.write_bytes(content)
+        os.utime(path, ns=(place, place))
+        assert sha256_of(path, cache) == hashlib.sha256(content).hexdigest()
+    assert len(notes(cache)) == 1
+
+
+def test_a_hash_is_remembered_across_processes(tmp_path: Path) -> None:
+    path, cache = tmp_path / "a.bin", tmp_path / "cache"
+    path.write_bytes(b"one")
+    sha256_of(path, cache)
+    files._remembered.cache_clear()  # as a new process would start
+    (note,) = notes(cache)
+    note.write_text(json.dumps(json.loads(note.read_text()) | {"sha256": "remembered"}))
+    assert sha256_of(path, cache) == "remembered"
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", "{}"])
+def test_a_damaged_note_is_not_believed(tmp_path: Path, damage: str) -> None:
+    path, cache = tmp_path / "a.bin", tmp_path / "cache"
+    path.write_bytes(b"one")
+    first = sha256_of(path, cache)
+    files._remembered.cache_clear()
+    (note,) = notes(cache)
+    note.write_text(damage)
+    assert sha256_of(path, cache) == first
+    assert json.loads(note.read_text())["sha256"] == first
