@@ -1,0 +1,28 @@
+"""Run every benchmark, or those named: ``python -m tests.benchmarks [evaluate store ...]``.
+
+Each prints ratios measured in one run on the same work; absolute times hold for the machine at hand only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+
+import tests.benchmarks
+
+
+def main() -> None:
+    """Run the benchmarks one after the other."""
+    known = [m.name for m in pkgutil.iter_modules(tests.benchmarks.__path__) if m.name.startswith("bench_")]
+    asked = [f"bench_{word.removeprefix('bench_')}" for word in sys.argv[1:]] or known
+    unknown = sorted(set(asked) - set(known))
+    if unknown:
+        sys.exit(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(known)}")
+    for name in asked:
+        print(f"\n== {name.removeprefix('bench_')}", flush=True)
+        importlib.import_module(f"tests.benchmarks.{name}").main()
+
+
+if __name__ == "__main__":
+    main()
