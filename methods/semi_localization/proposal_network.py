@@ -48,6 +48,13 @@ class NamedBMN(nn.Module):
         return self.bmn.evaluate(base), self.classifier(base).transpose(1, 2)
 
 
+def boundary_network(network: nn.Module) -> BMN:
+    """The boundary-matching part of a network."""
+    bmn = network.get_submodule("bmn")
+    assert isinstance(bmn, BMN)
+    return bmn
+
+
 class ProposalNetwork(SemiLocalization):
     """Training and inference of BMN on labelled videos."""
 
@@ -157,9 +164,7 @@ class ProposalNetwork(SemiLocalization):
 
     def supervised(self, network: nn.Module, found: BoundaryMap, logits: Tensor, batch: Batch) -> Losses:
         """Losses of BMN and of the naming layer."""
-        bmn = network.get_submodule("bmn")
-        assert isinstance(bmn, BMN)
-        valid = bmn.valid
+        valid = boundary_network(network).valid
         targets = MapTargets(batch["start"], batch["end"], batch["tiou"])
         if self.code == "community":
             shape = batch["tiou"].shape

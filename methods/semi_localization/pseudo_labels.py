@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from suite.evaluate.segments import tiou
+
 Neighbours = Literal["inside", "centre", "window"]
 Spread = Literal["variance", "std"]
 
@@ -113,3 +115,34 @@ def threshold_filter(score: np.ndarray, threshold: float) -> np.ndarray:
 def top_filter(rank: np.ndarray, number: int) -> np.ndarray:
     """The ``number`` best rows, in row order (Table 4, "top-10")."""
     return np.sort(np.argsort(-rank, kind="stable")[:number])
+
+
+def proposal_ambiguity(
+    start: np.ndarray,
+    end: np.ndarray,
+    other: np.ndarray,
+    weight: np.ndarray,
+    spread: Spread = "variance",
+    least: float = 0.5,
+    floor: float = 1e-3,
+) -> np.ndarray:
+    """``boundary_ambiguity`` for detectors without a prediction per snippet (our construction for BMN): (N,).
+
+    The neighbours of a proposal are all proposals whose tIoU with it is at least ``least``, weighted by their scores.
+
+    Args:
+        start, end: (N,) of the predictions to judge.
+        other: (M, 2) all proposals of the video; ``weight`` (M,) their scores.
+    """
+    overlap = tiou(start[:, None], end[:, None], other[:, 0], other[:, 1])
+    share = np.where(overlap >= least, weight, 0.0)
+    total = np.maximum(share.sum(1), 1e-12)
+    mean = share @ other / total[:, None]
+    away = (other[None] - mean[:, None]) ** 2
+    variance = (share[:, :, None] * away).sum(1) / total[:, None]
+    duration = np.maximum(end - start, 1e-12)
+    if spread == "variance":
+        ambiguity = np.maximum(variance.sum(1) / duration, floor * duration)
+    else:
+        ambiguity = np.maximum(np.sqrt(variance).sum(1) / duration, floor)
+    return np.where((share > 0).sum(1) < 2, np.inf, ambiguity)

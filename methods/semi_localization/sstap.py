@@ -1,0 +1,157 @@
+"""SSTAP: self-supervised semi-supervised proposals, a mean teacher on BMN with four auxiliary tasks.
+
+Source: Wang et al., "Self-Supervised Learning for Semi-Supervised Temporal Action Proposal", CVPR 2021, and its code
+(released for ActivityNet only). The student sees shifted channels and drops some; a second pass sees time reversed; a
+third fills masked time; a fourth tells whether two halves were swapped.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from methods.networks.bmn.model import BMNConfig, BoundaryMap
+from methods.networks.bmn.sampling import Layout
+from methods.semi_localization.proposal_network import NamedBMN
+from methods.semi_localization.teacher_student import TeacherStudent, disagreement, taught
+from suite.data.samples import TaskData, Videos
+from suite.method import Batch, Losses, Run, hyper
+
+
+class SelfSupervisedBMN(NamedBMN):
+    """BMN with a head that rebuilds the features and one that tells the order of two halves."""
+
+    def __init__(self, config: BMNConfig, classes: int) -> None:
+        super().__init__(config, classes)
+        width, groups = config.hidden, config.groups
+        self.rebuild = nn.Sequential(
+            nn.Conv1d(width, width, 3, padding=1, groups=groups),
+            nn.ReLU(),
+            nn.Conv1d(width, config.input_dim, 3, padding=1, groups=groups),
+        )
+        self.order = nn.Sequential(
+            nn.Conv1d(width, 1, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Dropout(0.5), nn.Linear(config.length, 2)
+        )
+
+
+def shift_channels(features: Tensor, forward: Tensor, backward: Tensor) -> Tensor:
+    """(B, T, D) with channels ``forward`` one cell earlier and ``backward`` one cell later; zeros move in."""
+    shifted = features.clone()
+    shifted[:, :, forward] = F.pad(features[:, 1:, forward], (0, 0, 0, 1))
+    shifted[:, :, backward] = F.pad(features[:, :-1, backward], (0, 0, 1, 0))
+    return shifted
+
+
+def reverse_map(maps: Tensor, layout: Layout) -> Tensor:
+    """(B, rows, T) maps of the sequence played backwards: (s, e) becomes (T-1-e, T-1-s); zero where no proposal is."""
+    if layout == "start-end":
+        return maps.flip(1, 2).transpose(1, 2)
+    rows, length = maps.shape[1:]
+    duration = torch.arange(rows, device=maps.device)[:, None]
+    start = length - 1 - torch.arange(length, device=maps.device)[None] - duration
+    found = torch.take_along_dim(maps, start.clamp(min=0).expand_as(maps), dim=2)
+    return found * (start >= 0)
+
+
+def reverse(found: BoundaryMap, layout: Layout, swap: bool = True) -> BoundaryMap:
+    """What would be said of the sequence played backwards: starts become ends (the released code forgets that)."""
+    start, end = found.start.flip(1), found.end.flip(1)
+    maps = (reverse_map(found.regression, layout), reverse_map(found.classification, layout))
+    return BoundaryMap(end, start, *maps) if swap else BoundaryMap(start, end, *maps)
+
+
+def sharpen(probability: Tensor) -> Tensor:
+    """The teacher's curves with what it is sure of made certain: 0.9 and more is 1, 0.1 and less is 0."""
+    sure = torch.where(probability >= 0.9, torch.ones_like(probability), probability)
+    return torch.where(probability <= 0.1, torch.zeros_like(probability), sure)
+
+
+class SSTAP(TeacherStudent):
+    """Mean teacher with temporal shift, time reversal, masked reconstruction and clip order."""
+
+    name = "sstap"
+    title = "SSTAP (BMN)"
+    paper = "Wang et al., Self-Supervised Learning for Semi-Supervised Temporal Action Proposal, CVPR 2021"
+    teacher_drop: ClassVar[float] = 0.05
+
+    fold: int = hyper(64, low=2, high=10_000, source="released code", help="1/fold of the channels moves each way")
+    drop: float = hyper(0.2, low=0.0, high=0.9, source="released code", help="channels, or cells, dropped")
+    sure: float = hyper(0.6, low=0.0, high=1.0, source="released code", help="unlabelled windows below it are ignored")
+    reversal: float = hyper(0.1, low=0.0, high=10.0, source="released code", help="weight, times consistency")
+    rebuilding: float = hyper(5e-4, low=0.0, high=10.0, source="released code", help="weight")
+    ordering: float = hyper(0.01, low=0.0, high=10.0, source="released code", help="weight")
+    variant: str = hyper(
+        "paper", choices=("paper", "code"), help="code: a reversed start is compared with a start, as released"
+    )
+
+    def network(self, data: TaskData[Videos]) -> nn.Module:
+        return SelfSupervisedBMN(self.config(data), 1 if self.class_agnostic else len(data.classes))
+
+    def perturbations(self, batch: Batch, generator: np.random.Generator) -> Batch:
+        features = self.everything(batch)
+        channels = features.shape[2]
+        moved = max(1, channels // self.fold)
+        order = np.stack([generator.permutation(channels)[: 2 * moved]] * len(features))
+        swapped = generator.permutation(len(features)) < len(features) // 2
+        return {"channels": torch.from_numpy(order), "swapped": torch.from_numpy(swapped)}
+
+    def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
+        assert isinstance(network, SelfSupervisedBMN)
+        features, known = self.everything(batch), len(batch["labelled"]["features"])
+        forward, backward = batch["channels"][0].chunk(2)
+        student, logits = network(_drop_channels(shift_channels(features, forward, backward), self.drop))
+        labelled = BoundaryMap(*(part[:known] for part in student))
+        parts = self.supervised(network, labelled, logits[:known], batch["labelled"])
+        teacher = taught(run.teacher, network, F.dropout(features, self.teacher_drop))
+        trusted = self._trusted(teacher, known)
+        target = teacher._replace(start=_sharp(teacher.start, known), end=_sharp(teacher.end, known))
+        weight = self.weight(run)
+        layout = self.config(run.data).layout
+        backwards = network(_drop_channels(features.flip(1), self.drop / 2))[0]
+        reversed_target = reverse(target, layout, self.variant == "paper")
+        parts["consistency"] = weight * self._agree(student, target, trusted, known)
+        parts["reversal"] = self.reversal * weight * self._agree(backwards, reversed_target, trusted, known)
+        return {**parts, **self._auxiliary(network, features, batch["swapped"])}
+
+    def _trusted(self, teacher: BoundaryMap, known: int) -> Tensor:
+        """(B,) bool: all labelled windows, and unlabelled ones of whose boundaries the teacher is sure."""
+        sure = (teacher.start.amax(1) > self.sure) & (teacher.end.amax(1) > self.sure)
+        return sure | (torch.arange(len(sure), device=sure.device) < known)
+
+    @staticmethod
+    def _agree(student: BoundaryMap, teacher: BoundaryMap, trusted: Tensor, known: int) -> Tensor:
+        """Disagreement over labelled windows plus that over trusted unlabelled ones."""
+        groups = [trusted.clone(), trusted.clone()]
+        groups[0][known:], groups[1][:known] = False, False
+        total = student.start.sum() * 0
+        for rows in groups:
+            if bool(rows.any()):
+                pair = (BoundaryMap(*(part[rows] for part in found)) for found in (student, teacher))
+                total = total + disagreement(*pair)
+        return total
+
+    def _auxiliary(self, network: SelfSupervisedBMN, features: Tensor, swapped: Tensor) -> Losses:
+        kept = F.dropout(torch.ones_like(features[:, :, :1]), self.drop)
+        rebuilt = network.rebuild(network.bmn.embed(features * kept)).transpose(1, 2)
+        half = features.shape[1] // 2
+        exchanged = torch.cat([features[:, half:], features[:, :half]], dim=1)
+        played = torch.where(swapped[:, None, None], exchanged, features)
+        told = network.order(network.bmn.embed(played))
+        return {
+            "rebuilding": self.rebuilding * (rebuilt - features).square().mean(),
+            "ordering": self.ordering * F.cross_entropy(told, (~swapped).long()),
+        }
+
+
+def _drop_channels(features: Tensor, share: float) -> Tensor:
+    """Drop whole channels of (B, T, D)."""
+    return features * F.dropout(torch.ones_like(features[:, :1]), share)
+
+
+def _sharp(values: Tensor, known: int) -> Tensor:
+    """``values`` with the rows of unlabelled windows sharpened."""
+    return torch.cat([values[:known], sharpen(values[known:])])

@@ -1,0 +1,78 @@
+"""Teacher and student on BMN: what consistency methods share.
+
+One phase; every step sees labelled and unlabelled windows, and the teacher is the running average of the student.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from methods.networks.bmn.model import BoundaryMap
+from methods.semi_localization.base import labelled_rows, unlabelled_rows
+from methods.semi_localization.batches import endless
+from methods.semi_localization.proposal_network import ProposalNetwork
+from suite.data.samples import TaskData, Videos
+from suite.method import Average, Batch, Phase, Run, hyper
+
+
+class TeacherStudent(ProposalNetwork):
+    """Batches of labelled and unlabelled windows and a ramped consistency weight."""
+
+    consistency: float = hyper(6.0, low=0.0, high=1000.0, source="SSTAP's code", help="largest weight of consistency")
+    ramp: float = hyper(0.5, low=0.0, high=1.0, source="SSTAP: 5 of 10 epochs", help="share of the steps")
+
+    def phases(self, data: TaskData[Videos]) -> Sequence[Phase]:
+        phase = super().phases(data)[0]
+        return [replace(phase, name="teacher-student", average=phase.average or Average(0.999, warmup=True))]
+
+    def weight(self, run: Run) -> float:
+        """exp(-5 (1 - t)^2) of the largest weight, t the share of the ramp gone by (Laine and Aila 2017)."""
+        total = self.ramp * (run.phase.steps or run.phase.epochs * self.evaluate_steps)
+        gone = min(1.0, run.step / total) if total > 0 else 1.0
+        return self.consistency * math.exp(-5 * (1 - gone) ** 2)
+
+    def batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
+        train = run.data.train
+        known = train.known_segments()
+        sure, rest = self.windows(train, labelled_rows(run.data)), self.windows(train, unlabelled_rows(run.data))
+        first = endless(self.with_segments(sure, known), self.batch, generator)
+        second = endless(np.arange(len(rest)), self.batch, generator) if len(rest) else None
+        for rows in islice(first, self.evaluate_steps):
+            batch: Batch = {"labelled": self.window_batch(sure, rows, known, run)}
+            if second is not None:
+                features = np.stack([rest.features(int(row)) for row in next(second)])
+                batch["unlabelled"] = {"features": torch.from_numpy(features)}
+            yield {**batch, **self.perturbations(batch, generator)}
+
+    def perturbations(self, batch: Batch, generator: np.random.Generator) -> Batch:
+        """Random numbers of this step that need the epoch's generator."""
+        return {}
+
+    @staticmethod
+    def everything(batch: Batch) -> Tensor:
+        """(B, T, D) labelled and unlabelled windows, one after the other."""
+        parts = [batch[group]["features"] for group in ("labelled", "unlabelled") if group in batch]
+        return torch.cat(parts)
+
+
+@torch.no_grad()
+def taught(teacher: nn.Module | None, network: nn.Module, features: Tensor) -> BoundaryMap:
+    """What the teacher (or without one, the network itself) says; no gradient."""
+    found: BoundaryMap = (teacher or network)(features)[0]
+    return BoundaryMap(*(part.detach() for part in found))
+
+
+def disagreement(student: BoundaryMap, teacher: BoundaryMap) -> Tensor:
+    """Sum of the mean square differences of starts, ends and (one mean over both) confidence maps."""
+    start = (student.start - teacher.start).square().mean()
+    end = (student.end - teacher.end).square().mean()
+    maps = (student.regression - teacher.regression).square().mean()
+    maps = (maps + (student.classification - teacher.classification).square().mean()) / 2
+    return start + end + maps
