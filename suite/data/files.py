@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -75,13 +76,11 @@ def _remembered(path: Path, size: int, changed: int, cache: Path) -> str:
         pass
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    try:
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the answer
         note.parent.mkdir(parents=True, exist_ok=True)
         partial = note.with_suffix(f".{uuid.uuid4().hex}")
         partial.write_text(json.dumps({**stamp, "sha256": digest}), encoding="utf-8")
         partial.replace(note)
-    except OSError as error:
-        raise DataError(f"cannot write to {note.parent}: {error.strerror}; choose another folder with --out.") from None
     return digest
 
 

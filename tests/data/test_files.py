@@ -46,3 +46,9 @@ def test_a_damaged_note_is_not_believed(tmp_path: Path, damage: str) -> None:
     note.write_text(damage)
     assert sha256_of(path, cache) == first
     assert json.loads(note.read_text())["sha256"] == first
+
+
+def test_a_cache_that_cannot_be_written_costs_no_answer(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"one")
+    (tmp_path / "file").write_text("")
+    assert sha256_of(tmp_path / "a.bin", tmp_path / "file") == hashlib.sha256(b"one").hexdigest()
