@@ -115,7 +115,7 @@ def write_video(path: str | Path, frames: np.ndarray, fps: int = FPS, codec: str
     """
     import av
 
-    options = {"crf": "18", "preset": "veryfast"} if codec == "libx264" else {}
+    options = {"crf": "18", "preset": "ultrafast"} if codec == "libx264" else {}
     with av.open(str(path), "w") as container:
         stream = cast("av.VideoStream", container.add_stream(codec, rate=Fraction(fps), options=options))
         stream.height, stream.width = frames.shape[1:3]
