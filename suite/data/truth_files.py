@@ -1,0 +1,167 @@
+"""Ground truth for scoring files made by others: annotations only, no features.
+
+From a dataset's card (its annotation files where they are enough, else the packed dataset's test split) or straight
+from a
+published annotation file: ActivityNet's JSON (THUMOS-14 ships in it, with or without ``database``), or AVA's csv.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from suite.data.readers.ava import label_map, read_annotations, read_exclusions
+from suite.data.samples import Actors, TaskData, Videos
+from suite.errors import DataError
+from suite.evaluate.boxes import Boxes
+from suite.evaluate.segments import Segments
+from suite.spec.card import DatasetCard
+
+AMBIGUOUS = "Ambiguous"
+
+
+@dataclass(frozen=True)
+class SegmentTruth:
+    """Annotated segments: ``segments.video`` and ``.label`` index ``videos`` and ``classes``.
+
+    ``ambiguous`` are segments of THUMOS's class of that name; ``numbers`` what a class is called where files use
+    numbers (by default its place in ``classes``).
+    """
+
+    videos: tuple[str, ...]
+    classes: tuple[str, ...]
+    segments: Segments
+    ambiguous: Segments = field(default_factory=Segments.empty)
+    numbers: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BoxTruth:
+    """Annotated boxes: ``boxes.frame`` indexes ``frames`` (video, second), ``boxes.label`` indexes ``classes``.
+
+    ``excluded`` are frames that count neither way; ``numbers`` as in :class:`SegmentTruth`.
+    """
+
+    frames: tuple[tuple[str, float], ...]
+    classes: tuple[str, ...]
+    boxes: Boxes
+    numbers: Mapping[str, int]
+    excluded: frozenset[tuple[str, float]] = frozenset()
+
+
+def truth_from_file(path: Path, subset: str, fold_case: bool = True) -> SegmentTruth | BoxTruth:
+    """The annotations in ``path``: JSON segments of ``subset``, or AVA's csv.
+
+    Raises:
+        DataError: no such file, a form that is not known, or a subset without videos.
+    """
+    if not path.is_file():
+        raise DataError(f"there is no annotation file {path}: give ActivityNet's JSON or AVA's csv")
+    return _segment_truth(path, subset, fold_case) if path.suffix == ".json" else _box_truth(path)
+
+
+def truth_from_card(card: DatasetCard, folder: Path, subset: str) -> SegmentTruth | BoxTruth | None:
+    """The test annotations of ``card`` from its files alone; None where its reader is needed to make them."""
+    options = card.options
+    if "label_map" in options and "test" in options and (folder / str(options["test"])).is_file():
+        excluded = folder / str(options.get("test_excluded", ""))
+        return _box_truth(folder / options["test"], folder / options["label_map"], excluded)
+    for file in card.files:
+        path = folder / file.path
+        if path.suffix == ".json" and not file.is_pattern and path.is_file():
+            return _segment_truth(path, subset, fold_case=True)
+    return None
+
+
+def truth_from_data(data: TaskData[Any]) -> SegmentTruth | BoxTruth | None:
+    """The test annotations of a loaded dataset; None for a task without segments or boxes."""
+    samples = data.test
+    if isinstance(samples, Videos):
+        return SegmentTruth(tuple(samples.ids.tolist()), data.classes, samples.segments)
+    if not isinstance(samples, Actors):
+        return None
+    row, label = np.nonzero(samples.truth_labels)
+    frames = tuple(_frame(*name.rsplit(",", 1)) for name in samples.clip_ids.tolist())
+    ids = data.facts.get("class_ids", range(len(data.classes)))
+    boxes = Boxes(samples.truth_clip[row], label, samples.truth_box[row])
+    return BoxTruth(frames, data.classes, boxes, {name: int(number) for name, number in zip(data.classes, ids)})
+
+
+def _segment_truth(path: Path, subset: str, fold_case: bool) -> SegmentTruth:
+    database = _database(path)
+    subsets = {str(entry["subset"]) for entry in database.values() if "subset" in entry}
+    chosen = [
+        name
+        for name, entry in database.items()
+        if not subsets or _same(str(entry.get("subset", "")), subset, fold_case)
+    ]
+    if not chosen:
+        raise DataError(
+            f"{path} has no videos of the subset '{subset}', only of {', '.join(sorted(subsets))}: name one"
+        )
+    rows = [
+        (place, str(row["label"]), *map(float, row["segment"]), row.get("label_id"))
+        for place, name in enumerate(chosen)
+        for row in database[name]["annotations"]
+    ]
+    classes = tuple(sorted({label for _, label, _, _, _ in rows} - {AMBIGUOUS}))
+    numbers = {name: place for place, name in enumerate(classes)}
+    numbers |= {label: int(number) for _, label, _, _, number in rows if number is not None}
+    clear = [(video, classes.index(label), start, end) for video, label, start, end, _ in rows if label != AMBIGUOUS]
+    vague = [(video, 0, start, end) for video, label, start, end, _ in rows if label == AMBIGUOUS]
+    return SegmentTruth(tuple(chosen), classes, _as_segments(clear), _as_segments(vague), numbers)
+
+
+def _database(path: Path) -> Mapping[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        database = content.get("database", content)
+        for entry in database.values():
+            for row in entry["annotations"]:
+                start, end = row["segment"]
+                float(start), float(end), row["label"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} is no annotation file ({type(error).__name__}: {error}): get it again") from None
+    found: Mapping[str, Any] = database
+    return found
+
+
+def _same(one: str, other: str, fold_case: bool) -> bool:
+    return one.lower() == other.lower() if fold_case else one == other
+
+
+def _as_segments(rows: Sequence[Sequence[float]]) -> Segments:
+    return Segments(*np.array(rows, dtype=np.float64).reshape(-1, 4).T)
+
+
+def _box_truth(path: Path, label_map_path: Path | None = None, excluded: Path | None = None) -> BoxTruth:
+    names = label_map(label_map_path)[0] if label_map_path else {number: str(number) for number in range(1, 1000)}
+    ids = sorted(names)
+    table = read_annotations(path, ids)
+    row, column = np.nonzero(table.labels)
+    used = np.arange(len(ids)) if label_map_path else np.unique(column)
+    frames = tuple(dict.fromkeys(_frame(video, second) for video, second in zip(table.video, table.second)))
+    place = {frame: number for number, frame in enumerate(frames)}
+    of_row = np.array(
+        [place[_frame(video, second)] for video, second in zip(table.video, table.second)], dtype=np.int64
+    )
+    classes = tuple(names[ids[number]] for number in used)
+    boxes = Boxes(of_row[row], np.searchsorted(used, column), table.box[row])
+    left_out = read_exclusions(excluded) if excluded is not None and excluded.is_file() else set()
+    return BoxTruth(
+        frames,
+        classes,
+        boxes,
+        {name: ids[number] for name, number in zip(classes, used)},
+        frozenset(_frame(video, second) for video, second in left_out),
+    )
+
+
+def _frame(video: Any, second: Any) -> tuple[str, float]:
+    """A key frame, its second rounded so that equal moments written differently are equal."""
+    return str(video), round(float(second), 6)
