@@ -6,7 +6,8 @@ from suite.request import Places, run_id
 from suite.results.ledger import Ledger
 from suite.sweep.problem import Problem
 from suite.sweep.proposals import Proposal
-from suite.train.execute import Machine, _row
+from suite.train.execute import Machine
+from suite.train.outcomes import run_row
 
 
 def record_failure(problem: Problem, proposal: Proposal, places: Places, error: str) -> None:
@@ -17,7 +18,7 @@ def record_failure(problem: Problem, proposal: Proposal, places: Places, error: 
     finished = ledger.finished()
     for spec in problem.runs(proposal.values):
         if run_id(spec, places) not in finished:
-            row = {**_row(spec, places, Machine(), problem.sweep.name), "seconds": 0.0}
+            row = {**run_row(spec, places, Machine(), problem.sweep.name), "seconds": 0.0}
             for _ in range(problem.sweep.retries + 1):
                 ledger.record(Outcome(run=row).failed(error))
             return

@@ -17,7 +17,7 @@ from suite.train.selection import EVALUATED, Point, Selector
 
 @dataclass
 class Evaluation:
-    """Evaluates ``method`` on ``data``; ``scores`` are those of the last point, by split."""
+    """Evaluates ``method`` on ``data``; raw ``scores`` by split are the last point's, ``selected`` the chosen one's."""
 
     method: Method
     data: TaskData[Any]
@@ -25,6 +25,7 @@ class Evaluation:
     curves: Curves
     selector: Selector
     scores: dict[str, Scores] = field(default_factory=dict)
+    selected: dict[str, Scores] = field(default_factory=dict)
 
     def evaluate(self, run: Run) -> None:
         """Take an evaluation point with the weights that the phase evaluates."""
@@ -38,7 +39,10 @@ class Evaluation:
         }
         self._draw(run, metrics)
         if run.phase.select:
-            self.selector.offer(Point(run.phase.name, run.epoch + 1, run.step, metrics, predictions))
+            point = Point(run.phase.name, run.epoch + 1, run.step, metrics, predictions)
+            self.selector.offer(point)
+            if self.selector.points["validation"] is point:
+                self.selected = dict(self.scores)
 
     def _predict(self, network: nn.Module, split: str, run: Run) -> Any:
         samples = self.data.split(split)

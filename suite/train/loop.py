@@ -54,13 +54,15 @@ class Settings:
 class Trained:
     """What a training leaves; ``complete`` is False when the reporter stopped it early.
 
-    ``points`` by selection, ``curves`` as rows, the ``network`` with its last weights, ``scores`` of the last point.
+    ``points`` by selection, ``curves`` as rows, the ``network`` with its last weights; raw ``scores`` by split of the
+    last point, ``selected`` of the one that validation chose.
     """
 
     points: dict[str, Point]
     curves: list[dict[str, Any]]
     network: nn.Module
     scores: dict[str, Scores]
+    selected: dict[str, Scores]
     parameters: int
     complete: bool
 
@@ -109,8 +111,9 @@ class Loop:
         if not self.phases:
             self.evaluation.evaluate(self.run)
         parameters = sum(p.numel() for p in self.run.network.parameters())
-        points = self.evaluation.selector.points
-        return Trained(points, self.curves.points, self.run.network, self.evaluation.scores, parameters, complete)
+        seen = self.evaluation
+        points = seen.selector.points
+        return Trained(points, self.curves.points, self.run.network, seen.scores, seen.selected, parameters, complete)
 
     # Phases -------------------------------------------------------------------------------------------------------
 
@@ -141,7 +144,7 @@ class Loop:
             self.steps_per_epoch = max(1, self.method.steps_per_epoch(self.run, self._generator(0)))
 
     def _fresh_network(self, phase: int) -> nn.Module:
-        torch.manual_seed(_seed(self.settings.seed, phase))
+        torch.manual_seed(seed_of(self.settings.seed, phase))
         network = self.method.network(self.data).to(self.run.device)
         return with_global_normalization(network) if self.workers.size > 1 else network
 
@@ -207,7 +210,7 @@ class Loop:
 
     def _run_epoch(self, objective: nn.Module) -> None:
         run = self.run
-        torch.manual_seed(_seed(self.settings.seed, run.phase_index, run.epoch, self.workers.rank))
+        torch.manual_seed(seed_of(self.settings.seed, run.phase_index, run.epoch, self.workers.rank))
         self.method.begin_epoch(run)
         parts: list[dict[str, Tensor]] = []
         for batch in self.method.batches(run, self._generator(run.epoch)):
@@ -227,7 +230,7 @@ class Loop:
         assert optimizer is not None
         set_rate(optimizer, phase, run.step, self.steps_per_epoch)
         run.network.train()
-        share, weight = self.workers.share(_to_device(batch, run.device))
+        share, weight = self.workers.share(to_device(batch, run.device))
         kind = PRECISIONS.get(self.settings.precision)
         with torch.autocast(run.device.type, dtype=kind, enabled=kind is not None):
             parts = {name: part * weight for name, part in objective(share).items()}
@@ -258,12 +261,13 @@ class Loop:
         return np.random.default_rng([self.settings.seed, self.run.phase_index, epoch])
 
 
-def _seed(*parts: int) -> int:
+def seed_of(*parts: int) -> int:
     """A seed for torch that differs for every combination of ``parts``."""
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
 
 
-def _to_device(batch: Any, device: torch.device) -> Any:
+def to_device(batch: Any, device: torch.device) -> Any:
+    """``batch`` with every tensor on ``device``."""
     if isinstance(batch, dict):
-        return {name: _to_device(part, device) for name, part in batch.items()}
+        return {name: to_device(part, device) for name, part in batch.items()}
     return batch.to(device, non_blocking=True) if isinstance(batch, Tensor) else batch

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
+from suite.method import Scores
 from suite.train import checkpoint
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ def save(loop: Loop, epoch: int, over: bool) -> None:
         "optimizer": checkpoint.optimizer_tensors(loop.optimizer),
         "memory": run.memory,
         "points": points,
+        "selected": _flat(loop.evaluation.selected),
     }
     tensors = {name: t for prefix, part in parts.items() for name, t in checkpoint.prefixed(prefix, part).items()}
     facts = {
@@ -55,7 +58,22 @@ def resume(loop: Loop) -> tuple[int, int]:
     run.step, run.epoch = facts["step"], max(0, facts["epoch"] - 1)
     loop.curves.points, loop.curves.noted = facts["curves"], facts["noted"]
     loop.evaluation.selector.restore(checkpoint.under("points", tensors), facts["selected"])
+    loop.evaluation.selected = _nested(checkpoint.under("selected", tensors))
     if facts["scaler"]:
         loop.scaler.load_state_dict(facts["scaler"])
     loop.count_steps()
     return (facts["phase"] + 1, 0) if facts["over"] else (facts["phase"], facts["epoch"])
+
+
+def _flat(scores: dict[str, Scores]) -> dict[str, Tensor]:
+    """Arrays by split and name as tensors called ``split/name``."""
+    return {f"{split}/{name}": torch.from_numpy(a) for split, found in scores.items() for name, a in found.items()}
+
+
+def _nested(tensors: dict[str, Tensor]) -> dict[str, Scores]:
+    """What :func:`_flat` took apart."""
+    scores: dict[str, Scores] = {}
+    for key, tensor in tensors.items():
+        split, name = key.split("/", 1)
+        scores.setdefault(split, {})[name] = tensor.numpy()
+    return scores

@@ -21,7 +21,7 @@ from suite.train.curves import Curves
 from suite.train.derived import Derived
 from suite.train.evaluation import Evaluation
 from suite.train.execute import Prepared
-from suite.train.loop import Trained, _seed, _to_device
+from suite.train.loop import Trained, seed_of, to_device
 from suite.train.schedules import rate
 from suite.train.selection import Selector
 from suite.train.stopping import should_stop
@@ -44,7 +44,15 @@ class Member:
         """What the training of this member leaves."""
         parameters = sum(p.numel() for p in self.run.network.parameters())
         scores = self.evaluation.scores
-        return Trained(self.evaluation.selector.points, self.curves.points, self.run.network, scores, parameters, True)
+        return Trained(
+            self.evaluation.selector.points,
+            self.curves.points,
+            self.run.network,
+            scores,
+            self.evaluation.selected,
+            parameters,
+            True,
+        )
 
 
 class _Objective(nn.Module):
@@ -85,7 +93,7 @@ class Pack:
         method = copy.copy(prepared.method)
         evaluation = Evaluation(method, self.data, prepared.task, curves, Selector(prepared.task))
         run = Run(self.data, nn.Identity(), self.seed, self.device, curves.note, derived.cached)
-        torch.manual_seed(_seed(self.seed, 0))
+        torch.manual_seed(seed_of(self.seed, 0))
         run.network = method.network(self.data).to(self.device)
         run.phase = phases[0]
         method.begin(run)
@@ -193,7 +201,7 @@ class Pack:
         first = self.alive[0]
         for member in self.alive:
             member.run.epoch = epoch
-        torch.manual_seed(_seed(self.seed, first.run.phase_index, epoch, 0))
+        torch.manual_seed(seed_of(self.seed, first.run.phase_index, epoch, 0))
         if type(first.method).begin_epoch is not Method.begin_epoch:
             self._begin_epoch()
         parts: list[dict[str, Tensor]] = []
@@ -219,7 +227,7 @@ class Pack:
         assert self.optimizer is not None
         phase = self.alive[0].run.phase
         self.skeleton.train()
-        parts = self._losses(_to_device(batch, self.device))
+        parts = self._losses(to_device(batch, self.device))
         for stack in self.parameters.values():
             stack.grad = None
         torch.stack(list(parts.values())).sum().backward()

@@ -14,7 +14,8 @@ from suite.results.schema import Outcome
 from suite.spec.base import canonical_json
 from suite.spec.run import RunSpec
 from suite.train.budget import budgeted
-from suite.train.execute import Machine, Prepared, _outcome, _row, _threads, prepare
+from suite.train.execute import Machine, Prepared, prepare, threads
+from suite.train.outcomes import outcome_of, run_row
 
 _REFUSED: set[str] = set()  # methods that turned out not to bear packing in this process
 
@@ -57,9 +58,9 @@ def _run(
     from suite.sweep.packed.pack import Pack
 
     clock = time.monotonic()
-    rows = [_row(spec, places, machine, group) for spec in specs]
+    rows = [run_row(spec, places, machine, group) for spec in specs]
     try:
-        with _threads(machine.threads):
+        with threads(machine.threads):
             prepared = [prepare(spec, places) for spec in specs]
             phases = [_phases(one) for one in prepared]
             if not _agree(phases):
@@ -77,7 +78,7 @@ def _run(
 def _end(row: dict[str, Any], prepared: Prepared, member: Any) -> Outcome:
     if member.error:
         return Outcome(run=row).failed(member.error)
-    return _outcome(row, prepared, member.trained())
+    return outcome_of(row, prepared, member.trained())
 
 
 def _phases(prepared: Prepared) -> list[Phase]:

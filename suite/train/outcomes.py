@@ -1,0 +1,94 @@
+"""From a training to the rows of the ledger."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from suite.errors import SuiteError
+from suite.registry import method as find_method
+from suite.request import Places, data_fingerprint, dataset_label, method_code, run_id
+from suite.results.provenance import provenance
+from suite.results.schema import Outcome
+from suite.spec.base import canonical_json
+from suite.spec.run import RunSpec
+from suite.tasks.rows import prediction_columns
+from suite.train.loop import Trained
+from suite.train.selection import EVALUATED, Point
+
+if TYPE_CHECKING:
+    from suite.train.execute import Machine, Prepared
+
+
+def run_row(spec: RunSpec, places: Places, machine: Machine, group: str) -> dict[str, Any]:
+    """The run's row of the ledger, but for its end."""
+    chosen = find_method(spec.method)
+    known = provenance()
+    hardware = {**json.loads(known["hardware"]), **asdict(machine), "precision": spec.precision}
+    return {
+        **known,
+        "run": run_id(spec, places),
+        "method": spec.method,
+        "title": chosen.title,
+        "task": chosen.task,
+        "dataset": dataset_label(spec),
+        "protocol": spec.protocol,
+        "seed": spec.seed,
+        "params": canonical_json(spec.params),
+        "epochs": spec.epochs,
+        "status": "finished",
+        "started": datetime.now(UTC),
+        "hardware": canonical_json(hardware),
+        "code": method_code(spec),
+        "fingerprint": data_fingerprint(spec, places),
+        "group": group,
+    }
+
+
+def outcome_of(run: dict[str, Any], prepared: Prepared, trained: Trained) -> Outcome:
+    """The rows of a training that came to its end (or was stopped); nothing to select is a failure."""
+    extra = {
+        "complete": trained.complete,
+        "scores": trained.scores,
+        "selected": trained.selected,
+        "prepared": prepared,
+    }
+    if not trained.points:
+        return Outcome(run=run, extra=extra).failed(f"{prepared.method.name} took no evaluation point; give it epochs.")
+    metrics = [
+        {"split": split, "selection": selection, **asdict(metric)}
+        for selection, point in trained.points.items()
+        for split in EVALUATED
+        for metric in point.metrics[split]
+    ]
+    curves = [{name: value for name, value in point.items() if name != "phase_index"} for point in trained.curves]
+    return Outcome(run=run, metrics=metrics, curves=curves, predictions=_predictions(prepared, trained), extra=extra)
+
+
+def _predictions(prepared: Prepared, trained: Trained) -> pa.Table:
+    """The predictions of every selection, on both evaluated splits, as one table."""
+    tables = [
+        _table(prepared, point, split, selection) for selection, point in trained.points.items() for split in EVALUATED
+    ]
+    return pa.concat_tables(tables, promote_options="default")
+
+
+def _table(prepared: Prepared, point: Point, split: str, selection: str) -> pa.Table:
+    columns = prediction_columns(point.predictions[split], prepared.data.split(split))
+    named = {name: np.full(len(columns["item"]), value) for name, value in (("split", split), ("selection", selection))}
+    return pa.table({**named, **columns})
+
+
+def told(error: Exception) -> str:
+    """A failure in one sentence: the suite's own as they are, others with their kind."""
+    if isinstance(error, SuiteError):
+        return str(error)
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return f"out of memory ({error}); lower the batch size or use a machine with more."
+    return f"{type(error).__name__}: {error}"
