@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from suite import registry
+from suite.spec.base import load_toml
+from suite.spec.sweep import SweepSpec
+from suite.sweep.problem import problems
 from tests.cli.conftest import Typed, typed
 
 __all__ = ["typed"]  # a fixture
@@ -80,3 +83,12 @@ def test_a_wrong_count_in_the_recipe_would_be_told(
     verify = next(command for command in commands if " verify " in command)
     _, err = typed(*shlex.split(verify)[1:], code=1)
     assert "samples is 12 where the card states 13" in err
+
+
+def test_a_sweep_of_six_settings(followed: Path) -> None:
+    files, _ = recipe("Add a sweep")
+    ((name, text),) = files.items()
+    (followed / name).write_text(text, encoding="utf-8")
+    (problem,) = problems(load_toml(followed / name, SweepSpec))
+    settings = {(values["epsilon"], values["ambiguity"]) for values in problem.space.grid()}
+    assert settings == {(epsilon, ambiguity) for epsilon in (0.0, 0.1, 0.3) for ambiguity in (1.0, 3.0)}
