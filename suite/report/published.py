@@ -88,12 +88,11 @@ def _cell(row: dict[str, str], path: Path, line: int) -> Published:
 def compare(view: View, found: pl.DataFrame, printed: Sequence[Published]) -> list[Comparison]:
     """Every printed cell of a method in ``view`` on the same dataset (dials apart), with ours and a verdict."""
     name = parse_dataset_name(view.dataset)[0]
-    compared = []
+    compared: list[Comparison] = []
     for row in view.rows:
         own = found.filter((pl.col("row") == row.label) & (pl.col("label") == ""))
-        for cell in printed:
-            if cell.method == row.method and parse_dataset_name(cell.dataset)[0] == name:
-                compared.append(_compare(view, row.label, own, cell))
+        about = [c for c in printed if c.method == row.method and parse_dataset_name(c.dataset)[0] == name]
+        compared.extend(_compare(view, row.label, own, cell) for cell in about)
     return compared
 
 

@@ -121,10 +121,10 @@ def to_markdown(drawn: pl.DataFrame) -> str:
         tbl_hide_dataframe_shape=True,
         tbl_rows=-1,
         tbl_cols=-1,
-        tbl_width_chars=100_000,
+        tbl_width_chars=60_000,
         fmt_str_lengths=100_000,
     ):
-        return str(drawn)
+        return str(drawn.with_columns(pl.all().str.replace_all("|", r"\|", literal=True)))
 
 
 def markdown(view: View) -> str:

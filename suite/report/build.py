@@ -1,0 +1,129 @@
+"""Building a report: from what was asked and the ledger to a folder of files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+
+from suite.errors import SuiteError
+from suite.registry import method
+from suite.report import aggregate, facts, figures, page, tables
+from suite.report.published import Comparison, compare, load_published
+from suite.report.views import View, make_view
+from suite.results.ledger import Ledger
+from suite.spec.board import Asked, LeaderboardSpec
+from suite.tasks import task
+
+
+@dataclass(frozen=True)
+class Section:
+    """One view with all that is shown below it."""
+
+    view: View
+    curves: pl.DataFrame
+    per_class: pl.DataFrame
+    compared: tuple[Comparison, ...]
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything a report says, independent of its form."""
+
+    board: LeaderboardSpec
+    sections: tuple[Section, ...]
+    summaries: pl.DataFrame
+    used: tuple[facts.Used, ...]
+    sources: tuple[facts.Source, ...]
+    provenance: tuple[tuple[str, list[str]], ...]
+    asked: int
+    finished: int
+    failed: int
+    made: datetime
+
+
+def gather(board: LeaderboardSpec, asked: Sequence[Asked], ledger: Ledger) -> Content:
+    """Read the ledger once and arrange what ``board`` wants to show."""
+    wanted = {one.run for one in asked if one.run}
+    runs = ledger.runs().filter(pl.col("run").is_in(sorted(wanted)))
+    frame = aggregate.asked_frame(asked, runs)
+    found = aggregate.values(frame, ledger.metrics(wanted))
+    lines = aggregate.curves(frame, ledger.curves(wanted))
+    sections = [_section(board, asked, frame, found, lines, *place) for place in _places(frame)]
+    finished = runs.filter(pl.col("status") == "finished")
+    return Content(
+        board=board,
+        sections=tuple(sections),
+        summaries=_named(aggregate.summaries(found), board),
+        used=tuple(facts.used_settings(asked)),
+        sources=tuple(facts.sources(asked, runs)),
+        provenance=tuple(facts.provenance_rows(finished)),
+        asked=frame["run"].n_unique(),
+        finished=len(finished),
+        failed=int((runs["status"] == "failed").sum()),
+        made=datetime.now(UTC),
+    )
+
+
+def _places(frame: pl.DataFrame) -> list[tuple[int, str]]:
+    return list(frame.select("table", "dataset").unique(maintain_order=True).iter_rows())
+
+
+def _section(
+    board: LeaderboardSpec,
+    asked: Sequence[Asked],
+    frame: pl.DataFrame,
+    found: pl.DataFrame,
+    lines: pl.DataFrame,
+    index: int,
+    dataset: str,
+) -> Section:
+    here = (pl.col("table") == index) & (pl.col("dataset") == dataset)
+    spec = board.tables[index]
+    first = next(one for one in asked if one.table == index)
+    kind = task(method(first.spec.method).task)
+    own = found.filter(here)
+    view = make_view(index, spec, dataset, kind.name, kind.headline, frame.filter(here), own)
+    compared = compare(view, own, load_published(spec.published))
+    return Section(view, lines.filter(here), figures.per_class(own), tuple(compared))
+
+
+def _named(summaries: pl.DataFrame, board: LeaderboardSpec) -> pl.DataFrame:
+    """The tidy summaries with the tables' titles in place of their numbers."""
+    titles = {index: table.title for index, table in enumerate(board.tables)}
+    return summaries.with_columns(pl.col("table").replace_strict(titles, return_dtype=pl.String))
+
+
+def write(content: Content, folder: Path) -> Path:
+    """Write page, Markdown, CSV and LaTeX below ``folder``; returns the page's path.
+
+    Raises :class:`SuiteError` when the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in _files(content).items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SuiteError(f"cannot write the report to {folder}: {error.strerror}; choose another --out.") from error
+    return folder / "index.html"
+
+
+def _files(content: Content) -> dict[str, str]:
+    """Every file of the report, by name."""
+    files = {"report.md": page.render("report.md.j2", content), "numbers.csv": content.summaries.write_csv()}
+    files["settings.csv"] = facts.settings_frame(content.used).write_csv()
+    for section in content.sections:
+        name = section.view.name
+        files[f"table-{name}.csv"] = tables.frame(section.view, tables.plain).write_csv()
+        files[f"table-{name}.tex"] = tables.to_latex(section.view)
+        if len(section.per_class):
+            files[f"classes-{name}.csv"] = section.per_class.write_csv()
+    return {**files, "index.html": page.render("page.html.j2", content, files=sorted(files))}
+
+
+def build(board: LeaderboardSpec, asked: Sequence[Asked], ledger: Ledger, folder: Path) -> Path:
+    """Build the report of ``board`` in ``folder`` from what the ledger holds now; returns the page's path."""
+    return write(gather(board, asked, ledger), folder)

@@ -1,0 +1,98 @@
+"""Filling the templates: one self-contained page, and the same as Markdown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from suite.data.cards import shipped
+from suite.report import figures, tables
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from suite.report.build import Content, Section
+
+
+def render(template: str, content: Content, **more: Any) -> str:
+    """The template called ``template`` filled with ``content``; values in ``*.html.j2`` are escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    folder = shipped("reports") / "templates"
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=lambda name: bool(name) and ".html" in str(name),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=tables.number, points=tables.points)
+    helpers = {"table": _table, "markdown": tables.markdown, "notes": tables.notes, "figures": _figures}
+    return environment.get_template(template).render(
+        content=content, plotly=_library, class_table=class_table, comparison=_comparison, **helpers, **more
+    )
+
+
+def _table(section: Section) -> Markup:
+    from markupsafe import Markup
+
+    return Markup(tables.to_html(section.view))
+
+
+def _library() -> Markup:
+    from markupsafe import Markup
+
+    return Markup(figures.library())
+
+
+def _figures(section: Section) -> dict[str, Markup]:
+    """The section's figures by heading, those left out that would be empty."""
+    from markupsafe import Markup
+
+    view, metrics = section.view, section.per_class["metric"].unique(maintain_order=True).to_list()
+    drawn = {
+        f"{view.headline}: every seed": figures.ranking(view),
+        "Learning curves": figures.learning(view, section.curves),
+        **{f"{metric} of each class": figures.classes(view, section.per_class, metric) for metric in metrics},
+    }
+    named = {title: figure for title, figure in drawn.items() if figure is not None}
+    return {
+        title: Markup(figures.fragment(figure, f"figure-{view.name}-{place}"))
+        for place, (title, figure) in enumerate(named.items())
+    }
+
+
+def class_table(section: Section, metric: str) -> list[list[str]]:
+    """One per-class metric as text: a heading, then a line a class, in percent."""
+    chosen = section.per_class.filter(pl.col("metric") == metric)
+    labels = [row.label for row in section.view.rows if row.label in set(chosen["row"])]
+    wide = chosen.pivot("row", index="label", values="value").sort("label")
+    lines = [
+        [str(line["label"]), *("" if line[label] is None else tables.number(line[label]) for label in labels)]
+        for line in wide.iter_rows(named=True)
+    ]
+    return [["class", *labels], *lines]
+
+
+def _comparison(section: Section) -> list[dict[str, str]]:
+    """Printed numbers beside ours, as text."""
+    return [
+        {
+            "method": one.label,
+            "metric": str(one.printed.key),
+            "ours": _ours(one.ours, one.deviation),
+            "printed": f"{one.printed.value:g}",
+            "difference": "" if one.difference is None else tables.points(one.difference / 100),
+            "verdict": one.verdict,
+            "where": f"{one.printed.paper}, {one.printed.table}, {one.printed.row} ({one.printed.protocol})",
+            "note": one.printed.note,
+        }
+        for one in section.compared
+    ]
+
+
+def _ours(mean: float | None, deviation: float | None) -> str:
+    if mean is None:
+        return tables.NOTHING
+    return f"{mean:.1f}" if deviation is None else f"{mean:.1f} ± {deviation:.1f}"
