@@ -36,6 +36,7 @@ class ActorMethod(Method):
     batch: int = hyper(16, low=1, high=4096, source="MM 2022 §4.2.3", help="labelled clips a step, unlabelled as many")
     lr: float = hyper(0.064, low=1e-6, high=100.0, log=True, source="ACAR: peak rate, supervised steps")
     semi_lr: float = hyper(0.0064, low=1e-7, high=100.0, log=True, source="MM 2022 §4.2.3: peak of one cycle")
+    rule: str = hyper("sgd", choices=("sgd", "adamw"), source="MM 2022 §4.2.3: SGD", help="how weights move")
     momentum: float = hyper(0.9, low=0.0, high=0.999, source="MM 2022 §4.2.3")
     weight_decay: float = hyper(1e-7, low=0.0, high=1.0, source="MM 2022 §4.2.3")
     pose_softmax: bool = hyper(False, source="ACAR code; MM 2022 §3.2 has a sigmoid", help="softmax over the poses")
@@ -50,6 +51,7 @@ class ActorMethod(Method):
     width: int = hyper(64, low=1, high=256, source="SlowFast R50", help="clips: channels of the slow stem")
     blocks: str = hyper("3-4-6-3", source="SlowFast R50", help="clips: residual blocks of the stages")
     alpha: int = hyper(4, low=1, high=32, source="SlowFast 8x8", help="clips: frames of the fast pathway a slow one")
+    beta_inverse: int = hyper(8, low=1, high=64, source="SlowFast", help="clips: slow channels for a fast one")
     head: Head = hyper("linear", choices=("linear", "relation"), help="clips: SlowFast's head, or ACAR's without bank")
     frozen_bn: bool = hyper(False, source="ACAR freezes it (pre-trained weights)", help="clips: batch norms stay fixed")
     flip: float = hyper(0.5, low=0.0, high=1.0, source="MM 2022 §4.2.3", help="clips: probability of the mirror image")
@@ -75,7 +77,8 @@ class ActorMethod(Method):
         if isinstance(inputs, FeatureInputs):
             return inputs.network(self.hidden, self.layers, self.dropout)
         blocks = self._blocks()
-        return ActorDetector(len(data.classes), self.width, blocks, self.alpha, self.frozen_bn, self.head, self.dropout)
+        size = (self.width, blocks, self.alpha, self.beta_inverse)
+        return ActorDetector(len(data.classes), *size, self.frozen_bn, self.head, self.dropout)
 
     def batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
         labelled = self._stream(labelled_clips(run.data), generator)
@@ -111,7 +114,9 @@ class ActorMethod(Method):
         )
 
     def optimizer(self, lr: float) -> Optimizer:
-        """SGD with Nesterov momentum, as ACAR trains."""
+        """SGD with Nesterov momentum, as ACAR trains; AdamW learns from scratch in few steps."""
+        if self.rule == "adamw":
+            return Optimizer("adamw", lr, self.weight_decay)
         return Optimizer("sgd", lr, self.weight_decay, momentum=self.momentum, nesterov=self.momentum > 0)
 
     def inputs(self, data: TaskData[Actors]) -> Inputs:

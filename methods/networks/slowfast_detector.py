@@ -21,7 +21,7 @@ class ActorDetector(nn.Module):
     """Backbone and head on clips (B, 3, T, H, W) with values in [0, 1] and boxes in [0, 1] of the padded batch.
 
     Args:
-        classes: C. width, blocks, alpha, frozen_bn: of :class:`SlowFast`; width scales the relation head with it.
+        classes: C. width, blocks, alpha, beta_inverse, frozen_bn: of :class:`SlowFast`; width scales the relation head with it.
         head: ``linear`` (SlowFast) or ``relation`` (ACAR without feature bank).
         dropout: before the linear map, or inside the relation blocks.
     """
@@ -32,12 +32,13 @@ class ActorDetector(nn.Module):
         width: int = 64,
         blocks: Sequence[int] = R50,
         alpha: int = 4,
+        beta_inverse: int = 8,
         frozen_bn: bool = False,
         head: Head = "linear",
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
-        self.backbone = SlowFast(width, blocks, alpha, frozen_bn=frozen_bn)
+        self.backbone = SlowFast(width, blocks, alpha, beta_inverse, frozen_bn=frozen_bn)
         self.head: LinearActorHead | RelationHead
         if head == "linear":
             self.head = LinearActorHead(self.backbone.channels, classes, dropout)

@@ -1,4 +1,4 @@
-"""Boxes of key frames to :class:`Actors`: assembling instances into clips, taking clips, withholding labels."""
+"""Boxes of key frames to :class:`Actors`: assembling instances into clips, withholding labels."""
 
 from __future__ import annotations
 
@@ -86,24 +86,6 @@ def _clips(instances: BoxTable, truth: BoxTable) -> tuple[list[tuple[str, float]
     return [(str(names[int(v)]), float(s)) for v, s in keys], places.reshape(-1)
 
 
-def take_clips(actors: Actors, keep: np.ndarray) -> Actors:
-    """The clips where ``keep`` (M,) bool holds, with their instances, truth and pixels."""
-    number = np.cumsum(keep) - 1
-    rows, true_rows = keep[actors.clip], keep[actors.truth_clip]
-    instance_columns = ("ids", "video", "second", "box", "box_score", "labels", "labelled", "features", "unit")
-    return replace(
-        actors,
-        **{name: getattr(actors, name)[rows] for name in instance_columns},
-        clip=number[actors.clip[rows]],
-        clip_ids=actors.clip_ids[keep],
-        truth_clip=number[actors.truth_clip[true_rows]],
-        truth_box=actors.truth_box[true_rows],
-        truth_labels=actors.truth_labels[true_rows],
-        frames=None if actors.frames is None else actors.frames.take(np.flatnonzero(keep)),
-        oracle={key: value[rows] for key, value in actors.oracle.items()},
-    )
-
-
 def head_and_tail(counts: np.ndarray) -> dict[str, list[int]]:
     """Class indices in two groups: the most frequent third, and the others."""
     order = np.argsort(-counts, kind="stable")
@@ -129,5 +111,5 @@ def withhold_labels(data: TaskData[Actors], dials: Mapping[str, Any]) -> TaskDat
     keeps = had & np.isin(unit, chosen)
     train = replace(train, labelled=train.labelled & keeps[train.clip])
     if dials["discarded"] == "drop":
-        train = take_clips(train, keeps | ~had)
+        train = train.take(np.flatnonzero(keeps | ~had))
     return replace(data, train=train)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from suite.data import is_available, load
-from suite.data.actor_tables import BoxTable, assemble, take_clips
+from suite.data.actor_tables import BoxTable, assemble
 from suite.data.cards import find_card
 from suite.data.planted.actor_world import ActorWorld, actor_features, class_directions
 from suite.data.planted.ava_actors import STEP, follow, with_halfway
@@ -156,7 +156,7 @@ def test_clips_without_instances_stay_and_can_be_taken() -> None:
     actors = assemble(truth.take(np.array([0, 2])), truth)
     assert actors.clip_ids.tolist() == ["a,1", "a,2", "b,1"]
     assert actors.clip.tolist() == [0, 2]
-    kept = take_clips(actors, np.array([False, True, True]))
+    kept = actors.take(np.array([1, 2]))
     assert kept.clip_ids.tolist() == ["a,2", "b,1"]
     assert kept.clip.tolist() == [1]
     assert kept.truth_clip.tolist() == [0, 1]
