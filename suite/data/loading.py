@@ -16,7 +16,7 @@ from suite.data.checks import check_task_data, finite_features, is_features
 from suite.data.files import checked_hashes, dataset_folder
 from suite.data.reading import reader_function, source_fingerprint
 from suite.data.samples import TaskData
-from suite.data.store import build_once, open_store, write_store
+from suite.data.store import OutdatedStoreError, build_once, open_store, write_store
 from suite.errors import DataError
 from suite.spec.base import content_hash
 from suite.spec.card import DatasetCard, Value, parse_dataset_name
@@ -108,7 +108,7 @@ def load(
 
 def open_request(asked: Request, seed: int = 0, force: bool = False) -> TaskData[Any]:
     """Pack ``asked`` if it is not packed yet (or ``force``), open it and apply the dials that act on loading."""
-    data: TaskData[Any] = open_store(build_once(asked.store_folder(), lambda place: _pack(asked, place), force))
+    data = _opened(asked, force)
     late = reader_function(asked.card, "late")
     if late is not None:
         values = dict(asked.dials)
@@ -119,6 +119,17 @@ def open_request(asked: Request, seed: int = 0, force: bool = False) -> TaskData
     facts = {"kind": asked.card.kind, **data.facts, "protocol": {**data.facts.get("protocol", {}), **settings}}
     label = asked.card.label(asked.dials)
     return replace(data, name=label, protocol=asked.protocol, fingerprint=asked.fingerprint(), facts=facts)
+
+
+def _opened(asked: Request, force: bool) -> TaskData[Any]:
+    folder = build_once(asked.store_folder(), lambda place: _pack(asked, place), force)
+    try:
+        data: TaskData[Any] = open_store(folder)
+    except OutdatedStoreError:
+        if force:
+            raise
+        return _opened(asked, force=True)
+    return data
 
 
 def _pack(asked: Request, place: Path) -> None:

@@ -31,6 +31,10 @@ DATA, INDEX = "arrays.bin", "index.json"
 Check = Callable[[str, int, np.ndarray], None]  # array's key, first row, block; raises DataError
 
 
+class OutdatedStoreError(DataError):
+    """A whole store that this version of the suite does not understand: it is built anew."""
+
+
 def no_check(key: str, start: int, block: np.ndarray) -> None:
     """Accept every block."""
 
@@ -114,7 +118,7 @@ def read_index(folder: Path) -> dict[str, Any]:
     except (OSError, json.JSONDecodeError) as error:
         raise DataError(f"the packed features in {folder} cannot be read ({error}); {remedy}.") from None
     if index.get("format") != FORMAT:
-        raise DataError(f"the packed features in {folder} are of another version of the suite; {remedy}.")
+        raise OutdatedStoreError(f"the packed features in {folder} are of another version of the suite; {remedy}.")
     if actual != index["bytes"]:
         raise DataError(
             f"{folder / DATA} has {actual:,} bytes instead of {index['bytes']:,}: it was cut or changed; {remedy}."
@@ -131,7 +135,12 @@ def open_store(folder: Path) -> Any:
         key: np.ndarray(tuple(entry["shape"]), np.dtype(entry["dtype"]), buffer=pages, offset=entry["offset"])
         for key, entry in index["arrays"].items()
     }
-    return restore(index["tree"], arrays)
+    try:
+        return restore(index["tree"], arrays)
+    except (TypeError, AttributeError, ImportError) as error:  # a class was renamed or has other fields now
+        raise OutdatedStoreError(
+            f"{folder} was packed for other classes ({error}); delete it and prepare again."
+        ) from None
 
 
 def verify_store(folder: Path) -> bool:

@@ -165,6 +165,20 @@ def test_a_cut_store_is_told_and_force_mends_it(toy: Toy) -> None:
     assert len(load("toy").train) == 6
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [('"format": 1', '"format": 0'), ('"unit": {', '"units": {'), (":Clips", ":Clip")]
+)
+def test_a_store_of_another_version_is_built_anew(toy: Toy, old: str, new: str) -> None:
+    first = load("toy")
+    index = request("toy").store_folder() / "index.json"
+    text = index.read_text()
+    assert old in text
+    index.write_text(text.replace(old, new))
+    np.testing.assert_array_equal(load("toy").train.features, first.train.features)
+    assert toy.reads() == 2
+    assert old in index.read_text()
+
+
 def stated(content: bytes) -> str:
     digest = hashlib.sha256(content).hexdigest()
     return f'[[files]]\npath = "features.bin"\nsize = {len(content)}\nsha256 = "{digest}"'
