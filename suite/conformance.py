@@ -76,9 +76,9 @@ def examine(
 
 
 def planted_world(task_name: str) -> str:
-    """The first planted dataset for a task."""
+    """The first planted dataset for a task that needs no file."""
     for card in all_cards():
-        if card.kind == "planted" and task_name in card.tasks:
+        if card.kind == "planted" and task_name in card.tasks and not card.files:
             return card.name
     raise UsageError(f"no planted dataset serves {task_name}; name one with --dataset.")
 
