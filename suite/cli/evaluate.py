@@ -14,8 +14,9 @@ from suite.cli.console import DataOption, JsonOption, OutOption, emit, emit_json
 from suite.errors import DataError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from suite.data.predictions_files import BoxRows, SegmentRows
+    from suite.data.predictions_files import BoxRows, Rows, SegmentRows
     from suite.data.predictions_join import Finding
+    from suite.data.samples import TaskData
     from suite.data.truth_files import BoxTruth, SegmentTruth
     from suite.request import Places
     from suite.spec.card import DatasetCard
@@ -58,7 +59,6 @@ def evaluate(
 
     Example: suite evaluate detections.json --dataset thumos-14 --protocol thumos-210
     """
-    from suite.data import load
     from suite.data.predictions_files import ScoreRows, read_predictions
     from suite.request import Places
     from suite.tasks.files import score_items
@@ -69,19 +69,17 @@ def evaluate(
     if isinstance(rows, ScoreRows):
         if not dataset:
             raise UsageError("scores of clips or people need the dataset they belong to: give --dataset.")
-        kept = load(dataset, root=places.root, cache=places.cache, protocol=protocol or "default")
-        report = score_items(rows, kept, resamples)
+        report = score_items(rows, _load(dataset, rows, places, protocol or "default"), resamples)
     else:
-        report = _detections(rows, _truth(dataset, truth, subset, places), dataset, protocol, resamples)
+        report = _detections(rows, _truth(dataset, truth, subset, rows, places), dataset, protocol, resamples)
     if strict and report.findings:
         told = "; ".join(_told(finding) for finding in report.findings)
         raise DataError(f"{predictions}: {told}: correct the file, or leave --strict out.")
     _show(report, {"file": str(predictions), "form": rows.form, "truth": dataset or str(truth)}, per_class, json)
 
 
-def _truth(dataset: str, file: Path | None, subset: str, places: Places) -> SegmentTruth | BoxTruth:
+def _truth(dataset: str, file: Path | None, subset: str, rows: Rows, places: Places) -> SegmentTruth | BoxTruth:
     """The annotations: from a file, from the files that a card names, or else from the packed dataset."""
-    from suite.data import load
     from suite.data.files import dataset_folder
     from suite.data.truth_files import truth_from_card, truth_from_data, truth_from_file
 
@@ -90,10 +88,25 @@ def _truth(dataset: str, file: Path | None, subset: str, places: Places) -> Segm
     card = _card(dataset)
     found = None if "[" in dataset else truth_from_card(card, dataset_folder(card, places.root), subset)
     if found is None:
-        found = truth_from_data(load(dataset, root=places.root, cache=places.cache))
-    if found is None:
-        raise UsageError(f"{dataset} has neither segments nor boxes; score its Parquet predictions instead.")
+        found = truth_from_data(_load(dataset, rows, places))
     return found
+
+
+def _load(dataset: str, rows: Rows, places: Places, protocol: str = "default") -> TaskData[Any]:
+    """The dataset as the task sees it that predicts such rows."""
+    from suite.data import load
+    from suite.data.predictions_files import BoxRows, SegmentRows
+
+    wanted: tuple[str, ...] = ("recognition", "actor-detection")
+    if isinstance(rows, SegmentRows):
+        wanted = ("weak-localization", "semi-localization")
+    elif isinstance(rows, BoxRows):
+        wanted = ("actor-detection",)
+    card = _card(dataset)
+    task = next((name for name in card.tasks if name in wanted), None)
+    if task is None:
+        raise UsageError(f"{card.name} serves {', '.join(card.tasks)}, which no {rows.form} of this kind can answer.")
+    return load(dataset, task, places.root, places.cache, protocol=protocol)
 
 
 def _card(dataset: str) -> DatasetCard:

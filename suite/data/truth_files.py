@@ -78,13 +78,11 @@ def truth_from_card(card: DatasetCard, folder: Path, subset: str) -> SegmentTrut
     return None
 
 
-def truth_from_data(data: TaskData[Any]) -> SegmentTruth | BoxTruth | None:
-    """The test annotations of a loaded dataset; None for a task without segments or boxes."""
+def truth_from_data(data: TaskData[Videos] | TaskData[Actors]) -> SegmentTruth | BoxTruth:
+    """The test annotations of a loaded dataset."""
     samples = data.test
     if isinstance(samples, Videos):
         return SegmentTruth(tuple(samples.ids.tolist()), data.classes, samples.segments)
-    if not isinstance(samples, Actors):
-        return None
     row, label = np.nonzero(samples.truth_labels)
     frames = tuple(_frame(*name.rsplit(",", 1)) for name in samples.clip_ids.tolist())
     ids = data.facts.get("class_ids", range(len(data.classes)))

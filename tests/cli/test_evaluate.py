@@ -11,12 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from suite.data import load
 from suite.data.predictions_files import THUMOS_CLASSES
 from suite.evaluate.protocols import AVA, THUMOS_210
 from suite.evaluate.spatial import frame_map
 from suite.evaluate.temporal import temporal_map
 from tests.cli.conftest import Typed, sentence
+from tests.data.conftest import Toy, toy
 from tests.golden import golden
+
+__all__ = ["toy"]  # a fixture
 
 DIVE, RUN = {"segment": [0, 10], "label": "Diving"}, {"segment": ["20", "30"], "label": "Run"}
 TRUTH = {
@@ -96,27 +100,36 @@ def test_mistakes_are_one_sentence(typed: Typed, files: tuple[Path, Path]) -> No
     assert "the file holds boxes" in sentence(typed("evaluate", boxes, "--truth", truth, code=2)[1])
 
 
-def test_parquet_of_a_planted_dataset(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parquet_of_clip_scores(typed: Typed, toy: Toy, tmp_path: Path) -> None:
     """The true label sets as scores are perfect; noise is not; both come with intervals over units."""
-    from suite.data import load
-
-    monkeypatch.setenv("SUITE_OUTPUTS", str(tmp_path))
-    data = load("planted-verbs", cache=tmp_path / "cache" / "data")
+    data = load("toy[size=40]", "recognition")
     truth = np.asarray(data.test.truth, dtype=np.float32)
-    logits = 10 * truth - 5
-    table = {"item": data.test.ids, "score": np.full(len(truth), 0.5), "scores": list(logits)}
-    pq.write_table(pa.table(table), tmp_path / "perfect.parquet")
-    command = ("evaluate", tmp_path / "perfect.parquet", "--dataset", "planted-verbs", "--out", tmp_path)
-    told = json.loads(typed(*command, "--resamples", 50, "--json")[0])
-    values = {row["metric"]: row for row in told["metrics"]}
+    path, table = tmp_path / "scores.parquet", {"item": data.test.ids, "score": np.full(len(truth), 0.5)}
+    command = ("evaluate", path, "--dataset", "toy[size=40]", "--resamples", 50)
+    pq.write_table(pa.table({**table, "scores": list(10 * truth - 5)}), path)
+    values = {row["metric"]: row for row in json.loads(typed(*command, "--json")[0])["metrics"]}
     assert values["top-set"]["value"] == values["mAP"]["value"] == values["IoU"]["value"] == 1.0
     assert values["top-set"]["low"] == 1.0
     noise = np.random.default_rng(0).normal(size=truth.shape).astype(np.float32)
-    pq.write_table(pa.table({**table, "scores": list(noise)}), tmp_path / "perfect.parquet")
-    values = {row["metric"]: row for row in json.loads(typed(*command, "--resamples", 50, "--json")[0])["metrics"]}
+    pq.write_table(pa.table({**table, "scores": list(noise)}), path)
+    values = {row["metric"]: row for row in json.loads(typed(*command, "--json")[0])["metrics"]}
     assert values["top-set"]["low"] < values["top-set"]["value"] < values["top-set"]["high"] < 1.0
-    pq.write_table(pa.table(table).slice(1), tmp_path / "perfect.parquet")
-    assert "lacks 1 of" in sentence(typed(*command, code=1)[1])
+    assert values["IoU"]["threshold"] == 0.5
+    pq.write_table(pa.table({**table, "scores": list(noise)}).slice(1), path)
+    assert "lacks 1 of 40 items" in sentence(typed(*command, code=1)[1])
+
+
+def test_parquet_of_segments_against_a_packed_dataset(typed: Typed, toy: Toy, tmp_path: Path) -> None:
+    segments = load("toy", "weak-localization").test.segments
+    columns = {"label": segments.label, "start": segments.start, "end": segments.end, "score": np.ones(len(segments))}
+    items = [f"test-{video}" for video in segments.video]
+    pq.write_table(pa.table({"item": items, **columns}), tmp_path / "found.parquet")
+    command = ("evaluate", tmp_path / "found.parquet", "--dataset", "toy", "--resamples", 0, "--json")
+    assert scores(typed(*command)[0])[("mAP", 0.5)] == 1.0
+    assert ("mAP", 0.1) in scores(typed(*command, "--protocol", "loose")[0])
+    (tmp_path / "boxes.csv").write_text("v,902,0.1,0.1,0.2,0.2,1,0.5\n")
+    line = sentence(typed("evaluate", tmp_path / "boxes.csv", "--dataset", "toy", code=2)[1])
+    assert "toy serves recognition, weak-localization" in line
 
 
 # The real annotations ----------------------------------------------------------------------------------------------
