@@ -47,18 +47,24 @@ def holm(p_values: ArrayLike) -> Floats:
 
 
 def smallest_detectable_difference(
-    deviation: float, seeds: int, alpha: float = 0.05, power: float = 0.8, comparisons: int = 1
+    deviation: float,
+    seeds: int,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    comparisons: int = 1,
+    freedom: int | None = None,
 ) -> float:
     """The true difference of two means that a two-sided t-test finds with the given power.
 
     Two methods of ``seeds`` runs each and a common standard deviation over seeds; ``alpha`` is shared over
-    ``comparisons`` (Bonferroni). NaN with fewer than two seeds.
+    ``comparisons`` (Bonferroni). ``freedom``: those of ``deviation``, 2 (seeds - 1) unless pooled over
+    more methods. NaN with fewer than two seeds.
     """
     from scipy.stats import t
 
     if seeds < 2:
         return float("nan")
-    freedom = 2 * (seeds - 1)
+    freedom = freedom or 2 * (seeds - 1)
     reach = float(t.ppf(1.0 - alpha / comparisons / 2.0, freedom) + t.ppf(power, freedom))
     return reach * deviation * (2.0 / seeds) ** 0.5
 
