@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from suite.report.views import Cell, Row, View
+from suite.report.views import ALPHA, Cell, Row, View
 from suite.spec.board import MetricKey
 
 if TYPE_CHECKING:
@@ -146,9 +146,9 @@ def notes(view: View) -> list[str]:
         said.append("One seed says nothing about noise: no row is told apart from another here.")
     elif math.isfinite(view.detectable):
         said.append(
-            "≈: not told apart from the best (Welch's t over seeds, Holm over the column, 5 %). Smallest difference in "
-            f"{view.headline} that {seeds} seeds detect with power 0.8 against the best of all: "
-            f"{number(view.detectable)} points."
+            "≈: not told apart from the best (t-test over seeds with the column's pooled deviation, Holm, 5 %). "
+            f"Smallest difference in {view.headline} that {seeds} seeds detect with power 0.8: "
+            f"{number(view.detectable)} points (two of these methods, {ALPHA:.0%} shared over the column)."
         )
     empty = sorted({cell.why for row in view.rows for cell in row.cells if not cell.values})
     return said + [f"{NOTHING}: {why.rstrip('.')}." for why in empty]

@@ -19,8 +19,8 @@ ALPHA = 0.05
 class Cell:
     """One number over seeds, or the reason why there is none.
 
-    ``best`` among the methods that are no ceilings; ``near``: a Welch t-test over seeds, Holm-corrected over the
-    column, does not tell it from the best.
+    ``best`` among the methods that are no ceilings; ``near``: a t-test over seeds, Holm-corrected over the column,
+    does not tell it from the best.
     """
 
     values: tuple[float, ...] = ()
@@ -171,26 +171,44 @@ def _marks(values: Sequence[tuple[float, ...]]) -> list[tuple[bool, bool]]:
     means = np.array([np.mean(numbers) if numbers else -np.inf for numbers in values])
     if np.isfinite(means).sum() < 2:
         return [(False, False)] * len(values)
-    best = int(means.argmax())
-    adjusted = holm([welch(numbers, values[best]) if i != best else np.nan for i, numbers in enumerate(values)])
-    return [(bool(means[i] == means[best]), bool(p > ALPHA)) for i, p in enumerate(adjusted)]
+    spread, best = pooled(values), values[int(means.argmax())]
+    adjusted = holm([np.nan if mean == means.max() else spread.test(own, best) for mean, own in zip(means, values)])
+    return [(bool(mean == means.max()), bool(p > ALPHA)) for mean, p in zip(means, adjusted)]
 
 
-def welch(first: Sequence[float], second: Sequence[float]) -> float:
-    """Two-sided p-value of Welch's t-test; NaN when either side has fewer than two values."""
-    from scipy.stats import ttest_ind
+@dataclass(frozen=True)
+class Spread:
+    """The standard deviation over seeds that methods have in common, and its degrees of freedom.
 
-    if min(len(first), len(second)) < 2:
-        return float("nan")
-    if np.std(first) == 0 and np.std(second) == 0:
-        return float(np.mean(first) == np.mean(second))
-    return float(ttest_ind(first, second, equal_var=False).pvalue)
+    With two or three seeds a method's own spread is hardly known; pooled over a column it is. The price is the
+    assumption that seeds move all methods of a table about alike.
+    """
+
+    deviation: float
+    freedom: int
+
+    def test(self, first: Sequence[float], second: Sequence[float]) -> float:
+        """Two-sided p-value of Student's t-test of two means with this spread; NaN where nothing can be said."""
+        from scipy.stats import t
+
+        if not self.freedom or not first or not second:
+            return float("nan")
+        error = self.deviation * (1 / len(first) + 1 / len(second)) ** 0.5
+        difference = abs(float(np.mean(first)) - float(np.mean(second)))
+        return float(2 * t.sf(difference / error, self.freedom)) if error > 0 else float(difference == 0)
+
+
+def pooled(values: Sequence[tuple[float, ...]]) -> Spread:
+    """The common spread of several methods' values over seeds; NaN with no freedom when none has two."""
+    known = [summarize(numbers) for numbers in values if len(numbers) > 1]
+    deviation = pooled_deviation([one.deviation for one in known], [one.count for one in known])
+    return Spread(deviation, sum(one.count - 1 for one in known))
 
 
 def _detectable(rows: Sequence[Row], column: int) -> float:
-    known = [row.cells[column].summary for row in rows if len(row.cells[column].values) > 1]
-    if not known:
+    values = [row.cells[column].values for row in rows if len(row.cells[column].values) > 1]
+    if not values:
         return float("nan")
-    counts = [summary.count for summary in known]
-    pooled = pooled_deviation([summary.deviation for summary in known], counts)
-    return smallest_detectable_difference(pooled, min(counts), comparisons=max(1, len(known) - 1))
+    spread, seeds = pooled(values), min(map(len, values))
+    comparisons = max(1, len(values) - 1)
+    return smallest_detectable_difference(spread.deviation, seeds, comparisons=comparisons, freedom=spread.freedom)
