@@ -53,6 +53,7 @@ def train(
     from suite.results.ledger import Ledger
     from suite.train.execute import Machine
     from suite.train.launch import launch
+    from suite.train.outcomes import settle
 
     add_user_files(methods_files or [])
     _check_gpu(gpu)
@@ -66,7 +67,7 @@ def train(
         machine = Machine("cuda" if gpu else "cpu", threads, workers)
         with display(f"{method} on {dataset}", quiet=json) as reporter:
             outcome = launch(spec, places, reporter, machine, address=address)
-        ledger.record(outcome)
+        settle(outcome, ledger, places)
         _raise_if_failed(outcome)
     elif not json:
         say("the ledger holds this run already; --again trains it anew.")

@@ -17,6 +17,7 @@ from suite.spec.base import canonical_json
 from suite.spec.board import Asked
 from suite.tasks import task
 from suite.train.execute import Machine, execute
+from suite.train.outcomes import settle
 from suite.train.reporter import Calling, Progress
 
 Status = Literal["finished", "failed", "stopped", "held"]
@@ -60,7 +61,7 @@ class Performer:
         seconds = float(outcome.run["seconds"])
         if not outcome.extra.get("complete", True):
             return Done(asked, "stopped", seconds)
-        self.ledger.record(outcome)
+        settle(outcome, self.ledger, self.places)
         if outcome.run["status"] == "failed":
             return Done(asked, "failed", seconds, str(outcome.run["error"]))
         return Done(asked, "finished", seconds, headline=headline(outcome))

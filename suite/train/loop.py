@@ -168,8 +168,9 @@ class Loop:
             if epoch % phase.evaluate_every == 0 or over:
                 over = self._evaluate() or over
             go_on = self._report(epoch)
-            self._save(epoch, over, now=not go_on)
-            if not go_on and not (over and run.phase_index == len(self.phases) - 1):
+            done = over and run.phase_index == len(self.phases) - 1
+            self._save(epoch, over, now=not go_on, done=done)
+            if not go_on and not done:
                 return False
         return True
 
@@ -199,10 +200,16 @@ class Loop:
             )
         return self.workers.agree(go_on, self.run.device)
 
-    def _save(self, epoch: int, over: bool, now: bool) -> None:
-        """Save a checkpoint when the last one is old, or ``now``; a phase that is over resumes at the next one."""
+    def _save(self, epoch: int, over: bool, now: bool, done: bool) -> None:
+        """Save a checkpoint when the last one is old, or ``now``; a phase that is over resumes at the next one.
+
+        A training long enough to have a checkpoint leaves its end there too, until its rows are safe in the ledger.
+        """
+        path = self.settings.checkpoint
+        if path is None or not self.workers.leads:
+            return
         old = time.monotonic() - self.saved_at >= self.settings.checkpoint_seconds
-        if self.settings.checkpoint is not None and self.workers.leads and (old or now):
+        if old or now or (done and path.exists()):
             saving.save(self, epoch, over)
             self.saved_at = time.monotonic()
 

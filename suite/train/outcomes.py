@@ -14,6 +14,7 @@ import torch
 from suite.errors import SuiteError
 from suite.registry import method as find_method
 from suite.request import Places, data_fingerprint, dataset_label, method_code, run_id
+from suite.results.ledger import Ledger
 from suite.results.provenance import provenance
 from suite.results.schema import Outcome
 from suite.spec.base import canonical_json
@@ -69,6 +70,13 @@ def outcome_of(run: dict[str, Any], prepared: Prepared, trained: Trained) -> Out
     ]
     curves = [{name: value for name, value in point.items() if name != "phase_index"} for point in trained.curves]
     return Outcome(run=run, metrics=metrics, curves=curves, predictions=_predictions(prepared, trained), extra=extra)
+
+
+def settle(outcome: Outcome, ledger: Ledger, places: Places) -> None:
+    """Record ``outcome``; only then may the checkpoint of a finished run go."""
+    ledger.record(outcome)
+    if outcome.run["status"] == "finished":
+        places.checkpoint(outcome.id).unlink(missing_ok=True)
 
 
 def _predictions(prepared: Prepared, trained: Trained) -> pa.Table:

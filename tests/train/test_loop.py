@@ -130,3 +130,14 @@ def test_bfloat16_trains_and_stays_near_float32():
     last = [next(p["value"] for p in reversed(t.curves) if p["metric"] == "cross-entropy") for t in (whole, half)]
     assert last[0] != last[1]
     assert abs(last[0] - last[1]) < 0.1
+
+
+def test_a_training_with_a_checkpoint_leaves_its_end_there(tmp_path: Path):
+    path = tmp_path / "run.safetensors"
+    train(Settings(checkpoint=path), Calling(lambda progress: progress.done < 3))
+    resumed = train(Settings(checkpoint=path))
+    told = []
+    again = train(Settings(checkpoint=path), Calling(told.append))
+    assert not told  # nothing was left to train
+    assert weights(again) == weights(resumed)
+    assert again.points["validation"].metrics == resumed.points["validation"].metrics
