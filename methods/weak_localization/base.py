@@ -44,8 +44,11 @@ class WeakLocalization(Method):
         """For each video the classes it localizes and their signals; depends on post-processing parameters only."""
         raise TypeError(f"{self.name} localizes nothing: implement activations().")
 
-    def propose(self, signal: np.ndarray, probability: float) -> Runs:
-        """Scored runs of one upsampled class signal (P,) of a video that shows the class with ``probability``."""
+    def propose(self, signal: np.ndarray, probability: float, rank: np.ndarray) -> Runs:
+        """Scored runs of one upsampled class signal (P,) of a video that shows the class with ``probability``.
+
+        ``rank`` (P,) is the signal that scores; it is ``signal`` itself unless the activation says otherwise.
+        """
         raise TypeError(f"{self.name} proposes nothing: implement propose().")
 
     # The verbs --------------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ class BaSNet(WeakLocalization):
             normal = min_max(signal[:, classes].astype(np.float64))
             yield Activation(classes, np.ones(len(classes)), normal)
 
-    def propose(self, signal: np.ndarray, probability: float) -> Runs:
+    def propose(self, signal: np.ndarray, probability: float, rank: np.ndarray) -> Runs:
         levels = tuple(np.linspace(self.threshold_low, self.threshold_high, self.thresholds))
         rule = ProposalRule(levels, self.outer, self.class_weight, zeroed=True)
         return propose(signal, probability, rule)

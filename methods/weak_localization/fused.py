@@ -106,7 +106,7 @@ class SelectionLocalizer(WeakLocalization):
             signal = self.signal(scores["class_score"][rows][:, classes], scores["actionness"][rows])
             yield Activation(classes, probability[classes], np.asarray(signal, dtype=np.float64))
 
-    def propose(self, signal: np.ndarray, probability: float) -> Runs:
+    def propose(self, signal: np.ndarray, probability: float, rank: np.ndarray) -> Runs:
         levels = tuple(np.linspace(self.threshold_low, self.threshold_high, self.thresholds))
         return propose(signal, probability, ProposalRule(levels, self.outer, self.class_weight, self.strict))
 

@@ -12,19 +12,21 @@ from suite.data.samples import Videos
 from suite.evaluate.segments import Segments
 from suite.evaluate.suppression import hard_nms, one_shot_decay, video_class_groups
 
-Propose = Callable[[np.ndarray, float], Runs]
+Propose = Callable[[np.ndarray, float, np.ndarray], Runs]
 
 
 @dataclass(frozen=True)
 class Activation:
-    """What a video shows: K ``classes`` (K,), their ``probability`` (K,) and ``signal`` (T, K).
+    """What a video shows: K ``classes`` (K,), their ``probability`` (K,) and the ``signal`` (T, K) that is thresholded.
 
-    The T positions are evenly spaced over the video's snippets, whatever T is.
+    The T positions are evenly spaced over the video's snippets, whatever T is. ``rank`` (T, K) is what proposals are
+    scored by, where that is another signal. A class may stand in several columns (one a modality).
     """
 
     classes: np.ndarray
     probability: np.ndarray
     signal: np.ndarray
+    rank: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,10 @@ def localize(
     for video, activation in enumerate(activations):
         if not len(activation.classes):
             continue
-        signals = upsample(activation.signal, scale)
-        for which, probability, signal in zip(activation.classes, activation.probability, signals.T):
-            runs = propose(np.ascontiguousarray(signal), float(probability))
+        signals = np.ascontiguousarray(upsample(activation.signal, scale).T)
+        ranks = signals if activation.rank is None else np.ascontiguousarray(upsample(activation.rank, scale).T)
+        for which, probability, signal, rank in zip(activation.classes, activation.probability, signals, ranks):
+            runs = propose(signal, float(probability), rank)
             start, end = runs.seconds(len(signal), float(spans[video]))
             count = len(start)
             shift = float(shifts[video])

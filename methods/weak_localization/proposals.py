@@ -111,6 +111,19 @@ def propose(signal: np.ndarray, probability: float, rule: ProposalRule) -> Runs:
     return Runs.concatenate(parts)
 
 
+def ranked_runs(active: np.ndarray, rank: np.ndarray, by: str = "mean") -> Runs:
+    """Runs of ``active`` (P,) scored by the ``mean`` or the ``max`` of ``rank`` (P,) inside each."""
+    first, last = runs_above(active)
+    if by == "max":
+        # reduceat over [first, last + 1) pairs: every second result is what lies between two runs
+        edges = np.stack([first, last + 1], axis=1).reshape(-1)
+        score = np.maximum.reduceat(np.append(rank, -np.inf), edges)[::2] if len(first) else np.zeros(0)
+    else:
+        total = np.concatenate([[0.0], np.cumsum(rank)])
+        score = (total[last + 1] - total[first]) / (last - first + 1)
+    return Runs(first, last, score)
+
+
 def min_max(signal: np.ndarray) -> np.ndarray:
     """Scale each channel of (T, ...) by its range over time, maximum and minimum clipped at 0 from below (BaSNet).
 
