@@ -27,9 +27,9 @@ class TrainingError(SuiteError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``"; did you mean 'x'?"`` for the nearest known name, or the list of what there is."""
+    """The end of a sentence about an unknown name: ``"; did you mean 'x'?"`` or the list of what there is."""
     choices = sorted(known)
     near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
     if near:
         return f"; did you mean '{near[0]}'?"
-    return f"; known: {', '.join(choices)}" if choices else "; none are known"
+    return f"; known: {', '.join(choices)}." if choices else "; none are known."

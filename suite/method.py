@@ -246,7 +246,7 @@ class Method:
         """
         for name in params:
             if name not in cls.hypers:
-                raise UsageError(f"{cls.name} has no parameter '{name}'{did_you_mean(name, cls.hypers)}.")
+                raise UsageError(f"{cls.name} has no parameter '{name}'{did_you_mean(name, cls.hypers)}")
         given = {name: cls.hypers[name].check(value, name, cls.name) for name, value in params.items()}
         values = {name: declared.default for name, declared in cls.hypers.items()}
         preset = given.get("preset", values.get("preset"))

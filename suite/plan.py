@@ -150,7 +150,7 @@ def _entries(table: TableSpec, task: str) -> list[Entry]:
     for name in table.without:
         if name not in known:
             raise UsageError(
-                f"table '{table.title}' leaves out '{name}', no method of {task}{did_you_mean(name, known)}."
+                f"table '{table.title}' leaves out '{name}', no method of {task}{did_you_mean(name, known)}"
             )
     listed = {entry.method for entry in table.methods}
     rest = [Entry(method=name) for name in known if name not in listed and name not in table.without]
@@ -163,7 +163,7 @@ def _check_shared(table: TableSpec, entries: Iterable[Entry], where: str) -> Non
     known = {name for entry in entries for name in method(entry.method).hypers}
     for name in table.params if isinstance(table.params, dict) else ():
         if name not in known:
-            raise UsageError(f"{where}: no listed method has a parameter '{name}'{did_you_mean(name, known)}.")
+            raise UsageError(f"{where}: no listed method has a parameter '{name}'{did_you_mean(name, known)}")
 
 
 def _params(entry: Entry, table: TableSpec, dataset: str, tuned: Tuned | None, where: str) -> dict[str, Value]:

@@ -28,7 +28,7 @@ def method(name: str) -> type[Method]:
     """The method called ``name``; raises :class:`UsageError` with the nearest known name."""
     known = methods()
     if name not in known:
-        raise UsageError(f"no method is called '{name}'{did_you_mean(name, known)}.")
+        raise UsageError(f"no method is called '{name}'{did_you_mean(name, known)}")
     return known[name]
 
 

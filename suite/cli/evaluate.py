@@ -144,7 +144,7 @@ def _protocol(dataset: str, name: str, named: Mapping[str, P], of_card: Callable
     if not name:
         return of_card({})
     known = [*named, *(card.protocols if card else ())]
-    raise UsageError(f"no protocol is called '{name}'{did_you_mean(name, known)}.")
+    raise UsageError(f"no protocol is called '{name}'{did_you_mean(name, known)}")
 
 
 def _told(finding: Finding) -> str:

@@ -44,7 +44,7 @@ def find_card(name: str) -> DatasetCard:
     """The card of the dataset called ``name``; raises :class:`UsageError` with the nearest known name."""
     paths = card_paths()
     if name not in paths:
-        raise UsageError(f"there is no dataset '{name}'{did_you_mean(name, paths)}.")
+        raise UsageError(f"there is no dataset '{name}'{did_you_mean(name, paths)}")
     return load_card(paths[name])
 
 

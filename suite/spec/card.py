@@ -144,19 +144,19 @@ class DatasetCard(Spec):
         """Every dial with its value; raises :class:`UsageError` for an unknown dial or a value it cannot take."""
         for name in given:
             if name not in self.dials:
-                raise UsageError(f"{self.name} has no dial '{name}'{did_you_mean(name, self.dials)}.")
+                raise UsageError(f"{self.name} has no dial '{name}'{did_you_mean(name, self.dials)}")
         return {name: dial.check(given.get(name, dial.default), name, self.name) for name, dial in self.dials.items()}
 
     def protocol(self, name: str) -> dict[str, Any]:
         """The settings of the protocol called ``name``; raises :class:`UsageError` when the card has none such."""
         if name not in self.protocols:
-            raise UsageError(f"{self.name} has no protocol '{name}'{did_you_mean(name, self.protocols)}.")
+            raise UsageError(f"{self.name} has no protocol '{name}'{did_you_mean(name, self.protocols)}")
         return dict(self.protocols[name])
 
     def task(self, asked: str = "") -> str:
         """``asked``, or the card's first task; raises :class:`UsageError` when the dataset does not serve it."""
         if asked and asked not in self.tasks:
-            raise UsageError(f"{self.name} does not serve the task '{asked}'{did_you_mean(asked, self.tasks)}.")
+            raise UsageError(f"{self.name} does not serve the task '{asked}'{did_you_mean(asked, self.tasks)}")
         return asked or self.tasks[0]
 
     def label(self, dials: Mapping[str, Any]) -> str:

@@ -107,7 +107,7 @@ def _check_names(spec: SweepSpec) -> None:
             if name not in known:
                 owners = " or ".join(spec.methods)
                 raise UsageError(
-                    f"sweep {spec.name}: {where}: {owners} has no parameter '{name}'{did_you_mean(name, known)}."
+                    f"sweep {spec.name}: {where}: {owners} has no parameter '{name}'{did_you_mean(name, known)}"
                 )
 
 

@@ -82,7 +82,12 @@ class Parameter:
 
     def contains(self, value: Value) -> bool:
         """Whether the axis can take ``value``."""
-        return bool(self.distribution()._contains(self.distribution().to_internal_repr(value)))
+        if self.kind == "categorical":
+            return value in self.choices
+        if isinstance(value, str) or not self.low <= value <= self.high:
+            return False
+        steps = (value - self.low) / self.step if self.step else 0.0
+        return abs(steps - round(steps)) < 1e-8
 
     @property
     def size(self) -> float:
@@ -231,7 +236,7 @@ def _check_condition(spec: SweepSpec, parameter: Parameter, found: Mapping[str, 
     for other, wanted in parameter.when.items():
         where = f"sweep {spec.name}: space.{parameter.name}"
         if other not in found:
-            raise UsageError(f"{where} depends on '{other}', which the method lacks{did_you_mean(other, found)}.")
+            raise UsageError(f"{where} depends on '{other}', which the method lacks{did_you_mean(other, found)}")
         if not any(found[other].contains(value) for value in wanted):
             raise UsageError(
                 f"{where} exists only where {other} is {' or '.join(map(str, wanted))}, which never happens."

@@ -51,6 +51,6 @@ class Task:
 def task(name: str) -> Task:
     """The task called ``name``; raises :class:`UsageError` with the nearest known name."""
     if name not in MODULES:
-        raise UsageError(f"no task is called '{name}'{did_you_mean(name, MODULES)}.")
+        raise UsageError(f"no task is called '{name}'{did_you_mean(name, MODULES)}")
     found: dict[str, Task] = importlib.import_module(MODULES[name]).TASKS
     return found[name]

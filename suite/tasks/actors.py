@@ -26,7 +26,7 @@ def protocol_of(settings: Mapping[str, Any]) -> SpatialProtocol:
     known = {field.name for field in fields(SpatialProtocol)}
     for name in given:
         if name not in known:
-            raise UsageError(f"the protocol's '{name}' is no switch of frame mAP{did_you_mean(name, known)}.")
+            raise UsageError(f"the protocol's '{name}' is no switch of frame mAP{did_you_mean(name, known)}")
     return replace(base, **given)
 
 

@@ -26,7 +26,7 @@ def protocol_of(settings: Mapping[str, Any]) -> TemporalProtocol:
     known = {field.name for field in fields(TemporalProtocol)}
     for name in given:
         if name not in known:
-            raise UsageError(f"the protocol's '{name}' is no switch of temporal mAP{did_you_mean(name, known)}.")
+            raise UsageError(f"the protocol's '{name}' is no switch of temporal mAP{did_you_mean(name, known)}")
     switches: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
     return replace(base, **switches)
 
