@@ -11,7 +11,7 @@ imports training code; modules load on first use, so importing this package cost
 - ``temporal``: mAP over tIoU. ``proposals``: recall at k x ground truth, AR@AN. ``spatial``, ``tubes``: frame and
 video mAP. - ``multilabel``: label sets. ``segmentation``: frame accuracy, edit score, F1@k. - ``suppression``: NMS
 and friends. ``diagnosis``, ``snippets``: where errors come from. - ``ranking``: matched once, re-scored at will.
-``bootstrap``, ``significance``: intervals, paired differences, Holm.
+``resampling``, ``significance``: intervals, paired differences, Holm.
 """
 
 from __future__ import annotations
@@ -21,14 +21,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers see; __getattr__ below gives the same names on first use
-    from suite.evaluate.bootstrap import (
-        Difference,
-        Interval,
-        bootstrap,
-        mean_statistic,
-        paired_bootstrap,
-        resample_weights,
-    )
     from suite.evaluate.boxes import Boxes, Tubes
     from suite.evaluate.diagnosis import (
         characteristics,
@@ -55,6 +47,14 @@ if TYPE_CHECKING:  # what type checkers see; __getattr__ below gives the same na
         temporal_protocol,
     )
     from suite.evaluate.ranking import RankedMatches
+    from suite.evaluate.resampling import (
+        Difference,
+        Interval,
+        bootstrap,
+        mean_statistic,
+        paired_bootstrap,
+        resample_weights,
+    )
     from suite.evaluate.segmentation import edit_score, f1_at, frame_accuracy
     from suite.evaluate.segments import Segments, index_names, tiou
     from suite.evaluate.significance import holm, pooled_deviation, smallest_detectable_difference, summarize
@@ -65,7 +65,7 @@ if TYPE_CHECKING:  # what type checkers see; __getattr__ below gives the same na
     from suite.evaluate.tubes import match_tubes, video_map
 
 _HOME = {
-    "bootstrap": ("Difference", "Interval", "bootstrap", "mean_statistic", "paired_bootstrap", "resample_weights"),
+    "resampling": ("Difference", "Interval", "bootstrap", "mean_statistic", "paired_bootstrap", "resample_weights"),
     "boxes": ("Boxes", "Tubes"),
     "diagnosis": (
         "characteristics",

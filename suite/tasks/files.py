@@ -14,9 +14,9 @@ from suite.data.samples import Actors, Clips, ClipScores, TaskData
 from suite.data.truth_files import BoxTruth, SegmentTruth
 from suite.errors import DataError
 from suite.evaluate import multilabel
-from suite.evaluate.bootstrap import Statistic, bootstrap
 from suite.evaluate.protocols import SpatialProtocol, TemporalProtocol
 from suite.evaluate.ranking import RankedMatches
+from suite.evaluate.resampling import Statistic, bootstrap
 from suite.evaluate.spatial import frame_map
 from suite.evaluate.temporal import temporal_map
 from suite.tasks import task

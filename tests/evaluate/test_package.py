@@ -48,3 +48,4 @@ def test_public_names_resolve_and_match_what_type_checkers_see():
         value = getattr(suite.evaluate, name)
         assert getattr(value, "__module__", module) == module
         assert name in dir(suite.evaluate)
+        assert not (FOLDER / f"{name}.py").exists(), f"the module {name} would hide the name {name}"

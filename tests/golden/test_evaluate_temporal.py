@@ -60,6 +60,45 @@ def test_thresholds_are_linspace(thumos):
     np.testing.assert_array_equal(linspaced(tiou[0], tiou[-1], len(tiou)), tiou)
 
 
+def named_columns(truth: dict, detections: dict) -> tuple[Segments, Segments]:
+    """ActivityNet's dictionaries as columns."""
+    database = truth["database"]
+    videos = sorted(database)
+    labels = sorted({row["label"] for entry in database.values() for row in entry["annotations"]})
+    rows = [
+        (videos.index(v), labels.index(r["label"]), *r["segment"]) for v in videos for r in database[v]["annotations"]
+    ]
+    found = [
+        (videos.index(v), labels.index(r["label"]), *r["segment"], r["score"])
+        for v in detections
+        for r in detections[v]
+    ]
+    return Segments(*np.array(rows).T), Segments(*np.array(found).T)
+
+
+def inference_cases() -> list[tuple[str, str, str, str]]:
+    """(file, prefix, name of the detections, suffix of the expected arrays)."""
+    try:
+        content = golden("asl_inference.json")
+        golden("basnet_inference.json")
+    except pytest.skip.Exception:
+        return []
+    names = [name for name in content if "detections_" in name]
+    asl = [("asl", name.split("detections_")[0], name, f"_{name.split('detections_')[1]}") for name in names]
+    return [*asl, ("basnet", "", "detections", "")]
+
+
+@pytest.mark.parametrize(("file", "prefix", "name", "suffix"), inference_cases())
+def test_detections_of_the_official_scripts(file, prefix, name, suffix):
+    content, arrays = golden(f"{file}_inference.json"), golden(f"{file}_inference.npz")
+    truth, found = named_columns(content[f"{prefix}ground_truth"], content[name])
+    mean, per_level = ("mean_ap", "map_per_tiou") if file == "asl" else ("average_mAP", "mAP_per_tiou")
+    levels = arrays[f"{prefix}{per_level}{suffix}"]
+    result = temporal_map(truth, found, BASNET.at(*linspaced(0.1, 0.9, len(levels))))
+    close(result.map_per_tiou, levels, 1e-9)
+    close(result.average_map, arrays[f"{prefix}{mean}{suffix}"], 1e-9)
+
+
 def edge_cases() -> list[dict]:
     try:
         return golden("temporal_map_edge_cases.json")["cases"]

@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from suite.errors import UsageError
-from suite.evaluate.bootstrap import bootstrap, mean_statistic, paired_bootstrap, resample_weights, two_sided_p
 from suite.evaluate.protocols import ACTIVITYNET
+from suite.evaluate.resampling import bootstrap, mean_statistic, paired_bootstrap, resample_weights, two_sided_p
 from suite.evaluate.segments import Segments
 from suite.evaluate.significance import holm, pooled_deviation, smallest_detectable_difference, summarize
 from suite.evaluate.temporal import match_segments, temporal_map

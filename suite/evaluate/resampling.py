@@ -71,6 +71,9 @@ def bootstrap(
 ) -> Interval:
     """Confidence interval of a statistic under resampling of its units.
 
+    mAP is optimistic on few videos (on 105 of THUMOS's 210 it reads 2 points higher than on all), so bootstrap
+    replicates lie above the estimate; ``bca`` undoes that, ``percentile`` does not.
+
     ``bca`` corrects bias and skewness (Efron 1987). Its acceleration comes from leaving out one unit at a time, or
     one of 200 random groups of units when there are more.
 
