@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from suite.report.views import ALPHA, Cell, Row, View
+from suite.report.views import Cell, Row, View
 from suite.spec.board import MetricKey
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ def points(value: float | None) -> str:
 
 
 def plain(cell: Cell) -> str:
-    """``61.3 ± 0.4``; the best is ``**bold**``, what is not told from it ends with ``≈``."""
+    """``61.3 ± 0.4``; the best is ``**bold**``, what is not told from it begins with ``≈``."""
     if not cell.values:
         return f"{NOTHING} ({cell.why})"
     text = f"**{number(cell.summary.mean)}**" if cell.best else number(cell.summary.mean)
-    return text + _spread(cell, " ± {}") + (" ≈" if cell.near else "")
+    return ("≈ " if cell.near else "") + text + _spread(cell, " ± {}")
 
 
 def html(cell: Cell) -> str:
@@ -57,11 +57,11 @@ def html(cell: Cell) -> str:
 
 
 def latex(cell: Cell) -> str:
-    """The cell as LaTeX; the best in bold, what is not told from it underlined."""
+    """The cell as LaTeX; the best in bold, what is not told from it after an ≈."""
     if not cell.values:
         return "--"
     text = number(cell.summary.mean)
-    text = rf"\textbf{{{text}}}" if cell.best else rf"\underline{{{text}}}" if cell.near else text
+    text = rf"\textbf{{{text}}}" if cell.best else rf"$\approx$ {text}" if cell.near else text
     return text + _spread(cell, r" $\pm$ {}")
 
 
@@ -148,7 +148,7 @@ def notes(view: View) -> list[str]:
         said.append(
             "≈: not told apart from the best (t-test over seeds with the column's pooled deviation, Holm, 5 %). "
             f"Smallest difference in {view.headline} that {seeds} seeds detect with power 0.8: "
-            f"{number(view.detectable)} points (two of these methods, {ALPHA:.0%} shared over the column)."
+            f"{number(view.detectable)} points (two of these methods, 5 % shared over the column)."
         )
     empty = sorted({cell.why for row in view.rows for cell in row.cells if not cell.values})
     return said + [f"{NOTHING}: {why.rstrip('.')}." for why in empty]

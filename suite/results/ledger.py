@@ -118,6 +118,10 @@ class Ledger:
         rows = self.stores["predictions"].scan().filter(where & pl.col("attempt").is_in(attempts))
         return rows.drop("run", "attempt", "split", "selection").collect()
 
+    def all_predictions(self) -> pl.DataFrame:
+        """The predictions of all live attempts: large."""
+        return self._long("predictions", None)
+
     def resolve(self, prefix: str) -> str:
         """The id of the one run whose id starts with ``prefix``."""
         known = self.runs()["run"].to_list()

@@ -1,0 +1,271 @@
+"""``suite leaderboard`` and ``suite plan``: what is asked, what is done, and doing the rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from suite.cli.complete import leaderboards
+from suite.cli.console import (
+    AddressOption,
+    DataOption,
+    JsonOption,
+    MethodsOption,
+    OutOption,
+    complain,
+    emit,
+    emit_json,
+    say,
+)
+from suite.errors import TrainingError, UsageError
+
+if TYPE_CHECKING:
+    from suite.leaderboard.perform import Done
+    from suite.leaderboard.pool import Watch
+    from suite.leaderboard.run import Result
+    from suite.plan import Plan, Tuned
+    from suite.request import Places
+
+NameArgument = Annotated[str, typer.Argument(help="Leaderboard name, or a TOML file.", autocompletion=leaderboards)]
+
+
+def leaderboard(
+    name: NameArgument = "quick",
+    jobs: Annotated[int, typer.Option(help="Runs at once; 0: one a core; 1: in this process.", min=0)] = 0,
+    gpu: Annotated[float, typer.Option(help="GPUs a run, shares allowed: 0.25 puts four on each.", min=0)] = 0.0,
+    threads: Annotated[int, typer.Option(help="CPU threads a run.", min=1)] = 1,
+    methods_files: MethodsOption = None,
+    out: OutOption = "outputs",
+    data: DataOption = None,
+    address: AddressOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Run what leaderboard NAME asks for and the ledger does not hold, then build its page.
+
+    Safe to stop at any moment and to start again: nothing finished is lost or repeated; failed runs are tried again.
+
+    Example: suite leaderboard quick --jobs 2
+    """
+    from suite.leaderboard.pool import Room
+    from suite.leaderboard.run import run_plan
+    from suite.train.execute import Machine
+
+    places, plan = make(name, out, data, methods_files)
+    room = Room(jobs, float(threads), gpu, address)
+    machine = Machine("cuda" if gpu else "cpu", threads)
+    with _display(plan, quiet=json) as watch:
+        result = run_plan(plan, places, room=room, machine=machine, watch=watch)
+    if result.interrupted:
+        _tell_interrupted(result, name)
+        raise KeyboardInterrupt
+    page = build_report(plan, places)
+    _conclude(plan, result, page, json)
+
+
+def plan(
+    name: NameArgument = "quick",
+    jobs: Annotated[int, typer.Option(help="Runs at once, for the expected time; 0: one a core.", min=0)] = 0,
+    methods_files: MethodsOption = None,
+    out: OutOption = "outputs",
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show what leaderboard NAME asks for, what is done, and how long the rest will take.
+
+    Example: suite plan recognition-real
+    """
+    import os
+
+    _, made = make(name, out, data, methods_files)
+    rows = _plan_rows(made)
+    at_once = min(jobs or os.cpu_count() or 1, max(1, len(made.todo)))
+    seconds = made.seconds()
+    wall = None if seconds is None else seconds / at_once
+    if json:
+        totals = {"asked": len({a.run for a in made.asked if a.run}), "finished": len(made.finished)}
+        totals |= {"todo": len(made.todo), "failed": len(made.failed), "blocked": len(made.blocked)}
+        emit_json({"name": made.board.name, **totals, "seconds": seconds, "wall_seconds": wall, "runs": rows})
+        return
+    emit(_by_row(rows), ("method", "dataset", "finished", "to do", "failed", "blocked", "expected"), False)
+    say(f"{len(made.finished)} finished, {len(made.todo)} to do: {_expected(made, wall, at_once)}.")
+    for reason in dict.fromkeys(one.blocked for one in made.blocked):
+        say(f"blocked: {reason}")
+
+
+def make(name: str, out: str, data: str | None, methods_files: list[str] | None) -> tuple[Places, Plan]:
+    """Resolve the leaderboard ``name`` against the ledger under ``out``."""
+    from suite.plan import find_board, make_plan
+    from suite.registry import add_user_files
+    from suite.request import Places
+    from suite.results.ledger import Ledger
+
+    add_user_files(methods_files or [])
+    places = Places(out, data)
+    return places, make_plan(find_board(name), places, Ledger(places.ledger), tuned(places))
+
+
+def tuned(places: Places) -> Tuned:
+    """How a board's ``tuned:NAME`` finds the best parameters of the sweep NAME."""
+
+    def look_up(sweep: str, method: str, dataset: str) -> Any:
+        try:
+            from suite.sweep.tuned import tuned_parameters
+        except ModuleNotFoundError:
+            raise UsageError(f"'tuned:{sweep}' needs sweeps, which this installation lacks.") from None
+        return tuned_parameters(sweep, method, dataset, places)
+
+    return look_up
+
+
+def build_report(plan: Plan, places: Places) -> str:
+    """Build the page of ``plan`` from what the ledger holds now; returns its path."""
+    from suite.report.build import build
+    from suite.results.ledger import Ledger
+
+    folder = places.local / "reports" / plan.board.name
+    return str(build(plan.board, plan.asked, Ledger(places.ledger), folder))
+
+
+def _plan_rows(plan: Plan) -> list[dict[str, Any]]:
+    """One row a run asked for, for scripts and for summing up."""
+    todo = {asked.run for asked in plan.todo}
+    return [
+        {
+            "run": one.run,
+            "method": one.spec.method,
+            "row": one.row,
+            "dataset": one.dataset,
+            "seed": one.spec.seed,
+            "status": "blocked" if one.blocked else "todo" if one.run in todo else "finished",
+            "failed_before": one.run in plan.failed,
+            "seconds": plan.timings.expected(one) if one.run in todo else None,
+            "reason": one.blocked,
+        }
+        for one in plan.asked
+    ]
+
+
+def _by_row(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Runs summed over seeds, for people."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["row"], row["dataset"]), []).append(row)
+    return [_sum_up(*key, group) for key, group in groups.items()]
+
+
+def _sum_up(label: str, dataset: str, group: list[dict[str, Any]]) -> dict[str, Any]:
+    counts = Counter(row["status"] for row in group)
+    seconds = [row["seconds"] for row in group if row["status"] == "todo"]
+    known = sum(seconds) if seconds and None not in seconds else None
+    return {
+        "method": label,
+        "dataset": dataset,
+        "finished": counts["finished"],
+        "to do": counts["todo"],
+        "failed": sum(row["failed_before"] for row in group) or "",
+        "blocked": counts["blocked"] or "",
+        "expected": "" if known is None else _duration(known),
+    }
+
+
+def _expected(plan: Plan, wall: float | None, jobs: int) -> str:
+    if not plan.todo:
+        return "nothing to run"
+    if wall is None:
+        return "the ledger has no timing of runs like some of these yet"
+    return f"about {_duration(wall)} with {jobs} at once, from the ledger's own timings"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+@contextmanager
+def _display(plan: Plan, quiet: bool) -> Iterator[Watch | None]:
+    """A bar with an estimate of the time left, and a line a run that ended (none when ``quiet``)."""
+    if quiet or not plan.todo:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("{task.fields[left]}"), console=Console(stderr=True)) as bar:
+        task = bar.add_task(plan.board.name, total=len(plan.todo), left="")
+        clock = Clock(plan)
+
+        def watch(done: Done | None) -> None:
+            if done is not None:
+                clock.ended(done)
+                bar.console.print(_line(done), markup=False, highlight=False, soft_wrap=True)
+                bar.advance(task)
+            bar.update(task, left=clock.left())
+
+        yield watch
+
+
+class Clock:
+    """The time left: what the ledger expects of the runs to do, at the pace seen so far."""
+
+    def __init__(self, plan: Plan) -> None:
+        from time import monotonic
+
+        self.now, self.begun = monotonic, monotonic()
+        self.weights = {asked.run: plan.timings.expected(asked) or 1.0 for asked in plan.todo}
+        self.total, self.done = sum(self.weights.values()), 0.0
+
+    def ended(self, done: Done) -> None:
+        """Take note of a run that ended."""
+        self.done += self.weights.get(done.asked.run, 0.0)
+
+    def left(self) -> str:
+        """In words, once there is something to go by."""
+        if not self.done:
+            return ""
+        return f"{_duration((self.now() - self.begun) * (self.total - self.done) / self.done)} left"
+
+
+def _line(done: Done) -> str:
+    what = f"{done.asked.row} on {done.asked.dataset}, seed {done.asked.spec.seed}"
+    if done.status == "finished":
+        headline = "" if done.headline is None else f", {100 * done.headline:.1f}"
+        return f"done     {what}: {_duration(done.seconds)}{headline}"
+    return f"{done.status:<8} {what}" + (f": {done.error}" if done.error else "")
+
+
+def _tell_interrupted(result: Result, name: str) -> None:
+    stopped = [_line(done) for done in result.of("stopped")]
+    complain(
+        f"interrupted: {len(result.of('finished'))} finished, {len(stopped)} stopped, {len(result.left)} not begun."
+    )
+    for line in stopped:
+        complain(f"{line} (goes on from its checkpoint)")
+    complain(f"'suite report {name}' builds the page from what is there.")
+
+
+def _conclude(plan: Plan, result: Result, page: str, as_json: bool) -> None:
+    failed = result.of("failed")
+    if as_json:
+        counts = {status: len(result.of(status)) for status in ("finished", "failed", "held")}
+        emit_json({"name": plan.board.name, "already": len(plan.finished), **counts, "page": page})
+    else:
+        say(f"{len(result.of('finished'))} runs done now, {len(plan.finished)} were in the ledger.")
+        say(f"page: {page}")
+    if failed:
+        first = failed[0]
+        raise TrainingError(
+            f"{len(failed)} of {len(result.ended)} runs failed, first {first.asked.row} on {first.asked.dataset} "
+            f"({first.error}); the page shows them, the same command tries them again."
+        )
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``suite leaderboard`` and ``suite plan``."""
+    app.command()(leaderboard)
+    app.command()(plan)

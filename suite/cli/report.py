@@ -1,0 +1,39 @@
+"""``suite report``: a leaderboard's page from the ledger, without training."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from suite.cli.complete import leaderboards
+from suite.cli.console import DataOption, JsonOption, MethodsOption, OutOption, emit_json, say
+
+
+def report(
+    name: Annotated[
+        str, typer.Argument(help="Leaderboard name, or a TOML file.", autocompletion=leaderboards)
+    ] = "quick",
+    methods_files: MethodsOption = None,
+    out: OutOption = "outputs",
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Build the page of leaderboard NAME from what the ledger holds; cells without runs say why they are empty.
+
+    Example: suite report quick
+    """
+    from suite.cli.leaderboard import build_report, make
+
+    places, plan = make(name, out, data, methods_files)
+    page = build_report(plan, places)
+    if json:
+        emit_json({"name": plan.board.name, "page": page, "finished": len(plan.finished), "missing": len(plan.todo)})
+        return
+    say(f"{len(plan.finished)} runs shown, {len(plan.todo)} not run yet.")
+    say(f"page: {page}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``suite report``."""
+    app.command()(report)

@@ -1,0 +1,170 @@
+"""``suite results``: look into the ledger, take from it, tidy it."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from suite.cli.console import JsonOption, OutOption, emit, emit_json, say
+from suite.errors import UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from suite.results.ledger import Ledger
+
+RunArgument = Annotated[str, typer.Argument(help="The id of a run, or its beginning.")]
+FilterOption = Annotated[str | None, typer.Option(help="Only this one.")]
+
+commands = typer.Typer(help="Look into the ledger: list, show, export, compact, delete.", no_args_is_help=True)
+
+
+def _ledger(out: str) -> Ledger:
+    from suite.results.ledger import Ledger
+
+    return Ledger.of(out)
+
+
+@commands.command("list")
+def list_runs(
+    method: FilterOption = None,
+    dataset: FilterOption = None,
+    task: FilterOption = None,
+    status: FilterOption = None,
+    group: FilterOption = None,
+    out: OutOption = "outputs",
+    json: JsonOption = False,
+) -> None:
+    """List the runs in the ledger, oldest first.
+
+    Example: suite results list --status failed
+    """
+    wanted = {"method": method, "dataset": dataset, "task": task, "status": status, "group": group}
+    rows = [_public(row) for row in _ledger(out).runs().iter_rows(named=True) if _fits(row, wanted)]
+    emit(rows, ("run", "method", "dataset", "protocol", "seed", "status", "seconds", "started"), json)
+
+
+def _fits(row: dict[str, Any], wanted: dict[str, str | None]) -> bool:
+    """Whether a run is wanted; a dataset's bare name stands for all its dials."""
+    bare = {**row, "dataset": row["dataset"].partition("[")[0]}
+    return all(value is None or value in (row[name], bare[name]) for name, value in wanted.items())
+
+
+def _public(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of ``runs`` with its JSON columns parsed."""
+    parsed = {name: json_module.loads(row[name] or "{}") for name in ("params", "hardware", "versions")}
+    return {**row, **parsed, "started": row["started"].isoformat(timespec="seconds")}
+
+
+@commands.command()
+def show(run: RunArgument, out: OutOption = "outputs", json: JsonOption = False) -> None:
+    """Show one run: what was asked, what came out, where it was computed.
+
+    Example: suite results show 3f2a
+    """
+    import polars as pl
+
+    ledger = _ledger(out)
+    name = ledger.resolve(run)
+    row = _public(ledger.runs().filter(pl.col("run") == name).row(0, named=True))
+    metrics = ledger.metrics([name]).drop("run", "attempt").sort("selection", "split", "metric", "label")
+    if json:
+        emit_json(
+            {**row, "metrics": metrics.to_dicts(), "curves": ledger.curves([name]).drop("run", "attempt").to_dicts()}
+        )
+        return
+    fields = [{"": key, "value": _flat(value)} for key, value in row.items() if value not in ("", None)]
+    emit(fields, ("", "value"), False)
+    overall = metrics.filter((pl.col("label") == "") & (pl.col("split") == "test")).to_dicts()
+    emit(overall, ("selection", "metric", "threshold", "value"), False, title="on test data")
+
+
+def _flat(value: Any) -> str:
+    return ", ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+
+
+@commands.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where the files go; made if need be.")],
+    format: Annotated[str, typer.Option(help="csv or parquet.")] = "csv",
+    predictions: Annotated[bool, typer.Option("--predictions", help="The predictions, too (large).")] = False,
+    out: OutOption = "outputs",
+    json: JsonOption = False,
+) -> None:
+    """Write runs, metrics and curves (and predictions, if asked) as plain files.
+
+    Example: suite results export numbers --format parquet
+    """
+    from suite.results.export import export as write
+
+    if format not in ("csv", "parquet"):
+        raise UsageError(f"--format {format} is not known; use csv or parquet.")
+    written = write(_ledger(out), folder, format, predictions)
+    emit([{"file": str(path), "rows": rows} for path, rows in written.items()], ("file", "rows"), json)
+
+
+@commands.command()
+def compact(
+    keep_hours: Annotated[
+        float, typer.Option(help="Files younger than this stay for those who are reading them.", min=0)
+    ] = 24.0,
+    out: OutOption = "outputs",
+    json: JsonOption = False,
+) -> None:
+    """Merge the ledger's small files and drop what dead writers and superseded attempts left.
+
+    Example: suite results compact
+    """
+    counts = _ledger(out).compact(keep_hours)
+    if json:
+        emit_json(counts)
+        return
+    say(f"{counts['files_before']} files are {counts['files']} now; dropped {counts['superseded']} superseded attempts")
+    say(f"and {counts['orphans']} unfinished records.")
+
+
+@commands.command()
+def delete(
+    runs: Annotated[list[str] | None, typer.Argument(help="Ids of runs, or their beginnings.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="All failed runs.")] = False,
+    method: Annotated[str | None, typer.Option(help="All runs of this method.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    out: OutOption = "outputs",
+    json: JsonOption = False,
+) -> None:
+    """Forget runs.
+
+    Example: suite results delete --failed --yes
+    """
+    ledger = _ledger(out)
+    names = {ledger.resolve(run) for run in runs or []} | _chosen(ledger.runs(), failed, method)
+    if not runs and not failed and method is None:
+        raise UsageError("say which runs to delete: ids, --failed or --method NAME.")
+    if names and not yes and not json:
+        typer.confirm(f"Forget {len(names)} runs?", abort=True)
+    count = ledger.delete(names)
+    if json:
+        emit_json({"deleted": sorted(names)})
+        return
+    say(f"{count} runs forgotten.")
+
+
+def _chosen(runs: pl.DataFrame, failed: bool, method: str | None) -> set[str]:
+    import polars as pl
+
+    if not failed and method is None:
+        return set()
+    wanted = pl.lit(True)
+    if failed:
+        wanted &= pl.col("status") == "failed"
+    if method is not None:
+        wanted &= pl.col("method") == method
+    return set(runs.filter(wanted)["run"])
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``suite results``."""
+    app.add_typer(commands, name="results")
