@@ -7,8 +7,8 @@ detections w times in a row, exactly as if the video stood w times in the test s
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from suite.evaluate.compiling import compiled
 from suite.evaluate.kernels import FALSE_POSITIVE, IGNORED
 from suite.evaluate.segments import Floats, Ints, Verdicts
 
@@ -16,7 +16,7 @@ ENVELOPE, NON_INTERPOLATED, ELEVEN_POINTS = 0, 1, 2
 MODES = {"envelope": ENVELOPE, "none": NON_INTERPOLATED, "eleven": ELEVEN_POINTS}
 
 
-@njit(cache=True)
+@compiled
 def _operating_points(verdict: Verdicts, unit: Ints, weight: Floats, gain: Floats, false: Floats) -> tuple[int, float]:
     """Fill, for each true positive in rank order, how often it counts and the false positives before it.
 
@@ -37,7 +37,7 @@ def _operating_points(verdict: Verdicts, unit: Ints, weight: Floats, gain: Float
     return used, true
 
 
-@njit(cache=True)
+@compiled
 def _under_envelope(gain: Floats, false: Floats, true: float, positives: float, scale: float) -> float:
     """Area under the precision envelope (PASCAL VOC, all points)."""
     area, ceiling = 0.0, 0.0
@@ -48,7 +48,7 @@ def _under_envelope(gain: Floats, false: Floats, true: float, positives: float, 
     return area
 
 
-@njit(cache=True)
+@compiled
 def _at_true_positives(gain: Floats, false: Floats, positives: float, scale: float) -> float:
     """Sum of the precisions at the true positives over the number of positives (not interpolated)."""
     area, true = 0.0, 0.0
@@ -59,7 +59,7 @@ def _at_true_positives(gain: Floats, false: Floats, positives: float, scale: flo
     return area
 
 
-@njit(cache=True)
+@compiled
 def _at_eleven_recalls(gain: Floats, false: Floats, true: float, positives: float, scale: float) -> float:
     """Mean over the recalls 0, .1, ..., 1 of the best precision at that recall or beyond (PASCAL VOC 2007)."""
     area, ceiling, point = 0.0, 0.0, 10
@@ -74,7 +74,7 @@ def _at_eleven_recalls(gain: Floats, false: Floats, true: float, positives: floa
     return area + (point + 1) * ceiling / 11.0
 
 
-@njit(cache=True)
+@compiled
 def average_precisions(
     offsets: Ints, verdict: Verdicts, unit: Ints, weights: Floats, positives: Floats, scale: Floats, mode: int
 ) -> Floats:

@@ -11,10 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike
 
-from suite.evaluate.kernels import FALSE_POSITIVE, IGNORED, overlap
+from suite.evaluate.kernels import FALSE_POSITIVE, IGNORED, best_of_any
 from suite.evaluate.lookup import group_rows
 from suite.evaluate.ranking import RankedMatches, mean_over_present
 from suite.evaluate.segments import Bools, Floats, Ints, Segments
@@ -34,7 +33,7 @@ def error_types(truth: Segments, predictions: Segments, matches: RankedMatches, 
     counted, found = truth.take(np.sort(matches.truth_row)), predictions.take(matches.row)
     counted = counted.take(np.argsort(counted.video, kind="stable"))
     low, high = group_rows(found.video, counted.video)
-    best, own = _best_of_any(counted.start, counted.end, counted.label, low, high, found.start, found.end, found.label)
+    best, own = best_of_any(counted.start, counted.end, counted.label, low, high, found.start, found.end, found.label)
     level = matches.thresholds[:, None]
     kinds = np.where(
         best >= level, np.where(own, DOUBLE_DETECTION, WRONG_LABEL), np.where(own, LOCALIZATION, CONFUSION)
@@ -145,24 +144,3 @@ def _cumulated(part: Bools, offsets: Ints) -> Ints:
     running = np.cumsum(part)
     before = np.concatenate([[0], running])[offsets[:-1]]
     return running - np.repeat(before, np.diff(offsets))
-
-
-@njit(cache=True)
-def _best_of_any(
-    truth_start: Floats,
-    truth_end: Floats,
-    truth_label: Ints,
-    low: Ints,
-    high: Ints,
-    start: Floats,
-    end: Floats,
-    label: Ints,
-) -> tuple[Floats, Bools]:
-    best, own = np.zeros(len(start)), np.zeros(len(start), dtype=np.bool_)
-    for row in range(len(start)):
-        for truth in range(low[row], high[row]):
-            value = overlap(start[row], end[row], truth_start[truth], truth_end[truth])
-            same = truth_label[truth] == label[row]
-            if value > best[row] or (value == best[row] and same):
-                best[row], own[row] = value, same
-    return best, own

@@ -11,15 +11,15 @@ or IGNORED (counts neither way).
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from suite.evaluate.compiling import compiled
 from suite.evaluate.segments import Bools, Floats, Ints, Verdicts
 
 FALSE_POSITIVE = -1
 IGNORED = -2
 
 
-@njit(cache=True)
+@compiled
 def overlap(start: float, end: float, other_start: float, other_end: float) -> float:
     """Temporal intersection over union of two segments; 0 where the union is not positive."""
     shared = max(0.0, min(end, other_end) - max(start, other_start))
@@ -27,7 +27,7 @@ def overlap(start: float, end: float, other_start: float, other_end: float) -> f
     return shared / union if union > 0.0 else 0.0
 
 
-@njit(cache=True)
+@compiled
 def match_by_detection(
     truth_start: Floats,
     truth_end: Floats,
@@ -66,7 +66,7 @@ def match_by_detection(
     return verdict
 
 
-@njit(cache=True)
+@compiled
 def match_by_truth(
     truth_start: Floats,
     truth_end: Floats,
@@ -99,7 +99,7 @@ def match_by_truth(
     return verdict
 
 
-@njit(cache=True)
+@compiled
 def touches(low: Ints, high: Ints, start: Floats, end: Floats, other_start: Floats, other_end: Floats) -> Bools:
     """(N,) whether a segment shares any time with one of the others in rows ``low:high``."""
     found = np.zeros(len(start), dtype=np.bool_)
@@ -111,7 +111,7 @@ def touches(low: Ints, high: Ints, start: Floats, end: Floats, other_start: Floa
     return found
 
 
-@njit(cache=True)
+@compiled
 def match_boxes(
     truth_box: Floats, low: Ints, high: Ints, box: Floats, order: Ints, threshold: float, plus: float
 ) -> Verdicts:
@@ -141,7 +141,7 @@ def match_boxes(
     return verdict
 
 
-@njit(cache=True)
+@compiled
 def first_ranks(
     truth_start: Floats,
     truth_end: Floats,
@@ -165,3 +165,25 @@ def first_ranks(
                 if value >= thresholds[level] and ranks[level, truth] > place - low[truth]:
                     ranks[level, truth] = place - low[truth]
     return ranks
+
+
+@compiled
+def best_of_any(
+    truth_start: Floats,
+    truth_end: Floats,
+    truth_label: Ints,
+    low: Ints,
+    high: Ints,
+    start: Floats,
+    end: Floats,
+    label: Ints,
+) -> tuple[Floats, Bools]:
+    """Highest tIoU (N,) with any of the rows ``low:high``, and whether a row of the own label reaches it."""
+    best, own = np.zeros(len(start)), np.zeros(len(start), dtype=np.bool_)
+    for row in range(len(start)):
+        for truth in range(low[row], high[row]):
+            value = overlap(start[row], end[row], truth_start[truth], truth_end[truth])
+            same = truth_label[truth] == label[row]
+            if value > best[row] or (value == best[row] and same):
+                best[row], own[row] = value, same
+    return best, own

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike
 
 from suite.errors import UsageError
+from suite.evaluate.compiling import compiled
 from suite.evaluate.segments import Floats, Ints
 
 OVERLAPS = (0.1, 0.25, 0.5)
@@ -93,7 +93,7 @@ def _pairs(predicted: Sequence[ArrayLike], truth: Sequence[ArrayLike]) -> list[t
     return pairs
 
 
-@njit(cache=True)
+@compiled
 def _levenshtein(first: Ints, second: Ints) -> float:
     row = np.arange(len(second) + 1)
     for i in range(len(first)):
@@ -105,7 +105,7 @@ def _levenshtein(first: Ints, second: Ints) -> float:
     return float(row[-1])
 
 
-@njit(cache=True)
+@compiled
 def _hits(
     label: Ints, start: Ints, end: Ints, true_label: Ints, true_start: Ints, true_end: Ints, levels: Floats
 ) -> Ints:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from suite.evaluate.compiling import compiled
 from suite.evaluate.segments import Floats, Ints
 
 GAUSSIAN, LINEAR = 0, 1
 
 
-@njit(cache=True)
+@compiled
 def pair_overlap(start: float, end: float, other_start: float, other_end: float, plus: float, pad: float) -> float:
     """tIoU with ``plus`` added to both lengths and the intersection, ``pad`` to the lengths only."""
     shared = min(end, other_end) - max(start, other_start) + plus
@@ -26,7 +26,7 @@ def pair_overlap(start: float, end: float, other_start: float, other_end: float,
     return shared / (end - start + plus + pad + other_end - other_start + plus + pad - shared)
 
 
-@njit(cache=True)
+@compiled
 def hard(start: Floats, end: Floats, threshold: float, plus: float, pad: float) -> Ints:
     """Rows kept, best first: a row falls when its tIoU with a kept better one reaches the threshold."""
     fallen = np.zeros(len(start), dtype=np.bool_)
@@ -39,7 +39,7 @@ def hard(start: Floats, end: Floats, threshold: float, plus: float, pad: float) 
     return np.flatnonzero(~fallen)
 
 
-@njit(cache=True)
+@compiled
 def one_shot(
     start: Floats, end: Floats, score: Floats, threshold: float, sigma: float, plus: float
 ) -> tuple[Ints, Floats]:
@@ -66,7 +66,7 @@ def one_shot(
     return rows, scores[rows]
 
 
-@njit(cache=True)
+@compiled
 def votes(
     start: Floats,
     end: Floats,
@@ -94,7 +94,7 @@ def votes(
     return refined
 
 
-@njit(cache=True)
+@compiled
 def soft(
     start: Floats,
     end: Floats,

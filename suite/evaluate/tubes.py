@@ -9,10 +9,10 @@ their video: the best one still free, or with ``tubes="best"`` the best of all, 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from suite.errors import UsageError
 from suite.evaluate.boxes import Tubes
+from suite.evaluate.compiling import compiled
 from suite.evaluate.kernels import FALSE_POSITIVE
 from suite.evaluate.lookup import group_rows, pair_keys, ranked_rows
 from suite.evaluate.protocols import UCF_ALL_FRAMES, SpatialProtocol
@@ -75,7 +75,7 @@ def match_tubes(
     )
 
 
-@njit(cache=True)
+@compiled
 def tube_overlap(
     first: int,
     box: Floats,
@@ -107,7 +107,7 @@ def tube_overlap(
     return total / covered
 
 
-@njit(cache=True)
+@compiled
 def _match(
     truth_first: Ints,
     truth_offsets: Ints,

@@ -49,3 +49,12 @@ def test_public_names_resolve_and_match_what_type_checkers_see():
         assert getattr(value, "__module__", module) == module
         assert name in dir(suite.evaluate)
         assert not (FOLDER / f"{name}.py").exists(), f"the module {name} would hide the name {name}"
+
+
+def test_compilation_needs_no_place_to_write():
+    """numba cannot cache a function without a file; it is compiled all the same."""
+    from suite.evaluate.compiling import compiled
+
+    scope: dict = {}
+    exec("def twice(x):\n    return 2 * x", scope)
+    assert compiled(scope["twice"])(21) == 42
