@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 
 from suite.data.samples import Actors, TaskData
+from suite.evaluate.boxes import Boxes
+from suite.evaluate.protocols import AVA, SpatialProtocol
+from suite.evaluate.spatial import SpatialResult, frame_map
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,31 @@ def _clips(instances: BoxTable, truth: BoxTable) -> tuple[list[tuple[str, float]
     names, video_index = np.unique(video, return_inverse=True)
     keys, places = np.unique(np.stack([video_index.astype(np.float64), second], axis=1), axis=0, return_inverse=True)
     return [(str(names[int(v)]), float(s)) for v, s in keys], places.reshape(-1)
+
+
+def frame_precision(
+    actors: Actors,
+    scores: np.ndarray,
+    protocol: SpatialProtocol = AVA,
+    pixels: tuple[int, int] | None = None,
+) -> SpatialResult:
+    """Frame mAP of class scores (N, C) of all instances against the truth of their clips; its units are videos.
+
+    Every score of every box is a detection. With ``pixels``, the pictures' width and height, boxes are compared in
+    whole pixels.
+    """
+    videos = np.array([name.rsplit(",", 1)[0] for name in actors.clip_ids.tolist()], dtype=str)
+    unit = np.unique(videos, return_inverse=True)[1]
+    scale = np.ones(4) if pixels is None else np.tile(np.asarray(pixels, dtype=np.float64), 2)
+    truth_box, box = (np.asarray(boxes, dtype=np.float64) * scale for boxes in (actors.truth_box, actors.box))
+    if pixels is not None:
+        truth_box, box = np.round(truth_box), np.round(box)
+    row, label = np.nonzero(actors.truth_labels)
+    truth = Boxes(actors.truth_clip[row], label, truth_box[row])
+    count, classes = scores.shape
+    rows = np.repeat(np.arange(count), classes)
+    found = Boxes(actors.clip[rows], np.tile(np.arange(classes), count), box[rows], scores.reshape(-1))
+    return frame_map(truth, found, protocol, unit_of_frame=unit)
 
 
 def head_and_tail(counts: np.ndarray) -> dict[str, list[int]]:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from suite.data.actor_tables import frame_precision
 from suite.data.samples import Actors, ActorScores, TaskData
 from suite.errors import UsageError, did_you_mean
-from suite.evaluate.boxes import Boxes
 from suite.evaluate.protocols import AVA, SpatialProtocol, spatial_protocol
-from suite.evaluate.spatial import SpatialResult, frame_map
+from suite.evaluate.spatial import SpatialResult
 from suite.tasks import Metric, Task
 
 
@@ -49,28 +49,8 @@ def evaluate(predictions: ActorScores, samples: Actors, data: TaskData[Any]) -> 
 
 def actor_map(predictions: ActorScores, samples: Actors, data: TaskData[Any]) -> SpatialResult:
     """Frame mAP with all that it rests on; a bootstrap draws videos."""
-    videos = np.array([name.rsplit(",", 1)[0] for name in samples.clip_ids.tolist()], dtype=str)
-    unit = np.unique(videos, return_inverse=True)[1]
-    pixels = data.facts.get("pixels")
-    truth_row, truth_label = np.nonzero(samples.truth_labels)
-    truth = Boxes(samples.truth_clip[truth_row], truth_label, _units(samples.truth_box[truth_row], pixels))
-    count, classes = predictions.scores.shape
-    rows = np.repeat(np.arange(count), classes)
-    found = Boxes(
-        samples.clip[rows],
-        np.tile(np.arange(classes), count),
-        _units(samples.box, pixels)[rows],
-        np.asarray(predictions.scores, dtype=np.float64).reshape(-1),
-    )
-    return frame_map(truth, found, protocol_of(data.facts.get("protocol", {})), unit_of_frame=unit)
-
-
-def _units(box: np.ndarray, pixels: Any) -> np.ndarray:
-    """Boxes as shares of the picture, or in whole pixels."""
-    if pixels is None:
-        return np.asarray(box, dtype=np.float64)
-    width, height = pixels
-    return np.round(np.asarray(box, dtype=np.float64) * [width, height, width, height])
+    protocol = protocol_of(data.facts.get("protocol", {}))
+    return frame_precision(samples, predictions.scores, protocol, data.facts.get("pixels"))
 
 
 TASKS = {

@@ -43,7 +43,15 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     counts = samples["train"].labels[samples["train"].labelled].sum(axis=0)
     facts = {"poses": len(poses & set(ids)), "class_ids": ids, "groups": head_and_tail(counts), "unit": "video"}
     facts["ceilings"] = ceilings(samples["test"])
-    return TaskData(card.name, task, tuple(names[number] for number in ids), samples["train"], samples["validation"], samples["test"], facts=facts)
+    return TaskData(
+        card.name,
+        task,
+        tuple(names[number] for number in ids),
+        samples["train"],
+        samples["validation"],
+        samples["test"],
+        facts=facts,
+    )
 
 
 def late(data: TaskData[Actors], dials: Mapping[str, Value]) -> TaskData[Actors]:

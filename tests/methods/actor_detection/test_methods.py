@@ -1,0 +1,217 @@
+"""The methods on a small planted world: they train, they differ where they should, they agree where they must."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from methods.actor_detection.balancing import Balance
+from methods.actor_detection.base import ActorMethod, labelled_clips, unlabelled_clips
+from methods.actor_detection.distribution_balanced import DistributionBalanced, clips_of_classes
+from methods.actor_detection.fixmatch import FixMatch
+from methods.actor_detection.flexmatch import FlexMatch
+from methods.actor_detection.multi_label import EDGE, MultiLabelSemiSupervised
+from methods.actor_detection.noisy_student import NoisyStudent
+from methods.actor_detection.offline_resampling import OfflineResampling
+from methods.actor_detection.posterior import ActorPosterior
+from methods.actor_detection.pseudo_label import PseudoLabel
+from methods.actor_detection.supervised import Supervised
+from suite.errors import UsageError
+from tests.methods.actor_detection.worlds import QUICK, headline, small_world, training
+
+TRAINED = [
+    Supervised,
+    FixMatch,
+    PseudoLabel,
+    NoisyStudent,
+    FlexMatch,
+    MultiLabelSemiSupervised,
+    OfflineResampling,
+    DistributionBalanced,
+]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("worlds")
+
+
+@pytest.mark.parametrize("kind", TRAINED, ids=lambda kind: kind.name)
+def test_learns_from_a_tenth_of_the_labels(kind: type[ActorMethod], cache: Path) -> None:
+    data = small_world(cache, labelled=0.25)
+    trained = training(kind(**QUICK), data).train()
+    chance = data.test.labels.mean(axis=0)[data.test.labels.any(axis=0)].mean()
+    assert headline(trained) > 1.5 * chance
+    assert headline(trained) < data.facts["ceilings"]["mAP"] + 0.05
+
+
+@pytest.mark.parametrize("kind", [MultiLabelSemiSupervised, FlexMatch, NoisyStudent], ids=lambda kind: kind.name)
+def test_same_seed_same_curves(kind: type[ActorMethod], cache: Path) -> None:
+    data = small_world(cache)
+    one, again = (training(kind(**QUICK), data).train() for _ in range(2))
+    assert [repr(point) for point in one.curves] == [repr(point) for point in again.curves]
+
+
+def test_with_everything_labelled_semi_supervised_is_supervised(cache: Path) -> None:
+    data = small_world(cache, labelled=1.0, unlabelled=False)
+    assert len(unlabelled_clips(data)) == 0
+    supervised = training(Supervised(**QUICK), data).train()
+    semi = training(FixMatch(**QUICK), data).train()
+    assert headline(semi) == headline(supervised)
+    trained = training(MultiLabelSemiSupervised(**QUICK), data).train()
+    assert np.isfinite(headline(trained))
+
+
+def test_thresholds_start_at_class_frequency_move_and_stay_inside(cache: Path) -> None:
+    data = small_world(cache)
+    method = MultiLabelSemiSupervised(**QUICK, threshold_speed=20.0)
+    loop = training(method, data)
+    start = method.network(data).thresholds.detach()
+    counts = torch.from_numpy(data.train.labels[data.train.labelled].sum(axis=0)).clamp(min=1).double()
+    torch.testing.assert_close(start.double(), 0.9 * (counts / counts.max()) ** 0.1, atol=1e-6, rtol=1e-6)
+    trained = loop.train()
+    end = trained.network.thresholds.detach()
+    assert (end - 0.5).abs().mean() < (start - 0.5).abs().mean(), "the penalty draws them towards one half"
+    assert ((end >= EDGE) & (end <= 1 - EDGE)).all()
+    curves = [c for c in trained.curves if c["metric"].startswith("threshold: ")]
+    assert {c["metric"] for c in curves} == {f"threshold: {name}" for name in data.classes}
+
+
+def test_teacher_does_not_average_the_thresholds(cache: Path) -> None:
+    method = MultiLabelSemiSupervised(**QUICK)
+    loop = training(method, small_world(cache))
+    loop.train()
+    assert loop.run.teacher is not None
+    assert not torch.equal(loop.run.teacher.model.classifier.weight, loop.run.network.model.classifier.weight)
+
+
+def test_fixed_thresholds_stay_where_the_paper_has_them(cache: Path) -> None:
+    data = small_world(cache)
+    assert MultiLabelSemiSupervised(thresholds="fixed").tau_positive == 0.5
+    assert MultiLabelSemiSupervised(thresholds="fixed", tau_positive=0.7).tau_positive == 0.7
+    trained = training(MultiLabelSemiSupervised(**QUICK, thresholds="fixed"), data).train()
+    assert trained.network.thresholds.tolist() == [0.5] * len(data.classes)
+
+
+def test_without_thresholds_and_balancing_it_is_fixmatch(cache: Path) -> None:
+    data = small_world(cache)
+    bare = training(MultiLabelSemiSupervised(**QUICK, thresholds="fixed", balancing=False), data).train()
+    fixmatch = training(FixMatch(**QUICK), data).train()
+    assert headline(bare) == pytest.approx(headline(fixmatch), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"preset": "literal"},
+        {"preset": "exact"},
+        {"preset": "class-related"},
+        {"gate": "soft"},
+        {"distribution": "unlabelled"},
+        {"mapping": "linear", "thresholds": "class-related", "clamp_thresholds": False},
+        {"pose_softmax": True},
+        {"evaluate_weights": "teacher"},
+    ],
+    ids=str,
+)
+def test_every_switch_trains(params: dict, cache: Path) -> None:
+    trained = training(
+        MultiLabelSemiSupervised(**{**QUICK, "steps": 30, "semi_steps": 30}, **params), small_world(cache)
+    )
+    assert np.isfinite(headline(trained.train()))
+
+
+def test_literal_sampling_uses_almost_nobody(cache: Path) -> None:
+    loop = training(MultiLabelSemiSupervised(**QUICK, preset="literal"), small_world(cache))
+    trained = loop.train()
+    last = {c["metric"]: c["value"] for c in trained.curves}
+    kept = sum(value for name, value in last.items() if name.startswith("kept: "))
+    given = sum(value for name, value in last.items() if name.startswith("pseudo: "))
+    assert given > 0
+    assert kept < 0.2 * given
+
+
+def test_mask_thins_frequent_classes_more(cache: Path) -> None:
+    data = small_world(cache, classes=10)
+    trained = training(MultiLabelSemiSupervised(**QUICK, tau_positive=0.3), data).train()
+    last = {c["metric"]: c["value"] for c in trained.curves}
+    most = data.classes[int(data.train.labels[data.train.labelled].sum(axis=0).argmax())]
+    assert 0 < last[f"kept: {most}"] < last[f"pseudo: {most}"]
+
+
+def test_hidden_labels_never_reach_the_loss(cache: Path) -> None:
+    """Training is the same when the labels of unlabelled people are scrambled."""
+    from dataclasses import replace
+
+    data = small_world(cache)
+    labels = np.array(data.train.labels)
+    labels[~data.train.labelled] = ~labels[~data.train.labelled]
+    other = replace(data, train=replace(data.train, labels=labels))
+    for kind in (MultiLabelSemiSupervised, OfflineResampling, FlexMatch):
+        one, two = (training(kind(**QUICK), world).train() for world in (data, other))
+        assert headline(one) == headline(two), kind.name
+
+
+def test_pseudo_label_has_a_teacher_that_stays(cache: Path) -> None:
+    loop = training(PseudoLabel(**QUICK), small_world(cache))
+    loop.train()
+    loop.phases = loop.phases[:1]
+    baseline = training(PseudoLabel(**QUICK), small_world(cache))
+    baseline.phases = baseline.phases[:1]
+    first = baseline.train().network.state_dict()
+    assert all(torch.equal(value, first[name]) for name, value in loop.run.teacher.state_dict().items())
+
+
+def test_noisy_student_has_two_rounds_within_the_budget(cache: Path) -> None:
+    phases = NoisyStudent(**QUICK).phases(small_world(cache))
+    assert [phase.name for phase in phases] == ["supervised", "round 1", "round 2"]
+    assert sum(phase.steps for phase in phases[1:]) == QUICK["semi_steps"]
+    assert all(phase.average.decay == 1.0 for phase in phases[1:])
+
+
+def test_flexmatch_lowers_thresholds_of_classes_it_is_unsure_of(cache: Path) -> None:
+    method = FlexMatch(**QUICK)
+    loop = training(method, small_world(cache))
+    loop.train()
+    thresholds = method.thresholds(loop.run)
+    assert thresholds.min() >= method.tau_negative
+    assert thresholds.max() <= method.tau_positive
+    confident = loop.run.memory["confident"].sum(dim=0)
+    assert thresholds[confident.argmax()] == thresholds.max()
+
+
+def test_offline_resampling_draws_rare_clips_more_often(cache: Path) -> None:
+    data = small_world(cache)
+    method = OfflineResampling(**QUICK)
+    loop = training(method, data)
+    loop.train()
+    clips, chances = method.clip_chances(loop.run)
+    assert chances.sum() == pytest.approx(1)
+    assert set(clips) == set(unlabelled_clips(data))
+    assert chances.max() > 1.5 * np.median(chances)
+
+
+def test_clips_of_classes_show_them(cache: Path) -> None:
+    data = small_world(cache)
+    assert all(np.isin(clips, labelled_clips(data)).all() for clips in clips_of_classes(data))
+
+
+def test_posterior_is_the_ceiling_and_needs_a_planted_world(cache: Path) -> None:
+    data = small_world(cache)
+    assert headline(training(ActorPosterior(), data).train()) == pytest.approx(data.facts["ceilings"]["mAP"])
+    from tests.methods.actor_detection.worlds import clip_world
+
+    with pytest.raises(UsageError, match="no known posterior"):
+        training(ActorPosterior(), clip_world()).train()
+
+
+def test_balance_is_that_of_the_labelled_people(cache: Path) -> None:
+    data = small_world(cache)
+    method = MultiLabelSemiSupervised(**QUICK)
+    loop = training(method, data)
+    loop.train()
+    expected = Balance.of(torch.from_numpy(data.train.labels[data.train.labelled]), 0.9, 0.05)
+    torch.testing.assert_close(method.balance(loop.run).weights, expected.weights)
