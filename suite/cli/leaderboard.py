@@ -113,10 +113,10 @@ def tuned(places: Places) -> Tuned:
 
     def look_up(sweep: str, method: str, dataset: str) -> Any:
         try:
-            from suite.sweep.tuned import tuned_parameters
+            from suite.sweep.tuned import tuned as best
         except ModuleNotFoundError:
             raise UsageError(f"'tuned:{sweep}' needs sweeps, which this installation lacks.") from None
-        return tuned_parameters(sweep, method, dataset, places)
+        return best(sweep, method, dataset, places)
 
     return look_up
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal
 
-from suite.registry import method
 from suite.request import Places
 from suite.results.ledger import Ledger
-from suite.results.provenance import provenance
 from suite.results.schema import Outcome, to_table
-from suite.spec.base import canonical_json
 from suite.spec.board import Asked
 from suite.tasks import task
 from suite.train.execute import Machine, execute
-from suite.train.outcomes import settle
+from suite.train.outcomes import run_row, settle
 from suite.train.reporter import Calling, Progress
 
 Status = Literal["finished", "failed", "stopped", "held"]
@@ -84,22 +80,7 @@ def headline(outcome: Outcome) -> float | None:
     return next((row["value"] for row in rows if all(row[k] == v for k, v in wanted.items())), None)
 
 
-def lost(asked: Asked, group: str, error: str) -> Outcome:
+def lost(asked: Asked, performer: Performer, error: str) -> Outcome:
     """The failed outcome of a run whose worker died under it."""
-    chosen = method(asked.spec.method)
-    row = {
-        **provenance(),
-        "run": asked.run,
-        "method": asked.spec.method,
-        "title": chosen.title,
-        "task": chosen.task,
-        "dataset": asked.dataset,
-        "protocol": asked.spec.protocol,
-        "seed": asked.spec.seed,
-        "params": canonical_json(asked.spec.params),
-        "epochs": asked.spec.epochs,
-        "started": datetime.now(UTC),
-        "seconds": 0.0,
-        "group": group,
-    }
-    return Outcome(run=row).failed(error)
+    row = run_row(asked.spec, performer.places, performer.machine, performer.group)
+    return Outcome(run={**row, "seconds": 0.0}).failed(error)

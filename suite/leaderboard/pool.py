@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from suite.leaderboard.perform import Done, Execute, Performer, lost
 from suite.request import Places
-from suite.results.ledger import Ledger
 from suite.spec.board import Asked
-from suite.train.execute import Machine, execute
+from suite.train.execute import Machine
 from suite.train.launch import connect
 
 INHERITED = ("SUITE_METHODS", "SUITE_DATASETS", "SUITE_DATA")  # user files that every worker must see
@@ -35,9 +34,8 @@ class Room:
 class Worker:
     """What lives in an actor."""
 
-    def __init__(self, performer: tuple[Any, ...], environment: Mapping[str, str]) -> None:
-        os.environ.update(environment)
-        self.performer = Performer(*performer)
+    def __init__(self, places: Places, machine: Machine, group: str, execute: Execute) -> None:
+        self.performer = Performer(places, machine, group, execute)
 
     def perform(self, asked: Asked) -> Done:
         """See :meth:`Performer.perform`."""
@@ -52,11 +50,8 @@ class Worker:
 class Pool:
     """Carries out runs in parallel; every run is recorded by the worker that did it."""
 
-    places: Places
-    machine: Machine
-    group: str
+    performer: Performer
     room: Room
-    execute: Execute = execute
     idle: deque[Any] = field(default_factory=deque)
     running: dict[Any, tuple[Any, Asked]] = field(default_factory=dict)
     deaths: dict[str, int] = field(default_factory=dict)
@@ -121,12 +116,12 @@ class Pool:
     def _hire_one(self) -> Any:
         import ray
 
-        environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         actor: Any = ray.remote(Worker).options(
-            num_cpus=self.room.cpus, num_gpus=self.room.gpus, max_concurrency=2, runtime_env={"env_vars": environment}
+            num_cpus=self.room.cpus, num_gpus=self.room.gpus, max_concurrency=2, runtime_env={"env_vars": inherited}
         )
-        performer = (self.places.absolute(), self.machine, self.group, self.execute)
-        return actor.remote(performer, environment)
+        own = self.performer
+        return actor.remote(own.places.absolute(), own.machine, own.group, own.execute)
 
     def _start(self, worker: Any, asked: Asked) -> None:
         self.running[worker.perform.remote(asked)] = (worker, asked)
@@ -150,5 +145,5 @@ class Pool:
         if self.deaths[asked.run] < TRIES:
             return asked
         error = "its worker process was killed twice (out of memory?); run it alone with --jobs 1."
-        Ledger(self.places.ledger).record(lost(asked, self.group, error))
+        self.performer.ledger.record(lost(asked, self.performer, error))
         return Done(asked, "failed", error=error)

@@ -44,8 +44,8 @@ def run_plan(
     were. ``watch`` is called with None now and then in between. Nothing is started when there is nothing to do.
     """
     room, machine = room or Room(), machine or Machine()
-    todo = _longest_first(plan)
-    result = Result()
+    todo, result = _longest_first(plan), Result()
+    performer = Performer(places, machine, plan.board.name, execute)
 
     def tell(done: Done | None) -> None:
         if done is not None:
@@ -55,9 +55,9 @@ def run_plan(
 
     try:
         if todo and in_process(plan, room):
-            _run_here(todo, Performer(places, machine, plan.board.name, execute), tell)
+            _run_here(todo, performer, tell)
         elif todo:
-            Pool(places, machine, plan.board.name, room, execute).run(todo, tell)
+            Pool(performer, room).run(todo, tell)
     except KeyboardInterrupt:
         result.interrupted = True
     ended = {done.asked.run for done in result.ended}
