@@ -44,7 +44,10 @@ def evaluate(
         str,
         typer.Option("--protocol", help="A protocol of the card, or a named one: thumos-210, activitynet, ava, ..."),
     ] = "",
-    subset: Annotated[str, typer.Option("--subset", help="Which subset of a JSON annotation file counts.")] = "test",
+    videos: Annotated[
+        Path | None, typer.Option("--videos", help="Only the videos that this list names: one a line, or a csv.")
+    ] = None,
+    subset: Annotated[str, typer.Option("--subset", help="Which subset of the annotations counts.")] = "test",
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples of videos for intervals; 0: none.", min=0)] = 1000,
     per_class: Annotated[bool, typer.Option("--per-class", help="List the classes, too.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Fail where anything is odd in the file.")] = False,
@@ -71,7 +74,8 @@ def evaluate(
             raise UsageError("scores of clips or people need the dataset they belong to: give --dataset.")
         report = score_items(rows, _load(dataset, rows, places, protocol or "default"), resamples)
     else:
-        report = _detections(rows, _truth(dataset, truth, subset, rows, places), dataset, protocol, resamples)
+        found = _only(videos, subset, _truth(dataset, truth, subset, rows, places))
+        report = _detections(rows, found, dataset, protocol, resamples)
     if strict and report.findings:
         told = "; ".join(_told(finding) for finding in report.findings)
         raise DataError(f"{predictions}: {told}: correct the file, or leave --strict out.")
@@ -90,6 +94,16 @@ def _truth(dataset: str, file: Path | None, subset: str, rows: Rows, places: Pla
     if found is None:
         found = truth_from_data(_load(dataset, rows, places))
     return found
+
+
+def _only(videos: Path | None, subset: str, truth: SegmentTruth | BoxTruth) -> SegmentTruth | BoxTruth:
+    from suite.data.truth_files import BoxTruth, only_videos, video_names
+
+    if videos is None:
+        return truth
+    if isinstance(truth, BoxTruth):
+        raise UsageError("--videos chooses among videos with segments; leave it out for boxes.")
+    return only_videos(truth, video_names(videos, subset))
 
 
 def _load(dataset: str, rows: Rows, places: Places, protocol: str = "default") -> TaskData[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,16 +24,18 @@ class Finding:
 
 
 def join_segments(
-    rows: SegmentRows, truth: SegmentTruth, left_out: Sequence[str] = ()
+    rows: SegmentRows, truth: SegmentTruth, left_out: Collection[str] = ()
 ) -> tuple[Segments, list[Finding]]:
     """Segments that index the truth's videos and classes; videos unknown to it get numbers behind those.
 
     As in the field's evaluators a detection in an unknown video counts as a false positive, and one of an unknown class
     not at all; rows in ``left_out`` videos (which the protocol leaves out) are dropped.
     """
-    video = index_names(rows.video, truth.videos, grow=True)[0]
+    left_out = {*left_out, *truth.left_out}
+    names = _known_names(rows.video, {*truth.videos, *left_out})
+    video = index_names(names, truth.videos, grow=True)[0]
     label = _class_places(rows.label, truth.classes, truth.numbers)
-    dropped = np.isin(np.array(rows.video, dtype=str), list(left_out))
+    dropped = np.array([name in left_out for name in names], dtype=bool)
     unknown = (video >= len(truth.videos)) & ~dropped
     nameless = (label < 0) & ~dropped
     broken = np.isnan(rows.score) | np.isnan(rows.start) | np.isnan(rows.end)
@@ -84,6 +86,11 @@ def join_boxes(rows: BoxRows, truth: BoxTruth) -> tuple[Boxes, list[tuple[str, f
     keep = ~(broken | (label < 0) | excluded)
     boxes = Boxes(frame[keep], label[keep], rows.box[keep], rows.score[keep])
     return boxes, frames, [finding for finding in findings if finding.count]
+
+
+def _known_names(names: Sequence[str], known: Collection[str]) -> list[str]:
+    """The names as the truth writes them: ActivityNet's results leave out the ``v_`` that its annotations may have."""
+    return [next((way for way in (n, f"v_{n}", n.removeprefix("v_")) if way in known), n) for n in names]
 
 
 def _class_places(labels: Sequence[str], classes: Sequence[str], numbers: Mapping[str, int]) -> np.ndarray:

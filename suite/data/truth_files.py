@@ -8,8 +8,8 @@ published annotation file: ActivityNet's JSON (THUMOS-14 ships in it, with or wi
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ class SegmentTruth:
     """Annotated segments: ``segments.video`` and ``.label`` index ``videos`` and ``classes``.
 
     ``ambiguous`` are segments of THUMOS's class of that name; ``numbers`` what a class is called where files use
-    numbers (by default its place in ``classes``).
+    numbers (by default its place in ``classes``); ``left_out`` names videos that count neither way.
     """
 
     videos: tuple[str, ...]
@@ -38,6 +38,7 @@ class SegmentTruth:
     segments: Segments
     ambiguous: Segments = field(default_factory=Segments.empty)
     numbers: Mapping[str, int] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,40 @@ def truth_from_data(data: TaskData[Videos] | TaskData[Actors]) -> SegmentTruth |
     ids = data.facts.get("class_ids", range(len(data.classes)))
     boxes = Boxes(samples.truth_clip[row], label, samples.truth_box[row])
     return BoxTruth(frames, data.classes, boxes, {name: int(number) for name, number in zip(data.classes, ids)})
+
+
+def video_names(path: Path, subset: str) -> set[str]:
+    """The videos that a list names: one a line, or a csv with the columns ``video`` and, where it has one, ``subset``.
+
+    Raises:
+        DataError: no such file, or a list that names no video (of the subset).
+    """
+    if not path.is_file():
+        raise DataError(f"there is no video list {path}: give a text file with one name a line, or a csv")
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    header = lines[0].split(",") if lines else []
+    names = {line.split(",")[0] for line in lines}
+    if "video" in header:
+        rows = [dict(zip(header, line.split(","))) for line in lines[1:]]
+        names = {row["video"] for row in rows if _same(row.get("subset", subset), subset, fold_case=True)}
+    if not names:
+        raise DataError(f"{path} names no video of the subset '{subset}': give the list of the videos that count")
+    return names
+
+
+def only_videos(truth: SegmentTruth, names: Collection[str]) -> SegmentTruth:
+    """The truth of the named videos alone, the others left out; classes that then have no segment stay known."""
+    kept = [place for place, name in enumerate(truth.videos) if name in names]
+    place = np.full(len(truth.videos), -1, dtype=np.int64)
+    place[kept] = np.arange(len(kept))
+
+    def renumbered(segments: Segments) -> Segments:
+        rows = segments.take(place[segments.video] >= 0)
+        return replace(rows, video=place[rows.video])
+
+    videos = tuple(truth.videos[number] for number in kept)
+    rows = {"segments": renumbered(truth.segments), "ambiguous": renumbered(truth.ambiguous)}
+    return replace(truth, videos=videos, left_out=truth.left_out | (set(truth.videos) - set(videos)), **rows)
 
 
 def _segment_truth(path: Path, subset: str, fold_case: bool) -> SegmentTruth:

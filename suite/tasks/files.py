@@ -52,7 +52,7 @@ def score_segments(rows: SegmentRows, truth: SegmentTruth, protocol: TemporalPro
         "counted": len(result.matches.row),
         "ground truths": result.num_truth,
         "videos": len(truth.videos) - len(dropped),
-        "videos without predictions": len(set(truth.videos) - set(rows.video) - left_out),
+        "videos without predictions": len(videos[videos < len(truth.videos)]) - len(set(found.video) & set(videos)),
     }
     names = [truth.classes[label] for label in result.classes]
     metrics = with_intervals(result.matches, "mAP", resamples) + recall

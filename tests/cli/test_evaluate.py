@@ -261,3 +261,36 @@ def test_the_command_and_the_library_agree(typed: Typed, files: tuple[Path, Path
     found, _ = join_segments(read_predictions(files[0]), truth)
     out, _ = typed("evaluate", files[0], "--truth", files[1], "--resamples", 0, "--json")
     assert scores(out)[("mAP", None)] == pytest.approx(temporal_map(truth.segments, found).average_map)
+
+
+def test_the_activitynet_list_of_4728_videos(typed: Typed, tmp_path: Path) -> None:
+    """Annotations without subsets, a csv that has them, and results whose names lack the ``v_``."""
+    root = real("activitynet13/anet_anno_action.json") / "activitynet13"
+    annotated = json.loads((root / "anet_anno_action.json").read_text())
+    content: dict[str, list] = {}
+    for name, entry in annotated.items():
+        rows = [{"label": row["label"], "segment": row["segment"], "score": 1.0} for row in entry["annotations"]]
+        content[name.removeprefix("v_")] = rows
+    names = (root / "video_info_new.csv").read_text().splitlines()
+    wanted = {line.split(",")[0].removeprefix("v_") for line in names if ",validation," in line}
+    path = tmp_path / "found.json"
+    path.write_text(json.dumps({"results": {name: rows for name, rows in content.items() if name in wanted}}))
+    command = ("evaluate", path, "--truth", root / "anet_anno_action.json", "--videos", root / "video_info_new.csv")
+    told = json.loads(typed(*command, "--subset", "validation", "--resamples", 0, "--json")[0])
+    assert told["counts"]["videos"] == 4728
+    assert told["counts"]["videos without predictions"] == 0
+    assert {finding["problem"] for finding in told["findings"]} <= {"duplicate row", "segment without length"}
+    assert len(told["classes"]) == 200
+    recall = [row["value"] for row in told["metrics"] if row["metric"] == "recall"]
+    assert min(recall) > 0.999
+    assert "names no video of the subset" in sentence(typed(*command, "--subset", "nothing", code=1)[1])
+
+
+def test_a_list_of_videos(typed: Typed, files: tuple[Path, Path]) -> None:
+    chosen = files[0].with_name("videos.txt")
+    chosen.write_text("b\n")
+    out, _ = typed("evaluate", files[0], "--truth", files[1], "--videos", chosen, "--resamples", 0, "--json")
+    told = json.loads(out)
+    assert told["counts"]["ground truths"] == 1
+    assert told["counts"]["counted"] == 1
+    assert told["findings"] == []
