@@ -177,13 +177,14 @@ class AnchorFree(SemiLocalization):
 
     def score(self, network: nn.Module, samples: Videos, run: Run) -> Scores:
         videos = self.on_grid(samples)
-        parts = []
+        parts = [Segments.empty(scored=True)]
         for row in range(len(samples)):
             raw = self.detections(network, videos, row, run.device)
             found = candidates(raw, 0, self.pre_threshold, self.per_level, self.shortest)
             columns = (torch.full_like(found.labels, row), found.labels, *found.segments.T, found.scores)
-            parts.append([column.cpu().numpy() for column in columns])
-        scores = {name: np.concatenate(column) for name, column in zip(COLUMNS, zip(*parts, strict=True), strict=True)}
+            parts.append(Segments(*(column.cpu().numpy() for column in columns)))
+        merged = Segments.concatenate(parts)
+        scores = {name: np.asarray(getattr(merged, name)) for name in COLUMNS}
         return {**scores, "class_scores": class_scores_of(run.data, samples)} if self.class_agnostic else scores
 
     def decode(self, scores: Scores, samples: Videos) -> Segments:

@@ -85,7 +85,7 @@ def padded(features: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
     lengths = torch.tensor([len(f) for f in features])
     out = torch.zeros(len(features), int(lengths.max()), features[0].shape[1])
     for row, f in zip(out, features, strict=True):
-        row[: len(f)] = torch.from_numpy(np.ascontiguousarray(f))
+        row[: len(f)] = torch.from_numpy(np.array(f))  # a copy: the store is read-only
     return out, lengths
 
 

@@ -216,7 +216,8 @@ class ProposalNetwork(SemiLocalization):
         )
 
     def score(self, network: nn.Module, samples: Videos, run: Run) -> Scores:
-        found = Segments.concatenate([self.propose(network, samples, row, run) for row in range(len(samples))])
+        parts = [self.propose(network, samples, row, run) for row in range(len(samples))]
+        found = Segments.concatenate([Segments.empty(scored=True), *parts])
         scores = {name: np.asarray(getattr(found, name)) for name in COLUMNS}
         return {**scores, "class_scores": class_scores_of(run.data, samples)} if self.class_agnostic else scores
 

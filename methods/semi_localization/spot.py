@@ -139,9 +139,9 @@ class SPOT(SemiLocalization):
     sure: float = hyper(0.7, low=0.0, high=1.0, source="released code", help="mask probability taken as true")
     masked: float = hyper(0.2, low=0.01, high=0.9, help="share of the cells to rebuild in pre-training")
     top_snippets: int = hyper(40, low=1, high=1024, source="released code: 10", help="snippets that speak a window")
-    nms_sigma: float = hyper(0.3, low=0.01, high=10.0, symbol="σ", post=True)
-    min_score: float = hyper(1e-3, low=0.0, high=1.0, post=True)
-    max_segments: int = hyper(200, low=1, high=100_000, post=True)
+    nms_sigma: float = hyper(0.3, low=0.01, high=10.0, symbol="σ", post=True, help="of soft suppression")
+    min_score: float = hyper(1e-3, low=0.0, high=1.0, post=True, help="below it a segment is dropped")
+    max_segments: int = hyper(200, low=1, high=100_000, post=True, help="segments a video")
 
     def phases(self, data: TaskData[Videos]) -> Sequence[Phase]:
         first = self.supervised_phase(data, "rebuilding", self.labelled_steps(data), select=False)

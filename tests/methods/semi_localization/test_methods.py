@@ -1,0 +1,199 @@
+"""Every method on a tiny planted world: it trains, labels, survives what is missing, and keeps the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from suite.conformance import examine
+from suite.data import load
+from suite.data.samples import TaskData, Videos
+from suite.errors import UsageError
+from suite.evaluate.segments import Segments
+from suite.registry import method
+from suite.tasks import task
+from suite.train.loop import Loop, Settings, Trained
+from suite.train.reporter import Silent
+
+ANCHOR_FREE = ("actionformer", "npl", "self-training", "fixed-threshold", "top-n", "mixup")
+ON_MAPS = ("bmn", "npl-bmn", "mean-teacher", "sstap")
+METHODS = (*ANCHOR_FREE, *ON_MAPS, "spot")
+TINY: dict[str, Any] = {"steps": 3, "semi_steps": 3, "evaluate_steps": 3, "batch": 2}
+TINY_NETWORK = {
+    **{name: {"embedding": 16, "heads": 2, "levels": 3, "window": 5, "max_length": 64} for name in ANCHOR_FREE},
+    **{name: {"length": 16, "longest": 12, "hidden": 8, "proposal": 8, "sampled": 8} for name in ON_MAPS},
+    "spot": {"length": 16, "width": 8, "heads": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> TaskData[Videos]:
+    name = "planted-videos[videos=12,video_seconds=20,classes=2,channels=8,labelled=0.5]"
+    return load(name, "semi-localization", cache=tmp_path_factory.mktemp("cache"))
+
+
+def train(name: str, data: TaskData[Videos], **params: Any) -> tuple[Loop, Trained]:
+    chosen = method(name)(**{"preset": "small", **TINY, **TINY_NETWORK[name], **params})
+    loop = Loop(chosen, data, task("semi-localization"), Settings(), Silent())
+    return loop, loop.train()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_trains_and_predicts_inside_the_videos(name: str, world: TaskData[Videos]) -> None:
+    _, trained = train(name, world)
+    found = trained.points["last"].predictions["test"]
+    assert isinstance(found, Segments)
+    assert found.score is not None
+    assert np.isfinite(found.score).all()
+    assert (found.start >= 0).all()
+    assert (found.end <= np.asarray(world.test.duration)[found.video] + 1e-6).all()
+    assert set(np.unique(found.label)) <= set(range(len(world.classes)))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_published_budget_counts_epochs(name: str, world: TaskData[Videos]) -> None:
+    chosen = method(name)(preset="small", budget="published", batch=2, epochs=3, semi_epochs=4)
+    labelled, unlabelled = (int((np.asarray(world.train.labelled) == side).sum()) for side in (True, False))
+    steps = [phase.steps for phase in chosen.phases(world)]
+    assert steps == ([3 * (labelled // 2), 4 * (unlabelled // 2)] if len(steps) == 2 else [3 * (labelled // 2)])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_matched_budgets_are_equal(name: str, world: TaskData[Videos]) -> None:
+    chosen = method(name)(preset="small", steps=11, semi_steps=7)
+    assert sum(phase.steps for phase in chosen.phases(world)) == 18
+
+
+@pytest.mark.parametrize(("name", "floor"), [("npl", 1.0), ("npl-bmn", 1.0)])
+def test_no_pseudo_label_survives(name: str, floor: float, world: TaskData[Videos]) -> None:
+    loop, trained = train(name, world, floor=floor)
+    assert len(loop.run.memory["pseudo_video"]) == 0
+    assert trained.points["last"].phase == "pseudo-labelled"  # the second phase goes on with labelled videos alone
+
+
+def test_pseudo_labels_are_of_unlabelled_videos_and_filtered(world: TaskData[Videos]) -> None:
+    loop, _ = train("npl", world, floor=0.0, positives=4)
+    memory = loop.run.memory
+    owners = memory["pseudo_video"].numpy()
+    assert not np.asarray(world.train.labelled)[owners].any()
+    kept = memory["pseudo_kept"].numpy().astype(bool)
+    assert 0 < kept.sum() < len(kept)
+    assert np.bincount(owners[kept]).max() <= 4 + len(world.classes)
+
+
+def test_ladder_switches_change_what_is_kept(world: TaskData[Videos]) -> None:
+    kept = {}
+    for ranking in (False, True):
+        loop, _ = train("npl", world, floor=0.0, positives=4, ranking=ranking, filtering="top")
+        kept[ranking] = loop.run.memory["pseudo_kept"].numpy()
+    assert kept[True].sum() == kept[False].sum()
+    assert not np.array_equal(kept[True], kept[False])
+
+
+def test_learning_switch_replaces_the_regression(world: TaskData[Videos]) -> None:
+    parts = {}
+    for learning in (False, True):
+        loop, _ = train("npl", world, floor=0.0, learning=learning)
+        parts[learning] = {row["metric"] for row in loop.curves.points if row["phase"] == "pseudo-labelled"}
+    assert "consistency" in parts[True] - parts[False]
+    assert "pseudo_regression" in parts[False] - parts[True]
+
+
+def test_second_phase_without_labelled_loss(world: TaskData[Videos]) -> None:
+    loop, _ = train("npl", world, floor=0.0, keep_supervised=False)
+    second = {row["metric"] for row in loop.curves.points if row["phase"] == "pseudo-labelled"}
+    assert "classification" not in second
+    assert "pseudo_classification" in second
+
+
+@pytest.mark.parametrize("name", ["npl", "npl-bmn", "mean-teacher", "sstap", "spot"])
+def test_all_videos_labelled(name: str, world: TaskData[Videos]) -> None:
+    everything = replace(world, train=replace(world.train, labelled=np.ones(len(world.train), dtype=bool)))
+    _, trained = train(name, everything)
+    assert trained.complete
+
+
+@pytest.mark.parametrize("name", ["actionformer", "bmn", "spot"])
+def test_no_video_labelled_is_one_sentence(name: str, world: TaskData[Videos]) -> None:
+    nothing = replace(world, train=replace(world.train, labelled=np.zeros(len(world.train), dtype=bool)))
+    with pytest.raises(UsageError, match="labels no training video"):
+        train(name, nothing)
+
+
+def test_class_agnostic_needs_class_scores(world: TaskData[Videos]) -> None:
+    with pytest.raises(UsageError, match="no class scores"):
+        train("actionformer", world, class_agnostic=True)
+
+
+@pytest.mark.parametrize("name", ["npl", "bmn"])
+def test_class_agnostic_with_external_scores(name: str, world: TaskData[Videos]) -> None:
+    scores = {
+        split: np.asarray(world.split(split).video_labels, dtype=float) for split in ("train", "validation", "test")
+    }
+    told = replace(world, facts={**world.facts, "class_scores": scores})
+    _, trained = train(name, told, class_agnostic=True)
+    found = trained.points["last"].predictions["test"]
+    assert isinstance(found, Segments)
+    assert len(np.unique(found.label)) == len(world.classes)
+
+
+def with_segments(data: TaskData[Videos], change: Callable[[Segments], Segments]) -> TaskData[Videos]:
+    return replace(data, train=replace(data.train, segments=change(data.train.segments)))
+
+
+@pytest.mark.parametrize("name", ["npl", "npl-bmn", "spot"])
+def test_strange_segments(name: str, world: TaskData[Videos]) -> None:
+    """A video without segments, segments without length, behind the features, before them."""
+
+    def change(known: Segments) -> Segments:
+        known = known.take(known.video != int(np.flatnonzero(world.train.labelled)[0]))
+        start, end = known.start.copy(), known.end.copy()
+        end[::3] = start[::3]
+        start[1::3] += 1e4
+        end[1::3] += 1e4
+        start[2::3] -= 5.0
+        return Segments(known.video, known.label, start, end)
+
+    _, trained = train(name, with_segments(world, change))
+    assert trained.complete
+
+
+def test_video_longer_than_training_and_positions(world: TaskData[Videos]) -> None:
+    for encoding in (False, True):
+        _, trained = train("actionformer", world, max_length=16, position_encoding=encoding)
+        assert max(world.test.lengths) > 16
+        assert trained.complete
+
+
+def test_raw_and_averaged_weights_differ(world: TaskData[Videos]) -> None:
+    scores = {}
+    for weights in ("raw", "average"):
+        _, trained = train("actionformer", world, evaluate_weights=weights, ema="published")
+        scores[weights] = trained.scores["test"]["score"].sum()
+    assert scores["raw"] != scores["average"]
+
+
+def test_published_average_keeps_the_random_start(world: TaskData[Videos]) -> None:
+    """The artefact that a short training shows: after n steps 0.999^n of the average is the initialization."""
+    loop, _ = train("actionformer", world, ema="published")
+    assert loop.run.teacher is not None
+    name = "backbone.embd.0.conv.weight"
+    moved = (loop.run.network.state_dict()[name] - loop.run.teacher.state_dict()[name]).norm()
+    assert moved > 0
+    loop, _ = train("actionformer", world, ema="warmup")
+    assert loop.run.teacher is not None
+    warm = (loop.run.network.state_dict()[name] - loop.run.teacher.state_dict()[name]).norm()
+    assert warm < moved
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", METHODS)
+def test_keeps_the_contract(name: str, tmp_path: Path) -> None:
+    dataset = "planted-videos[videos=12,video_seconds=30,labelled=0.5,classes=2]"
+    findings = examine(name, dataset, {"preset": "small", "evaluate_steps": 12}, 4, tmp_path)
+    assert [finding for finding in findings if not finding.holds] == []
