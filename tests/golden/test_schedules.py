@@ -30,7 +30,7 @@ def test_warmup_cosine() -> None:
         per_epoch = case["iters_per_epoch"]
         schedule = Schedule("warmup-cosine", warmup=case["warmup_epochs"], floor=case["eta_min"])
         expected = case["lr_used_at_step"]
-        total = case["epochs"] * per_epoch
+        total = (case["warmup_epochs"] + case["epochs"]) * per_epoch  # the reference counts the warm-up apart
         assert len(expected) == total
         same([rate(schedule, case["base_lr"], step, total, per_epoch) for step in range(total)], expected)
         warm = case["warmup_epochs"] * per_epoch
@@ -69,7 +69,7 @@ def test_optimizer_gets_the_rate_and_groups_their_scale() -> None:
     for case in entries("actionformer_warmup_cosine"):
         per_epoch = case["iters_per_epoch"]
         phase = Phase(
-            epochs=case["epochs"],
+            epochs=case["warmup_epochs"] + case["epochs"],
             optimizer=Optimizer("adamw", lr=case["base_lr"]),
             schedule=Schedule("warmup-cosine", warmup=case["warmup_epochs"], floor=case["eta_min"]),
         )

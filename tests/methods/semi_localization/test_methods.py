@@ -132,9 +132,8 @@ def test_class_agnostic_needs_class_scores(world: TaskData[Videos]) -> None:
 
 @pytest.mark.parametrize("name", ["npl", "bmn"])
 def test_class_agnostic_with_external_scores(name: str, world: TaskData[Videos]) -> None:
-    scores = {
-        split: np.asarray(world.split(split).video_labels, dtype=float) for split in ("train", "validation", "test")
-    }
+    splits = ("train", "validation", "test")
+    scores = {split: np.asarray(world.split(split).video_labels, dtype=float) for split in splits}
     told = replace(world, facts={**world.facts, "class_scores": scores})
     _, trained = train(name, told, class_agnostic=True)
     found = trained.points["last"].predictions["test"]
