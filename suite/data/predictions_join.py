@@ -39,7 +39,7 @@ def join_segments(
     unknown = (video >= len(truth.videos)) & ~dropped
     nameless = (label < 0) & ~dropped
     broken = np.isnan(rows.score) | np.isnan(rows.start) | np.isnan(rows.end)
-    columns = (video, label, rows.start, rows.end, rows.score)
+    columns = (video, _label_codes(rows.label, label), rows.start, rows.end, rows.score)
     named = [f"{name} [{a:g}, {b:g}]" for name, a, b in zip(rows.video, rows.start, rows.end)]
     findings = [
         _finding("unknown video", unknown, "counted as false positives", rows.video),
@@ -73,7 +73,7 @@ def join_boxes(rows: BoxRows, truth: BoxTruth) -> tuple[Boxes, list[tuple[str, f
     outside = ((rows.box < 0) | (rows.box > 1)).any(axis=1)
     named = [f"{video} at {second:g} s" for video, second in moments]
     empty_frame = ~strange & ~excluded & (frame >= len(truth.frames))
-    columns = (frame, label, *rows.box.T, rows.score)
+    columns = (frame, _label_codes(rows.label, label), *rows.box.T, rows.score)
     findings = [
         _finding("unknown video", strange, "counted as false positives", rows.video),
         _finding("frame without ground truth", empty_frame, "counted as the protocol says", named),
@@ -99,6 +99,14 @@ def _class_places(labels: Sequence[str], classes: Sequence[str], numbers: Mappin
     for place, name in enumerate(classes):
         places.setdefault(str(numbers.get(name, place)), place)
     return np.array([places.get(label, -1) for label in labels], dtype=np.int64)
+
+
+def _label_codes(labels: Sequence[str], places: np.ndarray) -> np.ndarray:
+    """One number a class, unknown ones (place -1) apart by what they are called."""
+    if not len(labels):
+        return places
+    called = np.unique(np.array(labels, dtype=str), return_inverse=True)[1].reshape(-1)
+    return np.where(places >= 0, places, -1 - called)
 
 
 def _repeated(columns: Sequence[np.ndarray]) -> Bools:

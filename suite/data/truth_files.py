@@ -121,8 +121,9 @@ def only_videos(truth: SegmentTruth, names: Collection[str]) -> SegmentTruth:
         return replace(rows, video=place[rows.video])
 
     videos = tuple(truth.videos[number] for number in kept)
-    rows = {"segments": renumbered(truth.segments), "ambiguous": renumbered(truth.ambiguous)}
-    return replace(truth, videos=videos, left_out=truth.left_out | (set(truth.videos) - set(videos)), **rows)
+    left_out = truth.left_out | (set(truth.videos) - set(videos))
+    segments, ambiguous = renumbered(truth.segments), renumbered(truth.ambiguous)
+    return replace(truth, videos=videos, segments=segments, ambiguous=ambiguous, left_out=left_out)
 
 
 def _segment_truth(path: Path, subset: str, fold_case: bool) -> SegmentTruth:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -133,26 +133,19 @@ SPATIAL_PROTOCOLS: dict[str, SpatialProtocol] = {
 
 
 def temporal_protocol(name: str) -> TemporalProtocol:
-    """The named protocol of temporal detection.
-
-    Raises:
-        UsageError: no protocol has this name.
-    """
-    if name not in TEMPORAL_PROTOCOLS:
-        raise _unknown("temporal", name, TEMPORAL_PROTOCOLS)
-    return TEMPORAL_PROTOCOLS[name]
+    """The named protocol of temporal detection; raises :class:`UsageError` when there is none of that name."""
+    return _named("temporal", name, TEMPORAL_PROTOCOLS)
 
 
 def spatial_protocol(name: str) -> SpatialProtocol:
-    """The named protocol of actor detection.
-
-    Raises:
-        UsageError: no protocol has this name.
-    """
-    if name not in SPATIAL_PROTOCOLS:
-        raise _unknown("spatial", name, SPATIAL_PROTOCOLS)
-    return SPATIAL_PROTOCOLS[name]
+    """The named protocol of actor detection; raises :class:`UsageError` when there is none of that name."""
+    return _named("spatial", name, SPATIAL_PROTOCOLS)
 
 
-def _unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    return UsageError(f"there is no {kind} protocol '{name}'{did_you_mean(name, known)}")
+P = TypeVar("P")
+
+
+def _named(kind: str, name: str, known: Mapping[str, P]) -> P:
+    if name not in known:
+        raise UsageError(f"there is no {kind} protocol '{name}'{did_you_mean(name, known)}")
+    return known[name]
