@@ -1,0 +1,177 @@
+"""The report against a ledger whose numbers are known."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy import stats
+
+from suite.errors import SuiteError
+from suite.report import figures, tables
+from suite.report.build import build, write
+from suite.report.views import pooled
+from suite.results.ledger import Ledger
+from suite.spec.board import MetricKey
+from tests.report import synthetic
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory):
+    return synthetic.content(tmp_path_factory.mktemp("ledger"))
+
+
+@pytest.fixture(scope="module")
+def page(content, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    write(content, folder)
+    return folder
+
+
+def row(content, label, section=0):
+    return next(row for row in content.sections[section].view.rows if row.method == label)
+
+
+def test_mean_deviation_and_interval_over_seeds(content):
+    summary = row(content, "mask-bce").cells[0].summary
+    values = np.array(synthetic.ONE["mask-bce"])
+    assert summary.mean == pytest.approx(values.mean()) and summary.deviation == pytest.approx(values.std(ddof=1))
+    low, high = stats.t.interval(0.95, 2, values.mean(), stats.sem(values))
+    assert (summary.low, summary.high) == pytest.approx((low, high))
+    tidy = content.summaries.filter(
+        (pl.col("metric") == "IoU") & (pl.col("selection") == "validation") & (pl.col("count") == 3)
+    )
+    assert tidy["mean"].max() == pytest.approx(0.95 / 2)
+
+
+def test_rows_are_ranked_and_ceilings_stand_apart(content):
+    view = content.sections[0].view
+    assert [row.method for row in view.rows] == ["mask-bce", "focal", "label-smoothing", "ce", "full-label"]
+    assert [row.method for row in view.ceilings] == ["full-label"]
+    assert row(content, "mask-bce").cells[0].best and not row(content, "full-label").cells[0].best
+
+
+def test_what_is_not_told_from_the_best_is_marked(content):
+    assert row(content, "focal").cells[0].near
+    assert not row(content, "ce").cells[0].near
+
+
+def test_pooled_spread_agrees_with_the_t_test_of_two_equal_groups():
+    first, second = (0.1, 0.2, 0.4), (0.5, 0.55, 0.7)
+    spread = pooled([first, second])
+    assert spread.test(first, second) == pytest.approx(stats.ttest_ind(first, second).pvalue)
+    assert np.isnan(pooled([(0.1,), (0.2,)]).test((0.1,), (0.2,)))
+
+
+def test_leak_is_what_test_selection_would_add(content):
+    assert row(content, "mask-bce").leak == pytest.approx(0.02)
+
+
+def test_failed_and_missing_runs_are_told(content):
+    partial = row(content, "label-smoothing")
+    assert partial.state == "1 of 3, 1 failed" and len(partial.cells[0].values) == 1
+    assert content.failed == 1 and content.finished == 14 and content.asked == 16
+    assert content.sections[0].view.errors == ((partial.label, "RuntimeError: <no> memory"),)
+
+
+def test_empty_cells_say_why(content):
+    recall = content.sections[0].view.columns.index(MetricKey("recall"))
+    assert "not measured" in row(content, "ce").cells[recall].why
+    assert tables.plain(row(content, "ce").cells[recall]).startswith("— (not measured")
+
+
+def test_nothing_run_yet_still_gives_a_page(tmp_path):
+    asked, _ = synthetic.asked_and_outcomes()
+    page = build(synthetic.BOARD, asked, Ledger(tmp_path / "empty"), tmp_path / "report")
+    text = page.read_text()
+    assert "not run yet" in text and "0 of 16" in text
+
+
+def test_per_class_means_and_curves(content):
+    section = content.sections[0]
+    ap = section.per_class.filter((pl.col("row") == row(content, "ce").label) & (pl.col("label") == "open"))
+    assert ap["value"].item() == pytest.approx(0.61)
+    assert section.curves.filter(pl.col("row") == "CE")["step"].to_list() == [0, 10, 20]
+    heat = figures.classes(section.view, section.per_class, "AP")
+    assert list(heat.data[0].x) == ["open", "close | shut"]
+    assert list(heat.data[0].z[-1]) == [82.0, 20.5]
+    assert len(figures.learning(section.view, section.curves).data) == 2 * 5
+
+
+def test_settings_have_symbol_source_and_what_changed(content):
+    used = next(one for one in content.used if one.method == "mask-bce" and "planted-verbs" in one.datasets)
+    rate = next(setting for setting in used.settings if setting.name == "lr")
+    assert rate.changed and rate.value == "0.01" and rate.source and used.epochs == 7
+    assert not any(setting.changed for setting in used.settings if setting.name != "lr")
+
+
+class Tags(HTMLParser):
+    """Collects what a page refers to."""
+
+    def __init__(self):
+        super().__init__()
+        self.links, self.ids, self.text = [], set(), []
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.links += [given[name] for name in ("href", "src") if name in given]
+        self.ids.add(given.get("id"))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_page_is_self_contained_and_escapes(page):
+    text = (page / "index.html").read_text()
+    tags = Tags()
+    tags.feed(text)
+    for link in tags.links:
+        assert not re.match(r"(https?:)?//", link), link
+        assert link.removeprefix("#") in tags.ids or (page / link).exists(), link
+    assert "Synthetic &lt;board&gt;" in text and "RuntimeError: &lt;no&gt; memory" in text
+    assert text.count("plotly.js v") == 1
+    assert "planted data: planted-verbs[snr=3]" in "".join(tags.text)
+
+
+def test_other_forms_hold_the_same_numbers(page, content):
+    best = tables.plain(row(content, "mask-bce").cells[0])
+    assert best == "**82.0** ± 2.0"
+    assert best in (page / "report.md").read_text() and best in (page / "table-1-planted-verbs.csv").read_text()
+    latex = (page / "table-1-planted-verbs.tex").read_text()
+    assert r"\textbf{82.0} $\pm$ 2.0" in latex and r"$\approx$ 80.7" in latex
+    numbers = pl.read_csv(page / "numbers.csv")
+    one = numbers.filter(
+        (pl.col("row") == "CE") & (pl.col("metric") == "top-set") & (pl.col("selection") == "validation")
+    )
+    assert one["mean"].item() == pytest.approx(0.61) and one["table"].item() == "One"
+    settings = pl.read_csv(page / "settings.csv")
+    assert settings.filter((pl.col("name") == "lr") & (pl.col("row") == "CE"))["value"].to_list() == ["0.01"]
+
+
+def test_notes_name_data_seeds_and_the_smallest_detectable_difference(content):
+    notes = " ".join(tables.notes(content.sections[0].view))
+    assert "planted (generated) data" in notes and "3 seeds" in notes
+    assert f"{100 * content.sections[0].view.detectable:.1f} points" in notes
+    assert "One seed says nothing" in " ".join(tables.notes(content.sections[1].view))
+
+
+def test_markdown_tables_are_well_formed(page):
+    lines = [line for line in (page / "report.md").read_text().splitlines() if line.startswith("|")]
+    unescaped = [len(re.findall(r"(?<!\\)\|", line)) for line in lines]
+    assert len(set(unescaped[:7])) == 1
+
+
+def test_provenance_is_told(content):
+    facts = dict(content.provenance)
+    assert facts["Commit"] == ["c0ffee"] and facts["Compute"][0].startswith("14 runs")
+    assert content.sources[0].fingerprints == ("f00d",)
+    assert content.sources[0].kind == "planted"
+
+
+def test_unwritable_report_folder_is_told_in_one_sentence(content, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SuiteError, match="cannot write the report"):
+        write(content, tmp_path / "file" / "report")

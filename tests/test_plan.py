@@ -1,0 +1,144 @@
+"""Plans: what boards ask for, minus what the ledger holds."""
+
+from __future__ import annotations
+
+import pytest
+
+from suite.errors import DataError, UsageError
+from suite.plan import Timings, find_board, make_plan
+from suite.registry import method
+from suite.request import Places
+from suite.results.ledger import Ledger
+from suite.results.schema import Outcome
+from suite.spec.board import LeaderboardSpec, MetricKey, load_board
+from tests.results.ledgers import outcome
+
+
+def board(**table):
+    base = {"title": "T", "datasets": ["planted-verbs"], "methods": ["mask-bce", "ce"]}
+    return LeaderboardSpec.model_validate({"name": "b", "title": "B", "tables": [{**base, **table}]})
+
+
+def planned(spec, tmp_path, **options):
+    places = Places(str(tmp_path), options.pop("data", None))
+    return make_plan(spec, places, Ledger(places.ledger), **options)
+
+
+def test_all_expands_to_the_methods_of_the_task_and_listed_ones_stay_as_they_are(tmp_path):
+    entry = {"method": "mask-bce", "label": "Mask BCE, few", "params": {"lr": 0.1}}
+    asked = planned(board(methods=[entry, "all"], without=["ce"], seeds=[4]), tmp_path).asked
+    rows = [one.row for one in asked]
+    assert rows[0] == "Mask BCE, few" and len(set(rows)) == len(rows) and method("ce").title not in rows
+    assert {method(one.spec.method).task for one in asked} == {"recognition"} and {one.spec.seed for one in asked} == {
+        4
+    }
+    assert asked[0].spec.params["lr"] == 0.1
+
+
+def test_shared_parameters_go_to_those_that_have_them_and_own_ones_win(tmp_path):
+    entries = [{"method": "mask-bce", "params": {"lr": 0.5}}, "ce"]
+    table = board(methods=entries, params={"lr": 0.1, "reduction": "paper"}, epochs=3)
+    first, second = planned(table, tmp_path).asked
+    assert first.spec.params["lr"] == 0.5 and first.spec.params["reduction"] == "paper"
+    assert second.spec.params["lr"] == 0.1 and "reduction" not in second.spec.params and second.spec.epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"methods": ["mask-bec"]}, "did you mean 'mask-bce'"),
+        ({"datasets": ["planted-verb"]}, "did you mean 'planted-verbs'"),
+        ({"datasets": ["planted-verbs[snr=-1]"]}, "out of range"),
+        ({"params": {"lrr": 1.0}}, "no listed method has a parameter 'lrr'"),
+        ({"methods": ["all"], "without": ["nothing"]}, "leaves out 'nothing'"),
+        ({"protocol": "other"}, "no protocol 'other'"),
+        ({"params": "tuned:sweep"}, "needs a sweep"),
+    ],
+)
+def test_wrong_boards_are_told_in_one_sentence(tmp_path, table, message):
+    with pytest.raises(UsageError, match=message) as told:
+        planned(board(**table), tmp_path)
+    assert "\n" not in str(told.value)
+
+
+def test_tuned_parameters_come_from_the_hook(tmp_path):
+    seen = []
+
+    def tuned(*asked):
+        seen.append(asked)
+        return {"lr": 0.25}
+
+    asked = planned(board(params="tuned:rates"), tmp_path, tuned=tuned).asked
+    assert {one.spec.params["lr"] for one in asked} == {0.25}
+    assert seen == [("rates", "mask-bce", "planted-verbs"), ("rates", "ce", "planted-verbs")]
+
+
+def test_what_the_ledger_holds_is_not_asked_again(tmp_path):
+    spec = board(seeds=2)
+    first = planned(spec, tmp_path)
+    assert len(first.todo) == 4 and first.seconds() is None
+    ledger = Ledger(Places(str(tmp_path)).ledger)
+    one, other = first.todo[0], first.todo[1]
+    ledger.record(Outcome({**outcome().run, "run": one.run, "seconds": 7.0}))
+    ledger.record(Outcome({**outcome().run, "run": other.run}).failed("no"))
+    again = planned(spec, tmp_path)
+    assert {a.run for a in again.todo} == {a.run for a in first.todo[1:]} and again.failed == {other.run}
+
+
+def test_the_same_run_in_two_tables_is_done_once(tmp_path):
+    tables = [{"title": t, "datasets": ["planted-verbs"], "methods": ["ce"]} for t in "ab"]
+    spec = LeaderboardSpec.model_validate({"name": "b", "title": "B", "tables": tables})
+    made = planned(spec, tmp_path)
+    assert len(made.asked) == 2 and len(made.todo) == 1
+
+
+def test_missing_data_blocks_its_runs_and_only_them(tmp_path):
+    both = board(datasets=["planted-verbs", "yeast"], methods=["ce"])
+    made = planned(both, tmp_path, data=str(tmp_path / "nothing"))
+    assert [one.dataset for one in made.todo] == ["planted-verbs"]
+    assert [one.dataset for one in made.blocked] == ["yeast"] and "yeast" in made.blocked[0].blocked
+    with pytest.raises(DataError, match="yeast"):
+        planned(board(datasets=["yeast"]), tmp_path, data=str(tmp_path / "nothing"))
+
+
+def test_expected_time_is_that_of_the_nearest_runs(tmp_path):
+    ledger = Ledger(tmp_path / "ledger")
+    for seed, seconds in enumerate((2.0, 4.0, 9.0)):
+        ledger.record(outcome("mask-bce", seed, seconds=seconds))
+    ledger.record(outcome("ce", 0, seconds=100.0, epochs=5))
+    timings = Timings.of(ledger.runs())
+    same, other = planned(board(), tmp_path / "x").asked
+    assert timings.expected(same) == 4.0 and timings.expected(other) == 100.0
+    focal = planned(board(methods=["focal"]), tmp_path / "x").asked[0]
+    assert timings.expected(focal) == 6.5  # the dataset's median
+    assert timings.total([same, other]) == 104.0 and Timings({}).total([same]) is None
+
+
+def test_boards_are_found_by_name_and_by_file(tmp_path):
+    assert find_board("quick").name == "quick"
+    with pytest.raises(UsageError, match="did you mean 'quick'"):
+        find_board("quik")
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "mine"\ntitle = "M"\n[[tables]]\ntitle = "T"\ndatasets = ["d"]\nmethods = ["all"]\nseeds = 3\n'
+    )
+    assert find_board(str(path)).tables[0].seeds == (0, 1, 2)
+    path.write_text('name = "other"\ntitle = "M"\n[[tables]]\ntitle = "T"\ndatasets = ["d"]\nmethods = ["all"]\n')
+    with pytest.raises(UsageError, match="rename the file"):
+        load_board(path)
+
+
+@pytest.mark.parametrize(("key", "value"), [("seeds", 0), ("seeds", 10**9), ("metrics", ["mAP@x"]), ("extra", 1)])
+def test_slips_in_a_table_are_refused(tmp_path, key, value):
+    path = tmp_path / "b.toml"
+    written = f'"{value[0]}"' if isinstance(value, list) else value
+    written = f"[{written}]" if isinstance(value, list) else written
+    path.write_text(f'name="b"\ntitle="B"\n[[tables]]\ntitle="T"\ndatasets=["d"]\nmethods=["all"]\n{key}={written}\n')
+    with pytest.raises(UsageError, match=r"b\.toml") as told:
+        load_board(path)
+    assert "\n" not in str(told.value)
+
+
+def test_metric_keys_read_and_print():
+    assert MetricKey.parse("mAP@0.5") == MetricKey("mAP", 0.5) and str(MetricKey("mAP", 0.5)) == "mAP@0.5"
+    assert str(MetricKey.parse("IoU calibrated")) == "IoU calibrated"
