@@ -6,9 +6,10 @@ the ledger has what is finished, and a configuration that was out is handed out 
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -58,11 +59,11 @@ class _Study:
 class Coordinator:
     """Hands out the work of ``spec`` and takes note of what comes back.
 
-    ``packable`` says of each study whether its configurations can be packed.
+    ``packable`` says of each study whether its configurations can be packed; ``workers`` how many will ask.
     """
 
-    def __init__(self, spec: SweepSpec, places: Places, packable: Sequence[bool] = ()) -> None:
-        self.spec, self.places = spec, places
+    def __init__(self, spec: SweepSpec, places: Places, packable: Sequence[bool] = (), workers: int = 1) -> None:
+        self.spec, self.places, self.workers = spec, places, workers
         self.journal = Journal(places.local / "sweeps" / spec.name / "asked.jsonl")
         self.studies = self._rebuilt(list(packable))
         self.at_work: dict[str, list[Work]] = {}
@@ -139,7 +140,7 @@ class Coordinator:
                     continue
                 problem = self.studies[work.study].problem
                 error = f"its process died {self.strikes[key]} times (killed, or out of memory)"
-                record_failure(problem, proposal, self.places, error)
+                record_failure(problem, proposal.values, self.places, error)
                 self.studies[work.study].proposals.close(proposal.number, "failed")
                 self.studies[work.study].ended.append(Observed(proposal.values, "failed", error=error, own=True))
             self._give_back(work.study, again)
@@ -151,6 +152,15 @@ class Coordinator:
     def settled(self) -> bool:
         """Whether nothing is left to do, nor being done."""
         return not any(self.at_work.values()) and not self.returned and (self.stopping or self._late() or self._empty())
+
+    def abandoned(self) -> list[str]:
+        """What was handed out and did not come to its end, in words."""
+        out = (study.proposals.out.values() for study in self.studies)
+        return [
+            f"{study.problem.title}: {', '.join(f'{k}={v}' for k, v in asked.proposal.values.items())}"
+            for study, several in zip(self.studies, out)
+            for asked in several
+        ]
 
     def close(self) -> None:
         """The sweep came to its end: forget what was under way."""
@@ -183,8 +193,10 @@ class Coordinator:
 
     def _batch(self, study: _Study) -> list[Proposal]:
         share = BATCHING[self.spec.sampler.name] if study.packable else 0.0
+        left = study.proposals.planned - study.proposals.counted - len(study.proposals.out)
+        size = max(1, int(min(self.spec.packed * share, math.ceil(left / self.workers) if left < math.inf else 1e9)))
         found: list[Proposal] = []
-        while len(found) < max(1, int(self.spec.packed * share)) and (proposal := study.proposals.next()) is not None:
+        while len(found) < size and (proposal := study.proposals.next()) is not None:
             found.append(proposal)
         return found
 
@@ -204,8 +216,3 @@ class Coordinator:
         if work is not None:
             self.returned.append(work)
         return work is None
-
-
-def studies_of(snapshot: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The studies of a snapshot."""
-    return list(snapshot["studies"])

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import polars as pl
@@ -99,7 +99,7 @@ def observe(problem: Problem, places: Places, tables: Tables) -> list[Observed]:
     """Every configuration of ``problem`` that the ledger has something of, in the order in which they were started."""
     by_run = {run: rows for run, rows in tables.attempts.items() if rows[0]["method"] == problem.method}
     trained = problem.space.trained()
-    settings = _settings(problem, places, by_run)
+    settings = [values for values in _settings(problem, places, by_run) if _belongs(problem, values)]
     groups: dict[str, list[Values]] = {}
     for values in settings:
         groups.setdefault(trained.key(_split(problem, values)[0]), []).append(values)
@@ -125,6 +125,14 @@ def _settings(problem: Problem, places: Places, by_run: Mapping[str, Sequence[Ma
     return [values for values in found.values() if any(run in by_run for run in _ids(problem, places, values))]
 
 
+def _belongs(problem: Problem, values: Values) -> bool:
+    """A grid is its own points and nothing between them; other samplers learn from all of the space."""
+    if problem.sweep.sampler.name != "grid":
+        return True
+    on = all(values[p.name] in p.grid() for p in problem.space.parameters if p.name in values)
+    return on or values in problem.points()
+
+
 def _ids(problem: Problem, places: Places, values: Mapping[str, Value]) -> list[str]:
     """The runs of a configuration by name; none, where it cannot exist (an old value, now out of range)."""
     try:
@@ -146,6 +154,9 @@ def _observed(
     """One trained configuration: the best of its post-processing settings, or what became of it."""
     seen = [_setting(problem, places, values, by_run, tables) for values in several]
     complete = [one for one in seen if one.state == "complete"]
+    searched = not problem.space.post().parameters or len(complete) > 1  # a search leaves the defaults and a rival
+    if complete and not searched:
+        return replace(complete[0], state="partial")
     if complete:
         down = problem.sweep.objectives[0].direction == "minimize"
         best = (min if down else max)(complete, key=lambda one: one.objectives[0])

@@ -7,6 +7,7 @@ only the checkpoints of runs that were under way are not found again.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from suite.sweep.space import Values
@@ -38,6 +39,11 @@ class Journal:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"study": study, "values": values}) + "\n")
 
+    def silent(self) -> Journal:
+        """A journal of which nothing is left behind."""
+        return Journal(Path(os.devnull))
+
     def clear(self) -> None:
         """Forget everything: the sweep is over."""
-        self.path.unlink(missing_ok=True)
+        if self.path.is_file():
+            self.path.unlink()

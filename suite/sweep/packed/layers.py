@@ -30,11 +30,12 @@ class _Each(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, function: Callable[..., Tensor], *tensors: Tensor | None) -> tuple[Tensor, int]:
-        dims = in_dims[1:]
-        outputs = []
-        for member in range(info.batch_size):
-            own = [t if t is None or d is None else t.select(d, member) for t, d in zip(tensors, dims)]
-            outputs.append(function(*own))
+        count = info.batch_size
+        columns = [
+            (tensor,) * count if tensor is None or dim is None else tensor.unbind(dim)  # one gradient for the stack
+            for tensor, dim in zip(tensors, in_dims[1:])
+        ]
+        outputs = [function(*own) for own in zip(*columns)]
         return torch.stack(outputs), 0
 
 
