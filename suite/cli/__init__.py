@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+from typing import Any
 
 import typer
 
@@ -12,7 +13,7 @@ from suite.cli.console import complain
 from suite.errors import SuiteError
 
 # The base of all complaints about the words typed, from whichever click typer carries.
-CommandLineError = typer.BadParameter.__bases__[0].__bases__[0]
+CommandLineError: Any = typer.BadParameter.__bases__[0].__bases__[0]
 
 HELP = """Train, sweep, score and compare methods that learn from weak, noisy or incomplete video labels.
 
@@ -42,7 +43,7 @@ def main() -> None:
         complain(str(error))
         sys.exit(error.exit_code)
     except CommandLineError as error:
-        error.show()  # type: ignore[attr-defined]
+        error.show()
         sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):
         complain("interrupted; what was finished is kept, the same command goes on from there.")
