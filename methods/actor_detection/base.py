@@ -62,6 +62,7 @@ class ActorMethod(Method):
         "constant", choices=("constant", "interpolated"), help="clips, strong view: strength over frames"
     )
     geometric: bool = hyper(False, help="clips, strong view: also shear, translate and rotate, boxes with them")
+    still: bool = hyper(False, help="clips: the key frame in place of every frame, to see what motion is worth")
     decoders: int = hyper(2, low=1, high=64, help="clips: threads that decode ahead of training")
     keep_decoded: int = hyper(0, low=0, high=1_000_000, help="clips: how many stay decoded in memory, of each split")
 
@@ -144,7 +145,8 @@ class ActorMethod(Method):
                 raise UsageError(f"{data.name} has neither features nor pixels to learn from; put its videos in place.")
             return FeatureInputs(data, FeatureAugmentation(self.weak_noise, self.strong_noise, self.masked))
         strong = RandAugment(self.operations, self.magnitude, self.time, self.geometric)
-        return ClipInputs(data, ClipAugmentation(self.flip, self.jitter, strong), self.keep_decoded, self.decoders)
+        augmentation = ClipAugmentation(self.flip, self.jitter, strong)
+        return ClipInputs(data, augmentation, self.keep_decoded, self.decoders, self.still)
 
     def _blocks(self) -> list[int]:
         parts = self.blocks.split("-")

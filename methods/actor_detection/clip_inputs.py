@@ -70,14 +70,22 @@ class ClipInputs:
     """Batches of clips padded to one size: ``frames`` (B, T, H, W, 3) uint8, ``boxes`` (B, A, 4) and ``valid`` (B, A).
 
     Boxes are in [0, 1] of the padded batch. ``mirror``: the class that each class becomes in the mirror image.
+    ``still`` shows the key frame instead of every frame: what can be told without motion.
     """
 
-    def __init__(self, data: TaskData[Actors], augmentation: ClipAugmentation, keep: int = 0, threads: int = 2) -> None:
+    def __init__(
+        self,
+        data: TaskData[Actors],
+        augmentation: ClipAugmentation,
+        keep: int = 0,
+        threads: int = 2,
+        still: bool = False,
+    ) -> None:
         self.train, self.augmentation, self.classes = data.train, augmentation, len(data.classes)
         self.mirror = torch.tensor(data.facts.get("mirror") or range(self.classes))
         self.starts = {id(data.train): _starts(data.train)}
         self.decoders = {id(data.train): Decoder(data.train.frames, keep, threads)}
-        self.keep, self.threads = keep, threads
+        self.keep, self.threads, self.still = keep, threads, still
 
     def decoder(self, samples: Actors) -> Decoder:
         """The decoder of a split."""
@@ -104,7 +112,8 @@ class ClipInputs:
         frames = np.zeros((len(found), int(sizes[:, 0].max(initial=1)), height, width, 3), dtype=np.uint8)
         rows = np.full((len(found), max([1, *counts])), -1, dtype=np.int64)
         for place, (index, clip) in enumerate(found):
-            frames[place, : clip.shape[0], : clip.shape[1], : clip.shape[2]] = clip
+            shown = clip[len(clip) // 2] if self.still else clip
+            frames[place, : clip.shape[0], : clip.shape[1], : clip.shape[2]] = shown
             rows[place, : counts[place]] = np.arange(starts[index], starts[index + 1])
         share = np.stack([sizes[:, 2] / width, sizes[:, 1] / height], axis=1).astype(np.float32)
         boxes = samples.box[np.maximum(rows, 0)] if len(samples) else np.zeros((*rows.shape, 4))
