@@ -78,7 +78,7 @@ def match_by_truth(
     thresholds: Floats,
     strict: bool,
 ) -> Verdicts:
-    """Each ground truth in turn takes the free detection of its group with the highest tIoU (ties: the higher score).
+    """Each ground truth in turn takes the free detection of its group with the highest tIoU (ties: the better score).
 
     ``members[low[g]:high[g]]`` are the detections of ground truth g's group in descending score.
 

@@ -16,6 +16,7 @@ from suite.evaluate.protocols import (
     THUMOS_212,
     THUMOS_213,
     THUMOS_KIT,
+    THUMOS_KIT_ELEVEN,
     WTALC,
     temporal_protocol,
 )
@@ -114,6 +115,11 @@ def test_thumos_kit_lets_the_truth_choose_and_forgives_ambiguous():
     matches = match_segments(truth, found, kit, ambiguous=one((0, 9, 21.0, 25.0)))
     assert matches.verdict.tolist() == [[-1, 0, -2, -1]]
     assert temporal_map(truth, found, kit).ap[0, 0] == pytest.approx(0.5)
+    assert temporal_map(truth, found, THUMOS_KIT_ELEVEN.at(0.5)).ap[0, 0] == pytest.approx(0.5)
+    late = one((0, 1, 0.0, 10.0, 0.9), (0, 1, 40.0, 50.0, 0.8), (0, 1, 20.0, 30.0, 0.7))
+    both = one((0, 1, 0.0, 10.0), (0, 1, 20.0, 30.0))
+    assert temporal_map(both, late, kit).ap[0, 0] == pytest.approx((1 + 2 / 3) / 2)
+    assert temporal_map(both, late, THUMOS_KIT_ELEVEN.at(0.5)).ap[0, 0] == pytest.approx((6 + 5 * 2 / 3) / 11)
     assert match_segments(truth, one((0, 1, 0.0, 5.0, 1.0)), kit).verdict.tolist() == [[-1]], (
         "kit needs tIoU > threshold"
     )
