@@ -15,7 +15,7 @@ FLOORS = (
     ("method", "spec"),  # 2: what a method is, what can be asked
     ("source", "data", "tasks", "code", "results", "registry"),  # 3: data, tasks, the ledger, names
     ("request", "train", "plan", "report"),  # 4: doing what is asked, telling what came out
-    ("sweep", "leaderboard", "conformance", "doctor"),  # 5: many runs, and looking after things
+    ("sweep", "leaderboard", "conformance", "doctor", "rescore"),  # 5: many runs, and looking after things
     ("cli",),  # 6: the only place that prints
 )
 ROOMS = [room for floor in FLOORS for room in floor]

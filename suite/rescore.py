@@ -1,0 +1,68 @@
+"""Scoring kept predictions again, without training: after a new metric, or under another protocol of the dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import pyarrow as pa
+
+from suite.data import load
+from suite.errors import DataError
+from suite.request import Places
+from suite.results.ledger import Ledger
+from suite.results.schema import Outcome
+from suite.tasks import Metric, task
+from suite.tasks.rows import predictions_from
+from suite.train.selection import EVALUATED, SELECTIONS
+
+Row = Mapping[str, Any]
+
+
+def score_again(ledger: Ledger, run: Row, places: Places, protocol: str = "") -> list[dict[str, Any]]:
+    """The metrics of a recorded run (a row of ``runs``) from its predictions, as rows of ``metrics``.
+
+    Raises :class:`DataError` when the dataset is no longer what the run was trained and evaluated on.
+    """
+    data: Any = load(
+        run["dataset"],
+        run["task"],
+        places.root,
+        places.cache,
+        protocol=protocol or run["protocol"],
+        seed=run["seed"],
+    )
+    if not protocol and data.fingerprint != run["fingerprint"]:
+        raise DataError(f"{run['dataset']} is not what run {run['run']} saw; train it again.")
+    judge = task(run["task"])
+    found: list[dict[str, Any]] = []
+    for selection in SELECTIONS:
+        for split in EVALUATED:
+            table = ledger.predictions(run["run"], split, selection).to_arrow()
+            samples = data.split(split)
+            metrics = judge.evaluate(predictions_from(table, samples), samples, data)
+            found.extend(_row(split, selection, metric) for metric in metrics)
+    return found
+
+
+def record_again(ledger: Ledger, run: Row, metrics: list[dict[str, Any]]) -> None:
+    """Record the run with new ``metrics``: same curves and predictions, in an attempt that supersedes the old."""
+    kept = {name: value for name, value in run.items() if name != "attempt"}
+    curves = ledger.curves([run["run"]]).drop("run", "attempt").to_arrow()
+    ledger.record(Outcome(run=kept, metrics=metrics, curves=curves, predictions=_predictions(ledger, run["run"])))
+
+
+def _predictions(ledger: Ledger, run: str) -> pa.Table:
+    tables = []
+    for selection in SELECTIONS:
+        for split in EVALUATED:
+            table = ledger.predictions(run, split, selection).to_arrow()
+            for name, value in (("split", split), ("selection", selection)):
+                table = table.append_column(name, pa.array([value] * len(table), pa.string()))
+            tables.append(table)
+    return pa.concat_tables(tables)
+
+
+def _row(split: str, selection: str, metric: Metric) -> dict[str, Any]:
+    return {"split": split, "selection": selection, **asdict(metric)}
