@@ -133,7 +133,7 @@ def _text(path: Path) -> SegmentRows | BoxRows:
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     rows = [(number, _fields(line)) for number, line in enumerate(lines, start=1) if line.strip()]
     if not rows:
-        return _segments("empty text", [])
+        raise DataError(f"{path} is empty: give a file with one prediction a line")
     width = len(rows[0][1])
     if width not in (5, 8):
         wanted = "5 fields (THUMOS: video start end class score) or 8 (AVA: video second x1 y1 x2 y2 action score)"

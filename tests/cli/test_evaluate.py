@@ -87,6 +87,13 @@ def test_oddities_are_counted_and_strict_makes_them_errors(typed: Typed, files: 
     assert "--strict" in line
 
 
+def test_a_file_without_any_detection_scores_zero(typed: Typed, files: tuple[Path, Path]) -> None:
+    files[0].write_text('{"results": {}}')
+    told = json.loads(typed("evaluate", files[0], "--truth", files[1], "--resamples", 20, "--json")[0])
+    assert told["metrics"][0]["value"] == 0.0
+    assert told["counts"]["videos without predictions"] == told["counts"]["videos"] == 2
+
+
 def test_mistakes_are_one_sentence(typed: Typed, files: tuple[Path, Path]) -> None:
     found, truth = files
     assert "--dataset CARD or --truth FILE" in sentence(typed("evaluate", found, code=2)[1])

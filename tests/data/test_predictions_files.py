@@ -82,6 +82,7 @@ BROKEN = {
     "ragged.json": ({"video-id": ["a"], "t-start": [], "t-end": [1], "label": [1], "score": [1]}, "all of one length"),
     "width.txt": ("a 1 2\n", "line 1: 3 fields where a row has 5 fields"),
     "word.txt": ("a 1 2 7 0.5\na 1 two 7 0.5\n", "line 2: not the 5 fields"),
+    "empty.txt": ("\n", "is empty"),
     "gone.txt": (None, "there is no file"),
     "torn.parquet": ("PAR1", "is not a whole Parquet file"),
 }
