@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -15,7 +16,7 @@ from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
 from suite.method import Batch, Method, Optimizer, Phase, Run, Scores, hyper
 
-ROWS_AT_ONCE = 8192
+ROWS_AT_ONCE = 2048
 
 
 class WeakLocalization(Method):
@@ -83,19 +84,53 @@ class WeakLocalization(Method):
         """All training rows (N, D), resident on the device."""
         return run.resident("rows", run.data.train.rows)
 
+    def workspace(self, run: Run, index: Tensor) -> Tensor:
+        """Room for the rows of a batch ``index`` (B, T), kept between steps."""
+        store, held = self.store(run), run.residents.get("workspace")
+        if held is None or len(held) < index.numel():
+            held = run.residents["workspace"] = store.new_empty(index.numel(), store.shape[1])
+        return held
+
     def labels(self, run: Run, batch: Batch) -> Tensor:
         """(B, C) the video labels of a batch, zeros and ones."""
         labels = run.resident("video_labels", np.asarray(run.data.train.video_labels, dtype=np.float32))
         return labels[batch["video"]]
 
 
-def per_snippet(network: nn.Module, store: np.ndarray, device: torch.device) -> list[np.ndarray]:
-    """Outputs (N, ...) of a network that looks at one snippet at a time, for all rows (N, D) of a store."""
+@torch.no_grad()
+def per_snippet(
+    network: nn.Module, store: np.ndarray, device: torch.device, wanted: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Outputs (N, ...) of a network that looks at one snippet at a time, for the ``wanted`` rows of a store, or all."""
     parts = []
-    for start in range(0, len(store), ROWS_AT_ONCE):
-        rows = torch.from_numpy(np.array(store[start : start + ROWS_AT_ONCE], dtype=np.float32))
+    for start in range(0, len(store) if wanted is None else len(wanted), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        rows = as_tensor(store[part] if wanted is None else store[wanted[part]])
         parts.append([out.float().cpu().numpy() for out in network(rows.to(device))])
     return [np.concatenate(part) for part in zip(*parts)]
+
+
+def as_tensor(rows: np.ndarray) -> Tensor:
+    """Feature rows as a float32 tensor, without a copy where they have that type."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # nobody writes into features
+        return torch.from_numpy(np.asarray(rows, dtype=np.float32))
+
+
+def looked_at(samples: Videos, positions: int) -> tuple[np.ndarray | None, np.ndarray]:
+    """The rows (N,) of the store on the uniform grid, each once (None: all of them), and where videos begin (V + 1,).
+
+    A video of at most T snippets is seen whole, a longer one at T of them.
+    """
+    lengths = samples.lengths
+    offsets = np.concatenate([[0], np.cumsum(np.minimum(lengths, positions))])
+    if (lengths <= positions).all():
+        return None, offsets
+    seen = [
+        first + (uniform_index(int(n), positions) if n > positions else np.arange(n))
+        for first, n in zip(samples.offsets, lengths)
+    ]
+    return np.concatenate(seen), offsets
 
 
 def uniform_grid(samples: Videos, positions: int) -> np.ndarray:
@@ -109,5 +144,5 @@ def grid_batches(samples: Videos, grid: np.ndarray, device: torch.device, size: 
     for start in range(0, len(grid), size):
         rows = grid[start : start + size]
         wanted, place = np.unique(rows, return_inverse=True)
-        features = torch.from_numpy(np.array(samples.rows[wanted], dtype=np.float32)).to(device)
+        features = as_tensor(samples.rows[wanted]).to(device)
         yield features[torch.from_numpy(place.reshape(rows.shape)).to(device)]

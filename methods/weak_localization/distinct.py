@@ -15,14 +15,18 @@ from torch import Tensor
 ScoresT = TypeVar("ScoresT", bound=tuple[Tensor, ...])
 
 
-def once(network: Callable[[Tensor], ScoresT], store: Tensor, index: Tensor) -> ScoresT:
+def once(
+    network: Callable[[Tensor], ScoresT], store: Tensor, index: Tensor, workspace: Tensor | None = None
+) -> ScoresT:
     """``network(store[index])`` for a per-snippet network: (B, T, ...).
 
-    ``store`` (N, D) holds all feature rows, ``index`` (B, T) the rows a batch samples.
-    Sampled rows of a video come in order, so equal neighbours are all repeats there are. Gradients of repeats add up.
+    ``store`` (N, D) holds all feature rows, ``index`` (B, T) the rows a batch samples. Sampled rows of a video come in
+    order, so equal neighbours are all repeats there are. Gradients of repeats add up. ``workspace`` (B · T, D) takes
+    the gathered rows, which spares a large allocation in every step; it may be used again once the gradient is taken.
     """
     distinct, place = torch.unique_consecutive(index.reshape(-1), return_inverse=True)
-    outputs = network(store.index_select(0, distinct))
+    target = None if workspace is None else workspace[: len(distinct)]
+    outputs = network(torch.index_select(store, 0, distinct, out=target))
     shape, place = index.shape, place.reshape(-1)
     repeated = [out.index_select(0, place).reshape(*shape, *out.shape[1:]) for out in outputs]
     return type(outputs)(*repeated)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.weak_localization.base import WeakLocalization, per_snippet
+from methods.weak_localization.base import WeakLocalization, as_tensor, looked_at, per_snippet
 from methods.weak_localization.distinct import once
 from methods.weak_localization.localize import Activation, Suppression, localize
 from methods.weak_localization.networks import SnippetScores
@@ -64,7 +64,7 @@ class SelectionLocalizer(WeakLocalization):
         """What the network says of a batch, (B, T, ...); each distinct snippet is computed once."""
         store = self.store(run)
         if self.sampling == "index":
-            return once(network, store, batch["index"])
+            return once(network, store, batch["index"], self.workspace(run, batch["index"]))
         scores: SnippetScores = network(
             torch.lerp(store[batch["index"]], store[batch["right"]], batch["weight"][..., None])
         )
@@ -72,7 +72,8 @@ class SelectionLocalizer(WeakLocalization):
 
     def score(self, network: nn.Module, samples: Videos, run: Run) -> Scores:
         if self.sampling == "index":
-            offsets, outputs = np.asarray(samples.offsets), per_snippet(network, samples.rows, run.device)
+            wanted, offsets = looked_at(samples, self.positions)
+            outputs = per_snippet(network, samples.rows, run.device, wanted)
         else:
             offsets = np.arange(len(samples) + 1) * self.positions
             outputs = interpolated_outputs(network, samples, self.positions, run.device)
@@ -143,7 +144,7 @@ def interpolated_outputs(network: nn.Module, samples: Videos, positions: int, de
     """Outputs (V · T, ...) of a per-snippet network on features interpolated to T positions a video."""
     parts = []
     for video in range(len(samples)):
-        features = torch.from_numpy(np.array(samples.features(video), dtype=np.float32)).to(device)
+        features = as_tensor(samples.features(video)).to(device)
         left, right, weight = (torch.from_numpy(a).to(device) for a in interpolation(len(features), positions))
         rows = torch.lerp(features[left], features[right], weight.float()[:, None])
         parts.append([out.float().cpu().numpy() for out in network(rows)])

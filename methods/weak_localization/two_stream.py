@@ -85,7 +85,7 @@ class TwoStreamLocalizer(WeakLocalization):
 
     def outputs(self, network: nn.Module, batch: Batch, run: Run) -> AttentionScores:
         """What the network says of a batch; each distinct snippet is computed once."""
-        return once(network, self.store(run), batch["index"])
+        return once(network, self.store(run), batch["index"], self.workspace(run, batch["index"]))
 
     def network(self, data: TaskData[Videos]) -> nn.Module:
         return TwoStreamAttention(data.train.rows.shape[1], self.hidden, self.outputs_of(data))
