@@ -38,10 +38,10 @@ class AsymmetricPseudoLabels(EntropyMaximization):
             run.network.eval()
             logits = torch.from_numpy(in_chunks(run.network, run.data.train.features, run.device)).to(run.device)
             run.network.train()
-            self._choose(logits.sigmoid(), run.memory["stored"], run.memory["label"])
+            run.memory["stored"] = self._choose(logits.sigmoid(), run.memory["stored"].clone(), run.memory["label"])
 
-    def _choose(self, probability: Tensor, stored: Tensor, label: Tensor) -> None:
-        """Store the probability of each class's next share of clips, least likely first."""
+    def _choose(self, probability: Tensor, stored: Tensor, label: Tensor) -> Tensor:
+        """``stored`` with the probabilities of each class's next share of clips, least likely first."""
         rows = torch.arange(len(label), device=label.device)
         taken = stored >= 0
         taken[rows, label] = True
@@ -50,6 +50,7 @@ class AsymmetricPseudoLabels(EntropyMaximization):
         for column, count in enumerate((self.share * unannotated / self.spread).int().tolist()):
             chosen = order[: min(count, int((~taken[:, column]).sum())), column]
             stored[chosen, column] = probability[chosen, column]
+        return stored
 
     def train_objective(self, logits: Tensor, target: Tensor, index: Tensor, run: Run) -> Tensor:
         stored = run.memory["stored"][index]

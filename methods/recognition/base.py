@@ -26,10 +26,10 @@ class SinglePositive(Method):
 
     task = "recognition"
 
-    lr: float = hyper(5e-6, low=1e-8, high=1.0, log=True, source="released code, feature experiments")
+    lr: float = hyper(5e-6, low=1e-8, high=1.0, log=True, packed=True, source="released code, feature experiments")
     epochs: int = hyper(500, low=1, high=100_000, source="released code: 500 for EPIC-Kitchens, 1000 for HMDB")
     batch: int = hyper(64, low=2, high=65_536, source="released code", help="clips a step; what is left over waits")
-    weight_decay: float = hyper(0.0, low=0.0, high=1.0, source="released code: none")
+    weight_decay: float = hyper(0.0, low=0.0, high=1.0, packed=True, source="released code: none")
     patience: int = hyper(20, low=1, high=100_000, source="released code", help="epochs without a best value")
     hidden: int = hyper(1024, low=1, high=65_536, source="released code", help="units of a hidden layer")
     layers: int = hyper(2, low=0, high=16, source="released code", help="hidden layers")
@@ -81,10 +81,14 @@ class SinglePositive(Method):
             yield {"index": order[start : start + size]}
 
     def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
+        logits, target = self.labelled(network, batch, run)
+        return {"loss": self.train_objective(logits, target, batch["index"], run)}
+
+    def labelled(self, network: nn.Module, batch: Batch, run: Run) -> tuple[Tensor, Tensor]:
+        """Logits (B, C) of the batch's clips and their single labels as one-hot rows (B, C)."""
         train, index = run.data.train, batch["index"]
         logits = network(run.resident("features", train.features)[index].float())
-        target = losses.one_hot(run.resident("label", train.label)[index], logits.shape[1], logits)
-        return {"loss": self.train_objective(logits, target, index, run)}
+        return logits, losses.one_hot(run.resident("label", train.label)[index], logits.shape[1], logits)
 
     def score(self, network: nn.Module, samples: Clips, run: Run) -> Scores:
         return {"logits": in_chunks(network, samples.features, run.device)}

@@ -54,10 +54,20 @@ class NeighbourLabelled(PseudoLabelled):
         "notebook": {"neighbours": 10, "tau": 0.2},
     }
     neighbours: int = hyper(
-        15, low=1, high=1000, symbol="K", source="§3.1; 15 in the released code, 10 in the July 2022 notebook"
+        15,
+        low=1,
+        high=1000,
+        symbol="K",
+        packed=True,  # networks of a pack remember their own pseudo-labels
+        source="§3.1; 15 in the released code, 10 in the July 2022 notebook",
     )
     tau: float = hyper(
-        0.1, low=0.0, high=1.0, symbol="τ", source="§3.1; 0.1 in the released code, 0.2 in the July 2022 notebook"
+        0.1,
+        low=0.0,
+        high=1.0,
+        symbol="τ",
+        packed=True,
+        source="§3.1; 0.1 in the released code, 0.2 in the July 2022 notebook",
     )
     metric: str = hyper(
         "euclidean",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from methods.recognition import losses
 from methods.recognition.epr import ExpectedPositives
-from suite.method import Run, hyper
+from suite.method import Batch, Losses, Run, hyper
 
 
 class WithEstimates(nn.Module):
@@ -48,6 +48,7 @@ class OnlineEstimation(ExpectedPositives):
         weights = [p for name, p in network.named_parameters() if name != "estimates" and p.requires_grad]
         return [{"params": weights}, {"params": [network.estimates], "lr_scale": self.estimate_rate}]
 
-    def train_objective(self, logits: Tensor, target: Tensor, index: Tensor, run: Run) -> Tensor:
-        estimates: Tensor = run.network.estimates  # type: ignore[assignment]
-        return losses.online_estimation(logits, estimates[index], target, self.expected)
+    def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
+        logits, target = self.labelled(network, batch, run)
+        estimates: Tensor = network.estimates[batch["index"]]  # type: ignore[index]
+        return {"loss": losses.online_estimation(logits, estimates, target, self.expected)}
