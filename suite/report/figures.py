@@ -32,7 +32,8 @@ def fragment(figure: Figure, name: str) -> str:
     return str(figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=config))
 
 
-def _figure(height: int, **layout: Any) -> Figure:
+def blank(height: int, **layout: Any) -> Figure:
+    """An empty figure in the style of the page."""
     from plotly.graph_objects import Figure
 
     figure = Figure()
@@ -59,7 +60,7 @@ def ranking(view: View) -> Figure | None:
     rows = [row for row in reversed(view.rows) if row.cells[column].values]
     if not rows:
         return None
-    figure = _figure(90 + 26 * len(rows), showlegend=False, xaxis_title=f"{view.headline}, % (dots: seeds)")
+    figure = blank(90 + 26 * len(rows), showlegend=False, xaxis_title=f"{view.headline}, % (dots: seeds)")
     for row in rows:
         shares = [100 * value for value in row.cells[column].values]
         colour = "#8C8C8C" if row.ceiling else COLOURS[0]
@@ -76,9 +77,7 @@ def learning(view: View, curves: pl.DataFrame) -> Figure | None:
     kinds = _curve_kinds(curves, view)
     if not kinds:
         return None
-    figure = _figure(
-        420, xaxis_title="step", yaxis_title=_curve_name(*kinds[0]), legend={"orientation": "h", "y": -0.2}
-    )
+    figure = blank(420, xaxis_title="step", yaxis_title=_curve_name(*kinds[0]), legend={"orientation": "h", "y": -0.2})
     owners: list[int] = []
     labels = [row.label for row in view.rows]
     for place, (split, metric) in enumerate(kinds):
@@ -152,7 +151,7 @@ def classes(view: View, table: pl.DataFrame, metric: str) -> Figure | None:
     rows = [row.label for row in reversed(view.rows) if row.label in set(chosen["row"])]
     known = {(row, label): value for row, label, value in chosen.select("row", "label", "value").iter_rows()}
     shares = [[_percent(known.get((row, label))) for label in labels] for row in rows]
-    figure = _figure(110 + 22 * len(rows))
+    figure = blank(110 + 22 * len(rows))
     bar = {"title": "%", "thickness": 10}
     figure.add_heatmap(x=labels, y=rows, z=shares, colorscale="Cividis", colorbar=bar, hoverongaps=False)
     figure.update_xaxes(type="category", showticklabels=len(labels) <= 60)

@@ -12,10 +12,10 @@ from suite.report import figures, tables
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from suite.report.build import Content, Section
+    from suite.report.build import Section
 
 
-def render(template: str, content: Content, **more: Any) -> str:
+def render(template: str, content: Any, **more: Any) -> str:
     """The template called ``template`` filled with ``content``; values in ``*.html.j2`` are escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
