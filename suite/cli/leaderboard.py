@@ -68,6 +68,7 @@ def leaderboard(
 
 def plan(
     name: NameArgument = "quick",
+    sweep: Annotated[str, typer.Argument(help="After the word 'sweep': a sweep's name.", show_default=False)] = "",
     jobs: Annotated[int, typer.Option(help="Runs at once, for the expected time; 0: one a core.", min=0)] = 0,
     methods_files: MethodsOption = None,
     out: OutOption = "outputs",
@@ -76,10 +77,17 @@ def plan(
 ) -> None:
     """Show what leaderboard NAME asks for, what is done, and how long the rest will take.
 
-    Example: suite plan recognition-real
+    Examples: suite plan recognition-real; suite plan sweep neighbours
     """
     import os
 
+    if sweep:
+        if name != "sweep":
+            raise UsageError(f"'{name} {sweep}' is no plan; write: suite plan {name}, or: suite plan sweep {sweep}.")
+        from suite.cli.sweep import show_plan
+
+        show_plan(sweep, jobs, out, data, methods_files, json)
+        return
     _, made = make(name, out, data, methods_files)
     rows = _plan_rows(made)
     at_once = min(jobs or os.cpu_count() or 1, max(1, len(made.todo)))

@@ -248,7 +248,7 @@ def parse_over(text: str) -> dict[str, Axis]:
 
 def _axis(name: str, span: str) -> Axis:
     if ".." not in span:
-        return Axis(choices=tuple(_value(choice) for choice in span.split("/")))
+        return Axis(choices=tuple(as_value(choice) for choice in span.split("/")))
     ends, _, scale = span.partition(":")
     low, _, high = ends.partition("..")
     try:
@@ -269,7 +269,7 @@ def _renamed(values: Any, other: str, name: str) -> Any:
     return values
 
 
-def _value(text: str) -> Value:
+def as_value(text: str) -> Value:
     """``text`` as a truth value, a whole number, a number or itself."""
     if text.lower() in ("true", "false"):
         return text.lower() == "true"

@@ -69,7 +69,7 @@ def _unreported(problem: Problem, metric: str, threshold: float | None, names: s
     if at:
         here = f" at threshold {threshold:g}" if threshold is not None else " without a threshold"
         return f"{where}{here}; give the objective one of the thresholds {', '.join(f'{t:g}' for t in at)}."
-    return f"{where}{did_you_mean(metric, {name for name, _ in names} | {'seconds'})}."
+    return f"{where}{did_you_mean(metric, {name for name, _ in names} | {'seconds'})}"
 
 
 def _is_packable(problem: Problem, run: RunSpec, data: TaskData[Any]) -> bool:

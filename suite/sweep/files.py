@@ -1,0 +1,54 @@
+"""Which sweep is meant: one by name, one in a file, or one said on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from suite.data.cards import shipped
+from suite.errors import UsageError, did_you_mean
+from suite.spec.base import load_toml, validate
+from suite.spec.sweep import SweepSpec, parse_over
+
+
+def find_sweep(name: str) -> SweepSpec:
+    """The sweep called ``name`` (shipped), or read from a path to a TOML file; the file carries the sweep's name."""
+    if name.endswith(".toml") or "/" in name:
+        return _load(Path(name))
+    paths = {path.stem: path for path in shipped("sweeps").glob("*.toml")}
+    if name not in paths:
+        raise UsageError(f"there is no sweep '{name}'{did_you_mean(name, paths)}")
+    return _load(paths[name])
+
+
+def ad_hoc(method: str, dataset: str, over: str, changes: Mapping[str, Any]) -> SweepSpec:
+    """A sweep without a file: ``method`` on ``dataset`` over the axes of ``over``.
+
+    Its name is the method's and the dataset's, so that the same words find the same sweep again.
+    """
+    if not over:
+        raise UsageError(f"what to vary of {method} is missing; add --over NAME or --over NAME=LOW..HIGH.")
+    label = "".join(c if c.isalnum() or c in "._-" else "-" for c in f"{method}-{dataset}".lower()).strip("-._")
+    base: dict[str, Any] = {"name": label, "methods": [method], "datasets": [dataset]}
+    axes = {name: axis.model_dump(exclude_defaults=True) for name, axis in parse_over(over).items()}
+    return validate(SweepSpec, {**base, "space": axes, **changes}, f"the sweep of {method} on {dataset}")
+
+
+def changed(spec: SweepSpec, over: str, changes: Mapping[str, Any]) -> SweepSpec:
+    """``spec`` with what the command line changes; ``over`` leaves only the named axes, others keep their defaults."""
+    values = spec.model_dump(exclude_defaults=True) | {"name": spec.name}
+    if over:
+        wanted = {name: axis.model_dump(exclude_defaults=True) for name, axis in parse_over(over).items()}
+        values["space"] = {name: axis or values.get("space", {}).get(name, {}) for name, axis in wanted.items()}
+    for name, change in changes.items():
+        both = isinstance(change, Mapping) and isinstance(values.get(name), Mapping)
+        values[name] = {**values[name], **change} if both else change
+    return validate(SweepSpec, values, f"sweep {spec.name}")
+
+
+def _load(path: Path) -> SweepSpec:
+    spec = load_toml(path, SweepSpec)
+    if spec.name != path.stem:
+        raise UsageError(f"{path} is the sweep '{spec.name}'; rename the file to {spec.name}.toml.")
+    return spec
