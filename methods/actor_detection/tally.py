@@ -59,7 +59,9 @@ class Tally:
         Tally.empty(counts.shape[1]).store(run)
         if seen[0] == 0:
             return {}
-        values = {"pseudo-labels: nobody": float(seen[1] / seen[0])}
+        values = {"people without pseudo-label": float(seen[1] / seen[0])}
+        known = data.train.labels[data.train.labelled]
+        values |= {f"labelled: {name}": float(n) for name, n in zip(data.classes, known.mean(axis=0), strict=True)}
         for stage, row in zip(STAGES[:2], counts):
             values |= {f"{stage}: {name}": float(n / seen[0]) for name, n in zip(data.classes, row, strict=True)}
         return values | self._quality(counts, data)

@@ -96,7 +96,7 @@ def _curve_kinds(curves: pl.DataFrame, view: View) -> list[tuple[str, str]]:
     pairs = set(curves.select("split", "metric").unique().iter_rows())
     headline = view.headline.metric
     first = [("validation", headline), ("test", headline), ("train", "loss"), ("validation", "loss")]
-    parts = sorted(p for p in pairs if p[0] in ("train", "analysis") and p not in first)
+    parts = sorted(p for p in pairs if p[0] in ("train", "analysis") and p not in first and ": " not in p[1])
     return [pair for pair in first if pair in pairs] + parts
 
 

@@ -8,6 +8,7 @@ import polars as pl
 
 from suite.data.cards import shipped
 from suite.report import figures, tables
+from suite.report.class_curves import class_figures
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -54,6 +55,7 @@ def _figures(section: Section) -> dict[str, Markup]:
     drawn = {
         f"{view.headline}: every seed": figures.ranking(view),
         "Learning curves": figures.learning(view, section.curves),
+        **class_figures(view, section.curves),
         **{f"{metric} of each class": figures.classes(view, section.per_class, metric) for metric in metrics},
     }
     named = {title: figure for title, figure in drawn.items() if figure is not None}
