@@ -1,0 +1,105 @@
+"""The commands around leaderboards, on a method that needs no training."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from suite.cli import build
+from suite.errors import SuiteError, UsageError
+
+BOARD = """
+name = "tiny"
+title = "Tiny"
+[[tables]]
+title = "Ceilings"
+datasets = ["planted-verbs[train=60,validation=30,test=40]"]
+methods = ["planted-posterior"]
+seeds = 2
+"""
+
+
+@pytest.fixture
+def suite(tmp_path, monkeypatch):
+    """Runs a command with outputs below ``tmp_path``; returns its standard output."""
+    (tmp_path / "tiny.toml").write_text(BOARD)
+    monkeypatch.setenv("SUITE_OUTPUTS", str(tmp_path / "out"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, expect=0):
+        result = CliRunner().invoke(build(), arguments)
+        if isinstance(result.exception, SuiteError | KeyboardInterrupt):
+            raise result.exception
+        assert result.exit_code == expect, result.output
+        return result.stdout
+
+    return run
+
+
+def test_plan_leaderboard_plan_report(suite, tmp_path):
+    before = json.loads(suite("plan", "tiny.toml", "--json"))
+    assert (before["asked"], before["todo"], before["seconds"]) == (2, 2, None)
+    done = json.loads(suite("leaderboard", "tiny.toml", "--jobs", "1", "--json"))
+    assert done["finished"] == 2 and done["failed"] == 0 and done["page"].endswith("reports/tiny/index.html")
+    after = json.loads(suite("plan", "tiny.toml", "--json"))
+    assert (after["finished"], after["todo"]) == (2, 0) and {run["status"] for run in after["runs"]} == {"finished"}
+    again = json.loads(suite("leaderboard", "tiny.toml", "--json"))
+    assert again["finished"] == 0 and again["already"] == 2
+    page = tmp_path / "out" / "reports" / "tiny" / "index.html"
+    page.unlink()
+    assert "2 runs shown" in suite("report", "tiny.toml") and "Planted posterior" in page.read_text()
+
+
+def test_text_for_people(suite):
+    assert "the ledger has no timing" in suite("plan", "tiny.toml")
+    out = suite("leaderboard", "tiny.toml", "--jobs", "1")
+    assert "2 runs done now, 0 were in the ledger." in out and "index.html" in out
+    assert "nothing to run" in suite("plan", "tiny.toml")
+    assert "0 runs shown, 2 not run yet" in suite("report", "tiny.toml", "--out", "elsewhere")
+
+
+def test_unknown_leaderboards_and_unwritable_outputs(suite, tmp_path):
+    with pytest.raises(UsageError, match="no leaderboard 'tinny'"):
+        suite("leaderboard", "tinny")
+    with pytest.raises(UsageError, match=r"cannot read .*none\.toml"):
+        suite("plan", "none.toml")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SuiteError, match="--out"):
+        suite("leaderboard", "tiny.toml", "--jobs", "1", "--out", "file/below")
+
+
+def test_results_commands(suite, tmp_path):
+    suite("leaderboard", "tiny.toml", "--jobs", "1")
+    rows = json.loads(suite("results", "list", "--json"))
+    assert [row["seed"] for row in rows] == [0, 1] and {row["status"] for row in rows} == {"finished"}
+    assert set(rows[0]) >= {"run", "method", "dataset", "params", "seed", "status"} and isinstance(
+        rows[0]["params"], dict
+    )
+    assert rows[0]["dataset"] == "planted-verbs[train=60,validation=30,test=40]" and rows[0]["group"] == "tiny"
+    assert json.loads(suite("results", "list", "--method", "ce", "--json")) == []
+    assert len(json.loads(suite("results", "list", "--dataset", "planted-verbs", "--json"))) == 2
+    shown = json.loads(suite("results", "show", rows[0]["run"][:10], "--json"))
+    assert shown["run"] == rows[0]["run"] and shown["metrics"]
+    assert "planted-posterior" in suite("results", "show", rows[1]["run"])
+    files = json.loads(suite("results", "export", "plain", "--predictions", "--json"))
+    assert {row["file"].rpartition("/")[2] for row in files} == {
+        f"{n}.csv" for n in ("runs", "metrics", "curves", "predictions")
+    }
+    assert (tmp_path / "plain" / "metrics.csv").read_text().count("top-set") >= 2
+    suite("results", "export", "plain", "--format", "parquet")
+    assert json.loads(suite("results", "compact", "--json"))["files"] <= 4
+    assert json.loads(suite("results", "delete", rows[0]["run"], "--json"))["deleted"] == [rows[0]["run"]]
+    assert len(json.loads(suite("results", "list", "--json"))) == 1
+    assert "0 runs forgotten" in suite("results", "delete", "--failed", "--yes")
+
+
+def test_wrong_requests_to_results(suite):
+    for arguments, message in (
+        (("delete",), "say which runs"),
+        (("show", "abc"), "not the id of a run"),
+        (("export", "x", "--format", "xml"), "use csv or parquet"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            suite("results", *arguments)
