@@ -58,4 +58,5 @@ class AsymmetricPseudoLabels(EntropyMaximization):
 
     def analyses(self, run: Run) -> dict[str, float]:
         """Share of all labels that are soft negatives by now."""
-        return {"soft negatives": float((run.memory["stored"] >= 0).float().mean())}
+        stored = run.memory.get("stored")
+        return {} if stored is None else {"soft negatives": float((stored >= 0).float().mean())}

@@ -92,6 +92,8 @@ class NeighbourLabelled(PseudoLabelled):
 
     def analyses(self, run: Run) -> dict[str, float]:
         """Pseudo-labels a clip, how far neighbours agree, and against complete labels their precision and recall."""
+        if "pseudo" not in run.memory:
+            return {}  # nothing has begun
         pseudo = run.memory["pseudo"].cpu().numpy()
         found = {
             "pseudo-labels": float(pseudo.sum(axis=1).mean()),
