@@ -116,7 +116,7 @@ def show(
     from suite.sweep.standing import standing
     from suite.sweep.tuned import findings
 
-    spec, places = _asked([name], "", {}, out, data, methods_files)
+    spec, places = _known(name, out, data, methods_files)
     found = findings(spec, places)
     states = [standing(f.problem, [one for one in f.observed if one.state != "partial"], 0) for f in found]
     page = _page(spec, places) if any(sum(s["counts"].values()) for s in states) else None
@@ -146,7 +146,7 @@ def dashboard(
 
     from suite.sweep.exports import export_optuna
 
-    spec, places = _asked([name], "", {}, out, data, methods_files)
+    spec, places = _known(name, out, data, methods_files)
     file = export_optuna(spec, places)
     say(f"Optuna storage: sqlite:///{file}")
     if export_only:
@@ -164,7 +164,7 @@ def show_plan(name: str, jobs: int, out: str, data: str | None, methods_files: l
 
     from suite.sweep.planning import cost, plan_sweep
 
-    spec, places = _asked([name], "", {}, out, data, methods_files)
+    spec, places = _known(name, out, data, methods_files)
     plans = plan_sweep(spec, places)
     at_once = jobs or spec.concurrency or os.cpu_count() or 1
     total = cost(spec, plans, at_once)
@@ -197,13 +197,24 @@ def _asked(
     from suite.sweep.files import ad_hoc, changed, find_sweep
 
     add_user_files(methods_files or [])
+    places = Places(out, data)
     if len(what) > 2:
         raise UsageError(f"'{' '.join(what)}' is too much; give a sweep's name, a TOML file, or METHOD DATASET.")
     if len(what) == 2:
         spec = ad_hoc(what[0], what[1], over, changes)
     else:
         spec = changed(find_sweep(what[0]), over, changes) if over or changes else find_sweep(what[0])
-    return spec, Places(out, data)
+    return spec, places
+
+
+def _known(name: str, out: str, data: str | None, methods_files: list[str] | None) -> tuple[SweepSpec, Places]:
+    from suite.registry import add_user_files
+    from suite.request import Places
+    from suite.sweep.files import known_sweep
+
+    add_user_files(methods_files or [])
+    places = Places(out, data)
+    return known_sweep(name, places), places
 
 
 def _changes(**given: Any) -> dict[str, Any]:

@@ -151,7 +151,8 @@ class Coordinator:
 
     def settled(self) -> bool:
         """Whether nothing is left to do, nor being done."""
-        return not any(self.at_work.values()) and not self.returned and (self.stopping or self._late() or self._empty())
+        ending = self.stopping or self._late()
+        return not any(self.at_work.values()) and (ending or (not self.returned and self._empty()))
 
     def abandoned(self) -> list[str]:
         """What was handed out and did not come to its end, in words."""

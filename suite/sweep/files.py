@@ -8,6 +8,7 @@ from typing import Any
 
 from suite.data.cards import shipped
 from suite.errors import UsageError, did_you_mean
+from suite.request import Places
 from suite.spec.base import load_toml, validate
 from suite.spec.sweep import SweepSpec, parse_over
 
@@ -20,6 +21,25 @@ def find_sweep(name: str) -> SweepSpec:
     if name not in paths:
         raise UsageError(f"there is no sweep '{name}'{did_you_mean(name, paths)}")
     return _load(paths[name])
+
+
+def known_sweep(name: str, places: Places) -> SweepSpec:
+    """The sweep called ``name`` as it was last run into ``places``, or else as :func:`find_sweep` finds it."""
+    file = _stored(name, places)
+    if "/" not in name and file.is_file():
+        return SweepSpec.model_validate_json(file.read_text(encoding="utf-8"))
+    return find_sweep(name)
+
+
+def store(spec: SweepSpec, places: Places) -> None:
+    """Keep ``spec`` beside the ledger, so that its name alone finds it again."""
+    file = _stored(spec.name, places)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(spec.model_dump_json(indent=2, exclude_defaults=True) + "\n", encoding="utf-8")
+
+
+def _stored(name: str, places: Places) -> Path:
+    return places.local / "sweeps" / name / "sweep.json"
 
 
 def ad_hoc(method: str, dataset: str, over: str, changes: Mapping[str, Any]) -> SweepSpec:

@@ -14,6 +14,8 @@ from suite.sweep.space import Space
 
 Direction = Literal["maximize", "minimize"]
 
+WARM = 10  # complete trials below which CMA-ES cannot be warmed up: it looks at the best tenth
+
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.pruners import BasePruner
@@ -75,7 +77,8 @@ def _cmaes(seed: int, startup: int, known: Sequence[FrozenTrial]) -> BaseSampler
     except ModuleNotFoundError:
         raise UsageError("the sampler cmaes needs the package cmaes; install it or use tpe.") from None
     complete = [trial for trial in known if trial.state == TrialState.COMPLETE]
-    more: dict[str, Any] = {"source_trials": complete} if len(complete) > startup else {"n_startup_trials": startup}
+    warm = len(complete) >= max(startup, WARM)
+    more: dict[str, Any] = {"source_trials": complete} if warm else {"n_startup_trials": startup}
     return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False, **more)
 
 

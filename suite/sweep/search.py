@@ -24,6 +24,7 @@ from suite.request import Places
 from suite.spec.sweep import Resources, SweepSpec
 from suite.sweep.check import check
 from suite.sweep.coordinator import Coordinator
+from suite.sweep.files import store
 from suite.train.launch import connect
 
 GRACE = 30.0  # seconds after Ctrl-C for the running trials to stop at the end of their epoch
@@ -53,6 +54,7 @@ def run_sweep(spec: SweepSpec, places: Places, address: str | None = None, watch
     if address is None:
         _require_local(spec)
     with _only_one(spec, places):
+        store(spec, places)
         if _nothing_left(spec, places, packable):
             return Swept(Coordinator(spec, places, packable).snapshot())
         return _run_on_cluster(spec, places, address, packable, watch or (lambda snapshot: None))

@@ -13,7 +13,7 @@ from suite.results.ledger import Ledger
 from suite.spec.card import parse_dataset_name
 from suite.spec.run import Value
 from suite.spec.sweep import SweepSpec
-from suite.sweep.files import find_sweep
+from suite.sweep.files import known_sweep
 from suite.sweep.history import Observed, Tables, observe
 from suite.sweep.problem import Problem, problems
 from suite.sweep.standing import ranked
@@ -45,7 +45,7 @@ def tuned(name: str, method: str, dataset: str, places: Places) -> Mapping[str, 
     Dials that were swept are left out: a leaderboard says itself which world it shows. Raises :class:`UsageError` when
     the sweep has no such study or nothing finished in it.
     """
-    for finding in findings(find_sweep(name), places):
+    for finding in findings(known_sweep(name, places), places):
         problem = finding.problem
         if problem.method == method and any(_same(dataset, own) for own in problem.datasets):
             if finding.best is None:

@@ -17,7 +17,7 @@ from suite.method import Method, Phase, Run, hyper
 
 
 class Toy(Method):
-    """Scores that agree with the labels in a share of clips that falls with the distance of (q, beta) from (0.6, 0.3)."""
+    """Right in a share of clips that falls with the distance of (q, beta) from (0.6, 0.3)."""
 
     task = "recognition"
     name = "toy"
@@ -54,7 +54,7 @@ class Toy(Method):
             os.kill(os.getpid(), 9)
         mark = os.environ.get("TOY_MARK", "")
         if self.trouble == "once" and mark and not os.path.exists(mark):  # noqa: PTH110
-            open(mark, "w").close()  # noqa: PTH123, SIM115
+            open(mark, "w").close()  # noqa: PTH123
             raise TrainingError("fails the first time; run it again.")
 
     def score(self, network: nn.Module, samples: Any, run: Run) -> dict[str, np.ndarray]:

@@ -1,0 +1,142 @@
+"""Sweeps on Ray: killed workers, a killed node, killed drivers; afterwards everything is done exactly once."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from suite.errors import UsageError
+from suite.request import Places
+from suite.sweep.search import concurrency, run_sweep
+from tests.sweep.conftest import TOY, WORLD, rows, sweep
+
+ROOT = Path(__file__).resolve().parents[2]
+STORE = 200 * 2**20
+
+
+@pytest.fixture
+def cluster() -> Iterator[None]:
+    """A local Ray cluster of two cores for one test."""
+    import ray
+
+    ray.init(num_cpus=2, include_dashboard=False, object_store_memory=STORE, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+def finished(places: Places) -> Counter[str]:
+    return Counter(row["params"] for row in rows(places) if row["status"] == "finished")
+
+
+def test_workers_that_die_lose_nothing_and_what_kills_them_is_recorded(cluster: None, places: Places) -> None:
+    seen: list[dict[str, Any]] = []
+    space = {"trouble": ["none", "kill"], "q": [0.2, 0.4, 0.6]}
+    spec = sweep(space=space, sampler="grid", retries=1, default=False, concurrency=2)
+    swept = run_sweep(spec, places, watch=seen.append)
+    counts = swept.snapshot["studies"][0]["counts"]
+    assert counts == {"complete": 3, "pruned": 0, "failed": 3}
+    assert len(finished(places)) == 3 and set(finished(places).values()) == {1}
+    errors = [row["error"] for row in rows(places) if row["status"] == "failed"]
+    assert errors and all("died 2 times" in error for error in errors)
+    assert any(snapshot["running"] for snapshot in seen)
+
+
+@pytest.mark.slow
+def test_three_raylets_of_which_one_is_killed_mid_sweep(places: Places) -> None:
+    import ray
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": STORE})
+    try:
+        others = [nodes.add_node(num_cpus=1, object_store_memory=STORE) for _ in range(2)]
+        ray.init(address=nodes.address, log_to_driver=False)
+        victims: list[Any] = []
+
+        def kill_one(snapshot: dict[str, Any]) -> None:
+            workers_seen = len(snapshot["running"])
+            if not victims and workers_seen == 3 and snapshot["studies"][0]["counts"]["complete"] >= 4:
+                victims.append(others[0])
+                nodes.remove_node(others[0], allow_graceful=False)
+
+        spec = sweep(budget={"trials": 24}, sampler="random", params={"seconds": 0.5}, concurrency=3, default=False)
+        swept = run_sweep(spec, places, watch=kill_one)
+    finally:
+        ray.shutdown()
+        nodes.shutdown()
+    assert victims, "the node was to be killed while three workers were at work"
+    assert swept.snapshot["studies"][0]["counts"] == {"complete": 24, "pruned": 0, "failed": 0}
+    assert len(finished(places)) == 24 and set(finished(places).values()) == {1}
+
+
+def test_a_driver_killed_twice_loses_and_repeats_nothing(places: Places, tmp_path: Path) -> None:
+    _kill_and_go_on(places, tmp_path, trials=12, kills=2)
+
+
+@pytest.mark.slow
+def test_a_driver_killed_ten_times_loses_and_repeats_nothing(places: Places, tmp_path: Path) -> None:
+    _kill_and_go_on(places, tmp_path, trials=60, kills=10)
+
+
+def test_more_than_the_cluster_has_is_one_sentence() -> None:
+    spec = sweep(resources={"gpu": 2.0}, concurrency=4)
+    with pytest.raises(UsageError, match="needs 8 GPUs for 4 trials at once, but the cluster has 1"):
+        concurrency(spec, {"CPU": 64.0, "GPU": 1.0})
+    assert concurrency(sweep(resources={"cpu": 2}), {"CPU": 7.0}) == 3
+    assert concurrency(sweep(resources={"workers": 2}), {"CPU": 4.0}) == 2
+
+
+def _kill_and_go_on(places: Places, folder: Path, trials: int, kills: int) -> None:
+    """Run a sweep from the command line, killing its driver ``kills`` times at random moments between two trials."""
+    draw = random.Random(trials)
+    per_life = trials // (kills + 1)
+    for _ in range(kills):
+        driver = _start(places, folder, trials)
+        target = len(finished(places)) + draw.randint(1, per_life)
+        _wait(lambda driver=driver, target=target: len(finished(places)) >= target or driver.poll() is not None)
+        time.sleep(draw.random() * 0.3)
+        assert driver.poll() is None, "the driver was to be killed before its end"
+        _kill(driver)
+    last = _start(places, folder, trials)
+    assert last.wait(timeout=300) == 0
+    found = finished(places)
+    assert len(found) == trials and set(found.values()) == {1}
+
+
+def _start(places: Places, folder: Path, trials: int) -> subprocess.Popen[bytes]:
+    file = folder / "toys.toml"
+    file.write_text(
+        f'name = "toys"\nmethods = ["toy"]\ndatasets = ["{WORLD}"]\nconcurrency = 2\n'
+        f"budget = {{ trials = {trials} }}\n[params]\nseconds = 0.1\n[space]\nq = {{}}\nbeta = {{}}\n"
+    )
+    environment = {**os.environ, "SUITE_METHODS": str(TOY), "SUITE_OUTPUTS": places.outputs, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", "from suite.cli import main; main()", "sweep", str(file), "--json"]
+    log = (folder / "driver.log").open("ab")
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
+
+
+def _kill(driver: subprocess.Popen[bytes]) -> None:
+    """SIGKILL the driver; what it had started must follow it by itself, or is swept up."""
+    children = psutil.Process(driver.pid).children(recursive=True)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+    _, left = psutil.wait_procs(children, timeout=20)
+    for process in left:
+        process.kill()
+
+
+def _wait(ready: Any, seconds: float = 240.0) -> None:
+    until = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < until, "nothing came to its end"
+        time.sleep(0.1)
