@@ -59,6 +59,11 @@ class Plan:
         """What the ledger knows of durations."""
         return Timings.of(self.runs)
 
+    @cached_property
+    def unlike(self) -> int:
+        """How many of the runs to do the ledger has no timing of on the same dataset: their cost is a guess."""
+        return sum(not self.timings.known(asked) for asked in self.todo)
+
     def seconds(self) -> float | None:
         """Expected seconds of computing for what is to be done; None when the ledger has no timing to go by."""
         return self.timings.total(self.todo)
@@ -85,21 +90,25 @@ class Timings:
 
     def expected(self, asked: Asked) -> float | None:
         """Expected seconds of one run, from the nearest runs there are."""
-        spec, dataset = asked.spec, asked.dataset
-        keys: list[tuple[object, ...]] = [
-            ("method", "dataset", "epochs", spec.method, dataset, spec.epochs),
-            ("method", "dataset", spec.method, dataset),
-            ("dataset", dataset),
-            ("method", spec.method),
-            (),
-        ]
+        keys = [*_alike(asked), ("method", asked.spec.method), ()]
         return next((self.medians[key] for key in keys if key in self.medians), None)
+
+    def known(self, asked: Asked) -> bool:
+        """Whether there is a run on the same dataset to go by."""
+        return any(key in self.medians for key in _alike(asked))
 
     def total(self, asked: Iterable[Asked]) -> float | None:
         """Expected seconds of several runs; None when one of them has nothing to go by."""
         expected = [self.expected(one) for one in asked]
         known = [seconds for seconds in expected if seconds is not None]
         return sum(known) if len(known) == len(expected) else None
+
+
+def _alike(asked: Asked) -> list[tuple[object, ...]]:
+    """Keys of runs on the same dataset, the likest first."""
+    spec, dataset = asked.spec, asked.dataset
+    same = ("method", "dataset", "epochs", spec.method, dataset, spec.epochs)
+    return [same, ("method", "dataset", spec.method, dataset), ("dataset", dataset)]
 
 
 def find_board(name: str) -> LeaderboardSpec:

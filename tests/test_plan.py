@@ -111,6 +111,7 @@ def test_expected_time_is_that_of_the_nearest_runs(tmp_path):
     assert timings.expected(same) == 4.0 and timings.expected(other) == 100.0
     focal = planned(board(methods=["focal"]), tmp_path / "x").asked[0]
     assert timings.expected(focal) == 6.5  # the dataset's median
+    assert timings.known(focal) and not Timings({(): 3.0}).known(focal)
     assert timings.total([same, other]) == 104.0 and Timings({}).total([same]) is None
 
 

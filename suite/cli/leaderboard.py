@@ -185,7 +185,8 @@ def _expected(plan: Plan, wall: float | None, jobs: int) -> str:
         return "nothing to run"
     if wall is None:
         return "the ledger has no timing of runs like some of these yet"
-    return f"about {_duration(wall)} with {jobs} at once, from the ledger's own timings"
+    said = f"about {_duration(wall)} with {jobs} at once, from the ledger's own timings"
+    return f"{said} ({plan.unlike} of them on data never timed: a rough guess)" if plan.unlike else said
 
 
 def _duration(seconds: float) -> str:
