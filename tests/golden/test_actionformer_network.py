@@ -252,3 +252,24 @@ def test_training_steps() -> None:
     for name, parameter in network.named_parameters():
         close(parameter.detach(), arrays[f"w4/{name}"].reshape(parameter.shape), 2e-5)
         close(average[name], arrays[f"ema4/{name}"].reshape(parameter.shape), 2e-5)
+
+
+def test_uneven_videos_are_computed_one_by_one() -> None:
+    """Videos of unequal lengths give the numbers of the padded batch, gradients included."""
+    config = config_of(golden("actionformer_config.json")["thumos"]["config"])
+    arrays = golden("actionformer_forward_thumos.npz")
+    network = network_of(config, arrays, "w/", torch.float64).train()
+    features = torch.randn(3, 60, config.input_dim, generator=torch.Generator().manual_seed(0)).double()
+    lengths = torch.tensor([60, 7, 20])
+    features[torch.arange(60)[None] >= lengths[:, None]] = 0
+    assert network._uneven(lengths, 60)
+    found = network(features, lengths)
+    whole = network._run(features, lengths, config.padded_length(60), config.computed_length(60))
+    for one, other in zip(found, whole, strict=True):
+        close(one.detach(), other.detach(), 1e-12)
+    grads = [
+        torch.autograd.grad(d.logits.square().sum() + d.offsets.square().sum(), list(network.parameters()))
+        for d in (found, whole)
+    ]
+    for one, other in zip(*grads, strict=True):
+        close(one, other, 1e-9)

@@ -186,13 +186,40 @@ class ActionFormer(nn.Module):
     def forward(self, features: Tensor, lengths: Tensor) -> Detections:
         """(B, T, D) zero-padded features of ``lengths`` (B,) real snippets, at most T, -> detections at every point.
 
-        Only the cells that can matter are computed (``ActionFormerConfig.computed_length``); the numbers are those of
-        the reference's full padding. No video is too long.
+        Only the cells that can matter are computed (``ActionFormerConfig.computed_length``), and on a CPU videos of
+        unequal lengths one by one; the numbers are those of the reference's full padding. No video is too long.
         """
         longest = features.shape[1]
         padded = self.config.padded_length(longest)
-        computed = self.config.computed_length(longest)
-        features = F.pad(features, (0, 0, 0, computed - longest))
+        if features.device.type != "cpu" or not self._uneven(lengths, longest):
+            return self._run(features, lengths, padded, self.config.computed_length(longest))
+        parts = [
+            self._run(video[None, :length], length[None], padded, self.config.computed_length(int(length)))
+            for video, length in zip(features, lengths, strict=True)
+        ]
+        return self._joined(parts, self.config.computed_length(longest))
+
+    def _uneven(self, lengths: Tensor, longest: int) -> bool:
+        """Whether padding to the longest costs an eighth more than computing each video by itself."""
+        each = sum(self.config.computed_length(length) for length in lengths.tolist())
+        return len(lengths) > 1 and 8 * len(lengths) * self.config.computed_length(longest) > 9 * each
+
+    def _joined(self, parts: list[Detections], computed: int) -> Detections:
+        """Detections of single videos as one batch over ``computed`` cells; what was not computed is zero."""
+        points = pyramid_points(computed, self.config, parts[0].points.device)
+        wanted = [computed // stride for stride in self.config.strides]
+        shape = (len(parts), len(points))
+        logits = parts[0].logits.new_zeros(*shape, self.config.classes)
+        offsets, valid = parts[0].offsets.new_zeros(*shape, 2), parts[0].valid.new_zeros(shape)
+        for row, part in enumerate(parts):
+            sizes = [int((part.points[:, 3] == stride).sum()) for stride in self.config.strides]
+            kept = torch.cat([torch.arange(n) < size for n, size in zip(wanted, sizes, strict=True)])
+            logits[row, kept], offsets[row, kept], valid[row, kept] = part.logits[0], part.offsets[0], part.valid[0]
+        return Detections(logits, offsets, valid, points)
+
+    def _run(self, features: Tensor, lengths: Tensor, padded: int, computed: int) -> Detections:
+        """Detections of a batch computed over ``computed`` cells."""
+        features = F.pad(features, (0, 0, 0, computed - features.shape[1]))
         valid = torch.arange(computed, device=features.device) < lengths[:, None]
         mask = valid[:, :, None].to(features.dtype)
         levels, masks = self.pyramid(features, mask, padded)

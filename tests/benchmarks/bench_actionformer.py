@@ -1,0 +1,141 @@
+"""One ActionFormer training step at THUMOS size: float32, without padding, in bfloat16; and decoding of one video.
+
+Run ``python -m tests.benchmarks.bench_actionformer``. A step is forward, losses, backward, clipping, AdamW and the
+average of the weights, on batches of two with 2,048 channels. "Padded" computes all 2,304 cells of both videos, as the
+reference does (3.04 s on two cores of another machine); "as long as needed" computes what can matter, for lengths that
+are quantiles of THUMOS-14's validation videos. Needs about 6 GB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from methods.networks.actionformer.config import thumos
+from methods.networks.actionformer.decoding import THUMOS, candidates, suppress
+from methods.networks.actionformer.losses import detector_losses
+from methods.networks.actionformer.model import ActionFormer, Detections
+from methods.networks.actionformer.optim import decay_groups
+from methods.networks.actionformer.preparation import Sample
+from methods.networks.actionformer.targets import Targets
+from methods.semi_localization.batches import detector_batch
+from suite.evaluate.segments import Segments
+from suite.method import Average
+from suite.train.averaging import averaged_copy, update_average
+from tests.benchmarks.bench_bmn import Cost, median_cost, peak_gigabytes
+
+SECONDS = (31, 51, 81, 112, 136, 168, 191, 229, 311, 601)  # 5 %, 15 % ... 95 % of the 200 videos' durations
+SNIPPETS_A_SECOND = 7.5  # 30 frames a second, a snippet every 4
+CHANNELS = 2048
+
+
+def random_sample(length: int, generator: np.random.Generator) -> Sample:
+    """Features of one video with an action every 100 snippets."""
+    start = np.arange(10.0, max(20.0, length - 40), 100.0)
+    segments = np.stack([start, start + generator.uniform(5, 40, len(start))], axis=1)
+    features = generator.standard_normal((length, CHANNELS)).astype(np.float32)
+    return Sample(features, segments, generator.integers(0, 20, len(start)))
+
+
+class Training:
+    """One network in training."""
+
+    def __init__(self, network: ActionFormer, bfloat16: bool = False) -> None:
+        self.network, self.bfloat16 = network, bfloat16
+        self.average = averaged_copy(network)
+        self.optimizer = torch.optim.AdamW(decay_groups(network, 0.05), lr=1e-4)
+        self.steps = 0
+
+    def step(self, batch: dict[str, torch.Tensor]) -> float:
+        """One step; returns the loss."""
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
+            found = self.network(batch["features"], batch["length"])
+        sums = detector_losses(found, Targets(batch["classes"], batch["offsets"], batch["instance"]))
+        loss = (sums.classification + sums.regression) / sums.positives.clamp(min=1)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.steps += 1
+        update_average(self.average, self.network, Average(0.999), self.steps)
+        return loss.item()
+
+
+def pairs_of(lengths: Sequence[int], generator: np.random.Generator) -> list[list[int]]:
+    """Lengths by twos in random order."""
+    order = generator.permutation(len(lengths))
+    return [[lengths[i], lengths[j]] for i, j in zip(order[::2], order[1::2], strict=True)]
+
+
+def epoch_cost(network: ActionFormer, batches: Sequence[dict[str, torch.Tensor]], bfloat16: bool = False) -> Cost:
+    """Seconds a step over ``batches``, after one step to warm up."""
+    training = Training(copy.deepcopy(network), bfloat16)
+    training.step(batches[0])
+    wall, cpu = time.perf_counter(), time.process_time()
+    for batch in batches:
+        training.step(batch)
+    return Cost((time.perf_counter() - wall) / len(batches), (time.process_time() - cpu) / len(batches))
+
+
+def decoding_cost(length: int) -> Cost:
+    """Candidates and soft-NMS of one video from random outputs, 8,000 and more candidates."""
+    config = thumos(CHANNELS)
+    generator = torch.Generator().manual_seed(0)
+    from methods.networks.actionformer.model import pyramid_points
+
+    points = pyramid_points(length, config)
+    logits = torch.randn(1, len(points), config.classes, generator=generator) - 4
+    offsets = 4 * torch.rand(1, len(points), 2, generator=generator)
+    raw = Detections(logits, offsets, torch.ones(1, len(points), dtype=torch.bool), points)
+
+    def decode() -> float:
+        found = candidates(raw, 0)
+        columns = (torch.zeros_like(found.labels), found.labels, *found.segments.T, found.scores)
+        return float(len(suppress(Segments(*(column.numpy() for column in columns)), THUMOS)))
+
+    return median_cost(decode, runs=7)
+
+
+def loss_curves(network: ActionFormer, batch: dict[str, torch.Tensor], steps: int) -> None:
+    """Losses of both precisions from the same start on the same batch."""
+    for bfloat16 in (False, True):
+        training = Training(copy.deepcopy(network), bfloat16)
+        losses = " ".join(f"{training.step(batch):.3f}" for _ in range(steps))
+        print(f"  losses in {'bfloat16' if bfloat16 else 'float32 '}: {losses}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--pairs", type=int, default=5, help="batches to measure")
+    parser.add_argument("--curve", type=int, default=6, help="steps of the loss curves")
+    asked = parser.parse_args()
+    torch.manual_seed(0)
+    generator = np.random.default_rng(0)
+    config = thumos(CHANNELS)
+    network = ActionFormer(config).train()
+    longest = config.max_length
+    lengths = [min(longest, int(seconds * SNIPPETS_A_SECOND)) for seconds in SECONDS]
+    pairs = pairs_of(lengths, generator)[: asked.pairs]
+    full = detector_batch([random_sample(longest, generator) for _ in range(2)], config)
+    fitted = [detector_batch([random_sample(n, generator) for n in pair], config) for pair in pairs]
+    print(f"{torch.get_num_threads()} threads; reference on another machine: 3.04 s")
+    padded = epoch_cost(network, [full] * 2)
+    print(f"padded to {longest}, float32:       {padded}; peak {peak_gigabytes():.1f} GB")
+    for name, batches, bfloat16 in (
+        ("padded, bfloat16", [full] * 2, True),
+        ("as long as needed, float32", fitted, False),
+        ("as long as needed, bfloat16", fitted, True),
+    ):
+        cost = epoch_cost(network, batches, bfloat16)
+        print(f"{name:28s} {cost}; ratio {padded.wall / cost.wall:.2f} wall, {padded.cpu / cost.cpu:.2f} CPU")
+    loss_curves(network, fitted[0], asked.curve)
+    print(f"decoding and soft-NMS of {longest} snippets: {1000 * decoding_cost(longest).wall:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
