@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from methods.weak_localization.basnet import spread
+from methods.weak_localization.networks import check_width
 from methods.weak_localization.peaks import PeakLocalizer, padded_rows, time_mask
 from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Losses, Run, hyper
@@ -28,11 +29,13 @@ class WTALCNet(nn.Module):
 
     def __init__(self, width: int, hidden: int, classes: int, dropout: float) -> None:
         super().__init__()
+        self.width = width
         self.embed = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout))
         self.classify = nn.Linear(hidden, classes)
 
     def forward(self, rows: Tensor) -> WTALCScores:
         """Scores of feature rows (..., D)."""
+        check_width(rows, self.width)
         embedding = self.embed(rows)
         return WTALCScores(self.classify(embedding), embedding)
 
