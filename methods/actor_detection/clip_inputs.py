@@ -135,7 +135,7 @@ class ClipInputs:
         if view != "plain":
             clips, boxes, mirrored = self._augmented(clips, part, view)
         valid, owner = part["valid"], boxes_with_owner(boxes, part["valid"])
-        logits: Tensor = network(clips, owner, part["share"])
+        logits = network(clips, owner, part["share"]).float()
         turned = mirrored.to(valid.device)[:, None].expand_as(valid)[valid]
         return torch.where(turned[:, None], logits[:, self.mirror.to(logits.device)], logits)
 

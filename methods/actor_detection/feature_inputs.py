@@ -60,7 +60,7 @@ class FeatureInputs:
         elif view == "strong":
             features = strong_view(features, part["strong"], part["kept"], mean, spread, self.augmentation.strong)
         logits: Tensor = network(features)
-        return logits
+        return logits.float()  # losses of half-precision logits would round small probabilities away
 
     @torch.no_grad()
     def score(self, network: nn.Module, samples: Actors, run: Run, rows: np.ndarray | None = None) -> np.ndarray:

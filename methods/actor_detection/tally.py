@@ -12,6 +12,7 @@ from torch import Tensor
 from suite.data.samples import Actors, TaskData
 from suite.method import Run
 
+PEOPLE = 20_000  # that are looked at to find the best thresholds
 STAGES = ("pseudo", "kept", "right", "true")  # positives given, left by the mask, that are true, that there are
 NAME = "tally"
 
@@ -77,3 +78,19 @@ class Tally:
             values[f"pseudo-label precision{group}"] = float(right / given) if given else 0.0
             values[f"pseudo-label recall{group}"] = float(right / true) if true else 0.0
         return values
+
+
+def best_thresholds(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """(C,) the thresholds on ``scores`` (N, C) with the best F1 against ``truth`` (N, C); NaN where nobody has the class.
+
+    A threshold lies halfway between the last score that counts as a positive and the next lower one.
+    """
+    order = np.argsort(-scores, axis=0, kind="stable")
+    ranked, hits = np.take_along_axis(scores, order, axis=0), np.take_along_axis(truth, order, axis=0).cumsum(axis=0)
+    total = truth.sum(axis=0)
+    f1 = 2 * hits / (np.arange(1, len(scores) + 1)[:, None] + total)
+    last = np.vstack([ranked[1:] < ranked[:-1], np.ones((1, scores.shape[1]), dtype=bool)])  # ties go together
+    best = np.where(last, f1, -1.0).argmax(axis=0)
+    columns = np.arange(scores.shape[1])
+    following = np.vstack([ranked, np.zeros((1, scores.shape[1]))])[best + 1, columns]
+    return np.where(total > 0, (ranked[best, columns] + following) / 2, np.nan)

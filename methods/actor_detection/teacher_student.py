@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from methods.actor_detection.balancing import Balance, instance_probabilities
 from methods.actor_detection.base import ActorMethod, draws_of, labelled_clips, rows_of, unlabelled_clips
+from methods.actor_detection.clip_inputs import ClipInputs
 from methods.actor_detection.feature_inputs import View
 from methods.actor_detection.losses import action_probabilities, balanced_mean, multi_label_loss, pseudo_label_loss
 from methods.actor_detection.pseudo_labels import PseudoLabels, pseudo_labels
-from methods.actor_detection.tally import Tally
+from methods.actor_detection.tally import PEOPLE, Tally, best_thresholds
 from suite.data.samples import Actors, TaskData
 from suite.method import Average, Batch, Losses, Phase, Run, Schedule, hyper
 
@@ -124,8 +125,20 @@ class TeacherStudent(ActorMethod):
     # Curves ---------------------------------------------------------------------------------------------------------
 
     def analyses(self, run: Run) -> dict[str, float]:
-        """Class histograms and, where hidden labels are known, the quality of pseudo-labels since the last point."""
-        return Tally.of(run).curves(run, run.data) if run.teacher is not None else {}
+        """Class histograms; where hidden labels are known, the quality of pseudo-labels and the best thresholds."""
+        if run.teacher is None:
+            return {}
+        return Tally.of(run).curves(run, run.data) | self._best_thresholds(run.teacher, run)
+
+    def _best_thresholds(self, teacher: nn.Module, run: Run) -> dict[str, float]:
+        """What thresholds on the teacher's scores would be best; for features only, where looking costs little."""
+        hidden = run.data.train.labels[~run.data.train.labelled]
+        if isinstance(self.inputs(run.data), ClipInputs) or not hidden.any():
+            return {}
+        rows, scores = unlabelled_scores(self, teacher, run)
+        best = best_thresholds(scores[:PEOPLE], run.data.train.labels[rows[:PEOPLE]])
+        named = zip(run.data.classes, best.tolist(), strict=True)
+        return {f"best threshold: {name}": value for name, value in named if np.isfinite(value)}
 
 
 def unlabelled_scores(method: ActorMethod, network: nn.Module, run: Run) -> tuple[np.ndarray, np.ndarray]:
