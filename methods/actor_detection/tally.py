@@ -81,7 +81,7 @@ class Tally:
 
 
 def best_thresholds(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """(C,) the thresholds on ``scores`` (N, C) with the best F1 against ``truth`` (N, C); NaN where nobody has the class.
+    """(C,) thresholds on ``scores`` (N, C) with the best F1 against ``truth`` (N, C); NaN where nobody has the class.
 
     A threshold lies halfway between the last score that counts as a positive and the next lower one.
     """
