@@ -1,0 +1,202 @@
+"""ActivityNet-1.3 in the reduced set that BSN and BMN made common: 9,649 training and 4,728 validation videos.
+
+Annotations are ``anet_anno_action.json`` with ``video_info_new.csv``. Features come in two published forms:
+``csv_mean_100/<video>.csv``, a header and 100 rows of 400 two-stream scores that span what the features cover of the
+video (TSN; the end of a video that fills no snippet is lost), or ``features/<video>.npy`` (L, D) at the card's stride
+(I3D, TSP). Optional: the labelled lists of SSTAP and SPOT, ``video_info_new_<unlabelled>.csv``, and the video-level
+class scores of CUHK's classifier, which was trained on all training labels.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from suite.data.label_splits import read_published_list, with_labelled, withhold
+from suite.data.readers.i3d import HELD_OUT, FilePerVideo
+from suite.data.rows import LazyRows
+from suite.data.samples import TaskData, Videos
+from suite.errors import DataError, UsageError
+from suite.evaluate.segments import Segments
+from suite.spec.card import DatasetCard, Value
+
+ANNOTATIONS, INFO, CELLS = "anet_anno_action.json", "video_info_new.csv", "csv_mean_100"
+CLASS_SCORES = "cuhk_val_simp_share.json"
+UNLABELLED = (0.9, 0.8, 0.6, 0.4)
+"""Shares of unlabelled videos for which NPL's rivals publish lists, as the file names have them."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One video: frames, seconds, frames that its features cover, rows of (label, start, end) in seconds."""
+
+    name: str
+    subset: str
+    frames: float
+    seconds: float
+    covered: float
+    rows: tuple[tuple[str, float, float], ...]
+
+
+def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str) -> TaskData[Videos]:
+    """The three splits: the validation subset is the test, every fourth training video validates (or the test does)."""
+    entries = read_entries(card, folder)
+    classes = tuple(sorted({label for entry in entries for label, _, _ in entry.rows}))
+    train = [entry for entry in entries if entry.subset == "training" and entry.rows]
+    test = [entry for entry in entries if entry.subset == "validation" and entry.rows]
+    shared = dials["validation"] == "test"
+    held = test if shared else train[HELD_OUT - 1 :: HELD_OUT]
+    kept = train if shared else [entry for place, entry in enumerate(train) if place % HELD_OUT != HELD_OUT - 1]
+    parts = {"train": kept, "validation": held, "test": test}
+    videos = {split: as_videos(card, folder, part, classes) for split, part in parts.items()}
+    facts: dict[str, Any] = {"unit": "video", "kind": "real", "validation_is_test": shared}
+    facts["published_lists"] = published_lists(folder, videos["train"].ids)
+    facts["class_scores"] = class_scores(folder, classes, videos)
+    return TaskData(card.name, task, classes, videos["train"], videos["validation"], videos["test"], facts=facts)
+
+
+def late(data: TaskData[Videos], dials: Mapping[str, Value]) -> TaskData[Videos]:
+    """Withhold segments: by a draw, or by the published list of the same share.
+
+    Raises:
+        UsageError: no list of that share is there.
+    """
+    share = float(dials["labelled"])
+    if dials["list"] == "drawn" or share == 1.0:
+        return withhold(data, share, int(dials["split_seed"]), bool(dials["stratified"]))
+    lists = data.facts["published_lists"]
+    if f"{share:g}" not in lists:
+        there = ", ".join(lists) or "none"
+        raise UsageError(
+            f"{data.name} has no published list for labelled={share:g} (there are: {there}); "
+            f"put video_info_new_{1 - share:g}.csv beside {INFO} or use list=drawn."
+        )
+    return with_labelled(data, np.asarray(lists[f"{share:g}"], dtype=bool))
+
+
+def counts(card: DatasetCard, folder: Path, data: Any) -> dict[str, int | float]:
+    """Videos and segments as annotated, whatever features are there."""
+    entries = read_entries(card, folder)
+    found = {f"annotated_{subset}": sum(entry.subset == subset for entry in entries) for subset in
+             ("training", "validation", "testing")}  # fmt: skip
+    segments = sum(len(entry.rows) for entry in entries)
+    return {"annotated_videos": len(entries), "annotated_segments": segments, **found}
+
+
+# Annotations -------------------------------------------------------------------------------------------------------
+
+
+def read_entries(card: DatasetCard, folder: Path) -> list[Entry]:
+    """All videos of the list, by name."""
+    for name in (ANNOTATIONS, INFO):
+        if not (folder / name).is_file():
+            raise DataError(f"{card.name}: {folder} lacks {name}; take it from the BMN repository.")
+    try:
+        database = json.loads((folder / ANNOTATIONS).read_text(encoding="utf-8"))
+        with (folder / INFO).open(newline="", encoding="utf-8") as file:
+            subsets = {row["video"]: row["subset"] for row in csv.DictReader(file)}
+        return [_entry(name, subsets[name], database[name]) for name in sorted(subsets)]
+    except (ValueError, KeyError, TypeError) as error:
+        place = folder / ANNOTATIONS
+        raise DataError(f"{card.name}: {place} and {INFO} do not fit ({type(error).__name__}: {error}).") from None
+
+
+def _entry(name: str, subset: str, told: Mapping[str, Any]) -> Entry:
+    rows = tuple((str(row["label"]), float(row["segment"][0]), float(row["segment"][1])) for row in told["annotations"])
+    frames, seconds = float(told["duration_frame"]), float(told["duration_second"])
+    return Entry(name, subset, frames, seconds, float(told["feature_frame"]), rows)
+
+
+def published_lists(folder: Path, ids: np.ndarray) -> dict[str, np.ndarray]:
+    """The labelled videos of each published list that is there, by labelled share."""
+    found = {}
+    for unlabelled in UNLABELLED:
+        path = folder / f"video_info_new_{unlabelled:g}.csv"
+        if path.is_file():
+            found[f"{1 - unlabelled:g}"] = read_published_list(path, ids)
+    return found
+
+
+def class_scores(folder: Path, classes: tuple[str, ...], videos: Mapping[str, Videos]) -> dict[str, np.ndarray]:
+    """Class scores (V, C) of the splits that the classifier's file covers, in the dataset's order of classes."""
+    path = folder / CLASS_SCORES
+    if not path.is_file():
+        return {}
+    told = json.loads(path.read_text(encoding="utf-8"))
+    missing = sorted(set(classes) - set(told["class"]))
+    if missing:
+        raise DataError(f"{path} scores no class '{missing[0]}'; use the file for ActivityNet-1.3.")
+    order = [told["class"].index(name) for name in classes]
+    rows = {f"v_{name.removeprefix('v_')}": np.asarray(row)[order] for name, row in told["results"].items()}
+    covered = {split: part for split, part in videos.items() if all(str(name) in rows for name in part.ids)}
+    return {split: np.stack([rows[str(name)] for name in part.ids]) for split, part in covered.items() if len(part)}
+
+
+# Features ----------------------------------------------------------------------------------------------------------
+
+
+def as_videos(card: DatasetCard, folder: Path, entries: list[Entry], classes: tuple[str, ...]) -> Videos:
+    """Videos with their features, streamed when they are packed."""
+    cells = (folder / CELLS).is_dir()
+    source = FilePerVideo(folder)
+    shapes = [_cells_shape(folder, entry) if cells else source.shape(entry.name) for entry in entries]
+    lengths = np.array([length for length, _ in shapes], dtype=np.int64)
+    widths = {width for _, width in shapes}
+    if len(widths) > 1:
+        raise DataError(f"{card.name}: features are {sorted(widths)} channels wide; give all videos the same ones.")
+
+    def blocks() -> Iterator[np.ndarray]:
+        for entry in entries:
+            yield _cells(folder, entry) if cells else source.rows(entry.name)
+
+    covered = np.array([entry.covered for entry in entries])
+    stride = covered / lengths if cells else np.full(len(entries), float(card.layout.stride or 16.0))
+    segments = _segments(entries, classes)
+    labels = np.zeros((len(entries), len(classes)), dtype=bool)
+    labels[segments.video, segments.label] = True
+    rows: Any = LazyRows((int(lengths.sum()), *(widths or {0})), blocks)
+    ids = np.array([entry.name for entry in entries])
+    fps = np.array([entry.frames / entry.seconds for entry in entries])
+    return Videos(
+        ids=ids,
+        rows=rows,
+        offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        fps=fps,
+        stride=stride,
+        window=stride.copy(),
+        duration=covered / fps if cells else np.array([entry.seconds for entry in entries]),
+        video_labels=labels,
+        segments=segments,
+        labelled=np.ones(len(entries), dtype=bool),
+        unit=ids,
+    )
+
+
+def _cells_shape(folder: Path, entry: Entry) -> tuple[int, int]:
+    path = folder / CELLS / f"{entry.name}.csv"
+    if not path.is_file():
+        raise DataError(f"{folder} holds no features of {entry.name}; put them into {CELLS}/{entry.name}.csv.")
+    with path.open(encoding="utf-8") as file:
+        width = len(file.readline().split(","))
+        return sum(1 for line in file if line.strip()), width
+
+
+def _cells(folder: Path, entry: Entry) -> np.ndarray:
+    path = folder / CELLS / f"{entry.name}.csv"
+    try:
+        return np.loadtxt(path, delimiter=",", skiprows=1, dtype=np.float32, ndmin=2)
+    except ValueError as error:
+        raise DataError(f"{path} is not a whole feature file ({error}); get it again.") from None
+
+
+def _segments(entries: list[Entry], classes: tuple[str, ...]) -> Segments:
+    place = {name: index for index, name in enumerate(classes)}
+    rows = [(v, place[name], start, end) for v, entry in enumerate(entries) for name, start, end in entry.rows]
+    video, label, start, end = np.array(rows, dtype=np.float64).reshape(-1, 4).T
+    return Segments(video.astype(np.int64), label.astype(np.int64), start, end)
