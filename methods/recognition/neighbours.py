@@ -16,6 +16,7 @@ import numpy as np
 from suite.errors import UsageError
 
 ROUNDING = 1e-5  # bound on the relative error of FAISS's single-precision squared distances, generous
+BLOCK = 4096  # rows searched at a time
 CHUNK = 64 << 20  # bytes of gathered candidate rows at a time
 
 
@@ -36,19 +37,29 @@ def nearest(
     source = _prepared(source, metric)
     itself = np.arange(len(source)) if rows is None else rows
     if query is None:
-        asked, available = source[itself], len(source) - 1
+        asked, available = source if rows is None else source[rows], len(source) - 1
     else:
         asked, itself, available = _prepared(query, metric), np.full(len(query), -1), len(source)
     if not 0 < k <= available:
         raise UsageError(f"{k} neighbours were asked of {available} rows; ask for 1 to {available}.")
-    centre = source.mean(axis=0, dtype=np.float64).astype(np.float32)  # short rows round less
-    index = _flat_index(source - centre)
+    centre = source.mean(axis=0, dtype=np.float64).astype(source.dtype)  # short rows round less
+    index = _flat_index(source, centre)
+    starts = range(0, len(asked), BLOCK)
+    blocks = (_block(source, index, centre, asked[s : s + BLOCK], itself[s : s + BLOCK], k) for s in starts)
+    return np.concatenate([np.empty((0, k), dtype=np.int64), *blocks])
+
+
+def _block(
+    source: np.ndarray, index: Any, centre: np.ndarray, asked: np.ndarray, itself: np.ndarray, k: int
+) -> np.ndarray:
+    """The neighbours of a block of queries: more and more candidates for those that are not settled."""
     found = np.empty((len(asked), k), dtype=np.int64)
     unsettled, width = np.arange(len(asked)), min(len(source), k + 17)
     while len(unsettled):
         part = asked[unsettled]
-        candidates = index.search(part - centre, width)[1]
-        squares = np.square(part - centre, dtype=np.float64).sum(axis=1)
+        centred = _single(part - centre)
+        squares = np.square(centred, dtype=np.float64).sum(axis=1)
+        candidates = index.search(centred, width)[1]
         chosen, settled = _settle(source, part, squares, itself[unsettled], candidates, k)
         found[unsettled[settled]] = chosen[settled]
         unsettled, width = unsettled[~settled], min(len(source), 4 * width)
@@ -62,19 +73,19 @@ def approximate(source: np.ndarray, k: int, probes: int, metric: str = "euclidea
     """
     import faiss
 
-    source = _prepared(source, metric)
+    features = _single(_prepared(source, metric))
     cells = max(1, int(np.sqrt(len(source))))
-    index = faiss.IndexIVFFlat(faiss.IndexFlatL2(source.shape[1]), source.shape[1], cells)
+    index = faiss.IndexIVFFlat(faiss.IndexFlatL2(features.shape[1]), features.shape[1], cells)
     index.cp.min_points_per_centroid = 1
-    index.train(source)
-    index.add(source)
+    index.train(features)
+    index.add(features)
     index.nprobe = min(probes, cells)
-    found = index.search(source, k + 1)[1]
+    found = index.search(features, k + 1)[1]
     order = np.argsort(found == np.arange(len(source))[:, None], axis=1, kind="stable")  # the row itself goes last
     found = np.take_along_axis(found, order[:, :k], axis=1)
     short = (found < 0).any(axis=1)
     if short.any():
-        found[short] = nearest(source, k, rows=np.flatnonzero(short))
+        found[short] = nearest(source, k, rows=np.flatnonzero(short), metric=metric)
     return found
 
 
@@ -124,18 +135,25 @@ def class_confusion(counts: np.ndarray, labels: np.ndarray, classes: int) -> np.
 
 
 def _prepared(rows: np.ndarray, metric: str) -> np.ndarray:
-    rows = np.ascontiguousarray(rows, dtype=np.float32)
-    if metric == "cosine":
-        length = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
-        rows = (rows / np.maximum(length, 1e-12)).astype(np.float32)
-    return rows
+    """Rows as distances are measured on them: as they are, or of unit length in double precision."""
+    rows = np.asarray(rows)
+    if metric != "cosine":
+        return rows if rows.dtype in (np.float32, np.float64) else rows.astype(np.float32)
+    rows = rows.astype(np.float64)
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12))
 
 
-def _flat_index(source: np.ndarray) -> Any:
+def _single(rows: np.ndarray) -> np.ndarray:
+    """Rows as FAISS takes them."""
+    return np.ascontiguousarray(rows, dtype=np.float32)
+
+
+def _flat_index(source: np.ndarray, centre: np.ndarray) -> Any:
     import faiss
 
     index = faiss.IndexFlatL2(source.shape[1])
-    index.add(source)
+    for start in range(0, len(source), BLOCK):
+        index.add(_single(source[start : start + BLOCK] - centre))
     return index
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
+from methods.recognition import neighbours
 from methods.recognition.neighbours import (
     approximate,
     class_confusion,
@@ -61,6 +62,18 @@ def test_some_rows_only() -> None:
     source = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
     rows = np.array([7, 3, 59])
     np.testing.assert_array_equal(nearest(source, 4, rows=rows), nearest(source, 4)[rows])
+
+
+def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = np.random.default_rng(4).integers(0, 4, (90, 3)).astype(np.float32)
+    whole = nearest(source, 7)
+    monkeypatch.setattr(neighbours, "BLOCK", 16)
+    np.testing.assert_array_equal(nearest(source, 7), whole)
+
+
+def test_half_precision_features_are_widened_first() -> None:
+    source = (1000 + np.random.default_rng(5).normal(size=(80, 4)) * 8).astype(np.float16)
+    np.testing.assert_array_equal(nearest(source, 5), _brute(source.astype(np.float32), 5))
 
 
 def test_cosine_ignores_length() -> None:
