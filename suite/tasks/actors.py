@@ -33,7 +33,8 @@ def protocol_of(settings: Mapping[str, Any]) -> SpatialProtocol:
 def evaluate(predictions: ActorScores, samples: Actors, data: TaskData[Any]) -> list[Metric]:
     """Frame mAP at the protocol's IoU, its mean over frequent and over rare classes, and AP of each class.
 
-    Every score of every box is a detection. Where the dataset states its pictures' size (``facts["pixels"]``), boxes
+    Every score of every box is a detection. Boxes that have none (a clip that does not decode) are counted. Where the
+    dataset states its pictures' size (``facts["pixels"]``), boxes
     are compared in whole pixels.
     """
     result = actor_map(predictions, samples, data)
@@ -43,6 +44,9 @@ def evaluate(predictions: ActorScores, samples: Actors, data: TaskData[Any]) -> 
         values = result.ap[[place[c] for c in classes if c in place]]
         if np.isfinite(values).any():
             found.append(Metric(f"mAP {group}", float(np.nanmean(values))))
+    silent = int((np.asarray(predictions.scores) == 0).all(axis=1).sum())
+    if silent:
+        found.append(Metric("boxes without score", float(silent)))
     rows = zip(result.classes, result.ap, strict=True)
     return found + [Metric("AP", float(value), data.classes[label]) for label, value in rows if np.isfinite(value)]
 

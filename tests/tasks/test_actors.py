@@ -64,5 +64,15 @@ def test_boxes_in_pixels_and_protocols_by_name() -> None:
         protocol_of({"overlap": 0.5})
 
 
+def test_boxes_without_a_score_are_counted() -> None:
+    samples = assemble(TRUTH)
+    scores = samples.labels.astype(float)
+    assert not [m for m in evaluate(ActorScores(scores), samples, world(samples)) if m.metric == "boxes without score"]
+    scores[0] = 0
+    metrics = evaluate(ActorScores(scores), samples, world(samples))
+    assert value(metrics, "boxes without score") == 1
+    assert value(metrics, "AP", "a") == pytest.approx(0.5), "the lost person counts as missed"
+
+
 def test_the_registry_knows_the_task() -> None:
     assert task("actor-detection").headline == "mAP"
