@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,21 +38,16 @@ def sweep(**values: Any) -> SweepSpec:
     return validate(SweepSpec, {**base, **values}, "the test")
 
 
-def run_here(
-    spec: SweepSpec, places: Places, works: int = 10_000, each: Callable[[Any], None] | None = None
-) -> Coordinator:
+def run_here(spec: SweepSpec, places: Places, works: int = 10_000, packable: Sequence[bool] = ()) -> Coordinator:
     """Run ``works`` pieces of work in this process, then leave as a killed driver would: without a word."""
-    coordinator = Coordinator(spec, places)
+    coordinator = Coordinator(spec, places, packable)
     worker = Worker(spec, places, coordinator)
     for _ in range(works):
         answer = coordinator.next("w")
         if isinstance(answer, str):
             assert answer == "over"
             break
-        ended = worker.run(answer)
-        coordinator.done("w", answer.number, ended)
-        if each is not None:
-            each(ended)
+        coordinator.done("w", answer.number, worker.run(answer))
     return coordinator
 
 

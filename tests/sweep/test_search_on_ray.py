@@ -117,7 +117,7 @@ def _start(places: Places, folder: Path, trials: int) -> subprocess.Popen[bytes]
     file = folder / "toys.toml"
     file.write_text(
         f'name = "toys"\nmethods = ["toy"]\ndatasets = ["{WORLD}"]\nconcurrency = 2\n'
-        f"budget = {{ trials = {trials} }}\n[params]\nseconds = 0.1\n[space]\nq = {{}}\nbeta = {{}}\n"
+        f"budget = {{ trials = {trials} }}\n[params]\nseconds = 0.4\n[space]\nq = {{}}\nbeta = {{}}\n"
     )
     environment = {**os.environ, "SUITE_METHODS": str(TOY), "SUITE_OUTPUTS": places.outputs, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", "from suite.cli import main; main()", "sweep", str(file), "--json"]

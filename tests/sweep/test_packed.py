@@ -1,0 +1,181 @@
+"""Packed trials give what each configuration gives alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from suite.method import Optimizer
+from suite.request import Places, request
+from suite.spec.run import RunSpec
+from suite.sweep.check import check
+from suite.sweep.packed import run_packed
+from suite.sweep.packed.layers import one_by_one
+from suite.sweep.packed.optimizers import StackedOptimizer, clip_norms
+from suite.train.execute import Machine, execute
+from tests.sweep.conftest import rows, run_here, sweep
+
+WORLD = "planted-verbs[train=200,validation=60,test=60,verbs=12]"
+MACHINE = Machine(checkpoints=False)
+CASES: list[tuple[str, list[dict[str, Any]]]] = [
+    ("label-smoothing", [{"epsilon": e} for e in (0.0, 0.1, 0.37)]),
+    ("weak-assume-negative", [{"negatives": n} for n in (0.5, 1.0, 3.0)]),
+    ("focal", [{"alpha": a, "gamma": g} for a, g in ((0.25, 2.0), (0.5, 0.0), (0.9, 1.3))]),
+    ("entropy-maximization", [{"alpha": a} for a in (0.01, 0.2, 0.9)]),
+]
+
+
+def specs(method: str, params: list[dict[str, Any]], epochs: int = 4) -> list[RunSpec]:
+    common = {"hidden": 24, "lr": 1e-3}
+    return [request(method, WORLD, {**common, **own}, epochs=epochs, seed=3) for own in params]
+
+
+@pytest.mark.parametrize(("method", "params"), CASES, ids=[name for name, _ in CASES])
+def test_each_member_is_what_it_is_alone(places: Places, method: str, params: list[dict[str, Any]]) -> None:
+    asked = specs(method, params)
+    packed = run_packed(asked, places, MACHINE, "g", lambda: True)
+    for spec, together in zip(asked, packed):
+        assert together is not None, f"{method} was not packed"
+        alone = execute(spec, places, machine=MACHINE)
+        assert together.id == alone.id and together.run["status"] == "finished"
+        for split in ("validation", "test"):
+            a, b = (o.extra["scores"][split]["logits"] for o in (alone, together))
+            np.testing.assert_allclose(b, a, rtol=0, atol=1e-5)
+        assert len(together.curves) == len(alone.curves)
+        values = [[row["value"] for row in o.curves] for o in (alone, together)]
+        np.testing.assert_allclose(values[1], values[0], atol=1e-5)
+        assert [m["metric"] for m in together.metrics] == [m["metric"] for m in alone.metrics]
+
+
+def test_members_differ_from_each_other(places: Places) -> None:
+    packed = run_packed(
+        specs("label-smoothing", [{"epsilon": 0.0}, {"epsilon": 0.5}]), places, MACHINE, "", lambda: True
+    )
+    first, second = (o.extra["scores"]["test"]["logits"] for o in packed if o is not None)
+    assert np.abs(first - second).max() > 0.01
+
+
+def test_a_member_whose_loss_is_lost_does_not_spoil_the_others(places: Places) -> None:
+    asked = specs("focal", [{"gamma": 2.0, "lr": 1e-3}, {"gamma": 2.0, "lr": 1.0, "hidden": 24}])
+    wild = [s.model_copy(update={"params": {**s.params, "lr": lr}}) for s, lr in zip(asked, (1e-3, 1e-2))]
+    packed = run_packed(wild, places, MACHINE, "", lambda: True)
+    if packed[0] is not None:  # learning rates are packed where the method says so
+        alone = execute(wild[0], places, machine=MACHINE)
+        a, b = (o.extra["scores"]["test"]["logits"] for o in (alone, packed[0]))
+        np.testing.assert_allclose(b, a, rtol=0, atol=1e-5)
+
+
+def test_runs_that_differ_otherwise_are_left_to_themselves(places: Places) -> None:
+    base = specs("label-smoothing", [{"epsilon": 0.1}])[0]
+    wider = base.model_copy(update={"params": {**base.params, "hidden": 32}})
+    assert run_packed([base, wider], places, MACHINE, "", lambda: True) == [None, None]
+    other = base.model_copy(update={"seed": 4})
+    assert run_packed([base, other], places, MACHINE, "", lambda: True) == [None, None]
+
+
+def test_a_stopped_pack_leaves_nothing(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("suite.sweep.packed.pack.ASK_EVERY", -1.0)
+    asked = specs("label-smoothing", [{"epsilon": 0.1}, {"epsilon": 0.2}])
+    assert run_packed(asked, places, MACHINE, "", lambda: False) == [None, None]
+
+
+def test_a_sweep_packs_by_itself_and_records_every_member(places: Places) -> None:
+    spec = sweep(
+        methods=["label-smoothing"],
+        datasets=[WORLD],
+        space={"epsilon": {"low": 0.0, "high": 0.9}},
+        sampler="random",
+        budget={"trials": 7, "epochs": 2},
+        params={"hidden": 16},
+        packed=4,
+    )
+    assert check(spec, places) == [True]
+    run_here(spec, places, packable=[True])
+    assert len({row["params"] for row in rows(places)}) == len(rows(places)) == 7
+
+
+@pytest.mark.parametrize(
+    "change", [{"packed": 0}, {"pruner": "median"}, {"params": {"hidden": 2048}}, {"space": {"batch": [4, 8]}}]
+)
+def test_what_cannot_or_should_not_be_packed_is_not(places: Places, change: dict[str, Any]) -> None:
+    base = {"methods": ["label-smoothing"], "datasets": [WORLD], "space": {"epsilon": {}}, "params": {"hidden": 16}}
+    assert check(sweep(**{**base, **change}), places) == [False]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Optimizer("adam"),
+        Optimizer("adamw"),
+        Optimizer("sgd"),
+        Optimizer("sgd", momentum=0.9),
+        Optimizer("sgd", momentum=0.9, nesterov=True),
+    ],
+)
+def test_stacked_optimizers_step_as_torchs_do(settings: Optimizer) -> None:
+    torch.manual_seed(0)
+    rates, decays = torch.tensor([0.1, 0.01, 0.003], dtype=torch.float64), torch.tensor([0.0, 0.1, 0.5])
+    stack = torch.randn(3, 4, 5, requires_grad=True)
+    singles = [nn.Parameter(stack[i].detach().clone()) for i in range(3)]
+    scale = {"w": torch.ones(3, dtype=torch.float64)}
+    stacked = StackedOptimizer(settings, {"w": stack}, {"w": decays.double()}, scale)
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+    more = {"momentum": settings.momentum, "nesterov": settings.nesterov} if settings.name == "sgd" else {}
+    own = [
+        kinds[settings.name]([p], lr=float(r), weight_decay=float(d), **more) for p, r, d in zip(singles, rates, decays)
+    ]
+    for _ in range(5):
+        gradient = torch.randn(3, 4, 5)
+        stack.grad = gradient.clone()
+        stacked.step(rates)
+        for index, optimizer in enumerate(own):
+            singles[index].grad = gradient[index].clone()
+            optimizer.step()
+    torch.testing.assert_close(stack.detach(), torch.stack([s.detach() for s in singles]), rtol=0, atol=1e-6)
+
+
+def test_norms_are_clipped_member_by_member() -> None:
+    weights = {name: torch.zeros(2, 3, requires_grad=True) for name in ("a", "b")}
+    singles = [[nn.Parameter(torch.zeros(3)) for _ in weights] for _ in range(2)]
+    for name, weight in enumerate(weights.values()):
+        weight.grad = torch.tensor([[3.0, 0, 0], [0.1, 0, 0]]) * (name + 1)
+        for member in range(2):
+            singles[member][name].grad = weight.grad[member].clone()
+    clip_norms(weights, 1.0)
+    for member in range(2):
+        nn.utils.clip_grad_norm_(singles[member], 1.0)
+        for name, weight in enumerate(weights.values()):
+            assert weight.grad is not None
+            torch.testing.assert_close(weight.grad[member], singles[member][name].grad)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [nn.Linear(4, 3), nn.Linear(4, 3, bias=False), nn.Conv1d(4, 3, 3, padding=1), nn.BatchNorm1d(4)],
+)
+def test_layers_one_by_one_compute_the_same(layer: nn.Module) -> None:
+    import copy
+
+    from torch.func import functional_call, stack_module_state, vmap
+
+    members = [copy.deepcopy(layer) for _ in range(3)]
+    for member in members:
+        for parameter in member.parameters():
+            nn.init.normal_(parameter)
+    x = torch.randn(6, 4, 5) if isinstance(layer, nn.Conv1d) else torch.randn(6, 4)
+    parameters, buffers = stack_module_state(members)
+    skeleton = one_by_one(copy.deepcopy(layer))
+    out = vmap(lambda p, b: functional_call(skeleton, {**p, **b}, (x,)))(parameters, buffers)
+    out.square().sum().backward()
+    for index, member in enumerate(members):
+        expected = member(x)
+        expected.square().sum().backward()
+        assert torch.equal(out[index], expected)
+        for name, parameter in member.named_parameters():
+            torch.testing.assert_close(parameters[name].grad[index], parameter.grad)
+        for name, buffer in member.named_buffers():
+            torch.testing.assert_close(buffers[name][index], buffer)
