@@ -139,7 +139,8 @@ class Coordinator:
                     again.append(proposal)
                     continue
                 problem = self.studies[work.study].problem
-                error = f"its process died {self.strikes[key]} times (killed, or out of memory)"
+                count = self.strikes[key]
+                error = f"its process died {count} time{'s' if count > 1 else ''} (killed, or out of memory)"
                 record_failure(problem, proposal.values, self.places, error)
                 self.studies[work.study].proposals.close(proposal.number, "failed")
                 self.studies[work.study].ended.append(Observed(proposal.values, "failed", error=error, own=True))

@@ -41,14 +41,14 @@ def finished(places: Places) -> Counter[str]:
 
 def test_workers_that_die_lose_nothing_and_what_kills_them_is_recorded(cluster: None, places: Places) -> None:
     seen: list[dict[str, Any]] = []
-    space = {"trouble": ["none", "kill"], "q": [0.2, 0.4, 0.6]}
-    spec = sweep(space=space, sampler="grid", retries=1, default=False, concurrency=2)
+    space = {"trouble": ["none", "kill"], "q": [0.2, 0.6]}
+    spec = sweep(space=space, sampler="grid", retries=0, default=False, concurrency=2)
     swept = run_sweep(spec, places, watch=seen.append)
     counts = swept.snapshot["studies"][0]["counts"]
-    assert counts == {"complete": 3, "pruned": 0, "failed": 3}
-    assert len(finished(places)) == 3 and set(finished(places).values()) == {1}
+    assert counts == {"complete": 2, "pruned": 0, "failed": 2}
+    assert len(finished(places)) == 2 and set(finished(places).values()) == {1}
     errors = [row["error"] for row in rows(places) if row["status"] == "failed"]
-    assert errors and all("died 2 times" in error for error in errors)
+    assert errors and all("died 1 time " in error for error in errors)
     assert any(snapshot["running"] for snapshot in seen)
 
 
@@ -80,7 +80,7 @@ def test_three_raylets_of_which_one_is_killed_mid_sweep(places: Places) -> None:
 
 
 def test_a_driver_killed_twice_loses_and_repeats_nothing(places: Places, tmp_path: Path) -> None:
-    _kill_and_go_on(places, tmp_path, trials=12, kills=2)
+    _kill_and_go_on(places, tmp_path, trials=9, kills=2)
 
 
 @pytest.mark.slow
