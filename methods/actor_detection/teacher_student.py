@@ -72,7 +72,10 @@ class TeacherStudent(ActorMethod):
     def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
         losses = super().loss(network, batch, run)
         if "unlabelled" in batch and run.teacher is not None:
-            losses["unsupervised"] = self.weight * self.unsupervised_loss(network, batch["unlabelled"], run)
+            part = batch["unlabelled"]
+            nobody = len(part["uniform"]) == 0  # no clip of the batch decodes
+            value = torch.zeros(()) if nobody else self.unsupervised_loss(network, part, run)
+            losses["unsupervised"] = self.weight * value.to(losses["supervised"].device)
         return losses
 
     def supervised_loss(self, network: nn.Module, part: Batch, run: Run) -> Tensor:

@@ -97,8 +97,8 @@ def frame_precision(
 ) -> SpatialResult:
     """Frame mAP of class scores (N, C) of all instances against the truth of their clips; its units are videos.
 
-    Every score of every box is a detection. With ``pixels``, the pictures' width and height, boxes are compared in
-    whole pixels.
+    Every score of every box is a detection, but for boxes that have no score above 0 in any class. With ``pixels``, the
+    pictures' width and height, boxes are compared in whole pixels.
     """
     videos = np.array([name.rsplit(",", 1)[0] for name in actors.clip_ids.tolist()], dtype=str)
     unit = np.unique(videos, return_inverse=True)[1]
@@ -108,9 +108,9 @@ def frame_precision(
         truth_box, box = np.round(truth_box), np.round(box)
     row, label = np.nonzero(actors.truth_labels)
     truth = Boxes(actors.truth_clip[row], label, truth_box[row])
-    count, classes = scores.shape
-    rows = np.repeat(np.arange(count), classes)
-    found = Boxes(actors.clip[rows], np.tile(np.arange(classes), count), box[rows], scores.reshape(-1))
+    shown, classes = np.flatnonzero((scores > 0).any(axis=1)), scores.shape[1]
+    rows = np.repeat(shown, classes)
+    found = Boxes(actors.clip[rows], np.tile(np.arange(classes), len(shown)), box[rows], scores[shown].reshape(-1))
     return frame_map(truth, found, protocol, unit_of_frame=unit)
 
 

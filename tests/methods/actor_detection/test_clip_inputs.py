@@ -100,6 +100,18 @@ def test_a_batch_of_broken_clips_is_skipped() -> None:
     assert np.isfinite(headline(trained))
 
 
+def test_unlabelled_clips_that_are_all_broken_teach_nothing() -> None:
+    trained = training(FixMatch(**CLIP, **TINY), clip_world(broken=(5, 6, 7, 8, 9))).train()
+    assert np.isfinite(headline(trained))
+    assert {c["value"] for c in trained.curves if c["metric"] == "unsupervised"} == {0.0}
+
+
+def test_some_unlabelled_batches_may_be_empty() -> None:
+    settings = {**CLIP, "batch": 1, "evaluate_steps": 12, "steps": 2, "semi_steps": 12}
+    trained = training(FixMatch(**settings, **TINY), clip_world(broken=(5, 6))).train()
+    assert np.isfinite(headline(trained))
+
+
 def test_decoded_clips_are_remembered_up_to_the_limit() -> None:
     data = clip_world()
     inputs = ClipInputs(data, ClipAugmentation(), keep=3)
