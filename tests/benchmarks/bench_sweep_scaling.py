@@ -1,0 +1,82 @@
+"""What a trial costs beyond its training: 1, 2 and 4 workers of trials of fixed length that sleep and compute nothing.
+
+``python -m tests.benchmarks.bench_sweep_scaling [SECONDS_A_TRIAL] [TRIALS_A_WORKER]``. Also what the coordinator spends
+on proposing and taking note of one trial when it knows few or many: its inverse is how many trials a second one
+coordinator can serve.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from typing import Any
+
+from suite.request import Places
+from suite.spec.base import validate
+from suite.spec.sweep import SweepSpec
+from suite.sweep.coordinator import Coordinator, Ended, Work
+from tests.sweep.conftest import TOY, WORLD
+
+
+def spec_of(**more: Any) -> SweepSpec:
+    """A sweep of sleeping toys."""
+    base = {"name": "bench", "methods": ["toy"], "datasets": [WORLD], "space": {"q": {}, "beta": {}}, "default": False}
+    return validate(SweepSpec, {**base, **more}, "the benchmark")
+
+
+def overhead(workers: int, seconds: float, each: int, folder: str) -> float:
+    """Seconds a trial beyond its length, while all workers are at work (their start is not counted)."""
+    from suite.sweep.search import run_sweep
+
+    moments: list[tuple[float, int]] = []
+
+    def note(snapshot: dict[str, Any]) -> None:
+        done = snapshot["studies"][0]["counts"]["complete"]
+        if len(snapshot["running"]) == workers and done >= workers:
+            moments.append((time.perf_counter(), done))
+
+    params = {"seconds": seconds, "epochs": 1}
+    spec = spec_of(sampler="random", params=params, budget={"trials": each * workers}, concurrency=workers)
+    run_sweep(spec, Places(f"{folder}/{workers}"), watch=note)
+    (began, first), (ended, last) = moments[0], moments[-1]
+    return (ended - began) * workers / max(1, last - first) - seconds
+
+
+def coordinating(sampler: str, known: int, folder: str) -> float:
+    """Seconds the coordinator spends on one trial, asked and answered, after ``known`` others."""
+    places = Places(f"{folder}/{sampler}-{known}")
+    coordinator = Coordinator(spec_of(sampler=sampler, budget={"trials": known + 20}), places)
+    start = time.perf_counter()
+    for count in range(known + 20):
+        if count == known:
+            start = time.perf_counter()
+        work = coordinator.next("w")
+        assert isinstance(work, Work)
+        coordinator.done("w", work.number, [Ended(work.proposals[0].number, "complete", (count % 7 / 7,))])
+    return (time.perf_counter() - start) / 20
+
+
+def main() -> None:
+    """Measure and print."""
+    import ray
+
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
+    each = int(sys.argv[2]) if len(sys.argv) > 2 else 20
+    os.environ["SUITE_METHODS"] = str(TOY)
+    with tempfile.TemporaryDirectory() as folder:
+        for sampler, known in (("random", 20), ("random", 1000), ("tpe", 20), ("tpe", 200), ("tpe", 1000)):
+            spent = coordinating(sampler, known, folder)
+            told = f"{1000 * spent:.1f} ms a trial, {1 / spent:.0f} trials a second"
+            print(f"coordinator, {sampler} knowing {known}: {told}")
+        ray.init(num_cpus=4, include_dashboard=False, object_store_memory=200 * 2**20, log_to_driver=False)
+        for workers in (1, 2, 4):
+            print(
+                f"{workers} workers: {overhead(workers, seconds, each, folder):.3f} s a trial beyond its {seconds:g} s"
+            )
+        ray.shutdown()
+
+
+if __name__ == "__main__":
+    main()
