@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from suite.errors import TrainingError
 from suite.leaderboard.perform import Done, Execute, Performer, lost
 from suite.request import Places
 from suite.spec.board import Asked
@@ -37,6 +38,10 @@ class Worker:
     def __init__(self, places: Places, machine: Machine, group: str, execute: Execute) -> None:
         self.performer = Performer(places, machine, group, execute)
 
+    def ready(self) -> bool:
+        """Answers once the process is up and has imported what it needs."""
+        return True
+
     def perform(self, asked: Asked) -> Done:
         """See :meth:`Performer.perform`."""
         return self.performer.perform(asked)
@@ -53,8 +58,10 @@ class Pool:
     performer: Performer
     room: Room
     idle: deque[Any] = field(default_factory=deque)
+    hiring: dict[Any, Any] = field(default_factory=dict)
     running: dict[Any, tuple[Any, Asked]] = field(default_factory=dict)
     deaths: dict[str, int] = field(default_factory=dict)
+    stillborn: int = 0
 
     def run(self, todo: Sequence[Asked], watch: Watch) -> None:
         """Carry out ``todo``; ``watch`` hears of each as it gets done, and None every half second in between.
@@ -66,13 +73,13 @@ class Pool:
 
         started = connect(self.room.address, self.room.jobs or os.cpu_count() or 1)
         try:
-            self.idle = deque(self._hire(len(todo)))
+            self._hire(len(todo))
             self._dispatch(deque(todo), watch)
         except KeyboardInterrupt:
             self._wind_down(watch)
             raise
         finally:
-            for worker in [*self.idle, *(worker for worker, _ in self.running.values())]:
+            for worker in [*self.idle, *self.hiring.values(), *(worker for worker, _ in self.running.values())]:
                 ray.kill(worker)
             if started:
                 ray.shutdown()
@@ -83,12 +90,13 @@ class Pool:
         while waiting or self.running:
             while waiting and self.idle:
                 self._start(self.idle.popleft(), waiting.popleft())
-            ready, _ = ray.wait(list(self.running), timeout=0.5)
+            ready, _ = ray.wait([*self.running, *self.hiring], timeout=0.5)
             if not ready:
                 watch(None)
             for reference in ready:
-                ended = self._collect(reference)
-                if isinstance(ended, Done):
+                if reference in self.hiring:
+                    self._welcome(reference)
+                elif isinstance(ended := self._collect(reference), Done):
                     watch(ended)
                 else:
                     waiting.appendleft(ended)
@@ -105,15 +113,17 @@ class Pool:
             if isinstance(ended, Done):
                 watch(ended)
 
-    def _hire(self, count: int) -> list[Any]:
+    def _hire(self, count: int) -> None:
         import ray
 
         there = ray.cluster_resources()
         room = int(there.get("CPU", 1) // self.room.cpus) if self.room.cpus else count
         jobs = min(count, self.room.jobs or (room if self.room.address else os.cpu_count() or 1), max(1, room))
-        return [self._hire_one() for _ in range(jobs)]
+        for _ in range(jobs):
+            self._hire_one()
 
-    def _hire_one(self) -> Any:
+    def _hire_one(self) -> None:
+        """Ask for a worker; it gets runs once it is up (where a node was lost there may be no room for it any more)."""
         import ray
 
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
@@ -121,7 +131,24 @@ class Pool:
             num_cpus=self.room.cpus, num_gpus=self.room.gpus, max_concurrency=2, runtime_env={"env_vars": inherited}
         )
         own = self.performer
-        return actor.remote(own.places.absolute(), own.machine, own.group, own.execute)
+        worker = actor.remote(own.places.absolute(), own.machine, own.group, own.execute)
+        self.hiring[worker.ready.remote()] = worker
+
+    def _welcome(self, reference: Any) -> None:
+        """A worker is up; one that dies on its way up is replaced a few times, then that is the error."""
+        import ray
+        from ray.exceptions import RayActorError
+
+        worker = self.hiring.pop(reference)
+        try:
+            ray.get(reference)
+        except RayActorError as error:
+            self.stillborn += 1
+            if self.stillborn > TRIES:
+                raise TrainingError(f"workers die while starting ({error}); try --jobs 1.") from error
+            self._hire_one()
+        else:
+            self.idle.append(worker)
 
     def _start(self, worker: Any, asked: Asked) -> None:
         self.running[worker.perform.remote(asked)] = (worker, asked)
@@ -135,7 +162,7 @@ class Pool:
         try:
             done: Done = ray.get(reference)
         except RayActorError:
-            self.idle.append(self._hire_one())
+            self._hire_one()
             return self._mourn(asked)
         self.idle.append(worker)
         return done

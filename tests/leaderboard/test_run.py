@@ -112,3 +112,28 @@ def test_pool_of_actors_survives_the_death_of_a_worker(tmp_path):
     errors = dict(ledger.runs().select("seed", "error").iter_rows())
     assert "killed twice" in errors[1] and "seed is 3" in errors[3]
     assert sorted(set(starts(tmp_path))) == [0, 2, 3, 4, 5]
+
+
+@pytest.mark.slow
+def test_runs_go_to_every_node_of_a_given_cluster_and_a_lost_node_loses_nothing(tmp_path):
+    import ray
+    from ray.cluster_utils import Cluster
+
+    size = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+    nodes, places = Cluster(initialize_head=True, head_node_args=size), Places(str(tmp_path))
+    ledger, heard = Ledger(places.ledger), []
+    try:
+        others = [nodes.add_node(**size)]
+        nodes.wait_for_nodes()
+
+        def watch(done):
+            heard.extend([done] if done else [])
+            if len(heard) == 6 and others:
+                nodes.remove_node(others.pop(), allow_graceful=False)
+
+        result = run_plan(plan(ledger, 14), places, room=Room(address=nodes.address), watch=watch, execute=fake_execute)
+    finally:
+        ray.shutdown()
+        nodes.shutdown()
+    assert len(result.of("finished")) + len(result.of("held")) == 13 and len(result.of("failed")) == 1
+    assert len(ledger.finished()) == 13
