@@ -128,8 +128,8 @@ class ActionSelection(SelectionLocalizer):
         if run.phase.name != "actionness":
             parts["classification"] = classification_loss(pool(scores.logits, chosen), labels)
         if run.phase.name != "classifier":
-            mask = self.target(positives(chosen, labels, scores.logits.shape[1]), batch, run)
-            parts |= self.actionness_losses(scores, mask)
+            mask, other = self.target(positives(chosen, labels, scores.logits.shape[1]), batch, run)
+            parts |= self.actionness_losses(scores, mask, other)
         return parts
 
     def training_selection(self, kept: dict[str, Tensor], run: Run) -> Tensor:
@@ -138,19 +138,19 @@ class ActionSelection(SelectionLocalizer):
             return kept["class_score"]
         return self.selection(kept["class_score"], kept["actionness"])
 
-    def target(self, mask: Tensor, batch: Batch, run: Run) -> Tensor:
-        """What G learns to predict: T_pos (B, T)."""
-        return mask
+    def target(self, mask: Tensor, batch: Batch, run: Run) -> tuple[Tensor, Tensor]:
+        """What G learns to tell apart: T_pos and T_neg, masks (B, T)."""
+        return mask, 1 - mask
 
-    def actionness_losses(self, scores: SnippetScores, mask: Tensor) -> Losses:
+    def actionness_losses(self, scores: SnippetScores, mask: Tensor, other: Tensor) -> Losses:
         """One term for each modality."""
         names = ("rgb", "flow") if self.actionness == "two-stream" else ("all",)
         parts: Losses = {}
         for name, actionness in zip(names, scores.actionness.unbind(dim=-1)):
             if self.target_loss == "gce":
-                parts[f"actionness_{name}"] = generalized_cross_entropy(actionness, mask, self.q)
+                parts[f"actionness_{name}"] = generalized_cross_entropy(actionness, mask, self.q, other)
             else:
-                parts[f"actionness_{name}"] = binary_cross_entropy(actionness, mask)
+                parts[f"actionness_{name}"] = binary_cross_entropy(actionness, mask, other)
         return parts
 
     def selection(self, class_score: Tensor, actionness: Tensor) -> Tensor:

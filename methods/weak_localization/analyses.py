@@ -19,7 +19,7 @@ from suite.method import Run
 if TYPE_CHECKING:
     from methods.weak_localization.action_selection import ActionSelection
 
-NEAREST = 100  # Fig. 5b: "Recall@100", the share of action among the 100 snippets of highest actionness
+NEAREST = 100 / 750  # Fig. 5b: "Recall@100", the share of action among the best 100 of 750 positions
 
 
 def snippet_truth(samples: Videos) -> np.ndarray:
@@ -62,9 +62,12 @@ def stability(selected: np.ndarray, before: np.ndarray) -> tuple[float, float]:
     return (float(overlap.mean()), float(overlap.std())) if held.any() else (float("nan"), float("nan"))
 
 
-def precision_at(actionness: np.ndarray, action: np.ndarray, count: int = NEAREST) -> float:
-    """Share of action among the ``count`` positions of highest actionness of each video, mean over videos."""
-    count = min(count, actionness.shape[1])
+def precision_at(actionness: np.ndarray, action: np.ndarray, share: float = NEAREST) -> float:
+    """Share of action among the best ``share`` of a video's positions by actionness, mean over videos.
+
+    The paper calls it Recall@100; it is precision, and the base rate of action is what a random order gets.
+    """
+    count = max(1, round(share * actionness.shape[1]))
     best = np.argsort(-actionness, axis=1, kind="stable")[:, :count]
     return float(np.take_along_axis(action, best, axis=1).mean())
 
@@ -99,5 +102,6 @@ def actionness_analyses(method: ActionSelection, run: Run) -> dict[str, float]:
     run.memory["selected"] = torch.from_numpy(mask).to(run.device)
     held_mask, held_actionness, held_action = selected_by(method, run, run.data.validation)
     found["G accuracy"], found["G majority"] = accuracy(held_actionness, held_mask)
-    found[f"precision@{NEAREST}"] = precision_at(held_actionness, held_action)
+    found["precision@100 of 750"] = precision_at(held_actionness, held_action)
+    found["action rate"] = float(held_action.mean())
     return found

@@ -40,10 +40,10 @@ def interpolation(length: int, positions: int) -> tuple[np.ndarray, np.ndarray, 
     The grid starts where index sampling starts, so a position means the same second under both; beyond the last snippet
     the last one is held.
     """
-    place = np.minimum(np.arange(positions) * (length / positions), length - 1)
     left = uniform_index(length, positions)
     right = np.minimum(left + 1, length - 1)
-    return left, right, np.where(right > left, place - left, 0.0)
+    beyond = np.arange(positions, dtype=np.int64) * length % positions / positions
+    return left, right, np.where(right > left, beyond, 0.0)
 
 
 def crop_index(length: int, limit: int, generator: np.random.Generator) -> np.ndarray:

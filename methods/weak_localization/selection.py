@@ -38,7 +38,7 @@ def positives(chosen: Tensor, labels: Tensor, positions: int) -> Tensor:
     A video without labels has no positive position.
     """
     hit = torch.zeros(chosen.shape[0], positions, chosen.shape[2], dtype=labels.dtype, device=labels.device)
-    hit.scatter_(1, chosen, 1.0)
+    hit = hit.scatter(1, chosen, 1.0)  # out of place: `chosen` may be a stack of several networks' choices
     return (hit * labels[:, None, :]).amax(dim=2)
 
 
@@ -51,28 +51,32 @@ def classification_loss(video_logits: Tensor, labels: Tensor) -> Tensor:
     return -(target * F.log_softmax(video_logits, dim=1)).sum(dim=1).mean()
 
 
-def balanced(positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
-    """Mean of ``positive`` over the mask plus mean of ``negative`` outside it, per video, then over the batch.
+def balanced(positive: Tensor, negative: Tensor, mask: Tensor, other: Tensor | None = None) -> Tensor:
+    """Mean of ``positive`` over the mask plus mean of ``negative`` over ``other``, per video, then over the batch.
+
+    ``other`` is what the mask leaves, unless some positions are to count for neither.
 
     Each sign is averaged by its own count in each video (eq. 9): one mean over all positions would shrink the positive
     term five to eight times.
     """
-    other = 1 - mask
+    other = 1 - mask if other is None else other
     inside = (positive * mask).sum(dim=1) / (mask.sum(dim=1) + EPSILON)
     outside = (negative * other).sum(dim=1) / (other.sum(dim=1) + EPSILON)
     return (inside + outside).mean()
 
 
-def generalized_cross_entropy(actionness: Tensor, mask: Tensor, q: Tensor | float) -> Tensor:
+def generalized_cross_entropy(
+    actionness: Tensor, mask: Tensor, q: Tensor | float, other: Tensor | None = None
+) -> Tensor:
     """L_ASL (eq. 9): (1 - a^q)/q on T_pos and (1 - (1-a)^q)/q elsewhere; ``actionness``, ``mask`` (B, T), 0 < q <= 1.
 
     q = 1 is mean absolute error, q → 0 cross entropy (:func:`binary_cross_entropy`).
     """
     positive = (1 - (actionness + EPSILON) ** q) / q
     negative = (1 - (1 - actionness + EPSILON) ** q) / q
-    return balanced(positive, negative, mask)
+    return balanced(positive, negative, mask, other)
 
 
-def binary_cross_entropy(actionness: Tensor, mask: Tensor) -> Tensor:
+def binary_cross_entropy(actionness: Tensor, mask: Tensor, other: Tensor | None = None) -> Tensor:
     """The limit q → 0 of :func:`generalized_cross_entropy`, with the same normalization (row ASL-BCE of Table 1)."""
-    return balanced(-torch.log(actionness + EPSILON), -torch.log(1 - actionness + EPSILON), mask)
+    return balanced(-torch.log(actionness + EPSILON), -torch.log(1 - actionness + EPSILON), mask, other)

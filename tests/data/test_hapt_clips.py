@@ -46,7 +46,7 @@ def test_clips_keep_every_annotated_sample_and_leave_out_empty_ones():
     assert all((clip.start >= 0).all() and (clip.end <= len(clip)).all() for clip in clips)
 
 
-@pytest.mark.parametrize("name", ["hapt-clips-30", "hapt-clips-60"])
+@pytest.mark.parametrize("name", [pytest.param("hapt-clips-30", marks=pytest.mark.slow), "hapt-clips-60"])
 def test_the_real_archive_cut_into_clips(name, tmp_path):
     if not (REAL / "hapt").is_dir():
         pytest.skip(f"no HAPT archive below {REAL}: set SUITE_DATA")

@@ -21,6 +21,15 @@ def planted() -> TaskData[Videos]:
     return read(card, card.path.parent, card.resolve_dials(dials), "weak-localization")
 
 
+@pytest.fixture(scope="session")
+def clear() -> TaskData[Videos]:
+    """A planted world in which no scene misleads and every instance shows its class."""
+    card = find_card("planted-videos")
+    dials = {"videos": 60, "classes": 4, "video_seconds": 60.0, "channels": 16, "class_snr": 5.0, "actionness_snr": 3.0}
+    values = card.resolve_dials({**dials, "context": 0.0, "hard_instances": 0.0})
+    return read(card, card.path.parent, values, "weak-localization")
+
+
 def videos_of(lengths: list[int], width: int = 8, classes: int = 3, labels: np.ndarray | None = None) -> Videos:
     """Videos of the given lengths with random features and one segment each."""
     generator, count = np.random.default_rng(0), len(lengths)

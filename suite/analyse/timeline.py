@@ -1,0 +1,68 @@
+"""One video as a picture: annotated instances, detections as dark as they are sure, class by class (ASL, Fig. 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from suite.analyse.snippet_errors import best_detections
+from suite.analyse.subject import Subject
+from suite.errors import UsageError, did_you_mean
+from suite.evaluate.segments import Segments
+
+TRUTH, FOUND = "#2a8c4a", "#1f5fb4"
+
+
+def rows_of(one: Subject, video: int, multiple: float) -> dict[str, Segments]:
+    """What is drawn: the annotation and the kept detections of one video."""
+    kept = best_detections(one.predictions, one.samples.segments, multiple)
+    return {
+        "annotated": one.samples.segments.take(one.samples.segments.video == video),
+        str(one.run["title"] or one.run["method"]): kept.take(kept.video == video),
+    }
+
+
+def figure(subjects: Sequence[Subject], name: str, multiple: float = 1.0) -> Any:
+    """A plotly figure of the video called ``name``, one lane a class and source; all runs must have seen it.
+
+    Raises :class:`UsageError` for a video that the split does not hold.
+    """
+    import plotly.graph_objects as go
+
+    ids = subjects[0].samples.ids.tolist()
+    if name not in ids:
+        raise UsageError(f"no test video is called '{name}'{did_you_mean(name, ids)}.")
+    video = ids.index(name)
+    drawn = go.Figure()
+    for one in subjects:
+        for source, segments in rows_of(one, video, multiple).items():
+            drawn.add_trace(_bars(source, segments, one.data.classes))
+    drawn.update_layout(
+        title=f"{name} · {subjects[0].data.name}", barmode="overlay", bargap=0.3, showlegend=False, height=420
+    )
+    drawn.update_xaxes(title="seconds", range=[0, float(subjects[0].samples.duration[video])])
+    return drawn
+
+
+def _bars(source: str, segments: Segments, classes: Sequence[str]) -> Any:
+    import plotly.graph_objects as go
+
+    scored = segments.score is not None
+    strength = shade(np.asarray(segments.score)) if scored else np.ones(len(segments))
+    return go.Bar(
+        orientation="h",
+        base=segments.start,
+        x=segments.length,
+        y=[f"{classes[label]} · {source}" for label in segments.label],
+        marker={"color": FOUND if scored else TRUTH, "opacity": strength},
+        hovertext=[f"score {s:.3f}" for s in segments.score] if segments.score is not None else source,
+    )
+
+
+def shade(score: np.ndarray) -> np.ndarray:
+    """Opacity in [0.15, 1], by rank of the scores: surer is darker."""
+    if len(score) < 2:
+        return np.ones(len(score))
+    return 0.15 + 0.85 * np.argsort(np.argsort(score)) / (len(score) - 1)

@@ -1,0 +1,125 @@
+"""``suite analyse``: where the detections of recorded runs go wrong, and what pseudo-labels were worth."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from suite.cli.console import DataOption, JsonOption, OutOption, emit, say
+
+if TYPE_CHECKING:
+    from suite.analyse.subject import Subject
+
+commands = typer.Typer(help="Analyse recorded runs: errors, detad, pseudo, timeline.", no_args_is_help=True)
+
+RunArgument = Annotated[str, typer.Argument(help="The id of a run, or its beginning.")]
+RunsArgument = Annotated[list[str], typer.Argument(help="Runs of one method, one a seed.")]
+SelectionOption = Annotated[str, typer.Option(help="Which epoch counts: validation, last or oracle.")]
+MultipleOption = Annotated[float, typer.Option(help="Detections kept of a class, for each of its annotated instances.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``suite analyse``."""
+    app.add_typer(commands, name="analyse")
+
+
+@commands.command()
+def errors(
+    runs: RunsArgument,
+    against: Annotated[list[str], typer.Option(help="Runs to compare with; may be repeated.")],
+    multiple: MultipleOption = 1.0,
+    selection: SelectionOption = "validation",
+    out: OutOption = "outputs",
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Context and actionness errors against another method, with 95 % intervals over videos.
+
+    Example: suite analyse errors 3f2a --against 91bc
+    """
+    from suite.analyse.snippet_errors import compare_errors
+
+    ours, theirs = (_subjects(group, out, data, selection) for group in (runs, against))
+    rows = [asdict(change) for change in compare_errors(ours, theirs, multiple)]
+    emit(rows, ("kind", "ours", "theirs", "change", "low", "high"), json)
+
+
+@commands.command()
+def detad(
+    run: RunArgument,
+    tiou: Annotated[float, typer.Option(help="Overlap that a detection needs.", min=0.0, max=1.0)] = 0.5,
+    selection: SelectionOption = "validation",
+    out: OutOption = "outputs",
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """What false positives are and cost, and which instances are missed (DETAD).
+
+    Example: suite analyse detad 3f2a
+    """
+    from suite.analyse.detad import false_negatives, false_positives
+
+    (one,) = _subjects([run], out, data, selection)
+    wrong, lost = false_positives(one, tiou), false_negatives(one, tiou)
+    if json:
+        emit([{"false_positives": wrong, "false_negatives": lost}], (), True)
+        return
+    emit(wrong, ("type", "1G", "2G", "5G", "10G", "gain"), False, "false positives, percent of the best n·G detections")
+    emit(lost, ("characteristic", "bin", "instances", "missed"), False, "missed instances, percent")
+
+
+@commands.command()
+def pseudo(run: RunArgument, out: OutOption = "outputs", json: JsonOption = False) -> None:
+    """What a run's pseudo-labels were worth, by epoch: purity, stability, accuracy beside the majority rate.
+
+    Example: suite analyse pseudo 3f2a
+    """
+    import polars as pl
+
+    from suite.results.ledger import Ledger
+
+    ledger = Ledger.of(out)
+    curves = ledger.curves([ledger.resolve(run)]).filter(pl.col("split") == "analysis")
+    epochs: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for point in curves.sort("step").iter_rows(named=True):
+        place = epochs.setdefault((point["phase"], point["epoch"]), {"phase": point["phase"], "epoch": point["epoch"]})
+        place[point["metric"]] = point["value"]
+    names = sorted({name for row in epochs.values() for name in row} - {"phase", "epoch"})
+    emit(list(epochs.values()), ("phase", "epoch", *names), json)
+
+
+@commands.command()
+def timeline(
+    runs: RunsArgument,
+    video: Annotated[str, typer.Option(help="Name of a test video; the first one if none.")] = "",
+    multiple: MultipleOption = 1.0,
+    selection: SelectionOption = "validation",
+    out: OutOption = "outputs",
+    data: DataOption = None,
+) -> None:
+    """Draw one test video: what is annotated and what each run found, darker where surer.
+
+    Example: suite analyse timeline 3f2a 91bc --video test_00003
+    """
+    from suite.analyse.timeline import figure
+    from suite.request import Places
+
+    subjects = _subjects(runs, out, data, selection)
+    name = video or str(subjects[0].samples.ids[0])
+    path = Path(Places(out).local) / "reports" / "timelines" / f"{subjects[0].run['run']}-{name}.html"
+    drawn = figure(subjects, name, multiple)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drawn.write_html(path, include_plotlyjs=True)
+    say(f"drew {path}")
+
+
+def _subjects(prefixes: list[str], out: str, data: str | None, selection: str) -> list[Subject]:
+    from suite.analyse.subject import subject
+    from suite.request import Places
+    from suite.results.ledger import Ledger
+
+    ledger, places = Ledger.of(out), Places(out, data)
+    return [subject(ledger, prefix, places, selection) for prefix in prefixes]
