@@ -73,7 +73,7 @@ def main() -> None:
         print(f"a narrow SlowFast from files {decoded:.1f} s, from memory {kept:.1f} s: {decoded / kept:.2f} times")
         trained = (48 + 2 * CLIPS) / kept
         rate = decoding(Path(name))
-        print(f"one thread decodes {rate:.0f} clips a second, the network takes {trained:.0f}: {rate / trained:.1f} times")
+        print(f"decoding {rate:.0f} clips a second a thread, learning {trained:.0f}: {rate / trained:.1f} times")
 
 
 if __name__ == "__main__":
