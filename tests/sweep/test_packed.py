@@ -25,6 +25,10 @@ CASES: list[tuple[str, list[dict[str, Any]]]] = [
     ("label-smoothing", [{"epsilon": e} for e in (0.0, 0.1, 0.37)]),
     ("weak-assume-negative", [{"negatives": n} for n in (0.5, 1.0, 3.0)]),
     ("focal", [{"alpha": a, "gamma": g} for a, g in ((0.25, 2.0), (0.5, 0.0), (0.9, 1.3))]),
+    (
+        "mask-bce",
+        [{"neighbours": k, "tau": t, "lr": r} for k, t, r in ((5, 0.1, 1e-3), (9, 0.3, 1e-3), (5, 0.0, 3e-3))],
+    ),
     ("entropy-maximization", [{"alpha": a} for a in (0.01, 0.2, 0.9)]),
 ]
 
@@ -51,6 +55,19 @@ def test_each_member_is_what_it_is_alone(places: Places, method: str, params: li
         assert [m["metric"] for m in together.metrics] == [m["metric"] for m in alone.metrics]
 
 
+def test_localization_packs_too(places: Places) -> None:
+    world = "planted-videos[videos=24,classes=4,channels=8,video_seconds=60]"
+    params = [{"q": 0.3, "beta": 0.5}, {"q": 0.9, "beta": 0.1}]
+    common = {"hidden": 8, "positions": 40}
+    asked = [request("action-selection", world, {**common, **own}, epochs=2) for own in params]
+    packed = run_packed(asked, places, MACHINE, "", lambda: True)
+    for spec, together in zip(asked, packed):
+        assert together is not None
+        alone = execute(spec, places, machine=MACHINE)
+        for name, scores in alone.extra["scores"]["validation"].items():
+            np.testing.assert_allclose(together.extra["scores"]["validation"][name], scores, rtol=0, atol=1e-5)
+
+
 def test_members_differ_from_each_other(places: Places) -> None:
     packed = run_packed(
         specs("label-smoothing", [{"epsilon": 0.0}, {"epsilon": 0.5}]), places, MACHINE, "", lambda: True
@@ -59,13 +76,24 @@ def test_members_differ_from_each_other(places: Places) -> None:
     assert np.abs(first - second).max() > 0.01
 
 
-def test_a_member_whose_loss_is_lost_does_not_spoil_the_others(places: Places) -> None:
-    asked = specs("focal", [{"gamma": 2.0, "lr": 1e-3}, {"gamma": 2.0, "lr": 1.0, "hidden": 24}])
-    wild = [s.model_copy(update={"params": {**s.params, "lr": lr}}) for s, lr in zip(asked, (1e-3, 1e-2))]
-    packed = run_packed(wild, places, MACHINE, "", lambda: True)
-    if packed[0] is not None:  # learning rates are packed where the method says so
-        alone = execute(wild[0], places, machine=MACHINE)
-        a, b = (o.extra["scores"]["test"]["logits"] for o in (alone, packed[0]))
+def test_a_member_whose_loss_is_lost_does_not_spoil_the_others(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    from methods.recognition.label_smoothing import LabelSmoothing
+
+    whole = LabelSmoothing.objective
+
+    def lost_above(self: Any, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return whole(self, logits, target) + torch.where(torch.as_tensor(self.epsilon) > 0.8, float("nan"), 0.0)
+
+    monkeypatch.setattr(LabelSmoothing, "objective", lost_above)
+    asked = specs("label-smoothing", [{"epsilon": 0.1}, {"epsilon": 0.9}, {"epsilon": 0.3}])
+    packed = run_packed(asked, places, MACHINE, "", lambda: True)
+    statuses = [one.run["status"] for one in packed if one is not None]
+    assert statuses == ["finished", "failed", "finished"]
+    assert packed[1] is not None and "is nan in phase 'train', epoch 1, batch 1" in packed[1].run["error"]
+    for index in (0, 2):
+        together, alone = packed[index], execute(asked[index], places, machine=MACHINE)
+        assert together is not None
+        a, b = (o.extra["scores"]["test"]["logits"] for o in (alone, together))
         np.testing.assert_allclose(b, a, rtol=0, atol=1e-5)
 
 

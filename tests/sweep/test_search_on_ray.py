@@ -88,6 +88,28 @@ def test_a_driver_killed_ten_times_loses_and_repeats_nothing(places: Places, tmp
     _kill_and_go_on(places, tmp_path, trials=60, kills=10)
 
 
+@pytest.mark.slow
+def test_ctrl_c_ends_in_good_order_and_says_what_was_abandoned(places: Places, tmp_path: Path) -> None:
+    driver = _start(places, tmp_path, trials=40)
+    _wait(lambda: len(finished(places)) >= 3)
+    driver.send_signal(signal.SIGINT)
+    assert driver.wait(timeout=120) == 130
+    said = (tmp_path / "driver.log").read_text(encoding="utf-8")
+    assert "interrupted" in said and "Traceback" not in said
+    assert 3 <= len(finished(places)) < 40 and set(finished(places).values()) == {1}
+    abandoned = said.count("abandoned  toy on")
+    assert abandoned <= 2
+    journal = (places.local / "sweeps" / "toys" / "asked.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(journal) == len(finished(places)) + abandoned
+
+
+@pytest.mark.slow
+def test_trials_of_several_workers_nest_ray_train(cluster: None, places: Places) -> None:
+    spec = sweep(space={"q": [0.2, 0.6]}, sampler="grid", default=False, resources={"workers": 2})
+    swept = run_sweep(spec, places)
+    assert swept.snapshot["studies"][0]["counts"] == {"complete": 2, "pruned": 0, "failed": 0}
+
+
 def test_more_than_the_cluster_has_is_one_sentence() -> None:
     spec = sweep(resources={"gpu": 2.0}, concurrency=4)
     with pytest.raises(UsageError, match="needs 8 GPUs for 4 trials at once, but the cluster has 1"):
