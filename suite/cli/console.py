@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+
+def _with_token(address: str | None) -> str | None:
+    """Show an existing cluster the token that `ray start` left here; Ray reads the mode when it is first imported."""
+    present = "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ
+    if address and (present or (Path.home() / ".ray" / "auth_token").exists()):
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+    return address
+
 
 OutOption = Annotated[
     str, typer.Option("--out", envvar="SUITE_OUTPUTS", help="Folder (or s3:// URI) of ledger, checkpoints and reports.")
@@ -21,7 +32,10 @@ MethodsOption = Annotated[
     list[str] | None, typer.Option("--methods", help="A Python file with methods of your own; may be repeated.")
 ]
 AddressOption = Annotated[
-    str | None, typer.Option("--address", envvar="RAY_ADDRESS", help="An existing Ray cluster; else a local one.")
+    str | None,
+    typer.Option(
+        "--address", envvar="RAY_ADDRESS", callback=_with_token, help="An existing Ray cluster; else a local one."
+    ),
 ]
 
 
