@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -85,13 +86,21 @@ def connect(address: str | None, cpus: int) -> bool:
         return False
     try:
         if address:
+            _knock(address)
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
             return False
         room = max(cpus + 1, os.cpu_count() or 1)
         ray.init(num_cpus=room, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    except ConnectionError as error:
+    except (ConnectionError, TimeoutError, OSError) as error:
         raise UsageError(f"no Ray cluster answers at '{address}'; start one or leave --address out.") from error
     return True
+
+
+def _knock(address: str) -> None:
+    """Try the port of a ``host:port`` address, which Ray itself would do for minutes; other forms are left to Ray."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=5).close()
 
 
 def _require(machine: Machine) -> None:

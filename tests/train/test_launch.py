@@ -58,3 +58,11 @@ def test_ray_train_workers_agree_with_this_process(tmp_path: Path):
         assert outcome.run["status"] == "finished", outcome.run["error"]
         values.append(pl.DataFrame(outcome.metrics).filter(pl.col("metric") == "mAP")["value"])
     assert (values[0] - values[1]).abs().max() < 1e-3
+
+
+def test_an_address_where_nothing_answers_is_told_at_once():
+    from suite.errors import UsageError
+    from suite.train.launch import connect
+
+    with pytest.raises(UsageError, match=r"no Ray cluster answers at '127\.0\.0\.1:9'"):
+        connect("127.0.0.1:9", 1)
