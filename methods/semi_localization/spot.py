@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from methods.networks.actionformer.model import sinusoid_table
 from methods.semi_localization.base import SemiLocalization, labelled_rows
 from methods.semi_localization.batches import endless
 from methods.semi_localization.windows import Windows
@@ -31,11 +32,17 @@ MASK_THRESHOLDS = np.linspace(0.2, 0.8, 4)  # §4: the released code's, without 
 
 
 class MaskNetwork(nn.Module):
-    """Self-attention over a window, then class probabilities of each snippet and its mask over the window."""
+    """Self-attention over a window, then class probabilities of each snippet and its mask over the window.
+
+    A mask names absolute cells, so the embedding gains a table of positions (the paper does not speak of one).
+    """
+
+    positions: Tensor
 
     def __init__(self, inputs: int, width: int, heads: int, length: int, classes: int) -> None:
         super().__init__()
         self.embed = nn.Linear(inputs, width)
+        self.register_buffer("positions", sinusoid_table(length, width) * width**0.5, persistent=False)
         self.attend = nn.MultiheadAttention(width, heads, batch_first=True)
         self.norm = nn.LayerNorm(width)
         self.classify = nn.Linear(width, classes + 1)  # the last one is background
@@ -44,7 +51,7 @@ class MaskNetwork(nn.Module):
 
     def features(self, windows: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, width)."""
-        embedded = self.embed(windows)
+        embedded = self.embed(windows) + self.positions
         mixed: Tensor = self.norm(embedded + self.attend(embedded, embedded, embedded, need_weights=False)[0])
         return mixed
 
@@ -70,13 +77,14 @@ def snippet_targets(
     return label, mask
 
 
-def class_loss(logits: Tensor, label: Tensor, gamma: float = 2.0) -> Tensor:
-    """Focal cross entropy over snippets, foreground and background weighted alike."""
+def class_loss(logits: Tensor, label: Tensor, taken: Tensor | None = None, gamma: float = 2.0) -> Tensor:
+    """Focal cross entropy over the snippets ``taken`` (B, T) bool (all), foreground and background weighted alike."""
     log_p = logits.log_softmax(2)
     own = log_p.gather(2, label[:, :, None])[:, :, 0]
     focal = -((1 - own.exp()) ** gamma) * own
     foreground = label < logits.shape[2] - 1
-    sides = [focal[side].sum() / side.sum().clamp(min=1) for side in (foreground, ~foreground)]
+    kept = torch.ones_like(foreground) if taken is None else taken
+    sides = [(focal * side).sum() / side.sum().clamp(min=1) for side in (foreground & kept, ~foreground & kept)]
     return (sides[0] + sides[1]) / 2
 
 
@@ -136,7 +144,9 @@ class SPOT(SemiLocalization):
     width: int = hyper(256, low=8, high=4096, source="released code: the attention's width")
     heads: int = hyper(4, low=1, high=64, source="released code")
     alpha: float = hyper(1.0, low=0.0, high=100.0, help="weight of the loss on pseudo-labels")
-    sure: float = hyper(0.7, low=0.0, high=1.0, source="released code", help="mask probability taken as true")
+    every_class: bool = hyper(False, source="§3.3: true", help="learn from arg-max classes however unsure they are")
+    ramp: float = hyper(0.5, low=0.0, high=1.0, help="share of the joint steps in which that weight grows from 0")
+    sure: float = hyper(0.7, low=0.0, high=1.0, source="released code", help="mask or class probability taken as true")
     masked: float = hyper(0.2, low=0.01, high=0.9, help="share of the cells to rebuild in pre-training")
     top_snippets: int = hyper(40, low=1, high=1024, source="released code: 10", help="snippets that speak a window")
     nms_sigma: float = hyper(0.3, low=0.01, high=10.0, symbol="σ", post=True, help="of soft suppression")
@@ -189,16 +199,28 @@ class SPOT(SemiLocalization):
         foreground = part["label"] < classes.shape[2] - 1
         losses = {"class": 0.5 * class_loss(classes, part["label"]), "mask": mask_loss(masks, part["mask"], foreground)}
         if "unlabelled" in batch:
-            losses |= self._pseudo(*network(batch["unlabelled"]["features"]))
+            guessed, outlined = network(batch["unlabelled"]["features"])
+            losses |= self._pseudo(guessed, outlined, self.pseudo_weight(run))
         return losses
 
-    def _pseudo(self, classes: Tensor, masks: Tensor) -> Losses:
-        """The same losses against the network's own argmax classes and masks above ``sure``, held fixed."""
-        label, target = classes.detach().argmax(2), (masks.detach().sigmoid() >= self.sure).to(masks.dtype)
-        foreground = (label < classes.shape[2] - 1) & (target.sum(2) > 0)
+    def pseudo_weight(self, run: Run) -> float:
+        """``alpha``, reached in a straight line over the first ``ramp`` of the joint phase."""
+        total = self.ramp * (run.phase.steps or run.phase.epochs * self.evaluate_steps)
+        return self.alpha * min(1.0, run.step / total if total > 0 else 1.0)
+
+    def _pseudo(self, classes: Tensor, masks: Tensor, weight: float) -> Losses:
+        """The same losses against the network's own classes and masks above ``sure``, held fixed.
+
+        The paper takes every arg-max class; a snippet whose class is less than ``sure`` is left out here unless
+        ``every_class``, since otherwise early mistakes feed themselves.
+        """
+        best, label = classes.detach().softmax(2).max(2)
+        target = (masks.detach().sigmoid() >= self.sure).to(masks.dtype)
+        trusted = torch.ones_like(best, dtype=torch.bool) if self.every_class else best >= self.sure
+        foreground = (label < classes.shape[2] - 1) & (target.sum(2) > 0) & trusted
         return {
-            "pseudo_class": self.alpha * 0.5 * class_loss(classes, label),
-            "pseudo_mask": self.alpha * mask_loss(masks, target, foreground),
+            "pseudo_class": weight * 0.5 * class_loss(classes, label, trusted),
+            "pseudo_mask": weight * mask_loss(masks, target, foreground),
         }
 
     def score(self, network: nn.Module, samples: Videos, run: Run) -> Scores:
