@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 import suite
@@ -45,7 +46,13 @@ def find_card(name: str) -> DatasetCard:
     paths = card_paths()
     if name not in paths:
         raise UsageError(f"there is no dataset '{name}'{did_you_mean(name, paths)}")
-    return load_card(paths[name])
+    return _card(paths[name], paths[name].stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _card(path: Path, modified: int) -> DatasetCard:
+    """A card read once as long as its file stays as it is: sweeps ask for the same one thousands of times."""
+    return load_card(path)
 
 
 def all_cards() -> list[DatasetCard]:
