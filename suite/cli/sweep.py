@@ -279,6 +279,8 @@ def _conclude(spec: SweepSpec, swept: Swept, places: Places, as_json: bool) -> N
 
 
 def _emit_best(study: dict[str, Any]) -> None:
+    from suite.sweep.standing import in_words
+
     counts = ", ".join(f"{count} {state}" for state, count in study["counts"].items() if count)
     names = list(dict.fromkeys(name for row in study["best"] for name in row["values"]))
     rows = [{**dict(zip(study["objectives"], row["objectives"])), **row["values"]} for row in study["best"][:5]]
@@ -286,8 +288,7 @@ def _emit_best(study: dict[str, Any]) -> None:
     if rows:
         emit(rows, [*study["objectives"], *names], False)
     for error in study["errors"][-3:]:
-        settings = ", ".join(f"{name}={value}" for name, value in error["values"].items())
-        say(f"failed: {settings}: {error['error']}")
+        say(f"failed: {in_words(error['values'])}: {error['error']}")
 
 
 def register(app: typer.Typer) -> None:

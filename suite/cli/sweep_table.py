@@ -17,6 +17,8 @@ def live_table(name: str, snapshot: dict[str, Any]) -> Group:
     from rich.table import Table
     from rich.text import Text
 
+    from suite.sweep.standing import in_words
+
     studies = snapshot["studies"]
     done = sum(sum(study["counts"].values()) for study in studies)
     planned = sum(study["planned"] for study in studies)
@@ -27,25 +29,20 @@ def live_table(name: str, snapshot: dict[str, Any]) -> Group:
         table.add_column(column)
     for study in studies:
         _add_study(table, study)
-    shown = [Text(f"running  {settings(values)}", style="dim") for values in running[:BEST]]
+    shown = [Text(f"running  {in_words(values)}", style="dim") for values in running[:BEST]]
     resources = Text(_resources(snapshot), style="dim")
     return Group(Text(head + _time_left(done, planned, snapshot)), table, *shown, resources)
 
 
-def settings(values: dict[str, Any]) -> str:
-    """Parameters in one line."""
-    return ", ".join(
-        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items()
-    )
-
-
 def _add_study(table: Any, study: dict[str, Any]) -> None:
+    from suite.sweep.standing import in_words
+
     counts = [str(study["counts"][state]) for state in ("complete", "pruned", "failed")]
     best = study["best"][:BEST] or [{"objectives": [], "values": {}}]
     for place, row in enumerate(best):
         numbers = ", ".join(f"{number:.4f}" for number in row["objectives"])
         left = [study["title"], *counts] if place == 0 else ["", "", "", ""]
-        table.add_row(*left, numbers, settings(row["values"]))
+        table.add_row(*left, numbers, in_words(row["values"]))
 
 
 def _time_left(done: int, planned: float, snapshot: dict[str, Any]) -> str:

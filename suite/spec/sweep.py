@@ -103,7 +103,7 @@ class Pruner(Spec):
 
 
 class Budget(Spec):
-    """Trials and hours after which no further trial starts, a sweep's whole life; ``epochs`` of each training.
+    """When no further trial starts: ``trials`` in a study's whole life, ``hours`` of one command; and ``epochs`` a run.
 
     Without either, a grid is visited whole and other samplers stop after 50 trials.
     """

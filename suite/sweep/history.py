@@ -27,6 +27,7 @@ from suite.sweep.problem import Problem
 from suite.sweep.space import Values
 from suite.tasks import task
 
+Named = tuple[Values, list[str]]  # a configuration and the ids of its runs
 State = Literal["complete", "pruned", "failed", "partial"]
 
 
@@ -99,11 +100,11 @@ def observe(problem: Problem, places: Places, tables: Tables) -> list[Observed]:
     """Every configuration of ``problem`` that the ledger has something of, in the order in which they were started."""
     by_run = {run: rows for run, rows in tables.attempts.items() if rows[0]["method"] == problem.method}
     trained = problem.space.trained()
-    settings = [values for values in _settings(problem, places, by_run) if _belongs(problem, values)]
-    groups: dict[str, list[Values]] = {}
-    for values in settings:
-        groups.setdefault(trained.key(_split(problem, values)[0]), []).append(values)
-    found = [_observed(problem, places, several, by_run, tables) for several in groups.values()]
+    settings = [(values, ids) for values, ids in _settings(problem, places, by_run) if _belongs(problem, values)]
+    groups: dict[str, list[Named]] = {}
+    for named in settings:
+        groups.setdefault(trained.key(_split(problem, named[0])[0]), []).append(named)
+    found = [_observed(problem, several, by_run, tables) for several in groups.values()]
     return sorted(found, key=lambda seen: seen.started)
 
 
@@ -113,8 +114,8 @@ def known_objectives(problem: Problem) -> tuple[Objective, ...]:
     return tuple(o if o.metric else o.model_copy(update={"metric": headline}) for o in problem.sweep.objectives)
 
 
-def _settings(problem: Problem, places: Places, by_run: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Values]:
-    """The different configurations to which runs of the ledger belong."""
+def _settings(problem: Problem, places: Places, by_run: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Named]:
+    """The different configurations to which runs of the ledger belong, each with the ids of all its runs."""
     found: dict[str, Values] = {}
     for rows in by_run.values():
         with suppress(UsageError):  # of a dataset or a dial that is no more
@@ -122,7 +123,8 @@ def _settings(problem: Problem, places: Places, by_run: Mapping[str, Sequence[Ma
             found.setdefault(problem.space.key(values), values)
     for point in problem.points():
         found.setdefault(problem.space.key(point), point)
-    return [values for values in found.values() if any(run in by_run for run in _ids(problem, places, values))]
+    named = ((values, _ids(problem, places, values)) for values in found.values())
+    return [(values, ids) for values, ids in named if any(run in by_run for run in ids)]
 
 
 def _belongs(problem: Problem, values: Values) -> bool:
@@ -148,11 +150,9 @@ def _split(problem: Problem, values: Mapping[str, Value]) -> tuple[Values, Value
     return trained, {name: value for name, value in values.items() if name in post}
 
 
-def _observed(
-    problem: Problem, places: Places, several: Sequence[Values], by_run: Mapping[str, Any], tables: Tables
-) -> Observed:
+def _observed(problem: Problem, several: Sequence[Named], by_run: Mapping[str, Any], tables: Tables) -> Observed:
     """One trained configuration: the best of its post-processing settings, or what became of it."""
-    seen = [_setting(problem, places, values, by_run, tables) for values in several]
+    seen = [_setting(problem, named, by_run, tables) for named in several]
     complete = [one for one in seen if one.state == "complete"]
     searched = not problem.space.post().parameters or len(complete) > 1  # a search leaves the defaults and a rival
     if complete and not searched:
@@ -164,10 +164,8 @@ def _observed(
     return min(seen, key=lambda one: ("pruned", "failed", "partial").index(one.state))
 
 
-def _setting(
-    problem: Problem, places: Places, values: Values, by_run: Mapping[str, list[dict[str, Any]]], tables: Tables
-) -> Observed:
-    ids = _ids(problem, places, values)
+def _setting(problem: Problem, named: Named, by_run: Mapping[str, list[dict[str, Any]]], tables: Tables) -> Observed:
+    values, ids = named
     attempts = [by_run.get(run, []) for run in ids]
     rows = [row for several in attempts for row in several]
     trained, post = _split(problem, values)

@@ -17,7 +17,7 @@ from suite.results.ledger import Ledger
 from suite.spec.sweep import SweepSpec
 from suite.sweep import figures
 from suite.sweep.history import Observed, known_objectives
-from suite.sweep.standing import ranked, standing
+from suite.sweep.standing import in_words, ranked, standing
 from suite.sweep.tuned import Finding, findings
 
 
@@ -63,12 +63,6 @@ def build_page(spec: SweepSpec, places: Places) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(render("sweep.html.j2", content, settings=in_words), encoding="utf-8")
     return file
-
-
-def in_words(values: dict[str, Any]) -> str:
-    """A configuration in one line."""
-    shown = ((name, f"{value:.4g}" if isinstance(value, float) else value) for name, value in values.items())
-    return ", ".join(f"{name}={value}" for name, value in shown) or "defaults"
 
 
 def _section(finding: Finding, ledger: Ledger) -> Section:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from suite.sweep.history import Observed, known_objectives
@@ -26,6 +26,12 @@ def standing(problem: Problem, ended: Sequence[Observed], planned: float) -> dic
         "best": [{"values": one.settings, "objectives": list(one.objectives)} for one in complete[:SHOWN]],
         "errors": [{"values": one.values, "error": one.error} for one in ended if one.state == "failed"][-SHOWN:],
     }
+
+
+def in_words(values: Mapping[str, Any]) -> str:
+    """A configuration in one line."""
+    shown = ((name, f"{value:.4g}" if isinstance(value, float) else value) for name, value in values.items())
+    return ", ".join(f"{name}={value}" for name, value in shown) or "defaults"
 
 
 def ranked(problem: Problem, ended: Sequence[Observed]) -> list[Observed]:
