@@ -228,8 +228,8 @@ class Method:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        found = {k: v for k, v in vars(cls).items() if isinstance(v, Hyper)}
-        cls.hypers = {**cls.hypers, **found}
+        declared = [vars(base) for base in reversed(cls.__mro__)]
+        cls.hypers = {k: v for names in declared for k, v in names.items() if isinstance(v, Hyper)}
         if cls.presets:
             first = next(iter(cls.presets))
             cls.hypers["preset"] = Hyper(first, choices=tuple(cls.presets), help="a named whole setting")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import ClassVar
 
 import numpy as np
 from torch import nn
@@ -26,7 +25,7 @@ from methods.semi_localization.pseudo_labels import (
     reliability,
     top_filter,
 )
-from suite.method import Batch, Hyper, Losses, Run, hyper
+from suite.method import Batch, Losses, Run, hyper
 
 
 class NoisyPseudoLabelsBMN(PseudoLabelling, ProposalNetwork):
@@ -35,7 +34,6 @@ class NoisyPseudoLabelsBMN(PseudoLabelling, ProposalNetwork):
     name = "npl-bmn"
     title = "NPL-BMN (our construction)"
     paper = "Xia et al., Learning from Noisy Pseudo Labels for Semi-Supervised Temporal Action Localization, ICCV 2023"
-    hypers: ClassVar[dict[str, Hyper]] = {**ProposalNetwork.hypers, **PseudoLabelling.hypers}
 
     floor: float = hyper(0.02, low=0.0, high=1.0, help="lowest score of a proposal that enters the ranking")
     ranking: bool = hyper(True, symbol="NR", source="§3.2, eq. 5", help="rank by score over boundary ambiguity")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -30,13 +29,11 @@ from methods.semi_localization.pseudo_labels import (
 )
 from suite.evaluate.segments import Segments
 from suite.evaluate.suppression import soft_nms
-from suite.method import Batch, Hyper, Losses, Run, hyper
+from suite.method import Batch, Losses, Run, hyper
 
 
 class TwoPhase(PseudoLabelling, AnchorFree):
     """Each step of the second phase takes labelled and pseudo-labelled videos, each with a normalizer of its own."""
-
-    hypers: ClassVar[dict[str, Hyper]] = {**AnchorFree.hypers, **PseudoLabelling.hypers}
 
     keep_supervised: bool = hyper(True, help="the second phase keeps the labelled loss (false: Fig. 6)")
     background: float = hyper(
