@@ -30,7 +30,7 @@ class WeakLocalization(Method):
     lr: float = hyper(1e-4, low=1e-7, high=1.0, log=True, packed=True, help="Adam's learning rate")
     weight_decay: float = hyper(5e-4, low=0.0, high=1.0, packed=True, help="L2, added to the gradient")
     batch: int = hyper(16, low=1, high=4096, help="videos a step")
-    epochs: int = hyper(100, low=1, high=100_000)
+    epochs: int = hyper(100, low=1, high=100_000, source="ASL, released script: 100")
     positions: int = hyper(750, low=1, high=100_000, symbol="T", help="temporal positions a video is sampled at")
     hidden: int = hyper(512, low=1, high=65_536, help="units of a hidden layer")
     evaluate_every: int = hyper(4, low=1, high=10_000, help="epochs between evaluations")
@@ -103,7 +103,7 @@ def per_snippet(
 ) -> list[np.ndarray]:
     """Outputs (N, ...) of a network that looks at one snippet at a time, for the ``wanted`` rows of a store, or all."""
     parts = []
-    for start in range(0, len(store) if wanted is None else len(wanted), ROWS_AT_ONCE):
+    for start in range(0, max(1, len(store) if wanted is None else len(wanted)), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
         rows = as_tensor(store[part] if wanted is None else store[wanted[part]])
         parts.append([out.float().cpu().numpy() for out in network(rows.to(device))])
@@ -141,7 +141,7 @@ def uniform_grid(samples: Videos, positions: int) -> np.ndarray:
 
 def grid_batches(samples: Videos, grid: np.ndarray, device: torch.device, size: int = 16) -> Iterator[Tensor]:
     """Features (b, T, D) at the ``grid`` (V, T), a few videos at a time."""
-    for start in range(0, len(grid), size):
+    for start in range(0, max(1, len(grid)), size):
         rows = grid[start : start + size]
         wanted, place = np.unique(rows, return_inverse=True)
         features = as_tensor(samples.rows[wanted]).to(device)

@@ -121,8 +121,9 @@ def video_probability(
 ) -> np.ndarray:
     """(V, C) softmax of the activations (N, C) pooled where the selection (N, C) is largest on the uniform grid."""
     grid = np.array([first + uniform_index(int(last - first), positions) for first, last in pairwise(offsets)])
+    grid = grid.reshape(-1, positions).astype(np.int64)
     found = []
-    for start in range(0, len(grid), size):
+    for start in range(0, max(1, len(grid)), size):
         rows = torch.from_numpy(grid[start : start + size])
         found.append(pool(logits[rows], top_k(selection[rows], divisor)).softmax(dim=1).numpy())
     return np.concatenate(found)
@@ -144,6 +145,8 @@ def interpolated_rows(samples: Videos, videos: np.ndarray, positions: int) -> Ba
 def interpolated_outputs(network: nn.Module, samples: Videos, positions: int, device: torch.device) -> list[np.ndarray]:
     """Outputs (V · T, ...) of a per-snippet network on features interpolated to T positions a video."""
     parts = []
+    if not len(samples):
+        return per_snippet(network, samples.rows, device)
     for video in range(len(samples)):
         features = as_tensor(samples.features(video)).to(device)
         left, right, weight = (torch.from_numpy(a).to(device) for a in interpolation(len(features), positions))

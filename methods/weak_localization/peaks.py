@@ -48,7 +48,7 @@ class PeakLocalizer(WeakLocalization):
         activation = per_snippet(network, samples.rows, run.device)[0]
         owners = range(len(samples))
         found = [self.video_scores(activation[samples.offsets[v] : samples.offsets[v + 1]]) for v in owners]
-        return {"activation": activation, "video": np.array(found)}
+        return {"activation": activation, "video": np.array(found).reshape(len(samples), activation.shape[1])}
 
     def activations(self, scores: Scores, samples: Videos) -> Iterator[Activation]:
         for video, found in enumerate(scores["video"]):

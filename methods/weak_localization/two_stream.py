@@ -107,7 +107,9 @@ class TwoStreamLocalizer(WeakLocalization):
         return {
             "weighted": attention[..., None] * shown,
             "rank": attention[..., None] * self.rank_of(activation)[..., :classes],
-            "probability": np.array(found)[:, :classes],
+            "probability": np.array(found, dtype=np.float32).reshape(len(samples), -1)[:, :classes]
+            if found
+            else np.zeros((0, classes), dtype=np.float32),
         }
 
     def activations(self, scores: Scores, samples: Videos) -> Iterator[Activation]:

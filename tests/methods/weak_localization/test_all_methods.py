@@ -120,3 +120,13 @@ def test_losses_do_not_depend_on_hidden_truth(name, planted):
         torch.manual_seed(5)
         losses.append(train(method, run, 1))
     assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_split_without_videos(name):
+    data = task_data(videos_of([20, 30, 25]))
+    method = make(name)
+    run = run_of(method, data)
+    nobody = data.test.take(np.zeros(0, int))
+    with torch.no_grad():
+        assert len(method.decode(method.score(run.network, nobody, run), nobody)) == 0
