@@ -7,6 +7,7 @@ import importlib.util
 import os
 import pkgutil
 import sys
+import tomllib
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import entry_points
@@ -27,9 +28,25 @@ def methods() -> dict[str, type[Method]]:
 def method(name: str) -> type[Method]:
     """The method called ``name``; raises :class:`UsageError` with the nearest known name."""
     known = methods()
+    if name in (reported := published_only()):
+        raise UsageError(f"{name} is known by its published numbers only: {reported[name]['reason']}.")
     if name not in known:
         raise UsageError(f"no method is called '{name}'{did_you_mean(name, known)}")
     return known[name]
+
+
+@cache
+def published_only() -> dict[str, dict[str, str]]:
+    """Methods that tables quote but nobody can run here, by name: ``task``, ``title``, ``paper`` and the ``reason``."""
+    import methods as package
+
+    files = sorted(Path(package.__path__[0]).glob("*/published_only.toml"))
+    found = [(tomllib.loads(file.read_text(encoding="utf-8")), file.parent.name) for file in files]
+    return {
+        entry["name"]: {**entry, "task": folder.replace("_", "-")}
+        for values, folder in found
+        for entry in values["methods"]
+    }
 
 
 def add_user_files(files: Iterable[str | Path]) -> None:

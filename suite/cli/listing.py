@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     """Add ``suite list``."""
     group = typer.Typer(help="List methods, datasets, tasks, leaderboards or sweeps.", no_args_is_help=True)
     group.command("methods")(list_methods)
+    group.command("published")(list_published)
     group.command("datasets")(list_datasets)
     group.command("tasks")(list_tasks)
     group.command("leaderboards")(list_leaderboards)
@@ -29,6 +30,14 @@ def list_methods(task: TaskOption = None, methods: MethodsOption = None, json: J
     registry.add_user_files(methods or [])
     rows = [_method(method) for method in registry.methods().values() if task in (None, method.task)]
     emit(rows, ("name", "task", "title", "paper"), json)
+
+
+def list_published(task: TaskOption = None, json: JsonOption = False) -> None:
+    """Methods that tables quote from papers but that cannot be run here, and why."""
+    from suite import registry
+
+    rows = [entry for entry in registry.published_only().values() if task in (None, entry["task"])]
+    emit(rows, ("name", "task", "title", "reason"), json)
 
 
 def _method(method: Any) -> dict[str, Any]:
