@@ -48,7 +48,9 @@ def moving_background(frames: int, height: int, width: int, generator: np.random
             waves.append(wave(fx * x + fy * y + phase)[..., None] * colour)
             courses.append(course(speed * np.arange(frames)))
     flat = np.stack(waves).reshape(len(waves), -1).astype(np.float32)
-    return np.asarray(np.clip(np.stack(courses, axis=1).astype(np.float32) @ flat, 0, 1)).reshape(frames, height, width, 3)
+    return np.asarray(np.clip(np.stack(courses, axis=1).astype(np.float32) @ flat, 0, 1)).reshape(
+        frames, height, width, 3
+    )
 
 
 def _draw(frame: np.ndarray, shape: Shape, moment: int, height: int, width: int) -> None:
