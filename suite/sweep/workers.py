@@ -113,6 +113,6 @@ def tune_workers(spec: SweepSpec, places: Places, coordinator: Any, workers: int
 def _bundle(spec: SweepSpec) -> PlacementGroupFactory:
     """What a worker holds; one that nests Ray Train leaves CPUs and GPUs to Train's own workers."""
     if spec.resources.workers:
-        return PlacementGroupFactory([{"CPU": 0.01}])
+        return PlacementGroupFactory([{"memory": 1}])  # a byte: a bundle must hold something, CPUs are Train's
     held = {"CPU": spec.resources.cpu, "GPU": spec.resources.gpu}
     return PlacementGroupFactory([{kind: amount for kind, amount in held.items() if amount}])

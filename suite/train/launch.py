@@ -60,7 +60,8 @@ def _launch_workers(
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
     started = connect(address, machine.workers)
     _require(machine)
-    queue = Queue()
+    # Holds no CPU and stays outside a placement group that this process may run in (a trial of a sweep).
+    queue = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": "DEFAULT"})
     listener = threading.Thread(target=_listen, args=(queue, reporter), daemon=True)
     listener.start()
     config = {"storage": str(places.local / "train")}
