@@ -21,7 +21,7 @@ class ActorDetector(nn.Module):
     """Backbone and head on clips (B, 3, T, H, W) with values in [0, 1] and boxes in [0, 1] of the padded batch.
 
     Args:
-        classes: C. width, blocks, alpha, beta_inverse, frozen_bn: of :class:`SlowFast`; the relation head goes by width.
+        classes: C; width, blocks, alpha, beta_inverse, frozen_bn: of :class:`SlowFast`; width is the head's too.
         head: ``linear`` (SlowFast) or ``relation`` (ACAR without feature bank).
         dropout: before the linear map, or inside the relation blocks.
     """

@@ -84,9 +84,7 @@ def _check_gpu(gpu: bool) -> None:
     import torch
 
     if gpu and not torch.cuda.is_available():
-        raise UsageError(
-            "--gpu was asked for, but torch sees no CUDA device; leave --gpu out or check the driver."
-        )
+        raise UsageError("--gpu was asked for, but torch sees no CUDA device; leave --gpu out or check the driver.")
 
 
 def _raise_if_failed(outcome: Outcome) -> None:

@@ -33,7 +33,7 @@ def protocol_of(settings: Mapping[str, Any]) -> SpatialProtocol:
 def evaluate(predictions: ActorScores, samples: Actors, data: TaskData[Any]) -> list[Metric]:
     """Frame mAP at the protocol's IoU, its mean over frequent and over rare classes, and AP of each class.
 
-    Every score of every box is a detection; boxes without any (their clip does not decode) are counted. Where the dataset
+    Every score of every box is a detection; boxes without any (a clip that does not decode) are counted. If the dataset
     states its pictures' size (``facts["pixels"]``), boxes are compared in whole pixels.
     """
     result = actor_map(predictions, samples, data)

@@ -1,7 +1,7 @@
 """One BMN training step against the textbook order of work: sample every proposal first, convolve after.
 
 Run ``python -m tests.benchmarks.bench_bmn [batch]``. Both sides do the same step (forward, losses, backward, Adam) on
-the same network; the textbook side needs 1.4 GB a sample and so runs at batch 2. The reference code took 5.6 s at batch 2
+the same network; the textbook side needs 1.4 GB a sample and runs at batch 2. The reference code took 5.6 s at batch 2
 and 58 s with 21 GB at batch 16 on two cores of another machine.
 """
 
