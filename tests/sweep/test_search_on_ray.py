@@ -80,7 +80,7 @@ def test_three_raylets_of_which_one_is_killed_mid_sweep(places: Places) -> None:
 
 
 def test_a_driver_killed_twice_loses_and_repeats_nothing(places: Places, tmp_path: Path) -> None:
-    _kill_and_go_on(places, tmp_path, trials=9, kills=2)
+    _kill_and_go_on(places, tmp_path, trials=12, kills=2)
 
 
 @pytest.mark.slow
@@ -139,7 +139,7 @@ def _start(places: Places, folder: Path, trials: int) -> subprocess.Popen[bytes]
     file = folder / "toys.toml"
     file.write_text(
         f'name = "toys"\nmethods = ["toy"]\ndatasets = ["{WORLD}"]\nconcurrency = 2\n'
-        f"budget = {{ trials = {trials} }}\n[params]\nseconds = 0.4\n[space]\nq = {{}}\nbeta = {{}}\n"
+        f"budget = {{ trials = {trials} }}\n[params]\nseconds = 1.0\n[space]\nq = {{}}\nbeta = {{}}\n"
     )
     environment = {**os.environ, "SUITE_METHODS": str(TOY), "SUITE_OUTPUTS": places.outputs, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", "from suite.cli import main; main()", "sweep", str(file), "--json"]
