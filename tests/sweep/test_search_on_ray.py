@@ -79,6 +79,7 @@ def test_three_raylets_of_which_one_is_killed_mid_sweep(places: Places) -> None:
     assert len(finished(places)) == 24 and set(finished(places).values()) == {1}
 
 
+@pytest.mark.slow
 def test_a_driver_killed_twice_loses_and_repeats_nothing(places: Places, tmp_path: Path) -> None:
     _kill_and_go_on(places, tmp_path, trials=12, kills=2)
 
