@@ -19,6 +19,7 @@ def main() -> None:
     unknown = sorted(set(asked) - set(known))
     if unknown:
         sys.exit(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(known)}")
+    sys.argv = sys.argv[:1]  # a benchmark's own options are for running it alone
     for name in asked:
         print(f"\n== {name.removeprefix('bench_')}", flush=True)
         importlib.import_module(f"tests.benchmarks.{name}").main()
