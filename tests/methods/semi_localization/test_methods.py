@@ -194,5 +194,6 @@ def test_published_average_keeps_the_random_start(world: TaskData[Videos]) -> No
 @pytest.mark.parametrize("name", METHODS)
 def test_keeps_the_contract(name: str, tmp_path: Path) -> None:
     dataset = "planted-videos[videos=12,video_seconds=30,labelled=0.5,classes=2]"
-    findings = examine(name, dataset, {"preset": "small", "evaluate_steps": 12}, 4, tmp_path)
+    epochs = 12 if name == "spot" else 4  # its masks wait for classes that the network is sure of
+    findings = examine(name, dataset, {"preset": "small", "evaluate_steps": 12}, epochs, tmp_path)
     assert [finding for finding in findings if not finding.holds] == []
