@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,17 @@ from suite.spec.base import content_hash
 from suite.spec.card import DatasetCard, Value, parse_dataset_name
 
 
+READING_FOR: ContextVar[Path | None] = ContextVar("reading_for", default=None)  # the cache of the dataset being read
+
+
 def cache_folder(cache: Path | None = None) -> Path:
     """Where packed datasets live: ``cache``, else ``cache/data`` below ``SUITE_OUTPUTS`` or ``outputs``.
 
+    A reader is told the folder that its dataset is being packed into, so that files it makes lie beside the arrays.
     Only a local disk can be mapped: where outputs are remote (``s3://…``), packed datasets stay below ``outputs``.
     """
     outputs = os.environ.get("SUITE_OUTPUTS") or "outputs"
-    return cache or Path("outputs" if "://" in outputs else outputs) / "cache" / "data"
+    return cache or READING_FOR.get() or Path("outputs" if "://" in outputs else outputs) / "cache" / "data"
 
 
 @dataclass(frozen=True)
@@ -155,7 +160,11 @@ def _told(asked: Request) -> Iterator[None]:
 
 def read(asked: Request) -> TaskData[Any]:
     """What the reader yields, checked but not packed."""
-    data = reader_function(asked.card)(asked.card, asked.folder, asked.read_dials(), asked.task)
+    before = READING_FOR.set(asked.cache)
+    try:
+        data = reader_function(asked.card)(asked.card, asked.folder, asked.read_dials(), asked.task)
+    finally:
+        READING_FOR.reset(before)
     if not isinstance(data, TaskData):
         said = f"reader '{asked.card.reader}' returned {type(data).__name__}"
         raise DataError(f"{asked.card.name}: {said}; return TaskData.")

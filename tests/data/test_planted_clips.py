@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 
 from suite.data import load
 from suite.data.cards import find_card
+from suite.data.loading import open_request, request
 from suite.data.planted.clips import SHOT, detected, script, table
 from suite.data.planted.scenes import CLASSES, FPS, LABEL, MIRROR, POSES, WAYS, Behaviour, draw_cast, stage
 from suite.data.planted.shapes import Shape, moving_background, render
+from suite.errors import DataError
 
 SMALL = {"train_videos": 3, "unlabelled_videos": 2, "validation_videos": 1, "test_videos": 2, "labelled": 1.0}
 HEIGHT, WIDTH, SPEED = 120, 160, 40.0
@@ -170,3 +173,14 @@ def test_same_dials_same_labels(world, tmp_path: Path, monkeypatch: pytest.Monke
     again = load("planted-clips", dials=SMALL)
     assert np.array_equal(again.train.labels, world.train.labels)
     assert np.array_equal(again.test.frames.clip(1), world.test.frames.clip(1))
+
+
+def test_videos_lie_beside_the_packed_arrays_and_their_loss_is_told(tmp_path: Path) -> None:
+    data = load("planted-clips", cache=tmp_path / "here", dials=SMALL)
+    folder = Path(str(data.train.frames.files[0])).parent
+    assert folder.is_relative_to(tmp_path / "here")
+    shutil.rmtree(folder)
+    with pytest.raises(DataError, match="no longer in .*prepare --force"):
+        load("planted-clips", cache=tmp_path / "here", dials=SMALL)
+    asked = request("planted-clips", cache=tmp_path / "here", dials=SMALL)
+    assert open_request(asked, force=True).test.frames.clip(0).shape == (16, 64, 85, 3)

@@ -21,6 +21,7 @@ from suite.data.planted.shapes import moving_background, render
 from suite.data.readers.ava import copy_labels
 from suite.data.samples import Actors, TaskData
 from suite.data.video import FPS, ClipSource, key_frame, write_video
+from suite.errors import DataError
 from suite.spec.base import content_hash
 from suite.spec.card import DatasetCard, Value
 
@@ -52,7 +53,12 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
 
 
 def late(data: TaskData[Actors], dials: Mapping[str, Value]) -> TaskData[Actors]:
-    """Withhold labels as the dials say."""
+    """Withhold labels as the dials say; :class:`DataError` when the rendered files are gone since they were packed."""
+    place = Path(str(data.test.frames.files[0])).parent
+    if not place.is_dir():
+        raise DataError(
+            f"{data.name}: its videos are no longer in {place}; suite data prepare --force makes them anew."
+        )
     return withhold_labels(data, dials)
 
 
