@@ -55,14 +55,16 @@ def read_video(
 
     Raises :class:`DataError` when the file is missing, holds no video, cannot be decoded or ends before ``needed``.
     """
+    import av
+
     wanted = np.asarray(times, dtype=np.float64)
     order = np.argsort(wanted, kind="stable")
     with _open(path) as container:
-        pictures = list(_shown_at(container, wanted[order], short_side, path, needed))
-    frames = np.empty((len(order), *pictures[0].shape), dtype=np.uint8)
-    for place, picture in zip(order, pictures, strict=True):
-        frames[place] = picture
-    return frames
+        try:
+            pictures = np.stack(list(_shown_at(container, wanted[order], short_side, path, needed)))
+        except (av.FFmpegError, ValueError):  # damaged packets, headers that lie, a size that changes on the way
+            raise DataError(f"{path} cannot be decoded at about {wanted.min():.2f} s; get the file anew.") from None
+    return np.asarray(pictures[np.argsort(order, kind="stable")])
 
 
 def video_length(path: str | Path) -> float:
@@ -90,7 +92,7 @@ def read_frame_folder(
 ) -> np.ndarray:
     """Frames ``indices`` (0 the first) of a folder of images named by ``pattern`` (:func:`image_name`).
 
-    Raises :class:`DataError` when a file is missing or is not an image.
+    Raises :class:`DataError` when a file is missing or is not an image, or when sizes differ.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -103,8 +105,10 @@ def read_frame_folder(
                 pictures[index] = np.asarray(image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR))
         except FileNotFoundError:
             raise DataError(f"{path} is missing; extract the video's frames again.") from None
-        except (UnidentifiedImageError, OSError):
+        except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError):
             raise DataError(f"{path} is not a readable image; extract the video's frames again.") from None
+    if len({picture.shape for picture in pictures.values()}) > 1:
+        raise DataError(f"{folder} holds images of several sizes; extract the video's frames again.")
     return np.stack([pictures[int(index)] for index in indices])
 
 
@@ -180,7 +184,7 @@ def _open(path: str | Path) -> av.container.InputContainer:
         container = av.open(str(path))
     except FileNotFoundError:
         raise DataError(f"{path} is missing; put the video there or leave its clips out.") from None
-    except (av.FFmpegError, OSError):
+    except (av.FFmpegError, OSError, ValueError):  # ValueError: names in its header that are no text
         raise DataError(f"{path} is not a video that can be opened; get the file anew.") from None
     if not container.streams.video:
         container.close()
@@ -195,7 +199,7 @@ def _shown_at(
     current: av.VideoFrame | None = None
     picture: np.ndarray | None = None
     end, done = 0.0, 0
-    for frame, begin, slack in _decoded(container, float(times[0]), path):
+    for frame, begin, slack in _decoded(container, float(times[0])):
         while done < len(times) and current is not None and frame.time - begin > times[done] + slack:
             picture = _pixels(current, short_side) if picture is None else picture
             yield picture
@@ -210,23 +214,17 @@ def _shown_at(
         yield last
 
 
-def _decoded(
-    container: av.container.InputContainer, earliest: float, path: str | Path
-) -> Iterator[tuple[av.VideoFrame, float, float]]:
+def _decoded(container: av.container.InputContainer, earliest: float) -> Iterator[tuple[av.VideoFrame, float, float]]:
     """Frames from the last seek point before ``earliest`` on, with the stream's begin and half a frame's length."""
-    import av
-
     stream = container.streams.video[0]
     unit = stream.time_base or Fraction(1, 1000)
     begin = float((stream.start_time or 0) * unit)
     slack = 0.5 / float(stream.average_rate or FPS)
     if earliest > 0:
         container.seek(int((earliest + begin - slack) / unit), stream=stream, backward=True)
-    try:
-        for frame in container.decode(stream):
+    for frame in container.decode(stream):
+        if frame.time is not None:
             yield frame, begin, slack
-    except av.FFmpegError:
-        raise DataError(f"{path} cannot be decoded at about {earliest:.2f} s; get the file anew.") from None
 
 
 def _pixels(frame: av.VideoFrame, short_side: int | None) -> np.ndarray:

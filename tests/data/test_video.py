@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +130,40 @@ def test_file_cut_off_in_the_middle(tmp_path: Path) -> None:
     assert source.clip(0).shape[0] == 8
     with pytest.raises(DataError, match="before its key frame"):
         source.clip(1)
+
+
+@pytest.mark.parametrize("harm", ["cut", "scattered", "header"])
+def test_damaged_files_never_raise_anything_but_one_sentence(tmp_path: Path, harm: str) -> None:
+    """Seeks that fail, names in headers that are no text, packets that lie: a training goes on without the clip."""
+    whole, path, broken = tmp_path / "whole.mp4", tmp_path / "harmed.mp4", 0
+    write_video(whole, numbered())
+    for seed in range(40):
+        generator = np.random.default_rng(seed)
+        content = np.frombuffer(whole.read_bytes(), dtype=np.uint8).copy()
+        if harm == "cut":
+            content = content[: generator.integers(1, len(content))]
+        elif harm == "scattered":
+            content[generator.integers(len(content), size=200)] = generator.integers(0, 256, size=200)
+        else:
+            content[-1 - generator.integers(2000, size=30)] = generator.integers(0, 256, size=30)
+        path.write_bytes(content.tobytes())
+        for centre in (10, 60):
+            try:
+                assert ClipSource(np.array([str(path)]), np.array([centre]), 8, 1).clip(0).shape[0] == 8
+            except DataError:
+                broken += 1
+    assert broken > 20
+
+
+def test_damaged_and_ill_matched_images_are_one_sentence(tmp_path: Path) -> None:
+    from PIL import Image
+
+    content = io.BytesIO()
+    Image.fromarray(numbered(frames=1)[0]).save(content, format="PNG")
+    (tmp_path / "1.png").write_bytes(content.getvalue().replace(b"IDAT", b"\xa64\x13\xd3", 1))
+    with pytest.raises(DataError, match=r"1\.png is not a readable image"):
+        read_frame_folder(tmp_path, [0], "{index}.png")
+    (tmp_path / "1.png").write_bytes(content.getvalue())
+    Image.fromarray(numbered(height=16, frames=1)[0]).save(tmp_path / "2.png")
+    with pytest.raises(DataError, match="several sizes"):
+        read_frame_folder(tmp_path, [0, 1], "{index}.png")
