@@ -22,7 +22,6 @@ from suite.errors import DataError
 from suite.spec.base import content_hash
 from suite.spec.card import DatasetCard, Value, parse_dataset_name
 
-
 READING_FOR: ContextVar[Path | None] = ContextVar("reading_for", default=None)  # the cache of the dataset being read
 
 

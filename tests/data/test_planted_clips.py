@@ -180,7 +180,7 @@ def test_videos_lie_beside_the_packed_arrays_and_their_loss_is_told(tmp_path: Pa
     folder = Path(str(data.train.frames.files[0])).parent
     assert folder.is_relative_to(tmp_path / "here")
     shutil.rmtree(folder)
-    with pytest.raises(DataError, match="no longer in .*prepare --force"):
+    with pytest.raises(DataError, match=r"gone from .*prepare --force"):
         load("planted-clips", cache=tmp_path / "here", dials=SMALL)
     asked = request("planted-clips", cache=tmp_path / "here", dials=SMALL)
     assert open_request(asked, force=True).test.frames.clip(0).shape == (16, 64, 85, 3)

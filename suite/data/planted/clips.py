@@ -56,9 +56,7 @@ def late(data: TaskData[Actors], dials: Mapping[str, Value]) -> TaskData[Actors]
     """Withhold labels as the dials say; :class:`DataError` when the rendered files are gone since they were packed."""
     place = Path(str(data.test.frames.files[0])).parent
     if not place.is_dir():
-        raise DataError(
-            f"{data.name}: its videos are no longer in {place}; suite data prepare --force makes them anew."
-        )
+        raise DataError(f"{data.name}: its videos are gone from {place}; suite data prepare --force makes them anew.")
     return withhold_labels(data, dials)
 
 
