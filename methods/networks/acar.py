@@ -96,8 +96,8 @@ class RelationHead(nn.Module):
 
 
 def _without_padding(maps: Tensor, size: Tensor | None) -> Tensor:
-    """The part of a map (C, H, W) that shows the clip: whole cells, rounded up."""
+    """The part of a map (C, H, W) that shows the clip: whole cells, rounded up (but for the last bits of a share)."""
     if size is None:
         return maps
-    height, width = maps.shape[-2:]
-    return maps[:, : math.ceil(height * float(size[1])), : math.ceil(width * float(size[0]))]
+    width, height = (math.ceil(cells * float(share) - 1e-5) for cells, share in zip(maps.shape[:0:-1], size))
+    return maps[:, :height, :width]

@@ -113,7 +113,7 @@ class Lateral(nn.Module):
 
 
 class SlowFast(nn.Module):
-    """Backbone: a clip in, the last maps of the slow and the fast pathway out, spatial stride 16.
+    """Backbone: a clip in, the last maps of the slow and the fast pathway out, ``stride`` pixels a cell (R50: 16).
 
     Parameter names are those of the published checkpoints (``s1`` ... ``s5``, ``pathway0`` slow, ``pathway1`` fast),
     so that Kinetics weights load by name. res5 keeps its resolution and dilates instead (detection variant).
@@ -140,11 +140,12 @@ class SlowFast(nn.Module):
         slow, fast = width, max(width // beta_inverse, 1)
         self.s1 = Stems(slow, fast)
         self.s1_fuse = Lateral(fast, alpha, fusion_kernel)
-        before = (slow + 2 * fast, fast)
+        before, self.stride = (slow + 2 * fast, fast), 4  # the stems'
         for index, count in enumerate(blocks):
             after = (width * 4 * 2**index, max(width // beta_inverse, 1) * 4 * 2**index)
             last = index == len(blocks) - 1
             stride = 1 if index == 0 or last else 2
+            self.stride *= stride
             stage = Stage(before, after, count, SLOW_KERNELS[index], stride, 2 if last else 1)
             self.add_module(f"s{index + 2}", stage)
             if not last:

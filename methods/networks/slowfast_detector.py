@@ -41,7 +41,7 @@ class ActorDetector(nn.Module):
         self.backbone = SlowFast(width, blocks, alpha, beta_inverse, frozen_bn=frozen_bn)
         self.head: LinearActorHead | RelationHead
         if head == "linear":
-            self.head = LinearActorHead(self.backbone.channels, classes, dropout)
+            self.head = LinearActorHead(self.backbone.channels, classes, dropout, scale=1 / self.backbone.stride)
         else:
             self.head = RelationHead(self.backbone.channels, classes, 16 * width, 8 * width, dropout=dropout)
 

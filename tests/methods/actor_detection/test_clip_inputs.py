@@ -13,6 +13,7 @@ from methods.actor_detection.clip_inputs import AHEAD, ClipAugmentation, ClipInp
 from methods.actor_detection.fixmatch import FixMatch
 from methods.actor_detection.multi_label import MultiLabelSemiSupervised
 from methods.actor_detection.supervised import Supervised
+from methods.networks.acar import _without_padding
 from methods.networks.slowfast import SlowFast
 from methods.networks.slowfast_detector import ActorDetector, boxes_with_owner
 from suite.errors import UsageError
@@ -139,6 +140,32 @@ def test_relation_head_does_not_see_the_padding() -> None:
         cropped = network(wide, half, torch.tensor([[0.5, 1.0]]))
         whole = network(wide, half)
     assert not torch.allclose(cropped, whole)
+
+
+@pytest.mark.parametrize("blocks", [(1, 1), (1, 1, 1), (1, 1, 1, 1)], ids=len)
+def test_actors_are_pooled_where_they_are_at_any_depth(blocks: tuple[int, ...]) -> None:
+    """A backbone of fewer stages has finer maps: the head must look at the same place of the picture."""
+    torch.manual_seed(0)
+    network = ActorDetector(3, width=4, blocks=blocks, alpha=2, beta_inverse=2, dropout=0.0).eval()
+    maps = network.backbone(torch.rand(1, 3, 4, 128, 128))
+    assert maps[0].shape[-1] * network.backbone.stride == 128
+    lit = [torch.zeros_like(pathway) for pathway in maps]
+    for pathway in lit:  # only the right lower quarter answers
+        pathway[..., pathway.shape[-2] // 2 :, pathway.shape[-1] // 2 :] = 1
+    pixels = torch.tensor([[0, 4.0, 4, 40, 40], [0, 84, 84, 120, 120]])
+    features = network.head.features(*lit, pixels)
+    assert features[0].abs().max() == 0
+    torch.testing.assert_close(features[1], torch.ones_like(features[1]))
+
+
+def test_whole_cells_of_a_share_that_single_precision_rounds_up() -> None:
+    maps = torch.rand(2, 14, 22)
+    for cells in range(1, 23):
+        share = torch.tensor([cells * 16 / (22 * 16), 1.0], dtype=torch.float32)
+        assert _without_padding(maps, share).shape == (2, 14, cells)
+    assert _without_padding(maps, torch.tensor([340 / 352, 0.51])).shape == (2, 8, 22), (
+        "a cell that shows a part counts"
+    )
 
 
 def test_frozen_batch_norm_keeps_its_statistics() -> None:
