@@ -52,23 +52,23 @@ def correlation(values: np.ndarray, overlap: np.ndarray) -> float:
     return float(np.corrcoef(x, y)[0, 1])
 
 
-def binned_overlap(values: np.ndarray, overlap: np.ndarray, bins: int = 10) -> tuple[np.ndarray, np.ndarray]:
-    """Mean tIoU in intervals that hold equally many predictions (Fig. 5): (bins,) mean value and (bins,) mean tIoU."""
-    order = np.argsort(values[np.isfinite(values)], kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part)]
-    x, y = values[np.isfinite(values)], overlap[np.isfinite(values)]
-    return np.array([x[part].mean() for part in parts]), np.array([y[part].mean() for part in parts])
+def binned_overlap(values: np.ndarray, overlap: np.ndarray, bins: int = 10) -> np.ndarray:
+    """(bins,) mean tIoU in intervals that hold equally many predictions, lowest value first; infinite ones count.
+
+    With fewer predictions than ``bins``, as many bins as predictions (Fig. 5 bins by width instead).
+    """
+    order = np.argsort(values, kind="stable")
+    return np.array([overlap[part].mean() for part in np.array_split(order, bins) if len(part)])
 
 
-def class_ratio(found: Segments, truth: Segments, classes: int) -> np.ndarray:
-    """(C,) pseudo-labels per true segment of each class (Fig. 4); NaN for classes without truth."""
-    given, real = (np.bincount(part.label, minlength=classes).astype(float) for part in (found, truth))
-    return np.divide(given, real, out=np.full(classes, np.nan), where=real > 0)
+def class_shares(found: Segments, classes: int) -> np.ndarray:
+    """(C,) share of each class among the segments (Fig. 4); NaN without segments."""
+    counts = np.bincount(found.label, minlength=classes)
+    return np.asarray(counts / len(found)) if len(found) else np.full(classes, np.nan)
 
 
 def class_imbalance(found: Segments, truth: Segments, classes: int) -> float:
     """Half the summed distance between the class shares of pseudo-labels and of truth: 0 balanced, 1 disjoint."""
     if len(found) == 0 or len(truth) == 0:
         return float("nan")
-    given, real = (np.bincount(part.label, minlength=classes) / len(part) for part in (found, truth))
-    return float(np.abs(given - real).sum() / 2)
+    return float(np.abs(class_shares(found, classes) - class_shares(truth, classes)).sum() / 2)

@@ -123,17 +123,40 @@ class PseudoLabelling(SemiLocalization):
             return {}
         truth = run.data.train.segments
         hidden = truth.take(np.flatnonzero(~np.asarray(run.data.train.labelled)[truth.video]))
+        values = {**self._worth(run, hidden), **self._separation(run, hidden), **self._class_shares(run, hidden)}
+        return {name: float(value) for name, value in values.items() if np.isfinite(value)}
+
+    def _worth(self, run: Run, hidden: Segments) -> dict[str, float]:
+        """Table 3: class accuracy and overlap of the pseudo-labels, and how many there are a video."""
         kept, ranked = self.pseudo_segments(run), self.pseudo_segments(run, kept=False)
-        _, overlap = analysis.nearest_truth(ranked, hidden)
         worth = analysis.quality(kept, hidden)
         videos = max(1, len(unlabelled_rows(run.data)))
-        values = {
+        return {
             "pseudo class accuracy": worth.class_accuracy,
             "pseudo tIoU": worth.mean_tiou,
             "pseudo labels": worth.number / videos,
             "ranked predictions": len(ranked) / videos,
-            "class imbalance": analysis.class_imbalance(kept, hidden, len(run.data.classes)),
-            "score correlation": analysis.correlation(np.asarray(ranked.score), overlap),
-            "ambiguity correlation": analysis.correlation(-run.memory["pseudo_ambiguity"].cpu().numpy(), overlap),
         }
-        return {name: value for name, value in values.items() if np.isfinite(value)}
+
+    def _separation(self, run: Run, hidden: Segments) -> dict[str, float]:
+        """Figs. 3 and 5: how well score and agreement of neighbours tell predictions that overlap the truth."""
+        ranked = self.pseudo_segments(run, kept=False)
+        _, overlap = analysis.nearest_truth(ranked, hidden)
+        score, agreement = np.asarray(ranked.score), -run.memory["pseudo_ambiguity"].cpu().numpy()
+        values = {
+            "score correlation": analysis.correlation(score, overlap),
+            "ambiguity correlation": analysis.correlation(agreement, overlap),
+        }
+        for name, measure in (("score", score), ("agreement", agreement)):
+            tenths = analysis.binned_overlap(measure, overlap)
+            values |= {f"tIoU by {name}: {place}": value for place, value in enumerate(tenths, start=1)}
+        return values
+
+    def _class_shares(self, run: Run, hidden: Segments) -> dict[str, float]:
+        """Fig. 4: the classes of the pseudo-labels beside those of the truth."""
+        kept, classes = self.pseudo_segments(run), run.data.classes
+        values = {"class imbalance": analysis.class_imbalance(kept, hidden, len(classes))}
+        for stage, segments in (("truth", hidden), ("pseudo", kept)):
+            shares = analysis.class_shares(segments, len(classes))
+            values |= {f"{stage}: {name}": share for name, share in zip(classes, shares, strict=True)}
+        return values

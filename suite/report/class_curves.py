@@ -1,12 +1,13 @@
 """Figures of what a method logs for every class: curves over training, and histograms of what it saw.
 
-An analysis curve called ``kind: class`` belongs to one class. Kinds in ``STAGES`` are shares of people (or clips) that
-carry the class at successive stages and become one histogram; every other kind becomes a figure of curves.
+An analysis curve called ``kind: class`` belongs to one class. Kinds that stand in ``BARS`` become bars side by side, as
+they were at the end of training; every other kind becomes a figure of curves.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
@@ -17,8 +18,32 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MARK = ": "
-STAGES = ("labelled", "pseudo", "kept")
-TITLES = {"labelled": "labelled", "pseudo": "pseudo-labels", "kept": "after sampling"}
+
+
+class Bars(NamedTuple):
+    """A bar chart: heading, what its axis says, kind of curve to legend, and whether the highest come first."""
+
+    heading: str
+    axis: str
+    kinds: Mapping[str, str]
+    ranked: bool
+
+
+BARS = (
+    Bars(
+        "Classes at each stage",
+        "share, %",
+        {"labelled": "labelled", "truth": "hidden truth", "pseudo": "pseudo-labels", "kept": "after sampling"},
+        ranked=True,
+    ),
+    Bars(
+        "Overlap with the truth, by tenths of the candidates",
+        "mean tIoU, %",
+        {"tIoU by score": "least to most sure", "tIoU by agreement": "least to most agreed"},
+        ranked=False,
+    ),
+)
+IN_BARS = frozenset(kind for bars in BARS for kind in bars.kinds)
 
 
 def class_figures(view: View, curves: pl.DataFrame) -> dict[str, Figure]:
@@ -32,9 +57,8 @@ def class_figures(view: View, curves: pl.DataFrame) -> dict[str, Figure]:
     )
     kinds = named["kind"].unique(maintain_order=True).to_list()
     rows = [row.label for row in view.rows]
-    drawn = {f"{kind.capitalize()} of each class": _courses(rows, named, kind) for kind in kinds if kind not in STAGES}
-    if any(kind in STAGES for kind in kinds):
-        drawn["Classes at each stage"] = _histogram(rows, named)
+    drawn = {f"{kind.capitalize()} of each class": _courses(rows, named, kind) for kind in kinds if kind not in IN_BARS}
+    drawn |= {bars.heading: _side_by_side(rows, named, bars) for bars in BARS}
     return {title: figure for title, figure in drawn.items() if figure.data}
 
 
@@ -59,21 +83,22 @@ def _courses(rows: list[str], named: pl.DataFrame, kind: str) -> Figure:
     return _with_menu(figure, present, owners)
 
 
-def _histogram(rows: list[str], named: pl.DataFrame) -> Figure:
-    """Bars a class, one colour a stage, at the last point; classes by their share among the labelled."""
-    figure, owners = blank(380, yaxis_title="share of people, %", barmode="group", legend={"orientation": "h"}), []
-    chosen = named.filter(pl.col("kind").is_in(STAGES))
+def _side_by_side(rows: list[str], named: pl.DataFrame, bars: Bars) -> Figure:
+    """Bars a name, one colour a kind, at the last point; if ranked, by the first kind at hand."""
+    figure, owners = blank(380, yaxis_title=bars.axis, barmode="group", legend={"orientation": "h"}), []
+    chosen = named.filter(pl.col("kind").is_in(bars.kinds))
     present = [row for row in rows if row in set(chosen["row"].to_list())]
     for place, row in enumerate(present):
         own = chosen.filter(pl.col("row") == row)
         last = own.filter(pl.col("step") == own["step"].max())
-        order = last.filter(pl.col("kind") == last["kind"][0]).sort("mean", descending=True)["name"].to_list()
-        for index, stage in enumerate(STAGES):
-            shares = dict(last.filter(pl.col("kind") == stage).select("name", "mean").iter_rows())
+        first = last.filter(pl.col("kind") == last["kind"][0])
+        order = (first.sort("mean", descending=True) if bars.ranked else first)["name"].to_list()
+        for index, (kind, title) in enumerate(bars.kinds.items()):
+            shares = dict(last.filter(pl.col("kind") == kind).select("name", "mean").iter_rows())
             if shares:
                 heights = [round(100 * shares.get(name, 0.0), 4) for name in order]
-                colour = {"color": COLOURS[index]}
-                figure.add_bar(x=order, y=heights, name=TITLES[stage], marker=colour, visible=place == 0)
+                marker = {"color": COLOURS[index]}
+                figure.add_bar(x=order, y=heights, name=title, marker=marker, visible=place == 0)
                 owners.append(place)
     return _with_menu(figure, present, owners)
 

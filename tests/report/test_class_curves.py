@@ -46,5 +46,13 @@ def test_stages_become_bars_at_the_last_point() -> None:
     assert list(figure.data[1].y) == [8.0, 6.0]
 
 
+def test_tenths_become_bars_in_their_order() -> None:
+    points = [("one", f"tIoU by {kind}: {place}", 1, value) for kind, value in (("score", 0.5), ("agreement", 0.25))
+              for place in (1, 2, 10)]  # fmt: skip
+    figure = class_figures(view("one"), curves(*points))["Overlap with the truth, by tenths of the candidates"]
+    assert [list(bar.x) for bar in figure.data] == [["1", "2", "10"]] * 2
+    assert [bar.y[0] for bar in figure.data] == [50.0, 25.0]
+
+
 def test_nothing_logged_nothing_drawn() -> None:
     assert class_figures(view("one"), curves(("one", "loss", 1, 0.5))) == {}

@@ -34,6 +34,13 @@ class Draws(NamedTuple):
     low: Tensor
 
 
+def saturating_log(probability: Tensor) -> Tensor:
+    """The logarithm, -100 at the least; without a gradient where a sigmoid has run into 0 (it would be NaN)."""
+    usable = probability > torch.finfo(probability.dtype).tiny
+    lost = probability.detach().log().clamp(min=-100)
+    return torch.where(usable, torch.where(usable, probability, 1.0).log(), lost)
+
+
 def balanced_cross_entropy(
     probability: Tensor, target: Tensor, threshold: float, code: Code = "community", valid: Tensor | None = None
 ) -> Tensor:
@@ -49,7 +56,7 @@ def balanced_cross_entropy(
     if code == "community":
         log_yes, log_no = (probability + 1e-6).log(), (1 - probability + 1e-6).log()
     else:
-        log_yes, log_no = probability.log().clamp(min=-100), (1 - probability).log().clamp(min=-100)
+        log_yes, log_no = saturating_log(probability), saturating_log(1 - probability)
     weight_up, weight_down = 0.5 * entries / up.clamp(min=1), 0.5 * entries / down.clamp(min=1)
     if code == "opentad":
         lonely = (up == 0) | (down == 0)

@@ -11,7 +11,7 @@ from methods.networks.actionformer.preparation import Grid, Sample, inside_featu
 from methods.semi_localization.analysis import (
     binned_overlap,
     class_imbalance,
-    class_ratio,
+    class_shares,
     correlation,
     nearest_truth,
     quality,
@@ -43,9 +43,8 @@ def test_quality_of_nothing() -> None:
 
 def test_class_shares() -> None:
     found = Segments([0, 0, 0, 1], [2, 2, 2, 1], [0] * 4, [1] * 4)
-    ratio = class_ratio(found, TRUTH, 4)
-    assert ratio[:3].tolist() == [0.0, 1.0, 3.0]
-    assert np.isnan(ratio[3])
+    assert class_shares(found, 4).tolist() == [0.0, 0.25, 0.75, 0.0]
+    assert np.isnan(class_shares(Segments.empty(), 4)).all()
     # shares 0, 1/4, 3/4 against 1/3 each
     assert class_imbalance(found, TRUTH, 4) == pytest.approx(0.75 - 1 / 3)
     assert np.isnan(class_imbalance(found.take(np.zeros(0, dtype=int)), TRUTH, 4))
@@ -58,10 +57,9 @@ def test_correlation_ignores_infinite_values() -> None:
 
 
 def test_bins_hold_equally_many() -> None:
-    values, overlap = np.array([4.0, 1.0, 3.0, 2.0]), np.array([0.4, 0.1, 0.3, 0.2])
-    x, y = binned_overlap(values, overlap, 2)
-    assert x.tolist() == [1.5, 3.5]
-    assert y.tolist() == pytest.approx([0.15, 0.35])
+    values, overlap = np.array([4.0, 1.0, 3.0, -np.inf]), np.array([0.4, 0.1, 0.3, 0.2])
+    assert binned_overlap(values, overlap, 2).tolist() == pytest.approx([0.15, 0.35])
+    assert binned_overlap(values, overlap, 9).tolist() == pytest.approx([0.2, 0.1, 0.3, 0.4])
 
 
 def sample(length: int, *segments: tuple[float, float], value: float = 0.0) -> Sample:
