@@ -93,13 +93,17 @@ def balanced_weights(gap: Tensor, gamma: float) -> Tensor:
 
 @dataclass(frozen=True)
 class Balance:
-    """All that is fixed before training, from one set of labels: (C,) tensors in double precision."""
+    """All that is fixed before training, from one set of labels: (C,) tensors in double precision.
+
+    ``keep_empty``: whether people without any pseudo-label count (their set J of eq. 10 is empty; the paper is silent).
+    """
 
     counts: Tensor
     rank: Tensor
     probabilities: Tensor
     gap: Tensor
     weights: Tensor
+    keep_empty: bool = True
 
     @classmethod
     def of(
@@ -110,12 +114,13 @@ class Balance:
         form: GapForm = "paper",
         scale: GapScale = "mean",
         literal_probabilities: bool = False,
+        keep_empty: bool = True,
     ) -> Balance:
         """Counts, ranks, p, g and w_g of ``labels`` (N, C); eqs. 9 and 11 to 13."""
         counts = class_counts(labels)
         probabilities = sampling_probabilities(counts, beta, literal_probabilities)
         gap = gap_coefficient(sampled_counts(labels, probabilities, form), counts, scale)
-        return cls(counts, frequency_rank(counts), probabilities, gap, balanced_weights(gap, gamma))
+        return cls(counts, frequency_rank(counts), probabilities, gap, balanced_weights(gap, gamma), keep_empty)
 
     @classmethod
     def none(cls, labels: Tensor) -> Balance:

@@ -75,6 +75,7 @@ class MultiLabelSemiSupervised(TeacherStudent):
     gap: GapForm = hyper("paper", choices=("paper", "exact"), source="MM 2022 eq. 11, or the exact expectation")
     gap_scale: GapScale = hyper("mean", choices=("mean", "own"), source="MM 2022 eq. 12, its second or first half")
     literal_sampling: bool = hyper(False, source="MM 2022 eq. 9 as printed", help="mean ratio over a count")
+    keep_empty: bool = hyper(True, help="sampling keeps people without any pseudo-label, for their negatives")
     distribution: str = hyper("labelled", choices=("labelled", "unlabelled"), symbol="η", source="MM 2022 Table 8")
 
     _balance: Balance | None = None
@@ -113,7 +114,7 @@ class MultiLabelSemiSupervised(TeacherStudent):
             return None
         if self._balance is None:
             labels = run.memory["balance labels"].double().cpu()
-            settings = (self.beta, self.gamma, self.gap, self.gap_scale, self.literal_sampling)
+            settings = (self.beta, self.gamma, self.gap, self.gap_scale, self.literal_sampling, self.keep_empty)
             self._balance = Balance.of(labels, *settings) if self.balancing else Balance.none(labels)
         return self._balance
 

@@ -120,9 +120,8 @@ class TeacherStudent(ActorMethod):
         """(n,) 1 for the people whose loss counts, drawn by the chance of their rarest class (eq. 8)."""
         if balance is None:
             return None
-        chances = instance_probabilities(
-            labels, balance.probabilities.to(labels.device), balance.rank.to(labels.device)
-        )
+        probabilities, rank = balance.probabilities.to(labels.device), balance.rank.to(labels.device)
+        chances = instance_probabilities(labels, probabilities, rank, balance.keep_empty)
         return (draws_of(part) < chances).to(labels.dtype)
 
     # Curves ---------------------------------------------------------------------------------------------------------

@@ -111,6 +111,7 @@ def test_without_thresholds_and_balancing_it_is_fixmatch(cache: Path) -> None:
         {"preset": "class-related"},
         {"gate": "soft"},
         {"distribution": "unlabelled"},
+        {"keep_empty": False},
         {"mapping": "linear", "thresholds": "class-related", "clamp_thresholds": False},
         {"pose_softmax": True},
         {"evaluate_weights": "teacher"},
@@ -132,6 +133,16 @@ def test_literal_sampling_uses_almost_nobody(cache: Path) -> None:
     given = sum(value for name, value in last.items() if name.startswith("pseudo: "))
     assert given > 0
     assert kept < 0.2 * given
+
+
+def test_people_without_pseudo_labels_count_unless_dropped(cache: Path) -> None:
+    data = small_world(cache)
+    for keep in (True, False):
+        method = MultiLabelSemiSupervised(**QUICK, keep_empty=keep)
+        loop = training(method, data)
+        loop.train()
+        nobody, part = torch.zeros(5, len(data.classes)), {"uniform": torch.full((5,), 0.5)}
+        assert method.sampled(nobody, part, method.balance(loop.run)).tolist() == [float(keep)] * 5
 
 
 def test_mask_thins_frequent_classes_more(cache: Path) -> None:
