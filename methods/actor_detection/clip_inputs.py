@@ -69,8 +69,8 @@ class Decoder:
 class ClipInputs:
     """Batches of clips padded to one size: ``frames`` (B, T, H, W, 3) uint8, ``boxes`` (B, A, 4) and ``valid`` (B, A).
 
-    Boxes are in [0, 1] of the padded batch. ``mirror``: the class that each class becomes in the mirror image.
-    ``still`` shows the key frame instead of every frame: what can be told without motion.
+    Boxes are cut to the picture and in [0, 1] of the padded batch. ``mirror``: the class that each class becomes in the
+    mirror image. ``still`` shows the key frame instead of every frame: what can be told without motion.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class ClipInputs:
             frames[place, : clip.shape[0], : clip.shape[1], : clip.shape[2]] = shown
             rows[place, : counts[place]] = np.arange(starts[index], starts[index + 1])
         share = np.stack([sizes[:, 2] / width, sizes[:, 1] / height], axis=1).astype(np.float32)
-        boxes = samples.box[np.maximum(rows, 0)] if len(samples) else np.zeros((*rows.shape, 4))
+        boxes = np.clip(samples.box[np.maximum(rows, 0)], 0, 1) if len(samples) else np.zeros((*rows.shape, 4))
         draws = generator or np.random.default_rng(0)
         return {
             "frames": torch.from_numpy(frames),

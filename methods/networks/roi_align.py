@@ -67,9 +67,3 @@ def _bin_weights(
     index = torch.arange(cells, device=start.device, dtype=start.dtype)
     hat = (1 - (clamped[..., None] - index).abs()).clamp(min=0)  # linear interpolation seen from the cells
     return (hat * used[..., None]).sum(dim=2) / grid.clamp(min=1)[:, None, None]
-
-
-def clip_boxes(boxes: Tensor, height: float, width: float) -> Tensor:
-    """Boxes (..., 4) x1, y1, x2, y2 cut to the image; a box outside becomes one without area and is kept."""
-    limit = boxes.new_tensor([width, height, width, height])
-    return torch.minimum(boxes.clamp(min=0), limit)

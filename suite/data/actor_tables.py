@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -119,6 +119,14 @@ def head_and_tail(counts: np.ndarray) -> dict[str, list[int]]:
     order = np.argsort(-counts, kind="stable")
     cut = -(-len(counts) // 3)
     return {"head": sorted(order[:cut].tolist()), "tail": sorted(order[cut:].tolist())}
+
+
+def task_data(
+    name: str, task: str, classes: Iterable[str], samples: Mapping[str, Actors], facts: Mapping[str, Any]
+) -> TaskData[Actors]:
+    """The three splits of ``samples`` by name as one dataset."""
+    train, validation, test = (samples[split] for split in ("train", "validation", "test"))
+    return TaskData(name, task, tuple(classes), train, validation, test, facts=facts)
 
 
 def withhold_labels(data: TaskData[Actors], dials: Mapping[str, Any]) -> TaskData[Actors]:

@@ -126,7 +126,13 @@ def test_card_loads_through_the_store(published: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["aa,902,0.1,0.2,0.5,0.9\n", "aa,902,0.1,0.2,0.5,0.9,eleven,0\n", "aa,902,x,0.2,0.5,0.9,11,0\n"]
+    "text",
+    [
+        "aa,902,0.1,0.2,0.5,0.9\n",
+        "aa,902,0.1,0.2,0.5,0.9,eleven,0\n",
+        "aa,902,x,0.2,0.5,0.9,11,0\n",
+        "aa,902,nan,0,1,1,11,0\n",
+    ],
 )
 def test_malformed_annotations_are_one_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "ava_train_v2.2.csv"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.data.actor_tables import BoxTable, assemble, frame_precision, head_and_tail, withhold_labels
+from suite.data.actor_tables import BoxTable, assemble, frame_precision, head_and_tail, task_data, withhold_labels
 from suite.data.planted.actor_world import ActorWorld, actor_features, class_directions, known_sets, world_settings
 from suite.data.samples import Actors, TaskData
 from suite.spec.card import DatasetCard, Value
@@ -74,14 +74,10 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     names = [f"pose {c}" for c in range(poses)] + [f"interaction {c}" for c in range(classes - poses)]
     counts = samples["train"].labels[samples["train"].labelled].sum(axis=0)
     facts = {"poses": poses, "groups": head_and_tail(counts), "unit": "video", "ceilings": ceilings(samples["test"])}
-    return TaskData(
-        card.name, task, tuple(names), samples["train"], samples["validation"], samples["test"], facts=facts
-    )
+    return task_data(card.name, task, names, samples, facts)
 
 
-def late(data: TaskData[Actors], dials: Mapping[str, Value]) -> TaskData[Actors]:
-    """Withhold labels as the dials say."""
-    return withhold_labels(data, dials)
+late = withhold_labels
 
 
 def ceilings(test: Actors) -> dict[str, float]:

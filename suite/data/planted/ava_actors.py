@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.data.actor_tables import BoxTable, assemble, head_and_tail, withhold_labels
+from suite.data.actor_tables import BoxTable, assemble, head_and_tail, task_data, withhold_labels
 from suite.data.planted.actor_world import ActorWorld, actor_features, class_directions, known_sets, world_settings
 from suite.data.planted.actors import ceilings
 from suite.data.readers.ava import box_overlap, label_map, read_annotations
@@ -43,20 +43,10 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     counts = samples["train"].labels[samples["train"].labelled].sum(axis=0)
     facts = {"poses": len(poses & set(ids)), "class_ids": ids, "groups": head_and_tail(counts), "unit": "video"}
     facts["ceilings"] = ceilings(samples["test"])
-    return TaskData(
-        card.name,
-        task,
-        tuple(names[number] for number in ids),
-        samples["train"],
-        samples["validation"],
-        samples["test"],
-        facts=facts,
-    )
+    return task_data(card.name, task, (names[number] for number in ids), samples, facts)
 
 
-def late(data: TaskData[Actors], dials: Mapping[str, Value]) -> TaskData[Actors]:
-    """Withhold labels as the dials say."""
-    return withhold_labels(data, dials)
+late = withhold_labels
 
 
 def in_time_order(table: BoxTable) -> BoxTable:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.data.actor_tables import BoxTable, assemble, head_and_tail, withhold_labels
+from suite.data.actor_tables import BoxTable, assemble, head_and_tail, task_data, withhold_labels
 from suite.data.loading import cache_folder
 from suite.data.planted.scenes import CLASSES, MIRROR, POSES, Behaviour, draw_cast, stage
 from suite.data.planted.shapes import moving_background, render
@@ -49,7 +49,7 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     samples = {part: replace(actors, frames=_source(actors, place, dials)) for part, actors in samples.items()}
     counts = tables["train"].labels.sum(axis=0)
     facts = {"poses": POSES, "mirror": MIRROR, "groups": head_and_tail(counts), "unit": "video"}
-    return TaskData(card.name, task, CLASSES, samples["train"], samples["validation"], samples["test"], facts=facts)
+    return task_data(card.name, task, CLASSES, samples, facts)
 
 
 def late(data: TaskData[Actors], dials: Mapping[str, Value]) -> TaskData[Actors]:

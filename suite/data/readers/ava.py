@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.data.actor_tables import BoxTable, assemble, head_and_tail, withhold_labels
+from suite.data.actor_tables import BoxTable, assemble, head_and_tail, task_data, withhold_labels
 from suite.data.samples import Actors, TaskData
 from suite.data.video import ClipSource, key_frame
 from suite.errors import DataError
@@ -86,7 +86,7 @@ def without(table: BoxTable, excluded: set[tuple[str, float]]) -> BoxTable:
 
 
 def copy_labels(boxes: BoxTable, truth: BoxTable, overlap: float = 0.0) -> BoxTable:
-    """``boxes`` with the labels of the annotated person each overlaps most, if by ``overlap`` or more (else none)."""
+    """``boxes`` with the labels of the annotated person each overlaps most, if by more than ``overlap`` (else none)."""
     labels = np.zeros((len(boxes), truth.labels.shape[1]), dtype=bool)
     frames: dict[tuple[str, float], list[int]] = {}
     for row, key in enumerate(zip(truth.video, truth.second)):
@@ -130,20 +130,10 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
         "unit": "video",
         "groups": head_and_tail(train.labels.sum(axis=0)),
     }
-    return TaskData(
-        card.name,
-        task,
-        tuple(names[number] for number in ids),
-        samples["train"],
-        samples["validation"],
-        samples["test"],
-        facts=facts,
-    )
+    return task_data(card.name, task, (names[number] for number in ids), samples, facts)
 
 
-def late(data: TaskData[Actors], dials: Mapping[str, Value]) -> TaskData[Actors]:
-    """Withhold labels as the dials say."""
-    return withhold_labels(data, dials)
+late = withhold_labels
 
 
 def _without_excluded(folder: Path, options: Mapping[str, str], split: str, ids: Sequence[int]) -> BoxTable:
@@ -235,4 +225,6 @@ def _table(path: Path, keys: Sequence[tuple[str, ...]], labels: np.ndarray, scor
         numbers = np.array([[float(value) for value in key[1:6]] for key in keys], dtype=np.float64).reshape(-1, 5)
     except ValueError as error:
         raise DataError(f"{path}: a second or a coordinate is not a number ({error}); get the file again.") from None
+    if not np.isfinite(numbers).all():
+        raise DataError(f"{path}: a second or a coordinate is not a finite number; get the file again.")
     return BoxTable(np.array([key[0] for key in keys], dtype=str), numbers[:, 0], numbers[:, 1:], labels, score)

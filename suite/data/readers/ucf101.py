@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.data.actor_tables import BoxTable, assemble, head_and_tail, withhold_labels
+from suite.data.actor_tables import BoxTable, assemble, head_and_tail, task_data, withhold_labels
 from suite.data.readers.ava import copy_labels
 from suite.data.samples import Actors, TaskData
 from suite.data.video import ClipSource
@@ -109,14 +109,10 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
         samples[split] = replace(actors, unit=units, frames=_pixels(actors, folder))
     counts = samples["train"].labels.sum(axis=0)
     facts = {"poses": 0, "unit": "group", "pixels": [WIDTH, HEIGHT], "groups": head_and_tail(counts)}
-    return TaskData(
-        card.name, task, tubes.classes, samples["train"], samples["validation"], samples["test"], facts=facts
-    )
+    return task_data(card.name, task, tubes.classes, samples, facts)
 
 
-def late(data: TaskData[Actors], dials: Mapping[str, Value]) -> TaskData[Actors]:
-    """Withhold labels as the dials say."""
-    return withhold_labels(data, dials)
+late = withhold_labels
 
 
 def counts(card: DatasetCard, folder: Path, data: TaskData[Actors]) -> dict[str, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -189,6 +191,18 @@ def test_boxes_outside_or_without_area_are_scored_like_any() -> None:
     network = ActorDetector(3, width=4, blocks=[1, 1], alpha=2, beta_inverse=2, dropout=0.0).eval()
     boxes = torch.tensor([[0, 0.5, 0.5, 0.5, 0.5], [0, 1.5, 1.5, 1.9, 1.9], [0, -0.5, -0.5, 0.2, 0.2]])
     assert torch.isfinite(network(torch.rand(1, 3, 4, 32, 32), boxes)).all()
+
+
+def test_boxes_are_cut_to_the_picture_and_keep_their_place() -> None:
+    data = clip_world()
+    wild = data.train.box.copy()
+    wild[0], wild[1] = [-0.5, 0.2, 1e9, 0.7], [1.2, 1.3, 1.4, 1.5]
+    data = replace(data, train=replace(data.train, box=wild))
+    part = drawn(ClipInputs(data, ClipAugmentation()), [0, 1])
+    np.testing.assert_allclose(part["boxes"][0, 0], [0, 0.2, 0.8, 0.7], rtol=1e-6)
+    assert part["boxes"][1, 0].tolist() == pytest.approx([1, 0.8, 1, 0.8]), "outside: no area, but still the first"
+    trained = training(FixMatch(**CLIP, **TINY), data).train()
+    assert np.isfinite(headline(trained))
 
 
 def test_depth_in_words() -> None:
