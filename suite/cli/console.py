@@ -21,6 +21,8 @@ def _with_token(address: str | None) -> str | None:
     return address
 
 
+PIPED_WIDTH = 200  # of a table that goes to a file or another program
+
 OutOption = Annotated[
     str, typer.Option("--out", envvar="SUITE_OUTPUTS", help="Folder (or s3:// URI) of ledger, checkpoints and reports.")
 ]
@@ -67,7 +69,8 @@ def emit(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], as_json: boo
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(_text(row.get(column)) for column in columns))
-    Console().print(table)
+    wide = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
+    Console(width=wide, markup=False, highlight=False).print(table)  # hapt[labelled=0.1] holds a dial, not a style
     if not rows:
         print("nothing to list")
 

@@ -204,7 +204,7 @@ def _display(plan: Plan, quiet: bool) -> Iterator[Watch | None]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("{task.fields[left]}"), console=Console(stderr=True)) as bar:
         task = bar.add_task(plan.board.name, total=len(plan.todo), left="")
         clock = Clock(plan)

@@ -247,7 +247,7 @@ def display(spec: SweepSpec, quiet: bool) -> Iterator[Watch | None]:
 
     from suite.cli.sweep_table import live_table
 
-    with Live(console=Console(stderr=True), refresh_per_second=2, transient=True) as live:
+    with Live(console=Console(stderr=True, markup=False), refresh_per_second=2, transient=True) as live:
         live.update(f"sweep {spec.name}: starting the workers …")
         yield lambda snapshot: live.update(live_table(spec.name, snapshot))
 

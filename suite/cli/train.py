@@ -112,7 +112,7 @@ def display(title: str, quiet: bool) -> Iterator[Reporter]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     values = TextColumn("{task.fields[values]}")
     with Progress(*columns, values, console=console, disable=not console.is_terminal) as bar:
