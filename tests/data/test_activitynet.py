@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -61,19 +62,30 @@ def test_cells_span_what_the_features_cover(folder: Path) -> None:
     assert not set(train.ids) & set(data.validation.ids)
 
 
-def test_native_snippets(folder: Path) -> None:
+@pytest.mark.parametrize(("width", "fps"), [(2048, 25.0), (512, 15.0)])
+def test_native_snippets(folder: Path, width: int, fps: float) -> None:
     for path in (folder / "csv_mean_100").glob("*.csv"):
         path.unlink()
     (folder / "csv_mean_100").rmdir()
     (folder / "features").mkdir()
     for index, name in enumerate(names()):
-        np.save(folder / "features" / f"{name}.npy", np.full((40 + index, 4), index, dtype=np.float32))
+        np.save(folder / "features" / f"{name}.npy", np.full((40 + index, width), index, dtype=np.float32))
     data = activitynet.read(CARD, folder, dials(validation="test"), "semi-localization")  # type: ignore[arg-type]
     assert len(data.train) == 8
     assert np.array_equal(data.validation.ids, data.test.ids)
     assert data.train.lengths.tolist() == list(range(40, 48))
     assert data.train.duration[0] == 30.0
     assert data.train.stride[0] == 16
+    assert set(data.train.fps.tolist()) == {fps}, "packs resample videos before they extract"
+
+
+def test_a_rate_is_never_guessed(folder: Path) -> None:
+    shutil.rmtree(folder / "csv_mean_100")
+    (folder / "features").mkdir()
+    for name in names():
+        np.save(folder / "features" / f"{name}.npy", np.zeros((40, 7), dtype=np.float32))
+    with pytest.raises(DataError, match="nothing tells at how many frames a second features 7 wide were taken"):
+        activitynet.read(CARD, folder, dials(), "semi-localization")  # type: ignore[arg-type]
 
 
 def test_published_list(folder: Path) -> None:

@@ -115,6 +115,42 @@ def test_validation_may_be_the_test_split_as_published(folder):
     assert data.facts["validation_is_test"]
 
 
+def test_class_scores_name_test_videos_and_mostly_rightly(folder):
+    scores = REAL / "uNet_test.npy"
+    if not scores.is_file():
+        pytest.skip(f"no {scores}: set SUITE_DATA")
+    one_file(folder, video_features(folder))
+    card = find_card("thumos-14")
+    assert i3d.read(card, folder, DIALS, "semi-localization").facts["class_scores"] == {}
+    shutil.copy(scores, folder / scores.name)
+    assert set(i3d.read(card, folder, {"validation": "test"}, "semi-localization").facts["class_scores"]) == {
+        "validation",
+        "test",
+    }
+    data = i3d.read(card, folder, DIALS, "semi-localization")
+    assert set(data.facts["class_scores"]) == {"test"}, "the file holds no training videos"
+    best = data.facts["class_scores"]["test"].argmax(1)
+    right = np.asarray(data.test.video_labels)[np.arange(len(best)), best]
+    assert right.mean() > 0.9
+
+
+def test_dense_snippets_at_each_videos_own_rate(folder):
+    concatenated(folder, video_features(folder))
+    data = i3d.read(find_card("thumos-14-dense"), folder, DIALS, "semi-localization")
+    assert np.asarray(data.test.fps) == pytest.approx(30, abs=0.01)
+    assert set(data.test.stride.tolist()) == {4.0}
+    assert set(data.test.window.tolist()) == {16.0}
+
+
+def test_dense_snippets_need_frame_rates(folder):
+    concatenated(folder, video_features(folder))
+    database = json.loads((folder / "thumos14_412.json").read_text())
+    del database["video_test_0000004"]["frames"]
+    (folder / "thumos14_412.json").write_text(json.dumps(database))
+    with pytest.raises(DataError, match="tell no frame rate of video_test_0000004"):
+        i3d.read(find_card("thumos-14-dense"), folder, DIALS, "semi-localization")
+
+
 def small(tmp_path: Path) -> Path:
     """Two annotated videos without real annotations, for faults."""
     rows = [{"segment": ["0.5", "1.5"], "label": "Diving"}]

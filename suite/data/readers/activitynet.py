@@ -3,8 +3,9 @@
 Annotations are ``anet_anno_action.json`` with ``video_info_new.csv``. Features come in two published forms:
 ``csv_mean_100/<video>.csv``, a header and 100 rows of 400 two-stream scores that span what the features cover of the
 video (TSN; the end of a video that fills no snippet is lost), or ``features/<video>.npy`` (L, D) at the card's stride
-(I3D, TSP). Optional: the labelled lists of SSTAP and SPOT, ``video_info_new_<unlabelled>.csv``, and the video-level
-class scores of CUHK's classifier, which was trained on all training labels.
+(I3D, TSP), taken from videos resampled to the rate that the card tells for features of that width. Optional: the
+labelled lists of SSTAP and SPOT, ``video_info_new_<unlabelled>.csv``, and the video-level class scores of CUHK's
+classifier, which was trained on all training labels.
 """
 
 from __future__ import annotations
@@ -162,7 +163,8 @@ def as_videos(card: DatasetCard, folder: Path, entries: list[Entry], classes: tu
     labels[segments.video, segments.label] = True
     rows: Any = LazyRows((int(lengths.sum()), *(widths or {0})), blocks)
     ids = np.array([entry.name for entry in entries])
-    fps = np.array([entry.frames / entry.seconds for entry in entries])
+    own = np.array([entry.frames / entry.seconds for entry in entries])
+    fps = own if cells or not entries else np.full(len(entries), _rate(card, max(widths, default=0)))
     return Videos(
         ids=ids,
         rows=rows,
@@ -176,6 +178,21 @@ def as_videos(card: DatasetCard, folder: Path, entries: list[Entry], classes: tu
         labelled=np.ones(len(entries), dtype=bool),
         unit=ids,
     )
+
+
+def _rate(card: DatasetCard, width: int) -> float:
+    """Frames a second of the videos from which features of this width were taken: packs resample before they extract.
+
+    Raises:
+        DataError: the card does not tell.
+    """
+    rates = card.options["feature_rates"]
+    if str(width) not in rates:
+        raise DataError(
+            f"{card.name}: nothing tells at how many frames a second features {width} wide were taken; "
+            f"add it to feature_rates in a copy of the card ({', '.join(f'{w}: {r:g}' for w, r in rates.items())})."
+        )
+    return float(rates[str(width)])
 
 
 def _cells_shape(folder: Path, entry: Entry) -> tuple[int, int]:

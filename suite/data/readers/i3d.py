@@ -34,11 +34,12 @@ HELD_OUT = 4
 
 @dataclass(frozen=True)
 class Annotated:
-    """One annotated video; ``rows`` are (label, start, end) in seconds."""
+    """One annotated video; ``rows`` are (label, start, end) in seconds; duration and ``fps`` are 0 where not told."""
 
     name: str
     subset: str
     duration: float
+    fps: float
     rows: tuple[tuple[str, float, float], ...]
 
 
@@ -52,9 +53,11 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     shared = dials["validation"] == "test"
     held = test if shared else train[HELD_OUT - 1 :: HELD_OUT]
     kept = train if shared else [video for place, video in enumerate(train) if place % HELD_OUT != HELD_OUT - 1]
-    train_part, held_part, test_part = (as_videos(card, part, classes, source) for part in (kept, held, test))
-    facts = {"feature_halves": True, "unit": "video", "kind": "real", "validation_is_test": shared}
-    return TaskData(card.name, task, classes, train_part, held_part, test_part, facts=facts)
+    parts = {split: as_videos(card, part, classes, source) for split, part in
+             (("train", kept), ("validation", held), ("test", test))}  # fmt: skip
+    facts: dict[str, Any] = {"feature_halves": True, "unit": "video", "kind": "real", "validation_is_test": shared}
+    facts["class_scores"] = class_scores(card, folder, parts)
+    return TaskData(card.name, task, classes, parts["train"], parts["validation"], parts["test"], facts=facts)
 
 
 def late(data: TaskData[Videos], dials: Mapping[str, Value]) -> TaskData[Videos]:
@@ -94,7 +97,9 @@ def read_annotations(card: DatasetCard, folder: Path) -> list[Annotated]:
 
 def _annotated(name: str, entry: Mapping[str, Any]) -> Annotated:
     rows = [(str(row["label"]), float(row["segment"][0]), float(row["segment"][1])) for row in entry["annotations"]]
-    return Annotated(name, str(entry["subset"]).lower(), float(entry.get("duration", 0.0)), tuple(rows))
+    duration = float(entry.get("duration", 0.0))
+    fps = float(entry["fps"]) if "fps" in entry else float(entry.get("frames", 0.0)) / (duration or 1.0)
+    return Annotated(name, str(entry["subset"]).lower(), duration, fps, tuple(rows))
 
 
 # Features ----------------------------------------------------------------------------------------------------------
@@ -186,6 +191,26 @@ def find_features(card: DatasetCard, folder: Path) -> FeatureSource:
     return OneFile(joint, {name: place for place, name in enumerate(order)}, arrays)
 
 
+def class_scores(card: DatasetCard, folder: Path, videos: Mapping[str, Videos]) -> dict[str, np.ndarray]:
+    """Class scores (V, C) of test videos from UntrimmedNet's file, where it is there: a row a test video by number.
+
+    The card names the file and, class by class, its columns. Splits that it does not cover are left out.
+    """
+    path = folder / str(card.options.get("class_scores", ""))
+    if not path.is_file():
+        return {}
+    table, columns = open_array(path), np.asarray(card.options["class_columns"], dtype=np.int64)
+    rows = {split: [_test_number(str(name)) - 1 for name in part.ids] for split, part in videos.items()}
+    covered = {split: found for split, found in rows.items() if found and min(found) >= 0 and max(found) < len(table)}
+    return {split: np.asarray(table[found][:, columns], dtype=np.float64) for split, found in covered.items()}
+
+
+def _test_number(name: str) -> int:
+    """The number of a test video, counted from 1; 0 for any other video."""
+    number = name.rpartition("_")[2]
+    return int(number) if name.startswith("video_test_") and number.isdigit() else 0
+
+
 # Splits ------------------------------------------------------------------------------------------------------------
 
 
@@ -206,13 +231,13 @@ def as_videos(card: DatasetCard, videos: list[Annotated], classes: tuple[str, ..
     segments = _segments(videos, classes)
     labels = np.zeros((count, len(classes)), dtype=bool)
     labels[segments.video, segments.label] = True
-    fps, stride = float(card.layout.fps or 25.0), float(card.layout.stride or 16.0)
+    fps, stride = _rates(card, videos), float(card.layout.stride or 16.0)
     spans = lengths * stride / fps
     return Videos(
         ids=ids,
         rows=rows,
         offsets=np.concatenate([[0], np.cumsum(lengths)]),
-        fps=np.full(count, fps),
+        fps=fps,
         stride=np.full(count, stride),
         window=np.full(count, float(card.layout.window or stride)),
         duration=np.array([video.duration or span for video, span in zip(videos, spans, strict=True)]),
@@ -221,6 +246,17 @@ def as_videos(card: DatasetCard, videos: list[Annotated], classes: tuple[str, ..
         labelled=np.ones(count, dtype=bool),
         unit=ids,
     )
+
+
+def _rates(card: DatasetCard, videos: list[Annotated]) -> np.ndarray:
+    """(V,) frames a second: those at which features were taken, if the card says so, else each video's own."""
+    if card.layout.fps:
+        return np.full(len(videos), float(card.layout.fps))
+    silent = next((video.name for video in videos if video.fps <= 0), None)
+    if silent is not None:
+        known = card.options["annotations"][0]
+        raise DataError(f"{card.name}: its annotations tell no frame rate of {silent}; put {known} there, which does.")
+    return np.array([video.fps for video in videos])
 
 
 def _segments(videos: list[Annotated], classes: tuple[str, ...]) -> Segments:
