@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +13,8 @@ from suite.cli.console import DataOption, JsonOption, OutOption, emit, say
 
 if TYPE_CHECKING:
     from suite.analyse.subject import Subject
+
+BY_CLASS = ": "  # in the name of an analysis of one class
 
 commands = typer.Typer(help="Analyse recorded runs: errors, detad, pseudo, timeline.", no_args_is_help=True)
 
@@ -84,11 +87,29 @@ def pseudo(run: RunArgument, out: OutOption = "outputs", json: JsonOption = Fals
     ledger = Ledger.of(out)
     curves = ledger.curves([ledger.resolve(run)]).filter(pl.col("split") == "analysis")
     epochs: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for point in curves.sort("step").iter_rows(named=True):
+    for point in curves.sort("step", maintain_order=True).iter_rows(named=True):
         place = epochs.setdefault((point["phase"], point["epoch"]), {"phase": point["phase"], "epoch": point["epoch"]})
         place[point["metric"]] = point["value"]
     names = sorted({name for row in epochs.values() for name in row} - {"phase", "epoch"})
-    emit(list(epochs.values()), ("phase", "epoch", *names), json)
+    emit(list(epochs.values()), ("phase", "epoch", *(name for name in names if BY_CLASS not in name)), json)
+    if epochs and not json:
+        _emit_by_class(list(epochs.values())[-1])
+
+
+def _emit_by_class(last: Mapping[str, Any]) -> None:
+    """What the last epoch says of single classes (or tenths): a table for every set of names, a column a kind."""
+    kinds: dict[str, dict[str, Any]] = {}
+    for metric, value in last.items():
+        kind, mark, name = metric.partition(BY_CLASS)
+        if mark:
+            kinds.setdefault(kind, {})[name] = value
+    tables: dict[frozenset[str], list[str]] = {}
+    for kind, values in kinds.items():
+        tables.setdefault(frozenset(values), []).append(kind)
+    for columns in tables.values():
+        rows = [{"of": name, **{kind: kinds[kind][name] for kind in columns}} for name in kinds[columns[0]]]
+        say("")
+        emit(rows, ("of", *columns), False)
 
 
 @commands.command()

@@ -21,7 +21,10 @@ MARK = ": "
 
 
 class Bars(NamedTuple):
-    """A bar chart: heading, what its axis says, kind of curve to legend, and whether the highest come first."""
+    """A bar chart: heading, what its axis says, kind of curve to legend.
+
+    The highest come first if ``ranked``; else the names are numbers and come in their order.
+    """
 
     heading: str
     axis: str
@@ -92,7 +95,8 @@ def _side_by_side(rows: list[str], named: pl.DataFrame, bars: Bars) -> Figure:
         own = chosen.filter(pl.col("row") == row)
         last = own.filter(pl.col("step") == own["step"].max())
         first = last.filter(pl.col("kind") == last["kind"][0])
-        order = (first.sort("mean", descending=True) if bars.ranked else first)["name"].to_list()
+        by = -pl.col("mean") if bars.ranked else pl.col("name").cast(pl.Int64)
+        order = first.sort(by)["name"].to_list()
         for index, (kind, title) in enumerate(bars.kinds.items()):
             shares = dict(last.filter(pl.col("kind") == kind).select("name", "mean").iter_rows())
             if shares:
