@@ -1,9 +1,11 @@
-"""One ActionFormer training step at THUMOS size: float32, without padding, in bfloat16; and decoding of one video.
+"""One ActionFormer training step at THUMOS size: plain, ours, without padding, in bfloat16; and decoding of one video.
 
 Run ``python -m tests.benchmarks.bench_actionformer``. A step is forward, losses, backward, clipping, AdamW and the
 average of the weights, on batches of two with 2,048 channels. "Padded" computes all 2,304 cells of both videos, as the
-reference does (3.04 s on two cores of another machine); "as long as needed" computes what can matter, for lengths that
-are quantiles of THUMOS-14's validation videos. Needs about 6 GB.
+reference does (3.04 s on two cores of another machine, 5.95 CPU seconds); "plain" does so with the layers as one would
+first write them; "as long as needed" computes what can matter, for lengths that are quantiles of THUMOS-14's validation
+videos. The step is also set against its matrix products alone, at the rate of one large product on this machine, which
+no order of work beats in float32. Needs about 6 GB.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from methods.networks.actionformer.config import thumos
 from methods.networks.actionformer.decoding import THUMOS, candidates, suppress
@@ -28,6 +31,7 @@ from suite.evaluate.segments import Segments
 from suite.method import Average
 from suite.train.averaging import averaged_copy, update_average
 from tests.benchmarks.bench_bmn import Cost, median_cost, peak_gigabytes
+from tests.benchmarks.plain_actionformer import plain_order
 
 SECONDS = (31, 51, 81, 112, 136, 168, 191, 229, 311, 601)  # 5 %, 15 % ... 95 % of the 200 videos' durations
 SNIPPETS_A_SECOND = 7.5  # 30 frames a second, a snippet every 4
@@ -82,6 +86,19 @@ def epoch_cost(network: ActionFormer, batches: Sequence[dict[str, torch.Tensor]]
     return Cost((time.perf_counter() - wall) / len(batches), (time.process_time() - cpu) / len(batches))
 
 
+def matrix_seconds(network: ActionFormer, batch: dict[str, torch.Tensor]) -> float:
+    """What the multiplications of a step would take at the rate of one large float32 matrix product on this machine."""
+    training = Training(copy.deepcopy(network))
+    with FlopCounterMode(display=False) as counter:
+        training.step(batch)
+    rows, size = 4608, 2048
+    left, right = torch.randn(rows, size), torch.randn(size, size)
+    rate = 2 * rows * size * size / median_cost(lambda: float((left @ right)[0, 0]), runs=7).wall
+    work = counter.get_total_flops()
+    print(f"a large matrix product runs at {rate / 1e9:.0f} GFLOP/s; a step is {work / 1e9:.0f} GFLOP")
+    return work / rate
+
+
 def decoding_cost(length: int) -> Cost:
     """Candidates and soft-NMS of one video from random outputs, 8,000 and more candidates."""
     config = thumos(CHANNELS)
@@ -124,8 +141,15 @@ def main() -> None:
     full = detector_batch([random_sample(longest, generator) for _ in range(2)], config)
     fitted = [detector_batch([random_sample(n, generator) for n in pair], config) for pair in pairs]
     print(f"{torch.get_num_threads()} threads; reference on another machine: 3.04 s")
+    least = matrix_seconds(network, full)
+    with plain_order():
+        plain = epoch_cost(network, [full] * 2)
+    print(f"padded to {longest}, plain, float32: {plain}")
     padded = epoch_cost(network, [full] * 2)
     print(f"padded to {longest}, float32:       {padded}; peak {peak_gigabytes():.1f} GB")
+    print(
+        f"  {plain.wall / padded.wall:.2f} times as fast as plain; {padded.wall / least:.2f} times its products alone"
+    )
     for name, batches, bfloat16 in (
         ("padded, bfloat16", [full] * 2, True),
         ("as long as needed, float32", fitted, False),
