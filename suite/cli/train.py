@@ -9,8 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from suite.cli.complete import datasets, methods
-from suite.cli.console import AddressOption, DataOption, JsonOption, MethodsOption, OutOption, emit, emit_json, say
+from suite.cli.console import (
+    AddressOption,
+    DataOption,
+    JsonOption,
+    MethodsOption,
+    OutOption,
+    complain,
+    emit,
+    emit_json,
+    say,
+)
 from suite.errors import TrainingError, UsageError
+
+TOLD = 5  # names in a message
 
 if TYPE_CHECKING:
     from suite.results.schema import Outcome
@@ -46,7 +58,7 @@ def train(
     The run is named by everything that can change its numbers: the same request is answered from the ledger, and a
     training that was interrupted goes on where it stopped.
 
-    Example: suite train mask-bce planted-verbs --set k=10 --set threshold=0.2 --seed 1
+    Example: suite train mask-bce planted-verbs --set neighbours=10 --set tau=0.2 --seed 1
     """
     from suite.registry import add_user_files
     from suite.request import Places, request, run_id
@@ -69,6 +81,7 @@ def train(
             outcome = launch(spec, places, reporter, machine, address=address)
         settle(outcome, ledger, places)
         _raise_if_failed(outcome)
+        _tell_missing(outcome)
     elif not json:
         say("the ledger holds this run already; --again trains it anew.")
     _show(ledger, run, places, json)
@@ -90,6 +103,18 @@ def _check_gpu(gpu: bool) -> None:
 def _raise_if_failed(outcome: Outcome) -> None:
     if outcome.run["status"] == "failed":
         raise TrainingError(f"run {outcome.run['run']} failed: {outcome.run['error']}")
+
+
+def _tell_missing(outcome: Outcome) -> None:
+    """Classes that no labelled sample of the split shows, in one sentence."""
+    from suite.data.cards import find_card
+
+    prepared = outcome.extra.get("prepared")
+    missing = prepared.data.facts.get("missing_classes", []) if prepared else []
+    if missing:
+        names = ", ".join(missing[:TOLD]) + (f" and {len(missing) - TOLD} more" if len(missing) > TOLD else "")
+        remedy = "; stratified=true draws all classes" if "stratified" in find_card(prepared.spec.dataset).dials else ""
+        complain(f"no labelled sample shows {names}: nothing could be learnt of them{remedy}.")
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, str]:

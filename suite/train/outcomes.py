@@ -68,8 +68,18 @@ def outcome_of(run: dict[str, Any], prepared: Prepared, trained: Trained) -> Out
         for split in EVALUATED
         for metric in point.metrics[split]
     ]
-    curves = [{name: value for name, value in point.items() if name != "phase_index"} for point in trained.curves]
+    noted = [*_coverage(prepared, trained), *trained.curves]
+    curves = [{name: value for name, value in point.items() if name != "phase_index"} for point in noted]
     return Outcome(run=run, metrics=metrics, curves=curves, predictions=_predictions(prepared, trained), extra=extra)
+
+
+def _coverage(prepared: Prepared, trained: Trained) -> list[dict[str, Any]]:
+    """How many classes the labelled samples of this split never show, if any: nothing could be learnt of them."""
+    missing = prepared.data.facts.get("missing_classes", [])
+    if not missing or not trained.curves:
+        return []
+    start = {**trained.curves[0], "epoch": 0, "step": 0}
+    return [{**start, "split": "analysis", "metric": "classes without a label", "value": float(len(missing))}]
 
 
 def settle(outcome: Outcome, ledger: Ledger, places: Places) -> None:

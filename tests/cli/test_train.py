@@ -146,3 +146,14 @@ def test_the_curves_are_kept(typed: Typed, out: Path):
     curves = Ledger(str(out / "ledger")).curves().filter(pl.col("run") == run)
     assert {"train", "validation", "test"} <= set(curves["split"])
     assert curves["epoch"].max() == 2
+
+
+def test_classes_that_no_labelled_video_shows_are_told(typed: Typed, out: Path):
+    world = "planted-videos[videos=24,video_seconds=15,classes=20,labelled=0.05,stratified=false]"
+    tiny = [f"--set={s}" for s in ("preset=small", "embedding=16", "steps=2", "semi_steps=2", "evaluate_steps=4")]
+    _, told = typed("train", "actionformer", world, "--protocol", "supervised", *tiny, "--out", out)
+    assert "no labelled sample shows" in told
+    assert "stratified=true draws all classes" in told
+    ledger = Ledger(str(out / "ledger"))
+    noted = ledger.curves(ledger.runs()["run"].to_list()).filter(pl.col("metric") == "classes without a label")
+    assert noted["value"].to_list() == [11.0]
