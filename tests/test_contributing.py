@@ -65,6 +65,16 @@ def test_a_method_in_three_steps(followed: Path, typed: Typed, monkeypatch: pyte
     assert all("top-set" in text and "is in the ledger" in text for text in trained)
 
 
+def test_a_semi_supervised_method(followed: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    ((_, trained),) = follow("Learn from unlabelled data", followed, typed, monkeypatch).items()
+    assert "mAP" in trained
+    run = re.search(r"run (\w+) is in the ledger", trained)
+    assert run is not None
+    worth, _ = typed("analyse", "pseudo", run[1])
+    assert "pseudo class accuracy" in worth
+    assert "action_00" in worth
+
+
 def test_a_dataset_in_three_steps(followed: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     printed = follow("Add a dataset", followed, typed, monkeypatch)
     verified, trained = printed.values()

@@ -111,7 +111,7 @@ def _tell_missing(outcome: Outcome) -> None:
 
     prepared = outcome.extra.get("prepared")
     missing = prepared.data.facts.get("missing_classes", []) if prepared else []
-    if missing:
+    if prepared and missing:
         names = ", ".join(missing[:TOLD]) + (f" and {len(missing) - TOLD} more" if len(missing) > TOLD else "")
         remedy = "; stratified=true draws all classes" if "stratified" in find_card(prepared.spec.dataset).dials else ""
         complain(f"no labelled sample shows {names}: nothing could be learnt of them{remedy}.")
