@@ -146,7 +146,8 @@ def notes(view: View) -> list[str]:
         said.append("One seed says nothing about noise: no row is told apart from another here.")
     elif math.isfinite(view.detectable):
         said.append(
-            "≈: not told apart from the best (t-test over seeds with the column's pooled deviation, Holm, 5 %). "
+            "≈: not told apart from the best (t-test, Holm, 5 %; the deviation is the column's, without what a seed "
+            "does to all methods alike). "
             f"Smallest difference in {view.headline} that {seeds} seeds detect with power 0.8: "
             f"{number(view.detectable)} points (two of these methods, 5 % shared over the column)."
         )

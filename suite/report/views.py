@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
-from suite.evaluate.significance import SeedSummary, holm, pooled_deviation, smallest_detectable_difference, summarize
+from suite.evaluate.significance import SeedSummary, holm, summarize
+from suite.report.spread import common_spread
 from suite.spec.board import MetricKey, TableSpec
 
 HONEST, ORACLE = "validation", "oracle"
@@ -160,55 +161,26 @@ def _marked(rows: list[Row], columns: int) -> list[Row]:
     """The best cell of each column marked, and those that are not told from it."""
     for column in range(columns):
         cells = [None if row.ceiling else row.cells[column] for row in rows]
-        for row, (best, near) in enumerate(_marks([cell.values if cell else () for cell in cells])):
+        values = [cell.values if cell else () for cell in cells]
+        for row, (best, near) in enumerate(_marks(values, rows[0].asked)):
             changed = replace(rows[row].cells[column], best=best, near=near)
             rows[row] = replace(rows[row], cells=(*rows[row].cells[:column], changed, *rows[row].cells[column + 1 :]))
     return rows
 
 
-def _marks(values: Sequence[tuple[float, ...]]) -> list[tuple[bool, bool]]:
-    """For each method's values: is it the best, and if not, is it not told from the best."""
+def _marks(values: Sequence[tuple[float, ...]], seeds: int) -> list[tuple[bool, bool]]:
+    """For each method's values over ``seeds``: is it the best, and if not, is it not told from the best."""
     means = np.array([np.mean(numbers) if numbers else -np.inf for numbers in values])
     if np.isfinite(means).sum() < 2:
         return [(False, False)] * len(values)
-    spread, best = pooled(values), values[int(means.argmax())]
+    spread, best = common_spread(values, seeds), values[int(means.argmax())]
     adjusted = holm([np.nan if mean == means.max() else spread.test(own, best) for mean, own in zip(means, values)])
     return [(bool(mean == means.max()), bool(p > ALPHA)) for mean, p in zip(means, adjusted)]
-
-
-@dataclass(frozen=True)
-class Spread:
-    """The standard deviation over seeds that methods have in common, and its degrees of freedom.
-
-    With two or three seeds a method's own spread is hardly known; pooled over a column it is. The price is the
-    assumption that seeds move all methods of a table about alike.
-    """
-
-    deviation: float
-    freedom: int
-
-    def test(self, first: Sequence[float], second: Sequence[float]) -> float:
-        """Two-sided p-value of Student's t-test of two means with this spread; NaN where nothing can be said."""
-        from scipy.stats import t
-
-        if not self.freedom or not first or not second:
-            return float("nan")
-        error = self.deviation * (1 / len(first) + 1 / len(second)) ** 0.5
-        difference = abs(float(np.mean(first)) - float(np.mean(second)))
-        return float(2 * t.sf(difference / error, self.freedom)) if error > 0 else float(difference == 0)
-
-
-def pooled(values: Sequence[tuple[float, ...]]) -> Spread:
-    """The common spread of several methods' values over seeds; NaN with no freedom when none has two."""
-    known = [summarize(numbers) for numbers in values if len(numbers) > 1]
-    deviation = pooled_deviation([one.deviation for one in known], [one.count for one in known])
-    return Spread(deviation, sum(one.count - 1 for one in known))
 
 
 def _detectable(rows: Sequence[Row], column: int) -> float:
     values = [row.cells[column].values for row in rows if len(row.cells[column].values) > 1]
     if not values:
         return float("nan")
-    spread, seeds = pooled(values), min(map(len, values))
-    comparisons = max(1, len(values) - 1)
-    return smallest_detectable_difference(spread.deviation, seeds, comparisons=comparisons, freedom=spread.freedom)
+    spread = common_spread(values, rows[0].asked)
+    return spread.detectable(min(map(len, values)), comparisons=max(1, len(values) - 1))

@@ -13,7 +13,7 @@ from scipy import stats
 from suite.errors import SuiteError
 from suite.report import figures, tables
 from suite.report.build import build, write
-from suite.report.views import pooled
+from suite.report.spread import common_spread
 from suite.results.ledger import Ledger
 from suite.spec.board import MetricKey
 from tests.report import synthetic
@@ -59,11 +59,25 @@ def test_what_is_not_told_from_the_best_is_marked(content):
     assert not row(content, "ce").cells[0].near
 
 
-def test_pooled_spread_agrees_with_the_t_test_of_two_equal_groups():
+def test_methods_that_share_their_seeds_are_compared_seed_by_seed():
+    first, second = (0.1, 0.2, 0.4), (0.15, 0.22, 0.49)
+    spread = common_spread([first, second], seeds=3)
+    assert spread.freedom == 2
+    assert spread.test(first, second) == pytest.approx(stats.ttest_rel(first, second).pvalue)
+
+
+def test_blocks_of_three_methods_by_hand():
+    # seed effects -1, 0, 1; what is left of each method is (1, -1, 0), (-1, 1, 0) and nothing
+    methods = [(1.0, 0.0, 2.0), (-1.0, 2.0, 2.0), (4.0, 5.0, 6.0)]
+    spread = common_spread(methods, seeds=3)
+    assert (spread.deviation, spread.freedom) == (pytest.approx(1.0), 4)
+
+
+def test_without_all_seeds_methods_are_compared_as_groups():
     first, second = (0.1, 0.2, 0.4), (0.5, 0.55, 0.7)
-    spread = pooled([first, second])
+    spread = common_spread([first, second], seeds=4)
     assert spread.test(first, second) == pytest.approx(stats.ttest_ind(first, second).pvalue)
-    assert np.isnan(pooled([(0.1,), (0.2,)]).test((0.1,), (0.2,)))
+    assert np.isnan(common_spread([(0.1,), (0.2,)], seeds=1).test((0.1,), (0.2,)))
 
 
 def test_leak_is_what_test_selection_would_add(content):
