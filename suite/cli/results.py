@@ -80,6 +80,18 @@ def show(run: RunArgument, out: OutOption = "outputs", json: JsonOption = False)
     emit(fields, ("", "value"), False)
     overall = metrics.filter((pl.col("label") == "") & (pl.col("split") == "test")).to_dicts()
     emit(overall, ("selection", "metric", "threshold", "value"), False, title="on test data")
+    noted = _noted(ledger.curves([name]))
+    if noted:
+        emit(noted, ("curve", "value"), False, title="noted in training, last values")
+
+
+def _noted(curves: pl.DataFrame) -> list[dict[str, Any]]:
+    """The last value of what the method noted, but for curves of single classes (``threshold: sit``)."""
+    import polars as pl
+
+    whole = (pl.col("split") == "analysis") & ~pl.col("metric").str.contains(": ", literal=True)
+    last = curves.filter(whole).group_by("metric", maintain_order=True).last()
+    return last.select(pl.col("metric").alias("curve"), "value").to_dicts()
 
 
 def _flat(value: Any) -> str:
