@@ -13,19 +13,30 @@ from suite.errors import UsageError, did_you_mean
 from suite.evaluate.segments import Segments
 
 TRUTH, FOUND = "#2a8c4a", "#1f5fb4"
+ANNOTATED = "annotated"
+LANE = 22  # pixels
 
 
-def rows_of(one: Subject, video: int, multiple: float) -> dict[str, Segments]:
+def sources(subjects: Sequence[Subject]) -> list[str]:
+    """What each run is called: its method, and its own id where several have that method."""
+    titles = [str(one.run["title"] or one.run["method"]) for one in subjects]
+    return [
+        title if titles.count(title) == 1 else f"{title} {one.run['run'][:6]}"
+        for title, one in zip(titles, subjects, strict=True)
+    ]
+
+
+def rows_of(one: Subject, source: str, video: int, multiple: float) -> dict[str, Segments]:
     """What is drawn: the annotation and the kept detections of one video."""
     kept = best_detections(one.predictions, one.samples.segments, multiple)
     return {
-        "annotated": one.samples.segments.take(one.samples.segments.video == video),
-        str(one.run["title"] or one.run["method"]): kept.take(kept.video == video),
+        ANNOTATED: one.samples.segments.take(one.samples.segments.video == video),
+        source: kept.take(kept.video == video),
     }
 
 
 def figure(subjects: Sequence[Subject], name: str, multiple: float = 1.0) -> Any:
-    """A plotly figure of the video called ``name``, one lane a class and source; all runs must have seen it.
+    """A plotly figure of the video called ``name``, a lane a class and source; all runs must have seen it.
 
     Raises :class:`UsageError` for a video that the split does not hold.
     """
@@ -35,15 +46,29 @@ def figure(subjects: Sequence[Subject], name: str, multiple: float = 1.0) -> Any
     if name not in ids:
         raise UsageError(f"no test video is called '{name}'{did_you_mean(name, ids)}.")
     video = ids.index(name)
-    drawn = go.Figure()
-    for one in subjects:
-        for source, segments in rows_of(one, video, multiple).items():
+    drawn, lanes = go.Figure(), dict[tuple[int, int], str]()
+    for place, (one, called) in enumerate(zip(subjects, sources(subjects), strict=True)):
+        for source, segments in rows_of(one, called, video, multiple).items():
             drawn.add_trace(_bars(source, segments, one.data.classes))
+            order = 0 if source == ANNOTATED else place + 1
+            lanes |= {
+                (int(label), order): _lane(one.data.classes[label], source) for label in np.unique(segments.label)
+            }
     drawn.update_layout(
-        title=f"{name} · {subjects[0].data.name}", barmode="overlay", bargap=0.3, showlegend=False, height=420
+        title=f"{name} · {subjects[0].data.name}",
+        barmode="overlay",
+        bargap=0.3,
+        showlegend=False,
+        height=160 + LANE * len(lanes),
     )
+    named = list(dict.fromkeys(lanes[key] for key in sorted(lanes)))
+    drawn.update_yaxes(categoryorder="array", categoryarray=named[::-1], dtick=1)
     drawn.update_xaxes(title="seconds", range=[0, float(subjects[0].samples.duration[video])])
     return drawn
+
+
+def _lane(label: str, source: str) -> str:
+    return f"{label} · {source}"
 
 
 def _bars(source: str, segments: Segments, classes: Sequence[str]) -> Any:
@@ -55,7 +80,7 @@ def _bars(source: str, segments: Segments, classes: Sequence[str]) -> Any:
         orientation="h",
         base=segments.start,
         x=segments.length,
-        y=[f"{classes[label]} · {source}" for label in segments.label],
+        y=[_lane(classes[label], source) for label in segments.label],
         marker={"color": FOUND if scored else TRUTH, "opacity": strength},
         hovertext=[f"score {s:.3f}" for s in segments.score] if segments.score is not None else source,
     )

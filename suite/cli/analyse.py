@@ -114,7 +114,7 @@ def _emit_by_class(last: Mapping[str, Any]) -> None:
 
 @commands.command()
 def timeline(
-    runs: RunsArgument,
+    runs: Annotated[list[str], typer.Argument(help="Runs on one dataset, of one method or of several.")],
     video: Annotated[str, typer.Option(help="Name of a test video; the first one if none.")] = "",
     multiple: MultipleOption = 1.0,
     selection: SelectionOption = "validation",
