@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MARK = ": "
+LETTER = 6  # pixels
 
 
 class Bars(NamedTuple):
@@ -88,13 +89,15 @@ def _courses(rows: list[str], named: pl.DataFrame, kind: str) -> Figure:
 
 def _side_by_side(rows: list[str], named: pl.DataFrame, bars: Bars) -> Figure:
     """Bars a name, one colour a kind, at the last point; if ranked, by the first kind at hand."""
-    figure, owners = blank(380, yaxis_title=bars.axis, barmode="group", legend={"orientation": "h"}), []
+    above = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"}
+    figure, owners = blank(340, yaxis_title=bars.axis, barmode="group", legend=above), []
     chosen = named.filter(pl.col("kind").is_in(bars.kinds))
     present = [row for row in rows if row in set(chosen["row"].to_list())]
     for place, row in enumerate(present):
         own = chosen.filter(pl.col("row") == row)
         last = own.filter(pl.col("step") == own["step"].max())
-        first = last.filter(pl.col("kind") == last["kind"][0])
+        there = set(last["kind"].to_list())
+        first = last.filter(pl.col("kind") == next(kind for kind in bars.kinds if kind in there))
         by = -pl.col("mean") if bars.ranked else pl.col("name").cast(pl.Int64)
         order = first.sort(by)["name"].to_list()
         for index, (kind, title) in enumerate(bars.kinds.items()):
@@ -104,6 +107,8 @@ def _side_by_side(rows: list[str], named: pl.DataFrame, bars: Bars) -> Figure:
                 marker = {"color": COLOURS[index]}
                 figure.add_bar(x=order, y=heights, name=title, marker=marker, visible=place == 0)
                 owners.append(place)
+    longest = max((len(str(name)) for bar in figure.data for name in bar.x), default=0)
+    figure.update_layout(height=340 + LETTER * longest)  # names stand on end below the axis
     return _with_menu(figure, present, owners)
 
 
