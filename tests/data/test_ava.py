@@ -169,3 +169,20 @@ def test_real_annotations_of_version_one() -> None:
     assert np.bincount(table.labels.sum(axis=1)).tolist() == [0, 3336, 9551, 4868, 970, 91, 8]
     assert table.labels.any(axis=0).sum() == 76
     assert copy_labels(table.take(np.arange(50)), table).labels.any(axis=1).all()
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"{REAL} is not here: set SUITE_DATA")
+def test_version_one_is_read_by_its_card(tmp_path: Path) -> None:
+    """The published test annotations, and three of their videos in place of the training ones."""
+    folder = tmp_path / "ava_v1"
+    folder.mkdir()
+    for name in ("ava_test_v1.0.csv", "ava_action_list_v1.0.pbtxt"):
+        (folder / name).write_bytes((REAL / name).read_bytes())
+    lines = (folder / "ava_test_v1.0.csv").read_text().splitlines(keepends=True)
+    names = sorted({line.partition("\t")[0] for line in lines})[:3]
+    renamed = [f"train-{line}" for line in lines if line.partition("\t")[0] in names]
+    (folder / "ava_train_v1.0.csv").write_text("".join(renamed))
+    data = load("ava-v1.0[holdout=0.34,labelled=0.5]", root=tmp_path, cache=tmp_path / "cache")
+    assert (len(data.classes), data.facts["poses"], len(data.test)) == (80, 14, 18824)
+    assert [len(np.unique(split.video)) for split in (data.train, data.validation)] == [1, 1]
+    assert data.test.frames is None
