@@ -67,24 +67,41 @@ def class_figures(view: View, curves: pl.DataFrame) -> dict[str, Figure]:
 
 
 def _courses(rows: list[str], named: pl.DataFrame, kind: str) -> Figure:
-    """One line a class over the steps."""
+    """One line a class over the steps; where they are many, their colours go from frequent to rare."""
     figure, owners = blank(420, xaxis_title="step", yaxis_title=kind, showlegend=False), []
     chosen = named.filter(pl.col("kind") == kind)
     present = [row for row in rows if row in set(chosen["row"].to_list())]
+    styles, ranked = _styles(named, chosen["name"].unique(maintain_order=True).to_list())
     for place, row in enumerate(present):
-        lines = chosen.filter(pl.col("row") == row).partition_by("name", maintain_order=True)
-        for index, line in enumerate(lines):
-            colour, dash = COLOURS[index % len(COLOURS)], DASHES[index // len(COLOURS) % len(DASHES)]
+        for line in chosen.filter(pl.col("row") == row).partition_by("name", maintain_order=True):
+            name = str(line["name"][0])
             figure.add_scatter(
                 x=line["step"].to_list(),
                 y=line["mean"].round(5).to_list(),
-                name=str(line["name"][0]),
+                name=name,
                 mode="lines",
                 visible=place == 0,
-                line={"color": colour, "dash": dash, "width": 1.5},
+                line={**styles[name], "width": 1.5},
             )
             owners.append(place)
+    if ranked:
+        told = "frequent classes dark, rare ones light"
+        above = {"x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"}
+        figure.add_annotation(text=told, xref="paper", yref="paper", showarrow=False, **above)
     return _with_menu(figure, present, owners)
+
+
+def _styles(named: pl.DataFrame, names: list[str]) -> tuple[dict[str, dict[str, str]], bool]:
+    """How the line of each class looks, and whether that tells its frequency among the labelled."""
+    from plotly.colors import sample_colorscale
+
+    share = dict(named.filter(pl.col("kind") == "labelled").group_by("name").agg(pl.col("mean").mean()).iter_rows())
+    if len(names) > len(COLOURS) and share:
+        order = sorted(names, key=lambda name: -share.get(name, 0.0))
+        colours = sample_colorscale("Viridis", [0.9 * index / (len(order) - 1) for index in range(len(order))])
+        return {name: {"color": colour} for name, colour in zip(order, colours, strict=True)}, True
+    looks = ((COLOURS[i % len(COLOURS)], DASHES[i // len(COLOURS) % len(DASHES)]) for i in range(len(names)))
+    return {name: {"color": colour, "dash": dash} for name, (colour, dash) in zip(names, looks, strict=True)}, False
 
 
 def _side_by_side(rows: list[str], named: pl.DataFrame, bars: Bars) -> Figure:
@@ -109,6 +126,8 @@ def _side_by_side(rows: list[str], named: pl.DataFrame, bars: Bars) -> Figure:
                 owners.append(place)
     longest = max((len(str(name)) for bar in figure.data for name in bar.x), default=0)
     figure.update_layout(height=340 + LETTER * longest)  # names stand on end below the axis
+    if bars.ranked:
+        figure.update_yaxes(type="log", dtick=1)  # a tail of rare classes is thousands of times smaller than the head
     return _with_menu(figure, present, owners)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
+from plotly.colors import sample_colorscale
 
 from suite.report.class_curves import class_figures
 from suite.report.views import Row, View
@@ -52,6 +53,19 @@ def test_tenths_become_bars_in_their_order() -> None:
     figure = class_figures(view("one"), curves(*points))["Overlap with the truth, by tenths of the candidates"]
     assert [list(bar.x) for bar in figure.data] == [["1", "2", "10"]] * 2
     assert [bar.y[0] for bar in figure.data] == [50.0, 25.0]
+
+
+def test_many_classes_are_coloured_from_frequent_to_rare() -> None:
+    names = [f"class {number}" for number in range(12)]
+    points = [("one", f"threshold: {name}", step, 0.5) for name in names for step in (0, 10)]
+    points += [("one", f"labelled: {name}", 10, 0.1 * (number + 1)) for number, name in enumerate(names)]
+    figures = class_figures(view("one"), curves(*points))
+    figure = figures["Threshold of each class"]
+    colours = {line.name: line.line.color for line in figure.data}
+    assert len(set(colours.values())) == len(names)
+    assert colours["class 11"] == sample_colorscale("Viridis", [0.0])[0], "the most frequent is the darkest"
+    assert "rare ones light" in figure.layout.annotations[0].text
+    assert figures["Classes at each stage"].layout.yaxis.type == "log"
 
 
 def test_nothing_logged_nothing_drawn() -> None:
