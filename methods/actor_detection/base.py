@@ -53,6 +53,7 @@ class ActorMethod(Method):
     alpha: int = hyper(4, low=1, high=32, source="SlowFast 8x8", help="clips: frames of the fast pathway a slow one")
     beta_inverse: int = hyper(8, low=1, high=64, source="SlowFast", help="clips: slow channels for a fast one")
     head: Head = hyper("linear", choices=("linear", "relation"), help="clips: SlowFast's head, or ACAR's without bank")
+    relation_dropout: float = hyper(0.2, low=0.0, high=0.95, source="ACAR", help="clips: inside the relation head")
     frozen_bn: bool = hyper(False, source="ACAR freezes it (pre-trained weights)", help="clips: batch norms stay fixed")
     flip: float = hyper(0.5, low=0.0, high=1.0, source="MM 2022 §4.2.3", help="clips: probability of the mirror image")
     jitter: float = hyper(0.0, low=0.0, high=0.5, source="ACAR: 0.075", help="clips: jitter of boxes in their sizes")
@@ -79,7 +80,8 @@ class ActorMethod(Method):
             return inputs.network(self.hidden, self.layers, self.dropout)
         blocks = self._blocks()
         size = (self.width, blocks, self.alpha, self.beta_inverse)
-        return ActorDetector(len(data.classes), *size, self.frozen_bn, self.head, self.dropout)
+        dropout = self.dropout if self.head == "linear" else self.relation_dropout
+        return ActorDetector(len(data.classes), *size, self.frozen_bn, self.head, dropout)
 
     def batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
         labelled = self._stream(labelled_clips(run.data), generator)

@@ -131,6 +131,15 @@ def test_pixels_to_scores_with_both_heads(kind: type[Method], head: str) -> None
     assert np.isfinite(headline(trained))
 
 
+def test_each_head_has_its_published_dropout() -> None:
+    data = clip_world()
+    settings = {name: value for name, value in TINY.items() if name != "dropout"}
+    for head, published in (("linear", 0.5), ("relation", 0.2)):
+        network = Supervised(**CLIP, **settings, head=head).network(data)
+        rates = {module.p for module in network.modules() if isinstance(module, nn.Dropout)}
+        assert rates == {published}, head
+
+
 def test_relation_head_does_not_see_the_padding() -> None:
     torch.manual_seed(0)
     network = ActorDetector(3, width=4, blocks=[1, 1], alpha=2, beta_inverse=2, head="relation", dropout=0.0).eval()
