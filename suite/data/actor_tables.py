@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from suite.data.label_splits import missing_classes
 from suite.data.samples import Actors, TaskData
 from suite.evaluate.boxes import Boxes
 from suite.evaluate.protocols import AVA, SpatialProtocol
@@ -135,6 +136,7 @@ def withhold_labels(data: TaskData[Actors], dials: Mapping[str, Any]) -> TaskDat
     ``labelled_unit`` is ``video`` (as annotators work) or ``clip``; ``discarded`` says whether the clips that lose
     their labels join the unlabelled ones (``unlabelled``) or leave the training set (``drop``): then the unlabelled
     clips are the same at every share. Clips that never had labels stay as they are. One unit at least keeps its labels.
+    The facts gain ``missing_classes``: names of classes that nobody with labels shows any more.
     """
     train = data.train
     had = np.zeros(len(train.clip_ids), dtype=bool)
@@ -145,7 +147,10 @@ def withhold_labels(data: TaskData[Actors], dials: Mapping[str, Any]) -> TaskDat
     count = max(1, round(float(dials["labelled"]) * len(candidates)))
     chosen = np.random.default_rng(int(dials["split_seed"])).permutation(candidates)[:count]
     keeps = had & np.isin(unit, chosen)
+    known = train.labels[train.labelled]
+    missing = missing_classes(known, keeps[train.clip[train.labelled]])
+    facts = {**data.facts, "missing_classes": [data.classes[c] for c in missing]}
     train = replace(train, labelled=train.labelled & keeps[train.clip])
     if dials["discarded"] == "drop":
         train = train.take(np.flatnonzero(keeps | ~had))
-    return replace(data, train=train)
+    return replace(data, train=train, facts=facts)

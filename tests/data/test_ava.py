@@ -97,6 +97,13 @@ def test_annotated_boxes_on_request(published: Path) -> None:
     assert np.array_equal(test.box, test.truth_box)
 
 
+def test_the_test_never_falls_back_to_annotated_boxes(published: Path) -> None:
+    (published / "ava_val_predicted_boxes.csv").unlink()
+    with pytest.raises(DataError, match="boxes=annotated"):
+        read_published(published)
+    assert len(read_published(published, boxes="annotated").test) == 2
+
+
 def test_held_out_videos_validate(published: Path) -> None:
     data = read_published(published, holdout=0.5)
     assert set(data.validation.video) | set(data.train.video) == {"aa", "bb"}

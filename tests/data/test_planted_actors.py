@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from suite.data import is_available, load
-from suite.data.actor_tables import BoxTable, assemble
+from suite.data.actor_tables import BoxTable, assemble, withhold_labels
 from suite.data.cards import find_card
 from suite.data.planted.actor_world import ActorWorld, actor_features, class_directions
 from suite.data.planted.ava_actors import STEP, follow, with_halfway
+from suite.data.samples import TaskData
 from suite.evaluate.multilabel import mean_average_precision
 
 SMALL = {"train_videos": 8, "validation_videos": 3, "test_videos": 6, "key_frames": 8, "classes": 12, "poses": 4}
@@ -176,3 +177,16 @@ def test_real_people_with_generated_features(tmp_path: Path) -> None:
         "people who overlap may stand in for another"
     )
     assert data.facts["poses"] == 14
+
+
+def test_classes_that_nobody_with_labels_shows_are_named() -> None:
+    people = np.eye(4, dtype=bool)
+    table = BoxTable(np.array(["a", "b", "c", "d"]), np.zeros(4), np.tile([0.0, 0, 1, 1], (4, 1)), people, np.ones(4))
+    train = assemble(table, labelled=np.array([True, True, True, False]))
+    data = TaskData("toy", "actor-detection", tuple("wxyz"), train, train, train)
+    dials = {"labelled": 0.34, "labelled_unit": "video", "discarded": "drop", "split_seed": 0}
+    left = withhold_labels(data, dials)
+    (kept,) = left.train.video[left.train.labelled]
+    expected = [name for name, video in zip("wxyz", "abcd") if video not in (kept, "d")]
+    assert left.facts["missing_classes"] == expected, "z was never among the labelled"
+    assert withhold_labels(data, {**dials, "labelled": 1.0}).facts["missing_classes"] == []

@@ -171,10 +171,15 @@ def _annotated(more: BoxTable, train: BoxTable) -> np.ndarray:
 def _detected(
     truth: BoxTable, folder: Path, options: Mapping[str, str], dials: Mapping[str, Value], split: str
 ) -> Actors:
-    """Detected boxes on the key frames of the annotated videos that are not excluded, or the annotated boxes."""
+    """Detected boxes on the key frames of the annotated videos that are not excluded, or the annotated boxes.
+
+    Videos held out to validate fall back to annotated boxes; the test never does, for that is another protocol.
+    """
     path = folder / options.get(f"{split}_detections", "")
-    if dials["boxes"] == "annotated" or not path.is_file():
+    if dials["boxes"] == "annotated" or (split == "train" and not path.is_file()):
         return assemble(truth)
+    if not path.is_file():
+        raise DataError(f"{path} is missing; put the detector's boxes there, or say boxes=annotated.")
     found = read_detections(path, truth.labels.shape[1], float(dials["test_score"]))
     found = without(found.take(np.isin(found.video, truth.video)), _excluded(folder, options, split))
     return assemble(copy_labels(found, truth, overlap=0.5), truth)
