@@ -54,11 +54,18 @@ def _parsed(path: Path, changed: int) -> tuple[str, tuple[str, ...]]:
     return ast.dump(tree), imported
 
 
-def _imports(tree: ast.Module) -> Iterable[str]:
-    """Modules that are imported, with ``from package import name`` also read as ``package.name``."""
-    for node in ast.walk(tree):
+def _imports(tree: ast.AST) -> Iterable[str]:
+    """Modules that are imported, with ``from package import name`` also read as ``package.name``.
+
+    What is imported for type checkers alone never runs and does not count.
+    """
+    for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            yield from _imports(ast.Module(node.orelse, []))
+        else:
+            yield from _imports(node)

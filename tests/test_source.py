@@ -36,5 +36,21 @@ def test_what_is_imported_counts_as_far_as_it_is_followed(tmp_path: Path) -> Non
     assert set(closure([path], lambda name: False)) == {"reader.py"}
 
 
+def test_what_only_type_checkers_import_does_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "reader.py"
+    path.write_text(
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from suite import registry\nelse:\n    from suite import source\n"
+        "def read():\n    from suite.spec import base\n"
+    )
+    assert set(closure([path], lambda name: name.startswith("suite."))) == {
+        "reader.py",
+        "suite.source",
+        "suite.spec",
+        "suite.spec.base",
+        "suite.errors",  # by suite.spec.base
+    }
+
+
 def test_the_order_of_sources_does_not_matter() -> None:
     assert digest({"a": "1", "b": "2"}) == digest({"b": "2", "a": "1"}) != digest({"a": "2", "b": "1"})

@@ -21,5 +21,6 @@ def class_scores_of(data: TaskData[Videos], samples: Videos) -> np.ndarray:
         if np.array_equal(data.split(split).ids, samples.ids) and split in given:
             return np.asarray(given[split], dtype=np.float64)
     raise UsageError(
-        f"{data.name} brings no class scores for these videos, which class_agnostic=true needs; set it to false."
+        f"{data.name} brings no class scores for these videos, which class_agnostic=true needs; "
+        "set it to false, or validation=test where only test videos have scores."
     )

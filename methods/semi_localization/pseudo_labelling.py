@@ -145,7 +145,7 @@ class PseudoLabelling(SemiLocalization):
         score, agreement = np.asarray(ranked.score), -run.memory["pseudo_ambiguity"].cpu().numpy()
         values = {
             "score correlation": analysis.correlation(score, overlap),
-            "ambiguity correlation": analysis.correlation(agreement, overlap),
+            "agreement correlation": analysis.correlation(agreement, overlap),
         }
         for name, measure in (("score", score), ("agreement", agreement)):
             tenths = analysis.binned_overlap(measure, overlap)
