@@ -119,12 +119,14 @@ class Schedule:
 
     ``warmup-cosine``: linear from 0 over ``warmup`` epochs, then cosine to ``floor`` (an absolute rate);
     ``one-cycle``: rise over the first ``warmup`` fraction from 1/25, fall to 1/(25 · 10⁴);
-    ``step``: times ``gamma`` at each epoch in ``milestones``.
+    ``step``: linear from ``start`` times the base rate over ``warmup`` epochs, then times ``gamma`` at each epoch in
+    ``milestones``.
     """
 
     kind: Literal["constant", "warmup-cosine", "one-cycle", "step"] = "constant"
     warmup: float = 0.0
     floor: float = 0.0
+    start: float = 0.0
     milestones: tuple[float, ...] = ()
     gamma: float = 0.1
 

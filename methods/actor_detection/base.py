@@ -37,6 +37,10 @@ class ActorMethod(Method):
     lr: float = hyper(0.064, low=1e-6, high=100.0, log=True, source="ACAR: peak rate, supervised steps")
     semi_lr: float = hyper(0.0064, low=1e-7, high=100.0, log=True, source="MM 2022 §4.2.3: peak of one cycle")
     rule: str = hyper("sgd", choices=("sgd", "adamw"), source="MM 2022 §4.2.3: SGD", help="how weights move")
+    schedule: str = hyper(
+        "one-cycle", choices=("one-cycle", "acar"), source="ACAR: 1 of 6 epochs from lr/8, falls at 5.6 and 5.8",
+        help="learning rate of the supervised steps",
+    )  # fmt: skip
     momentum: float = hyper(0.9, low=0.0, high=0.999, source="MM 2022 §4.2.3")
     weight_decay: float = hyper(1e-7, low=0.0, high=1.0, source="MM 2022 §4.2.3")
     pose_softmax: bool = hyper(False, source="ACAR code; MM 2022 §3.2 has a sigmoid", help="softmax over the poses")
@@ -107,14 +111,21 @@ class ActorMethod(Method):
     # Parts that subclasses use --------------------------------------------------------------------------------------
 
     def supervised_phase(self, steps: int, name: str = "supervised", lr: float = 0.0, select: bool = True) -> Phase:
-        """``steps`` steps on labelled clips, one cycle of the learning rate."""
+        """``steps`` steps on labelled clips."""
         return Phase(
             name=name,
             steps=steps,
             optimizer=self.optimizer(lr or self.lr),
-            schedule=Schedule("one-cycle"),
+            schedule=self.supervised_schedule(steps),
             select=select,
         )
+
+    def supervised_schedule(self, steps: int) -> Schedule:
+        """One cycle; or ACAR's six epochs, which last ``steps`` steps: warm-up in the first, two falls near the end."""
+        if self.schedule == "one-cycle":
+            return Schedule("one-cycle")
+        epoch = steps / 6 / self.evaluate_steps  # the engine's epochs are as long as the time between evaluations
+        return Schedule("step", warmup=epoch, start=1 / 8, milestones=(5.6 * epoch, 5.8 * epoch))
 
     def optimizer(self, lr: float) -> Optimizer:
         """SGD with Nesterov momentum, as ACAR trains; AdamW learns from scratch in few steps."""

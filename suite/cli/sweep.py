@@ -24,6 +24,8 @@ from suite.cli.console import (
 )
 from suite.errors import TrainingError, UsageError
 
+LINE_EVERY = 10.0  # seconds between lines of progress where no terminal is
+
 if TYPE_CHECKING:
     from suite.request import Places
     from suite.spec.sweep import SweepSpec
@@ -247,9 +249,32 @@ def display(spec: SweepSpec, quiet: bool) -> Iterator[Watch | None]:
 
     from suite.cli.sweep_table import live_table
 
-    with Live(console=Console(stderr=True, markup=False), refresh_per_second=2, transient=True) as live:
+    console = Console(stderr=True, markup=False)
+    if not console.is_terminal:
+        complain(f"sweep {spec.name}: starting the workers …")
+        yield _lines(spec.name)
+        return
+    with Live(console=console, refresh_per_second=2, transient=True) as live:
         live.update(f"sweep {spec.name}: starting the workers …")
         yield lambda snapshot: live.update(live_table(spec.name, snapshot))
+
+
+def _lines(name: str) -> Watch:
+    """A line now and then, for logs."""
+    from time import monotonic
+
+    from suite.cli.sweep_table import headline
+
+    last, at = "", monotonic()
+
+    def watch(snapshot: dict[str, Any]) -> None:
+        nonlocal last, at
+        line = headline(name, snapshot)
+        if line != last and monotonic() - at >= LINE_EVERY:
+            last, at = line, monotonic()
+            complain(line)
+
+    return watch
 
 
 def _page(spec: SweepSpec, places: Places) -> str:

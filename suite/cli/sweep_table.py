@@ -19,19 +19,29 @@ def live_table(name: str, snapshot: dict[str, Any]) -> Group:
 
     from suite.sweep.standing import in_words
 
-    studies = snapshot["studies"]
-    done = sum(sum(study["counts"].values()) for study in studies)
-    planned = sum(study["planned"] for study in studies)
-    running = [values for several in snapshot["running"].values() for _, values in several]
-    head = f"sweep {name}: {done} of {planned:g} trials, {len(running)} running on {len(snapshot['running'])} workers"
+    running = _running(snapshot)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("study", "done", "pruned", "failed", "best", "settings"):
         table.add_column(column)
-    for study in studies:
+    for study in snapshot["studies"]:
         _add_study(table, study)
     shown = [Text(f"running  {in_words(values)}", style="dim") for values in running[:BEST]]
     resources = Text(_resources(snapshot), style="dim")
-    return Group(Text(head + _time_left(done, planned, snapshot)), table, *shown, resources)
+    return Group(Text(headline(name, snapshot)), table, *shown, resources)
+
+
+def headline(name: str, snapshot: dict[str, Any]) -> str:
+    """How far the sweep is, in one line."""
+    studies = snapshot["studies"]
+    done = sum(sum(study["counts"].values()) for study in studies)
+    planned = sum(study["planned"] for study in studies)
+    workers = f"{len(_running(snapshot))} running on {len(snapshot['running'])} workers"
+    return f"sweep {name}: {done} of {planned:g} trials, {workers}{_time_left(done, planned, snapshot)}"
+
+
+def _running(snapshot: dict[str, Any]) -> list[dict[str, Any]]:
+    """The settings of all trials under way."""
+    return [values for several in snapshot["running"].values() for _, values in several]
 
 
 def _add_study(table: Any, study: dict[str, Any]) -> None:

@@ -14,9 +14,17 @@ def rate(schedule: Schedule, base: float, step: int, total: int, steps_per_epoch
     if schedule.kind == "one-cycle":
         return _one_cycle(schedule.warmup or 0.3, base, step, total)
     if schedule.kind == "step":
-        passed = sum(step >= milestone * steps_per_epoch for milestone in schedule.milestones)
-        return base * schedule.gamma**passed
+        return _stepwise(schedule, base, step, steps_per_epoch)
     return base
+
+
+def _stepwise(schedule: Schedule, base: float, step: int, steps_per_epoch: int) -> float:
+    """Linear up to the base rate, which the first step after the warm-up has; then lower at each milestone."""
+    warm = schedule.warmup * steps_per_epoch
+    if step < warm:
+        return base * (schedule.start + (1 - schedule.start) * step / warm)
+    passed = sum(step >= milestone * steps_per_epoch for milestone in schedule.milestones)
+    return base * schedule.gamma**passed
 
 
 def _warmup_cosine(schedule: Schedule, base: float, step: int, total: int, steps_per_epoch: int) -> float:

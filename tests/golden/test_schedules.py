@@ -60,6 +60,17 @@ def test_steps_taken_before_each_epoch() -> None:
             same([rate(schedule, case["base_lr"], s, len(expected) * per_epoch, per_epoch) for s in steps], [value] * 3)
 
 
+def test_warm_up_and_falls_of_acar() -> None:
+    arrays = {key.partition("/")[2]: value for key, value in golden("acar_loss.npz").items()}
+    start, base, warmup, per_epoch = arrays["base_lr_warmup_lr_warmup_epochs_steps_per_epoch"].tolist()
+    milestones = tuple(arrays["milestone_epochs"].tolist())
+    (gamma,) = set(arrays["lr_mults"].tolist())
+    schedule = Schedule("step", warmup=warmup, start=start / base, milestones=milestones, gamma=gamma)
+    expected = arrays["lr_used_at_iteration"]
+    found = [rate(schedule, base, step, len(expected), int(per_epoch)) for step in range(len(expected))]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
 def optimizers() -> Iterator[torch.optim.Optimizer]:
     one, two = (torch.nn.Parameter(torch.zeros(1)) for _ in range(2))
     yield torch.optim.SGD([{"params": [one]}, {"params": [two], "lr_scale": 10.0}], lr=1.0)

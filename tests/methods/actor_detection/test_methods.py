@@ -20,6 +20,7 @@ from methods.actor_detection.posterior import ActorPosterior
 from methods.actor_detection.pseudo_label import PseudoLabel
 from methods.actor_detection.supervised import Supervised
 from suite.errors import UsageError
+from suite.train.schedules import rate
 from tests.methods.actor_detection.worlds import QUICK, headline, small_world, training
 
 TRAINED = [
@@ -226,3 +227,10 @@ def test_balance_is_that_of_the_labelled_people(cache: Path) -> None:
     loop.train()
     expected = Balance.of(torch.from_numpy(data.train.labels[data.train.labelled]), 0.9, 0.05)
     torch.testing.assert_close(method.balance(loop.run).weights, expected.weights)
+
+
+def test_six_epochs_of_acar(cache: Path) -> None:
+    chosen = Supervised(schedule="acar", lr=0.8, steps=600, evaluate_steps=50)
+    phase = chosen.phases(small_world(cache, labelled=0.25))[0]
+    rates = [rate(phase.schedule, phase.optimizer.lr, step, 600, 50) for step in (0, 50, 100, 559, 560, 580, 599)]
+    assert rates == pytest.approx([0.1, 0.45, 0.8, 0.8, 0.08, 0.008, 0.008])
