@@ -52,7 +52,7 @@ def leaderboard(
     """
     from suite.leaderboard.pool import Room
     from suite.leaderboard.run import run_plan
-    from suite.train.execute import Machine
+    from suite.train.preparation import Machine
 
     places, plan = make(name, out, data, methods_files)
     room = Room(jobs, float(threads), gpu, address)

@@ -63,9 +63,9 @@ def train(
     from suite.registry import add_user_files
     from suite.request import Places, request, run_id
     from suite.results.ledger import Ledger
-    from suite.train.execute import Machine
     from suite.train.launch import launch
     from suite.train.outcomes import settle
+    from suite.train.preparation import Machine
 
     add_user_files(methods_files or [])
     _check_gpu(gpu)

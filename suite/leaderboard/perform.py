@@ -12,8 +12,9 @@ from suite.results.ledger import Ledger
 from suite.results.schema import Outcome, to_table
 from suite.spec.board import Asked
 from suite.tasks import task
-from suite.train.execute import Machine, execute
+from suite.train.execute import execute
 from suite.train.outcomes import run_row, settle
+from suite.train.preparation import Machine
 from suite.train.reporter import Calling, Progress
 
 Status = Literal["finished", "failed", "stopped", "held"]

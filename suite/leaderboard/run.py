@@ -10,7 +10,8 @@ from suite.leaderboard.pool import Pool, Room, Watch
 from suite.plan import Plan
 from suite.request import Places
 from suite.spec.board import Asked
-from suite.train.execute import Machine, execute
+from suite.train.execute import execute
+from suite.train.preparation import Machine
 
 # Starting a local Ray cluster and warming its workers costs about as much as this many seconds of training.
 WORTHWHILE = 20.0

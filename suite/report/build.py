@@ -12,21 +12,12 @@ import polars as pl
 from suite.errors import SuiteError
 from suite.registry import method
 from suite.report import aggregate, facts, figures, page, tables
-from suite.report.published import Comparison, compare, load_published
-from suite.report.views import View, make_view
+from suite.report.published import compare, load_published
+from suite.report.section import Section
+from suite.report.views import make_view
 from suite.results.ledger import Ledger
 from suite.spec.board import Asked, LeaderboardSpec
 from suite.tasks import task
-
-
-@dataclass(frozen=True)
-class Section:
-    """One view with all that is shown below it."""
-
-    view: View
-    curves: pl.DataFrame
-    per_class: pl.DataFrame
-    compared: tuple[Comparison, ...]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from suite.report.class_curves import class_figures
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from suite.report.build import Section
+    from suite.report.section import Section
 
 
 def render(template: str, content: Any, **more: Any) -> str:

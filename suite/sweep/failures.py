@@ -11,8 +11,8 @@ from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
 from suite.spec.run import RunSpec, Value
 from suite.sweep.problem import Problem
-from suite.train.execute import Machine
 from suite.train.outcomes import run_row
+from suite.train.preparation import Machine
 
 
 def row_of(spec: RunSpec, places: Places, group: str) -> dict[str, Any]:

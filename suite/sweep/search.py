@@ -11,7 +11,6 @@ it. Nothing of Tune's own state is kept: it is never restored.
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,12 +23,12 @@ from suite.request import Places
 from suite.spec.sweep import Resources, SweepSpec
 from suite.sweep.check import check
 from suite.sweep.coordinator import Coordinator
+from suite.sweep.environment import environment
 from suite.sweep.files import store
 from suite.train.launch import connect
 
 GRACE = 30.0  # seconds after Ctrl-C for the running trials to stop at the end of their epoch
 LOOK_EVERY = 0.5  # seconds between looks at the coordinator
-INHERITED = ("SUITE_METHODS", "SUITE_DATASETS", "SUITE_DATA", "SUITE_OUTPUTS")
 
 Watch = Callable[[dict[str, Any]], None]
 
@@ -145,12 +144,6 @@ def _coordinator(spec: SweepSpec, places: Places, packable: list[bool], workers:
     coordinator = actor.remote(spec, places, packable, workers)
     ray.get(coordinator.going.remote())
     return coordinator
-
-
-def environment() -> dict[str, Any]:
-    """What every process of a sweep must see: the user's files and folders; one compute thread a core it holds."""
-    known = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    return {"env_vars": {**known, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}}
 
 
 class _Run:

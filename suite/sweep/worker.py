@@ -23,8 +23,9 @@ from suite.sweep.packed import run_packed
 from suite.sweep.problem import Problem, problems
 from suite.sweep.proposals import Proposal
 from suite.sweep.watcher import Judge, Watcher
-from suite.train.execute import Machine, execute
+from suite.train.execute import execute
 from suite.train.launch import launch
+from suite.train.preparation import Machine
 
 
 @dataclass

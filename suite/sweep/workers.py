@@ -17,6 +17,7 @@ from ray.tune import Callback, PlacementGroupFactory, Stopper
 
 from suite.request import Places
 from suite.spec.sweep import SweepSpec
+from suite.sweep.environment import environment
 from suite.sweep.worker import Worker
 
 TURN = 5.0  # seconds of work between two reports to Tune, each of which costs the driver some milliseconds
@@ -81,8 +82,6 @@ class WhenOver(Stopper):
 
 def tune_workers(spec: SweepSpec, places: Places, coordinator: Any, workers: int, scratch: Path) -> None:
     """Keep ``workers`` alive until the sweep is over."""
-    from suite.sweep.search import environment
-
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # the ledger is the log
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
     logging.getLogger("ray.tune").setLevel(logging.ERROR)

@@ -14,7 +14,8 @@ from suite.errors import TrainingError, UsageError
 from suite.request import Places
 from suite.results.schema import Outcome
 from suite.spec.run import RunSpec
-from suite.train.execute import Machine, execute
+from suite.train.execute import execute
+from suite.train.preparation import Machine
 from suite.train.reporter import Calling, Progress, Reporter, Silent
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,10 +21,8 @@ from suite.spec.base import canonical_json
 from suite.spec.run import RunSpec
 from suite.tasks.rows import prediction_columns
 from suite.train.loop import Trained
+from suite.train.preparation import Machine, Prepared
 from suite.train.selection import EVALUATED, Point
-
-if TYPE_CHECKING:
-    from suite.train.execute import Machine, Prepared
 
 
 def run_row(spec: RunSpec, places: Places, machine: Machine, group: str) -> dict[str, Any]:

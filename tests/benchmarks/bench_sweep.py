@@ -58,7 +58,8 @@ def _optimize(file: str, places: Places, trials: int, seed: int) -> None:
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
-    from suite.train.execute import Machine, execute
+    from suite.train.execute import execute
+    from suite.train.preparation import Machine
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     ledger = Ledger(places.ledger)

@@ -17,7 +17,8 @@ from suite.spec.sweep import SweepSpec
 from suite.sweep.history import known_objectives
 from suite.sweep.inner import Scored, _judged, spread
 from suite.sweep.problem import problems
-from suite.train.execute import Machine, execute
+from suite.train.execute import execute
+from suite.train.preparation import Machine
 
 CASES: list[tuple[str, str, dict[str, Any], str, dict[str, Any], int]] = [
     (

@@ -14,7 +14,8 @@ import numpy as np
 
 from suite.request import Places, request
 from suite.sweep.packed import run_packed
-from suite.train.execute import Machine, execute
+from suite.train.execute import execute
+from suite.train.preparation import Machine
 
 
 def main() -> None:

@@ -16,7 +16,8 @@ from suite.sweep.inner import Scored, around, search_post, spread
 from suite.sweep.problem import problems
 from suite.sweep.tuned import findings
 from suite.tasks import task
-from suite.train.execute import Machine, execute
+from suite.train.execute import execute
+from suite.train.preparation import Machine
 from tests.sweep.conftest import WORLD, rows, run_here, sweep
 
 

@@ -16,7 +16,8 @@ from suite.sweep.check import check
 from suite.sweep.packed import run_packed
 from suite.sweep.packed.layers import one_by_one
 from suite.sweep.packed.optimizers import StackedOptimizer, clip_norms
-from suite.train.execute import Machine, execute
+from suite.train.execute import execute
+from suite.train.preparation import Machine
 from tests.sweep.conftest import rows, run_here, sweep
 
 WORLD = "planted-verbs[train=200,validation=60,test=60,verbs=12]"

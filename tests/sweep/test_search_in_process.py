@@ -15,7 +15,8 @@ from suite.results.ledger import Ledger
 from suite.sweep.check import check
 from suite.sweep.coordinator import Coordinator, Work
 from suite.sweep.tuned import findings
-from suite.train.execute import Machine, execute
+from suite.train.execute import execute
+from suite.train.preparation import Machine
 from tests.sweep.conftest import WORLD, rows, run_here, sweep
 
 

@@ -48,8 +48,8 @@ def test_ray_train_workers_agree_with_this_process(tmp_path: Path):
     import polars as pl
 
     from suite.request import Places, request
-    from suite.train.execute import Machine
     from suite.train.launch import launch
+    from suite.train.preparation import Machine
 
     spec = request("assume-negative", "planted-verbs", {}, epochs=2)
     values = []

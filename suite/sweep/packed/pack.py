@@ -20,8 +20,8 @@ from suite.sweep.packed.optimizers import StackedOptimizer, clip_norms, groups_o
 from suite.train.curves import Curves
 from suite.train.derived import Derived
 from suite.train.evaluation import Evaluation
-from suite.train.execute import Prepared
 from suite.train.loop import Trained, seed_of, to_device
+from suite.train.preparation import Prepared
 from suite.train.schedules import rate
 from suite.train.selection import Selector
 from suite.train.stopping import should_stop

@@ -14,8 +14,8 @@ from suite.results.schema import Outcome
 from suite.spec.base import canonical_json
 from suite.spec.run import RunSpec
 from suite.train.budget import budgeted
-from suite.train.execute import Machine, Prepared, prepare, threads
 from suite.train.outcomes import outcome_of, run_row
+from suite.train.preparation import Machine, Prepared, prepare, threads
 
 _REFUSED: set[str] = set()  # methods that turned out not to bear packing in this process
 

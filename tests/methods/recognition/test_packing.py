@@ -10,7 +10,8 @@ import pytest
 from suite import registry
 from suite.request import Places, request
 from suite.sweep.packed.packing import run_packed
-from suite.train.execute import Machine, execute
+from suite.train.execute import execute
+from suite.train.preparation import Machine
 from tests.methods.recognition.worlds import SMALL
 
 WORLD = f"planted-verbs[{','.join(f'{name}={value}' for name, value in SMALL.items())}]"

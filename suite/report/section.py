@@ -1,0 +1,20 @@
+"""One part of a report: a table on one dataset and what stands below it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from suite.report.published import Comparison
+from suite.report.views import View
+
+
+@dataclass(frozen=True)
+class Section:
+    """One view with all that is shown below it."""
+
+    view: View
+    curves: pl.DataFrame
+    per_class: pl.DataFrame
+    compared: tuple[Comparison, ...]
