@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from torch import Tensor, nn
 
-from methods.actor_detection.base import ActorMethod, labelled_clips
-from methods.actor_detection.losses import balanced_mean, distribution_balanced_loss
+from methods.actor_detection.parts.base import ActorMethod, labelled_clips
+from methods.actor_detection.parts.losses import balanced_mean, distribution_balanced_loss
 from suite.data.samples import Actors, TaskData
 from suite.method import Batch, Run, hyper
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from methods.actor_detection.teacher_student import TeacherStudent
+from methods.actor_detection.parts.teacher_student import TeacherStudent
 
 
 class FixMatch(TeacherStudent):

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.actor_detection.base import rows_of
-from methods.actor_detection.pseudo_labels import PseudoLabels, Stretch, learning_status, pseudo_labels, stretch
-from methods.actor_detection.teacher_student import TeacherStudent
+from methods.actor_detection.parts.base import rows_of
+from methods.actor_detection.parts.teacher_student import TeacherStudent
+from methods.actor_detection.parts.thresholds import PseudoLabels, Stretch, learning_status, pseudo_labels, stretch
 from suite.method import Batch, Run, hyper
 
 

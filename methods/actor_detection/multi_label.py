@@ -8,8 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from methods.actor_detection.balancing import Balance, GapForm, GapScale, class_counts
-from methods.actor_detection.pseudo_labels import (
+from methods.actor_detection.parts.balancing import Balance, GapForm, GapScale, class_counts
+from methods.actor_detection.parts.teacher_student import TeacherStudent, unlabelled_scores
+from methods.actor_detection.parts.thresholds import (
     Gate,
     PseudoLabels,
     Stretch,
@@ -19,7 +20,6 @@ from methods.actor_detection.pseudo_labels import (
     pseudo_labels,
     threshold_penalty,
 )
-from methods.actor_detection.teacher_student import TeacherStudent, unlabelled_scores
 from suite.data.samples import Actors, TaskData
 from suite.method import Batch, Run, Value, hyper
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from methods.actor_detection.teacher_student import TeacherStudent
+from methods.actor_detection.parts.teacher_student import TeacherStudent
 from suite.data.samples import Actors, TaskData
 from suite.method import Phase, hyper
 

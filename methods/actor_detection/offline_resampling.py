@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.actor_detection.balancing import class_counts
-from methods.actor_detection.base import rows_of
-from methods.actor_detection.pseudo_labels import (
+from methods.actor_detection.parts.balancing import class_counts
+from methods.actor_detection.parts.base import rows_of
+from methods.actor_detection.parts.teacher_student import TeacherStudent, unlabelled_scores
+from methods.actor_detection.parts.thresholds import (
     PseudoLabels,
     Stretch,
     class_related_thresholds,
     imbalance_ratio,
     pseudo_labels,
 )
-from methods.actor_detection.teacher_student import TeacherStudent, unlabelled_scores
 from suite.method import Batch, Run, hyper
 
 

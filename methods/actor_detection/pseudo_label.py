@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from methods.actor_detection.feature_inputs import View
-from methods.actor_detection.teacher_student import TeacherStudent
+from methods.actor_detection.parts.feature_inputs import View
+from methods.actor_detection.parts.teacher_student import TeacherStudent
 from suite.method import hyper
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from methods.actor_detection.base import ActorMethod
+from methods.actor_detection.parts.base import ActorMethod
 from suite.data.samples import Actors, TaskData
 from suite.method import Phase, hyper
 

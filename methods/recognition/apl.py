@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from methods.recognition import losses
-from methods.recognition.base import in_chunks
 from methods.recognition.entropy_maximization import EntropyMaximization
+from methods.recognition.parts import losses
+from methods.recognition.parts.base import in_chunks
 from suite.method import Run, hyper
 
 

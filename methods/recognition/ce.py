@@ -6,7 +6,7 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.recognition.base import SinglePositive
+from methods.recognition.parts.base import SinglePositive
 from suite.data.samples import Clips
 from suite.method import Run, Scores
 

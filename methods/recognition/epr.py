@@ -7,8 +7,8 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.recognition import losses
-from methods.recognition.base import SinglePositive, cardinality
+from methods.recognition.parts import losses
+from methods.recognition.parts.base import SinglePositive, cardinality
 from suite.method import hyper
 
 

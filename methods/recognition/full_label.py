@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.recognition import losses
-from methods.recognition.base import SinglePositive, complete_truth, in_chunks
+from methods.recognition.parts import losses
+from methods.recognition.parts.base import SinglePositive, complete_truth, in_chunks
 from suite.data.samples import Clips
 from suite.method import Run, hyper
 

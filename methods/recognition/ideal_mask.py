@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from methods.recognition import losses
-from methods.recognition.pseudo_labels import Ideal
+from methods.recognition.parts import losses
+from methods.recognition.parts.neighbour_labelled import Ideal
 
 
 class IdealMask(Ideal):

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.recognition import losses
 from methods.recognition.epr import ExpectedPositives
+from methods.recognition.parts import losses
 from suite.method import Batch, Losses, Run, hyper
 
 

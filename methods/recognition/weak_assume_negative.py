@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from methods.recognition import losses
-from methods.recognition.base import SinglePositive
+from methods.recognition.parts import losses
+from methods.recognition.parts.base import SinglePositive
 from suite.method import hyper
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from methods.semi_localization.anchor_free import AnchorFree
+from methods.semi_localization.parts.anchor_free import AnchorFree
 
 
 class LabelledActionFormer(AnchorFree):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from methods.semi_localization.proposal_network import ProposalNetwork
+from methods.semi_localization.parts.proposal_network import ProposalNetwork
 
 
 class LabelledBMN(ProposalNetwork):

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from methods.networks.bmn.model import BoundaryMap
 from methods.networks.bmn.sampling import Layout
-from methods.semi_localization.proposal_network import boundary_network
-from methods.semi_localization.teacher_student import TeacherStudent, disagreement, taught
+from methods.semi_localization.parts.proposal_network import boundary_network
+from methods.semi_localization.parts.teacher_student import TeacherStudent, disagreement, taught
 from suite.method import Batch, Losses, Run, hyper
 
 

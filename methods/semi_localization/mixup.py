@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from methods.networks.actionformer.config import ActionFormerConfig
 from methods.networks.actionformer.preparation import Sample
-from methods.semi_localization.batches import detector_batch, padded
-from methods.semi_localization.two_phase import TwoPhase
+from methods.semi_localization.parts.batches import detector_batch, padded
+from methods.semi_localization.parts.two_phase import TwoPhase
 from suite.method import Batch, Losses, Run, hyper
 
 TARGETS = ("classes", "offsets", "instance", "positives", "rows", "instances")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from methods.semi_localization.pseudo_labels import adaptive_filter, reliability, threshold_filter, top_filter
-from methods.semi_localization.two_phase import TwoPhase
+from methods.semi_localization.parts.ranking import adaptive_filter, reliability, threshold_filter, top_filter
+from methods.semi_localization.parts.two_phase import TwoPhase
 from suite.method import hyper
 
 

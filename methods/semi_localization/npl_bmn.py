@@ -13,11 +13,11 @@ from itertools import islice
 import numpy as np
 from torch import nn
 
-from methods.semi_localization.base import labelled_rows
-from methods.semi_localization.batches import endless
-from methods.semi_localization.proposal_network import ProposalNetwork
-from methods.semi_localization.pseudo_labelling import Predicted, PseudoLabelling
-from methods.semi_localization.pseudo_labels import (
+from methods.semi_localization.parts.base import labelled_rows
+from methods.semi_localization.parts.batches import endless
+from methods.semi_localization.parts.proposal_network import ProposalNetwork
+from methods.semi_localization.parts.pseudo_labelling import Predicted, PseudoLabelling
+from methods.semi_localization.parts.ranking import (
     SPREADS,
     Spread,
     adaptive_filter,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from methods.semi_localization.two_phase import TwoPhase
+from methods.semi_localization.parts.two_phase import TwoPhase
 
 
 class SelfTraining(TwoPhase):

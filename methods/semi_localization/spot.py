@@ -19,9 +19,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.networks.actionformer.model import sinusoid_table
-from methods.semi_localization.base import SemiLocalization, labelled_rows
-from methods.semi_localization.batches import endless
-from methods.semi_localization.windows import Windows
+from methods.semi_localization.parts.base import SemiLocalization, labelled_rows
+from methods.semi_localization.parts.batches import endless
+from methods.semi_localization.parts.windows import Windows
 from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
 from suite.evaluate.suppression import best_rows, soft_nms, video_class_groups

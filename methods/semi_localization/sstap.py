@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from methods.networks.bmn.model import BMNConfig, BoundaryMap
 from methods.networks.bmn.sampling import Layout
-from methods.semi_localization.proposal_network import NamedBMN
-from methods.semi_localization.teacher_student import TeacherStudent, disagreement, taught
+from methods.semi_localization.parts.proposal_network import NamedBMN
+from methods.semi_localization.parts.teacher_student import TeacherStudent, disagreement, taught
 from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Losses, Run, hyper
 

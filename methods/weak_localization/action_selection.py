@@ -11,11 +11,10 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor, nn
 
-from methods.weak_localization import analyses
-from methods.weak_localization.fused import SelectionLocalizer, fused
-from methods.weak_localization.networks import ActionSelectionNet, SnippetScores
-from methods.weak_localization.proposals import chosen_classes
-from methods.weak_localization.selection import (
+from methods.weak_localization.parts import selection_quality
+from methods.weak_localization.parts.networks import ActionSelectionNet, SnippetScores
+from methods.weak_localization.parts.proposals import chosen_classes
+from methods.weak_localization.parts.selection import (
     binary_cross_entropy,
     classification_loss,
     generalized_cross_entropy,
@@ -23,6 +22,7 @@ from methods.weak_localization.selection import (
     positives,
     top_k,
 )
+from methods.weak_localization.parts.selection_localizer import SelectionLocalizer, fused
 from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Losses, Phase, Run, Stopping, Value, hyper
 
@@ -177,4 +177,4 @@ class ActionSelection(SelectionLocalizer):
 
     def analyses(self, run: Run) -> dict[str, float]:
         """Purity and stability of T_pos, accuracy of G beside the majority rate, precision@100 (Figs. 4 and 5b)."""
-        return analyses.actionness_analyses(self, run)
+        return selection_quality.actionness_analyses(self, run)

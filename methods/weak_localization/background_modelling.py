@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from methods.weak_localization.basnet import spread
-from methods.weak_localization.two_stream import AttentionScores, TwoStreamLocalizer, bias_of
+from methods.weak_localization.parts.two_stream import AttentionScores, TwoStreamLocalizer, bias_of
 from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Losses, Run, hyper
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from methods.weak_localization.action_selection import PAPER, ActionSelection
-from methods.weak_localization.analyses import snippet_truth
+from methods.weak_localization.parts.selection_quality import snippet_truth
 from suite.method import Batch, Run, hyper
 
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from methods.weak_localization.base import grid_batches, uniform_grid
-from methods.weak_localization.fused import SelectionLocalizer
-from methods.weak_localization.networks import check_width, halves
+from methods.weak_localization.parts.base import grid_batches, uniform_grid
+from methods.weak_localization.parts.networks import check_width, halves
+from methods.weak_localization.parts.selection_localizer import SelectionLocalizer
 from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Losses, Optimizer, Phase, Run, Scores, hyper
 

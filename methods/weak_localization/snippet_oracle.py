@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 from torch import nn
 
-from methods.weak_localization.analyses import snippet_truth
-from methods.weak_localization.fused import SelectionLocalizer
+from methods.weak_localization.parts.selection_localizer import SelectionLocalizer
+from methods.weak_localization.parts.selection_quality import snippet_truth
 from suite.data.samples import TaskData, Videos
 from suite.errors import UsageError
 from suite.method import Phase, Run, Scores, hyper

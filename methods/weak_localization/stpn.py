@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from methods.weak_localization.two_stream import AttentionScores, TwoStreamLocalizer, bias_of
+from methods.weak_localization.parts.two_stream import AttentionScores, TwoStreamLocalizer, bias_of
 from suite.method import Batch, Losses, Run, hyper
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.weak_localization.networks import check_width, halves
-from methods.weak_localization.peaks import PeakLocalizer, padded_rows, time_mask
+from methods.weak_localization.parts.networks import check_width, halves
+from methods.weak_localization.parts.peak_localizer import PeakLocalizer, padded_rows, time_mask
 from methods.weak_localization.wtalc import multiple_instance_loss, top_share_mean
 from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Losses, Run, hyper

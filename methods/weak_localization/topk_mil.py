@@ -7,9 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from methods.weak_localization.fused import SelectionLocalizer
-from methods.weak_localization.networks import SnippetScores, check_width, snippet_mlp
-from methods.weak_localization.selection import classification_loss, pool, top_k
+from methods.weak_localization.parts.networks import SnippetScores, check_width, snippet_mlp
+from methods.weak_localization.parts.selection import classification_loss, pool, top_k
+from methods.weak_localization.parts.selection_localizer import SelectionLocalizer
 from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Losses, Run
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from methods.weak_localization.basnet import spread
-from methods.weak_localization.networks import check_width
-from methods.weak_localization.peaks import PeakLocalizer, padded_rows, time_mask
+from methods.weak_localization.parts.networks import check_width
+from methods.weak_localization.parts.peak_localizer import PeakLocalizer, padded_rows, time_mask
 from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Losses, Run, hyper
 

@@ -26,7 +26,7 @@ from methods.networks.actionformer.model import ActionFormer, Detections
 from methods.networks.actionformer.optim import decay_groups
 from methods.networks.actionformer.preparation import Sample
 from methods.networks.actionformer.targets import Targets
-from methods.semi_localization.batches import detector_batch
+from methods.semi_localization.parts.batches import detector_batch
 from suite.evaluate.segments import Segments
 from suite.method import Average
 from suite.train.averaging import averaged_copy, update_average

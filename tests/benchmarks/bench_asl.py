@@ -18,17 +18,17 @@ import numpy as np
 import torch
 
 from methods.weak_localization.action_selection import ActionSelection
-from methods.weak_localization.distinct import once
-from methods.weak_localization.fused import fused
-from methods.weak_localization.networks import ActionSelectionNet
-from methods.weak_localization.sampling import random_index
-from methods.weak_localization.selection import (
+from methods.weak_localization.parts.distinct import once
+from methods.weak_localization.parts.networks import ActionSelectionNet
+from methods.weak_localization.parts.sampling import random_index
+from methods.weak_localization.parts.selection import (
     classification_loss,
     generalized_cross_entropy,
     pool,
     positives,
     top_k,
 )
+from methods.weak_localization.parts.selection_localizer import fused
 from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
 from suite.method import Run

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from methods.recognition.neighbours import approximate, nearest, recall
+from methods.recognition.parts.neighbours import approximate, nearest, recall
 
 K, ROWS, CHANNELS = 15, 6000, 512
 BLOCK = 256

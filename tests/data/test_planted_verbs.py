@@ -10,7 +10,7 @@ import pytest
 
 from methods.recognition.assume_negative import AssumeNegative
 from methods.recognition.mask_bce import MaskBCE
-from methods.recognition.neighbours import label_counts, nearest, pseudo_labels
+from methods.recognition.parts.neighbours import label_counts, nearest, pseudo_labels
 from methods.recognition.pseudo_single_bce import PseudoSingleBCE
 from suite.data.checks import check_task_data
 from suite.data.planted import bayes

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from methods.actor_detection.losses import action_probabilities, multi_label_loss
+from methods.actor_detection.parts.losses import action_probabilities, multi_label_loss
 from methods.networks.acar import RelationBlock, RelationHead
 from methods.networks.slowfast_head import LinearActorHead, boxes_on_map, pool_in_time
 from tests.golden import close, golden

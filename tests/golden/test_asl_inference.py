@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from methods.weak_localization.action_selection import ActionSelection
-from methods.weak_localization.fused import video_probability
-from methods.weak_localization.localize import Suppression
-from methods.weak_localization.proposals import (
+from methods.weak_localization.parts.localize import Suppression
+from methods.weak_localization.parts.proposals import (
     ProposalRule,
     Runs,
     chosen_classes,
@@ -20,7 +19,8 @@ from methods.weak_localization.proposals import (
     runs_above,
     upsample,
 )
-from methods.weak_localization.selection import pool, select, top_k
+from methods.weak_localization.parts.selection import pool, select, top_k
+from methods.weak_localization.parts.selection_localizer import video_probability
 from suite.data.samples import Videos
 from suite.evaluate.protocols import ACTIVITYNET
 from suite.evaluate.segments import Segments

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from methods.weak_localization.distinct import once
-from methods.weak_localization.networks import ActionSelectionNet
-from methods.weak_localization.selection import (
+from methods.weak_localization.parts.distinct import once
+from methods.weak_localization.parts.networks import ActionSelectionNet
+from methods.weak_localization.parts.selection import (
     classification_loss,
     generalized_cross_entropy,
     pool,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from methods.weak_localization.basnet import BaSNet, predicted_classes
-from methods.weak_localization.proposals import ProposalRule, min_max, propose, upsample
+from methods.weak_localization.parts.proposals import ProposalRule, min_max, propose, upsample
 from suite.evaluate.protocols import ACTIVITYNET
 from suite.evaluate.temporal import temporal_map
 from tests.golden import close, golden

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from methods.weak_localization.sampling import random_index, snippet_labels, uniform_index
+from methods.weak_localization.parts.sampling import random_index, snippet_labels, uniform_index
 from tests.golden import close, golden
 
 GOLD = golden("feature_sampling.npz")

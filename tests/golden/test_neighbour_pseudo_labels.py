@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from methods.recognition.neighbours import class_confusion, label_counts, nearest, pseudo_labels
+from methods.recognition.parts.neighbours import class_confusion, label_counts, nearest, pseudo_labels
 from tests.golden import close, golden
 
 VALUES = golden("neighbour_pseudo_labels.npz")

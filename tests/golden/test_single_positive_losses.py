@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from methods.recognition import losses
+from methods.recognition.parts import losses
 from tests.golden import close, golden
 
 VALUES = golden("single_positive_losses.npz")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from methods.actor_detection.augment_clips import GEOMETRIC, PHOTOMETRIC, RandAugment, flipped, jittered, moved
-from methods.actor_detection.augment_features import strong_view, weak_view
+from methods.actor_detection.parts.augment_clips import GEOMETRIC, PHOTOMETRIC, RandAugment, flipped, jittered, moved
+from methods.actor_detection.parts.augment_features import strong_view, weak_view
 
 
 def spot_clip(boxes: torch.Tensor, frames: int = 5, height: int = 40, width: int = 60) -> torch.Tensor:

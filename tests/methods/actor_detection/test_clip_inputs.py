@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from methods.actor_detection.augment_clips import RandAugment
-from methods.actor_detection.base import rows_of
-from methods.actor_detection.clip_inputs import AHEAD, ClipAugmentation, ClipInputs
 from methods.actor_detection.fixmatch import FixMatch
 from methods.actor_detection.multi_label import MultiLabelSemiSupervised
+from methods.actor_detection.parts.augment_clips import RandAugment
+from methods.actor_detection.parts.base import rows_of
+from methods.actor_detection.parts.clip_inputs import AHEAD, ClipAugmentation, ClipInputs
 from methods.actor_detection.supervised import Supervised
 from methods.networks.acar import _without_padding
 from methods.networks.slowfast import SlowFast

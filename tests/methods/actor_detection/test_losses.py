@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from methods.actor_detection.losses import (
+from methods.actor_detection.parts.losses import (
     action_probabilities,
     balanced_mean,
     distribution_balanced_loss,

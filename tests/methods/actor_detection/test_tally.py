@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from methods.actor_detection.tally import Tally, best_thresholds
+from methods.actor_detection.parts.tally import Tally, best_thresholds
 from suite.method import Run
 from tests.methods.actor_detection.worlds import clip_world
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from methods.recognition import losses
+from methods.recognition.parts import losses
 
 B, C = 6, 7
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from methods.recognition import losses
 from methods.recognition.apl import AsymmetricPseudoLabels
 from methods.recognition.assume_negative import AssumeNegative
-from methods.recognition.base import SinglePositive
 from methods.recognition.ce import CrossEntropy
 from methods.recognition.entropy_maximization import EntropyMaximization
 from methods.recognition.epr import ExpectedPositives
 from methods.recognition.ideal_mask import IdealMask
 from methods.recognition.mask_bce import MaskBCE
+from methods.recognition.parts import losses
+from methods.recognition.parts.base import SinglePositive
 from methods.recognition.planted_posterior import PlantedPosterior
 from methods.recognition.pseudo_single_bce import PseudoSingleBCE
 from methods.recognition.role import OnlineEstimation

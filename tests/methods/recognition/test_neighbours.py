@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from methods.recognition import neighbours
-from methods.recognition.neighbours import (
+from methods.recognition.parts import neighbours
+from methods.recognition.parts.neighbours import (
     approximate,
     class_confusion,
     label_counts,

@@ -9,9 +9,9 @@ import torch
 from methods.networks.bmn.model import BoundaryMap
 from methods.networks.bmn.sampling import valid_cells
 from methods.semi_localization.mean_teacher import resample, time_mask, time_warp, warp_map
-from methods.semi_localization.pseudo_labels import proposal_ambiguity
+from methods.semi_localization.parts.ranking import proposal_ambiguity
+from methods.semi_localization.parts.windows import Windows
 from methods.semi_localization.sstap import reverse, reverse_map, sharpen, shift_channels
-from methods.semi_localization.windows import Windows
 from suite.evaluate.segments import Segments
 from tests.data.test_label_splits import toy_videos
 

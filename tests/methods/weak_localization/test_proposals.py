@@ -9,9 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from methods.weak_localization.localize import Activation, Suppression, localize
-from methods.weak_localization.proposals import Runs, min_max, ranked_runs, runs_above, upsample
-from methods.weak_localization.sampling import crop_index, interpolation, random_index, snippet_labels, uniform_index
+from methods.weak_localization.parts.localize import Activation, Suppression, localize
+from methods.weak_localization.parts.proposals import Runs, min_max, ranked_runs, runs_above, upsample
+from methods.weak_localization.parts.sampling import (
+    crop_index,
+    interpolation,
+    random_index,
+    snippet_labels,
+    uniform_index,
+)
 from suite.errors import DataError
 from suite.evaluate.segments import Segments
 from tests.methods.weak_localization.conftest import videos_of

@@ -8,7 +8,7 @@ import torch
 
 from methods.weak_localization import background_modelling, em_mil, three_c_net, wtalc
 from methods.weak_localization.degraded import thinned
-from methods.weak_localization.selection import (
+from methods.weak_localization.parts.selection import (
     binary_cross_entropy,
     classification_loss,
     generalized_cross_entropy,

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from methods.semi_localization import analysis
-from methods.semi_localization.base import SemiLocalization, unlabelled_rows
-from methods.semi_localization.pseudo_labels import top_filter
+from methods.semi_localization.parts import label_quality
+from methods.semi_localization.parts.base import SemiLocalization, unlabelled_rows
+from methods.semi_localization.parts.ranking import top_filter
 from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
 from suite.method import Phase, Run, hyper
@@ -129,7 +129,7 @@ class PseudoLabelling(SemiLocalization):
     def _worth(self, run: Run, hidden: Segments) -> dict[str, float]:
         """Table 3: class accuracy and overlap of the pseudo-labels, and how many there are a video."""
         kept, ranked = self.pseudo_segments(run), self.pseudo_segments(run, kept=False)
-        worth = analysis.quality(kept, hidden)
+        worth = label_quality.quality(kept, hidden)
         videos = max(1, len(unlabelled_rows(run.data)))
         return {
             "pseudo class accuracy": worth.class_accuracy,
@@ -141,22 +141,22 @@ class PseudoLabelling(SemiLocalization):
     def _separation(self, run: Run, hidden: Segments) -> dict[str, float]:
         """Figs. 3 and 5: how well score and agreement of neighbours tell predictions that overlap the truth."""
         ranked = self.pseudo_segments(run, kept=False)
-        _, overlap = analysis.nearest_truth(ranked, hidden)
+        _, overlap = label_quality.nearest_truth(ranked, hidden)
         score, agreement = np.asarray(ranked.score), -run.memory["pseudo_ambiguity"].cpu().numpy()
         values = {
-            "score correlation": analysis.correlation(score, overlap),
-            "agreement correlation": analysis.correlation(agreement, overlap),
+            "score correlation": label_quality.correlation(score, overlap),
+            "agreement correlation": label_quality.correlation(agreement, overlap),
         }
         for name, measure in (("score", score), ("agreement", agreement)):
-            tenths = analysis.binned_overlap(measure, overlap)
+            tenths = label_quality.binned_overlap(measure, overlap)
             values |= {f"tIoU by {name}: {place}": value for place, value in enumerate(tenths, start=1)}
         return values
 
     def _class_shares(self, run: Run, hidden: Segments) -> dict[str, float]:
         """Fig. 4: the classes of the pseudo-labels beside those of the truth."""
         kept, classes = self.pseudo_segments(run), run.data.classes
-        values = {"class imbalance": analysis.class_imbalance(kept, hidden, len(classes))}
+        values = {"class imbalance": label_quality.class_imbalance(kept, hidden, len(classes))}
         for stage, segments in (("truth", hidden), ("pseudo", kept)):
-            shares = analysis.class_shares(segments, len(classes))
+            shares = label_quality.class_shares(segments, len(classes))
             values |= {f"{stage}: {name}": share for name, share in zip(classes, shares, strict=True)}
         return values

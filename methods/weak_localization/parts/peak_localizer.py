@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.weak_localization.base import WeakLocalization, per_snippet
-from methods.weak_localization.localize import Activation
-from methods.weak_localization.proposals import Runs, ranked_runs
-from methods.weak_localization.sampling import crop_index
+from methods.weak_localization.parts.base import WeakLocalization, per_snippet
+from methods.weak_localization.parts.localize import Activation
+from methods.weak_localization.parts.proposals import Runs, ranked_runs
+from methods.weak_localization.parts.sampling import crop_index
 from suite.data.samples import Videos
 from suite.method import Batch, Run, Scores, hyper
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from methods.weak_localization.networks import check_width
+from methods.weak_localization.parts.networks import check_width
 
 
 class BaSNetScores(NamedTuple):

@@ -8,13 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.actor_detection.balancing import Balance, instance_probabilities
-from methods.actor_detection.base import ActorMethod, draws_of, labelled_clips, rows_of, unlabelled_clips
-from methods.actor_detection.clip_inputs import ClipInputs
-from methods.actor_detection.feature_inputs import View
-from methods.actor_detection.losses import action_probabilities, balanced_mean, multi_label_loss, pseudo_label_loss
-from methods.actor_detection.pseudo_labels import PseudoLabels, pseudo_labels
-from methods.actor_detection.tally import PEOPLE, Tally, best_thresholds
+from methods.actor_detection.parts.balancing import Balance, instance_probabilities
+from methods.actor_detection.parts.base import ActorMethod, draws_of, labelled_clips, rows_of, unlabelled_clips
+from methods.actor_detection.parts.clip_inputs import ClipInputs
+from methods.actor_detection.parts.feature_inputs import View
+from methods.actor_detection.parts.losses import (
+    action_probabilities,
+    balanced_mean,
+    multi_label_loss,
+    pseudo_label_loss,
+)
+from methods.actor_detection.parts.tally import PEOPLE, Tally, best_thresholds
+from methods.actor_detection.parts.thresholds import PseudoLabels, pseudo_labels
 from suite.data.samples import Actors, TaskData
 from suite.method import Average, Batch, Losses, Phase, Run, Schedule, hyper
 

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.actor_detection.augment_clips import RandAugment, Time
-from methods.actor_detection.clip_inputs import ClipAugmentation, ClipInputs
-from methods.actor_detection.feature_inputs import FeatureAugmentation, FeatureInputs
-from methods.actor_detection.losses import action_probabilities, balanced_mean, multi_label_loss
+from methods.actor_detection.parts.augment_clips import RandAugment, Time
+from methods.actor_detection.parts.clip_inputs import ClipAugmentation, ClipInputs
+from methods.actor_detection.parts.feature_inputs import FeatureAugmentation, FeatureInputs
+from methods.actor_detection.parts.losses import action_probabilities, balanced_mean, multi_label_loss
 from methods.networks.slowfast_detector import ActorDetector, Head
 from suite.data.samples import Actors, ActorScores, TaskData
 from suite.errors import UsageError

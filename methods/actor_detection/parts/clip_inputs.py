@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.actor_detection.augment_clips import RandAugment, flipped, jittered
-from methods.actor_detection.feature_inputs import View
+from methods.actor_detection.parts.augment_clips import RandAugment, flipped, jittered
+from methods.actor_detection.parts.feature_inputs import View
 from methods.networks.slowfast_detector import boxes_with_owner
 from suite.data.samples import Actors, TaskData
 from suite.errors import DataError

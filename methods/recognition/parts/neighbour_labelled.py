@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from methods.recognition import losses, neighbours
-from methods.recognition.base import SinglePositive, complete_truth, in_chunks
+from methods.recognition.parts import losses, neighbours
+from methods.recognition.parts.base import SinglePositive, complete_truth, in_chunks
 from suite.method import Run, Value, hyper
 
 SHARED_WIDTH = 32  # neighbours kept on disk: searches for fewer read the first columns of the same file

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.actor_detection.augment_features import strong_view, weak_view
+from methods.actor_detection.parts.augment_features import strong_view, weak_view
 from methods.networks.actor_mlp import ActorMLP
 from suite.data.samples import Actors, TaskData
 from suite.method import Batch, Run

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.weak_localization.localize import Activation, Suppression, localize
-from methods.weak_localization.proposals import Runs
-from methods.weak_localization.sampling import random_index, uniform_index
+from methods.weak_localization.parts.localize import Activation, Suppression, localize
+from methods.weak_localization.parts.proposals import Runs
+from methods.weak_localization.parts.sampling import random_index, uniform_index
 from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
 from suite.method import Batch, Method, Optimizer, Phase, Run, Scores, hyper

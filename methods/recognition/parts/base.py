@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.networks.mlp import FeatureMLP
-from methods.recognition import losses
+from methods.recognition.parts import losses
 from suite.data.samples import Clips, ClipScores, TaskData
 from suite.errors import UsageError
 from suite.method import Batch, Losses, Method, Optimizer, Phase, Run, Scores, Stopping, hyper

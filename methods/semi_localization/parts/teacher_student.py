@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from methods.networks.bmn.model import BoundaryMap
-from methods.semi_localization.base import labelled_rows, unlabelled_rows
-from methods.semi_localization.batches import endless
-from methods.semi_localization.proposal_network import ProposalNetwork
+from methods.semi_localization.parts.base import labelled_rows, unlabelled_rows
+from methods.semi_localization.parts.batches import endless
+from methods.semi_localization.parts.proposal_network import ProposalNetwork
 from suite.data.samples import TaskData, Videos
 from suite.method import Average, Batch, Phase, Run, hyper
 

@@ -22,10 +22,10 @@ from methods.networks.bmn.model import BMN, BMNConfig, BoundaryMap
 from methods.networks.bmn.proposals import Maps, Proposals, community_proposals, opentad_proposals
 from methods.networks.bmn.sampling import valid_cells
 from methods.networks.bmn.targets import Code, proposal_extents
-from methods.semi_localization.base import SemiLocalization, labelled_rows
-from methods.semi_localization.batches import endless
-from methods.semi_localization.external import class_scores_of
-from methods.semi_localization.windows import Windows, window_batch
+from methods.semi_localization.parts.base import SemiLocalization, labelled_rows
+from methods.semi_localization.parts.batches import endless
+from methods.semi_localization.parts.external_classes import class_scores_of
+from methods.semi_localization.parts.windows import Windows, window_batch
 from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
 from suite.evaluate.suppression import best_rows, soft_nms, video_class_groups

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from methods.actor_detection.pseudo_labels import PseudoLabels
+from methods.actor_detection.parts.thresholds import PseudoLabels
 
 
 def action_probabilities(logits: Tensor, poses: int = 0) -> Tensor:

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from methods.semi_localization.consistency import temporal_consistency
-from methods.semi_localization.pseudo_labels import (
+from methods.semi_localization.parts.consistency import temporal_consistency
+from methods.semi_localization.parts.ranking import (
     adaptive_filter,
     adaptive_quota,
     boundary_ambiguity,

@@ -1,7 +1,7 @@
 """Networks of weakly supervised localization.
 
-Those that look at one snippet at a time say so: :mod:`methods.weak_localization.distinct` feeds them each distinct
-snippet once.
+Those that look at one snippet at a time say so: :mod:`methods.weak_localization.parts.distinct` feeds them each
+distinct snippet once.
 """
 
 from __future__ import annotations

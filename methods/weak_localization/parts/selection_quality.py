@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from methods.weak_localization.base import uniform_grid
-from methods.weak_localization.sampling import snippet_labels
-from methods.weak_localization.selection import positives, top_k
+from methods.weak_localization.parts.base import uniform_grid
+from methods.weak_localization.parts.sampling import snippet_labels
+from methods.weak_localization.parts.selection import positives, top_k
 from suite.data.samples import Videos
 from suite.method import Run
 

@@ -17,9 +17,9 @@ from methods.networks.actionformer.model import ActionFormer, Detections
 from methods.networks.actionformer.optim import decay_groups
 from methods.networks.actionformer.preparation import Sample
 from methods.networks.actionformer.targets import Targets
-from methods.semi_localization.base import SemiLocalization, labelled_rows
-from methods.semi_localization.batches import GridVideos, detector_batch, endless, padded, random_crop
-from methods.semi_localization.external import class_scores_of
+from methods.semi_localization.parts.base import SemiLocalization, labelled_rows
+from methods.semi_localization.parts.batches import GridVideos, detector_batch, endless, padded, random_crop
+from methods.semi_localization.parts.external_classes import class_scores_of
 from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
 from suite.method import Batch, Losses, Run, Scores, Value, hyper

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from methods.actor_detection.losses import balanced_mean, pseudo_label_loss
-from methods.actor_detection.pseudo_labels import (
+from methods.actor_detection.parts.losses import balanced_mean, pseudo_label_loss
+from methods.actor_detection.parts.thresholds import (
     class_related_thresholds,
     gated_pseudo_labels,
     imbalance_ratio,

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.weak_localization.base import WeakLocalization, as_tensor, looked_at, per_snippet
-from methods.weak_localization.distinct import once
-from methods.weak_localization.localize import Activation, Suppression, localize
-from methods.weak_localization.networks import SnippetScores
-from methods.weak_localization.proposals import ProposalRule, Runs, chosen_classes, propose
-from methods.weak_localization.sampling import interpolation, uniform_index
-from methods.weak_localization.selection import pool, select, top_k
+from methods.weak_localization.parts.base import WeakLocalization, as_tensor, looked_at, per_snippet
+from methods.weak_localization.parts.distinct import once
+from methods.weak_localization.parts.localize import Activation, Suppression, localize
+from methods.weak_localization.parts.networks import SnippetScores
+from methods.weak_localization.parts.proposals import ProposalRule, Runs, chosen_classes, propose
+from methods.weak_localization.parts.sampling import interpolation, uniform_index
+from methods.weak_localization.parts.selection import pool, select, top_k
 from suite.data.samples import Videos
 from suite.evaluate.segments import Segments
 from suite.method import Batch, Run, Scores, hyper

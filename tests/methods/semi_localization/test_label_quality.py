@@ -8,7 +8,9 @@ import torch
 
 from methods.networks.actionformer.config import ActionFormerConfig
 from methods.networks.actionformer.preparation import Grid, Sample, inside_features, truncate
-from methods.semi_localization.analysis import (
+from methods.semi_localization.parts.background_swap import background_mask, swap_background
+from methods.semi_localization.parts.batches import detector_batch, endless
+from methods.semi_localization.parts.label_quality import (
     binned_overlap,
     class_imbalance,
     class_shares,
@@ -16,8 +18,6 @@ from methods.semi_localization.analysis import (
     nearest_truth,
     quality,
 )
-from methods.semi_localization.background import background_mask, swap_background
-from methods.semi_localization.batches import detector_batch, endless
 from suite.evaluate.segments import Segments
 
 TRUTH = Segments([0, 0, 1], [2, 0, 1], [0, 10, 0], [4, 20, 5])

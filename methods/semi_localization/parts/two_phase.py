@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from methods.networks.actionformer.decoding import AREA_PAD, boundaries, candidates, to_seconds
 from methods.networks.actionformer.model import Detections
 from methods.networks.actionformer.preparation import Sample
-from methods.semi_localization.anchor_free import AnchorFree
-from methods.semi_localization.background import swap_background
-from methods.semi_localization.base import labelled_rows
-from methods.semi_localization.batches import GridVideos, endless
-from methods.semi_localization.consistency import temporal_consistency
-from methods.semi_localization.external import class_scores_of
-from methods.semi_localization.pseudo_labelling import Predicted, PseudoLabelling
-from methods.semi_localization.pseudo_labels import (
+from methods.semi_localization.parts.anchor_free import AnchorFree
+from methods.semi_localization.parts.background_swap import swap_background
+from methods.semi_localization.parts.base import labelled_rows
+from methods.semi_localization.parts.batches import GridVideos, endless
+from methods.semi_localization.parts.consistency import temporal_consistency
+from methods.semi_localization.parts.external_classes import class_scores_of
+from methods.semi_localization.parts.pseudo_labelling import Predicted, PseudoLabelling
+from methods.semi_localization.parts.ranking import (
     NEIGHBOURS,
     SPREADS,
     Neighbours,

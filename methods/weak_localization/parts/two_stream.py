@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.weak_localization.base import WeakLocalization, per_snippet
-from methods.weak_localization.distinct import once
-from methods.weak_localization.localize import Activation
-from methods.weak_localization.networks import check_width, halves, snippet_mlp
-from methods.weak_localization.proposals import Runs, ranked_runs
-from methods.weak_localization.sampling import uniform_index
+from methods.weak_localization.parts.base import WeakLocalization, per_snippet
+from methods.weak_localization.parts.distinct import once
+from methods.weak_localization.parts.localize import Activation
+from methods.weak_localization.parts.networks import check_width, halves, snippet_mlp
+from methods.weak_localization.parts.proposals import Runs, ranked_runs
+from methods.weak_localization.parts.sampling import uniform_index
 from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Run, Scores, hyper
 

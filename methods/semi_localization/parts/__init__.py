@@ -1,0 +1,1 @@
+"""What methods of semi-supervised localization share: base classes, losses, rules; nothing here is a method."""
