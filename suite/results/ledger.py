@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from suite.errors import SuiteError, UsageError, did_you_mean
 from suite.results.attempts import age, new_attempt
+from suite.results.location import is_uri, link, location
 from suite.results.schema import TABLES, Outcome, to_table
 from suite.results.store import Store
 
@@ -31,7 +32,8 @@ class Ledger:
 
     def __init__(self, folder: str | Path, options: Mapping[str, str] | None = None) -> None:
         self.folder = str(folder) if is_uri(folder) else str(Path(folder).absolute())
-        self.stores = {name: Store(self.folder, name, options) for name in TABLES}
+        place = self.folder if is_uri(folder) else str(location(Path(self.folder)))
+        self.stores = {name: Store(place, name, options) for name in TABLES}
 
     @classmethod
     def of(cls, outputs: str | Path, options: Mapping[str, str] | None = None) -> Ledger:
@@ -46,6 +48,8 @@ class Ledger:
 
     def record_all(self, outcomes: Sequence[Outcome]) -> list[str]:
         """Record several runs with one append a table for all of them, ``runs`` last; returns the attempts' names."""
+        if not is_uri(self.folder):
+            link(Path(self.folder))
         attempts = [new_attempt() for _ in outcomes]
         named = list(zip(outcomes, attempts, strict=True))
         tables = {name: [to_table(name, getattr(o, name), o.id, attempt) for o, attempt in named] for name in _LONG}
@@ -140,11 +144,6 @@ class Ledger:
             live = live.filter(pl.col("run").is_in(wanted))
             rows = rows.filter(pl.col("run").is_in(wanted))
         return rows.join(live.lazy(), on=["run", "attempt"], how="semi").collect()
-
-
-def is_uri(folder: str | Path) -> bool:
-    """Whether ``folder`` names a remote store (``s3://...``) and not a path."""
-    return isinstance(folder, str) and "://" in folder
 
 
 def params_of(row: Mapping[str, object]) -> dict[str, object]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import polars as pl
 import pyarrow as pa
@@ -15,6 +16,7 @@ from deltalake import CommitProperties, DeltaTable, WriterProperties, write_delt
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from suite.errors import SuiteError
+from suite.results.location import is_uri
 from suite.results.schema import SCHEMA_VERSION, TABLES
 
 ResultT = TypeVar("ResultT")
@@ -68,7 +70,11 @@ class Store:
             empty = pl.from_arrow(self.schema.empty_table())
             assert isinstance(empty, pl.DataFrame)
             return empty.lazy()
-        return pl.scan_delta(table, storage_options=self.options or None)
+        if is_uri(self.uri):
+            return pl.scan_delta(table, storage_options=self.options or None)
+        # By decoded paths: scan_delta opens `file://` addresses as they are, with `%20` for a blank.
+        paths = [unquote(path.removeprefix("file://")) for path in table.file_uris()]
+        return pl.scan_parquet(paths, glob=False, hive_partitioning=False)
 
     @property
     def files(self) -> int:
