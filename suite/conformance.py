@@ -19,7 +19,7 @@ from suite.method import Method
 from suite.registry import method as find_method
 from suite.tasks import MODULES, task
 from suite.train.loop import Loop, Settings, Trained
-from suite.train.reporter import Calling, Reporter, Silent
+from suite.train.storage.reporter import Calling, Reporter, Silent
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.errors import SuiteError
-from suite.request import Places
+from suite.places import Places
 from suite.results.provenance import hardware, versions
 
 LOW_MEMORY_GIB = 2.0
@@ -107,7 +107,7 @@ def _writable(folder: Path) -> bool:
 def data(places: Places) -> list[Facts]:
     """Every dataset card, and whether its files are there."""
     from suite.data import all_cards
-    from suite.data.files import dataset_folder, missing
+    from suite.data.storage.files import dataset_folder, missing
 
     found = []
     for card in all_cards():

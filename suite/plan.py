@@ -10,12 +10,13 @@ from pathlib import Path
 import polars as pl
 
 from suite.data import find_card
-from suite.data.cards import shipped
+from suite.data.storage.cards import shipped
 from suite.errors import DataError, UsageError, did_you_mean
 from suite.method import Method, Value
+from suite.places import Places
 from suite.registry import method, methods
-from suite.request import Places, data_fingerprint, dataset_label, method_code, request
 from suite.results.ledger import Ledger
+from suite.runs import data_fingerprint, dataset_label, method_code, resolve_run
 from suite.spec.board import Asked, Entry, LeaderboardSpec, TableSpec, board_name_is_path, load_board
 from suite.spec.card import parse_dataset_name
 from suite.spec.run import RunSpec
@@ -142,7 +143,7 @@ def _expand(board: LeaderboardSpec, tuned: Tuned | None) -> Iterable[Asked]:
             for entry in entries:
                 params = _params(entry, table, dataset, tuned, where)
                 for seed in table.seeds:
-                    spec = request(
+                    spec = resolve_run(
                         entry.method, dataset, params, protocol=table.protocol, seed=seed, epochs=table.epochs
                     )
                     yield Asked(spec, "", index, entry.label, dataset_label(spec))

@@ -10,11 +10,11 @@ import pyarrow as pa
 
 from suite.data import load
 from suite.errors import DataError
-from suite.request import Places
+from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
 from suite.tasks import Metric, task
-from suite.tasks.rows import predictions_from
+from suite.tasks.storage.rows import predictions_from
 from suite.train.selection import EVALUATED, SELECTIONS
 
 Row = Mapping[str, Any]

@@ -12,9 +12,9 @@ ROOT = Path(__file__).parents[1]
 # From the ground up. A room may import from those before it in this list, so there can be no circle.
 FLOORS = (
     ("errors", "evaluate"),  # 1: pure functions
-    ("method", "spec"),  # 2: what a method is, what can be asked
-    ("source", "data", "tasks", "code", "results", "registry"),  # 3: data, tasks, the ledger, names
-    ("request", "train", "plan", "report"),  # 4: doing what is asked, telling what came out
+    ("method", "spec", "identity", "places"),  # 2: what a method is, what can be asked, what names it
+    ("data", "tasks", "results", "registry"),  # 3: data, tasks, the ledger
+    ("runs", "train", "work", "plan", "report", "scoring"),  # 4: doing what is asked, reporting what came out
     ("sweep", "leaderboard", "conformance", "analyse", "doctor", "rescore"),  # 5: many runs, and looking into them
     ("cli",),  # 6: the only place that prints
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from suite.errors import DataError, UsageError
+from suite.places import Places
 from suite.plan import Timings, find_board, make_plan
 from suite.registry import method
-from suite.request import Places
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
 from suite.spec.board import LeaderboardSpec, MetricKey, load_board

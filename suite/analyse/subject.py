@@ -13,10 +13,10 @@ from suite.data.samples import TaskData, Videos
 from suite.errors import UsageError
 from suite.evaluate.protocols import TemporalProtocol
 from suite.evaluate.segments import Segments
-from suite.request import Places
+from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.tasks.localization import TASKS, protocol_of
-from suite.tasks.rows import predictions_from
+from suite.tasks.storage.rows import predictions_from
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ def timeline(
     Example: suite analyse timeline 3f2a 91bc --video test_00003
     """
     from suite.analyse.timeline import figure
-    from suite.request import Places
+    from suite.places import Places
 
     subjects = _subjects(runs, out, data, selection)
     name = video or str(subjects[0].samples.ids[0])
@@ -139,7 +139,7 @@ def timeline(
 
 def _subjects(prefixes: list[str], out: str, data: str | None, selection: str) -> list[Subject]:
     from suite.analyse.subject import subject
-    from suite.request import Places
+    from suite.places import Places
     from suite.results.ledger import Ledger
 
     ledger, places = Ledger.of(out), Places(out, data)

@@ -33,8 +33,8 @@ def check(
     """
     from suite.cli.train import parse_settings
     from suite.conformance import examine
+    from suite.places import Places
     from suite.registry import add_user_files
-    from suite.request import Places
 
     add_user_files(methods_files or [])
     findings = []

@@ -28,6 +28,6 @@ def sweeps(incomplete: str) -> list[str]:
 
 
 def _stems(kind: str, folder: str, incomplete: str) -> list[str]:
-    from suite.data.cards import shipped
+    from suite.data.storage.cards import shipped
 
     return sorted(p.stem for p in (shipped(kind) / folder).glob("*.toml") if p.stem.startswith(incomplete))

@@ -17,8 +17,8 @@ from suite.cli.console import DataOption, JsonOption, OutOption, emit, emit_json
 from suite.errors import DataError
 
 if TYPE_CHECKING:
-    from suite.data.fetch import Progress
-    from suite.request import Places
+    from suite.data.storage.fetch import Progress
+    from suite.places import Places
     from suite.spec.card import DatasetCard
 
 commands = typer.Typer(no_args_is_help=True, help="Dataset cards: list, show, verify, get, prepare.")
@@ -54,7 +54,7 @@ def list_datasets(task: Task = "", data: DataOption = None, as_json: JsonOption 
 
 def _row(card: DatasetCard, data: str | None) -> dict[str, Any]:
     from suite.data import is_available
-    from suite.request import Places
+    from suite.places import Places
 
     available = "yes" if is_available(card, Places(data=data).root) else "no"
     there = available if card.files else "generated"
@@ -65,8 +65,8 @@ def _row(card: DatasetCard, data: str | None) -> dict[str, Any]:
 def show(name: Name, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Show a card: source, licence, files, counts, splits, dials, protocols."""
     from suite.data import find_card
-    from suite.data.files import dataset_folder, is_available
-    from suite.request import Places
+    from suite.data.storage.files import dataset_folder, is_available
+    from suite.places import Places
 
     card = find_card(name)
     whole = card.model_dump(mode="json") | {
@@ -97,12 +97,12 @@ def verify(
     name: Dialled, task: Task = "", data: DataOption = None, out: OutOption = "outputs", as_json: JsonOption = False
 ) -> None:
     """Compare files and every count with the card; exit code 1 when something differs."""
-    from suite.data.loading import request
-    from suite.data.verify import summary, verify
-    from suite.request import Places
+    from suite.data.loading import dataset_request
+    from suite.data.storage.verify import summary, verify
+    from suite.places import Places
 
     places = Places(out, data)
-    asked = request(name, task, places.root, places.cache)
+    asked = dataset_request(name, task, places.root, places.cache)
     findings = verify(asked)
     emit([asdict(finding) for finding in findings], ["what", "stated", "found", "agrees"], as_json)
     if differs := summary(asked, findings):
@@ -119,9 +119,9 @@ def get(
 ) -> None:
     """Download a dataset's files, resuming broken transfers, and check size and SHA-256."""
     from suite.data import find_card
-    from suite.data.fetch import fetch
-    from suite.data.files import dataset_folder
-    from suite.request import Places
+    from suite.data.storage.fetch import fetch
+    from suite.data.storage.files import dataset_folder
+    from suite.places import Places
 
     card = find_card(name)
     folder = dataset_folder(card, Places(data=data).root)
@@ -170,18 +170,18 @@ def prepare(
     as_json: JsonOption = False,
 ) -> None:
     """Pack datasets into memory-mapped files, so that the first run does not have to."""
-    from suite.request import Places
+    from suite.places import Places
 
     rows = [row for name in names for row in _prepare(name, task, Places(out, data), force)]
     emit(rows, ["dataset", "task", "train", "validation", "test", "MiB", "seconds", "folder"], as_json)
 
 
 def _prepare(name: str, task: str, places: Places, force: bool) -> Iterator[dict[str, Any]]:
-    from suite.data.loading import open_request, request
+    from suite.data.loading import dataset_request, open_dataset
 
-    for each in [task] if task else request(name).card.tasks:
-        asked, started = request(name, each, places.root, places.cache), time.perf_counter()
-        packed = open_request(asked, force=force)
+    for each in [task] if task else dataset_request(name).card.tasks:
+        asked, started = dataset_request(name, each, places.root, places.cache), time.perf_counter()
+        packed = open_dataset(asked, force=force)
         size = sum(path.stat().st_size for path in asked.store_folder().iterdir())
         lengths = {split: len(packed.split(split)) for split in ("train", "validation", "test")}
         spent = {"MiB": round(size / 2**20, 2), "seconds": round(time.perf_counter() - started, 2)}

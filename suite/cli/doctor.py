@@ -23,7 +23,7 @@ def doctor(
     Nothing is started: a Ray cluster is asked only when --address names one.
     """
     from suite.doctor import examine
-    from suite.request import Places
+    from suite.places import Places
 
     facts = examine(Places(out, data), address)
     if json:

@@ -14,13 +14,13 @@ from suite.cli.console import DataOption, JsonOption, OutOption, emit, emit_json
 from suite.errors import DataError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from suite.data.predictions_files import BoxRows, Rows, SegmentRows
-    from suite.data.predictions_join import Finding
     from suite.data.samples import TaskData
-    from suite.data.truth_files import BoxTruth, SegmentTruth
-    from suite.request import Places
+    from suite.places import Places
+    from suite.scoring.predictions_files import BoxRows, Rows, SegmentRows
+    from suite.scoring.predictions_join import Finding
+    from suite.scoring.score_files import Report
+    from suite.scoring.truth_files import BoxTruth, SegmentTruth
     from suite.spec.card import DatasetCard
-    from suite.tasks.files import Report
 
 P = TypeVar("P")
 
@@ -62,9 +62,9 @@ def evaluate(
 
     Example: suite evaluate detections.json --dataset thumos-14 --protocol thumos-210
     """
-    from suite.data.predictions_files import ScoreRows, read_predictions
-    from suite.request import Places
-    from suite.tasks.files import score_items
+    from suite.places import Places
+    from suite.scoring.predictions_files import ScoreRows, read_predictions
+    from suite.scoring.score_files import score_items
 
     if bool(dataset) == bool(truth):
         raise UsageError("say what the truth is: --dataset CARD or --truth FILE, one of them.")
@@ -84,8 +84,8 @@ def evaluate(
 
 def _truth(dataset: str, file: Path | None, subset: str, rows: Rows, places: Places) -> SegmentTruth | BoxTruth:
     """The annotations: from a file, from the files that a card names, or else from the packed dataset."""
-    from suite.data.files import dataset_folder
-    from suite.data.truth_files import truth_from_card, truth_from_data, truth_from_file
+    from suite.data.storage.files import dataset_folder
+    from suite.scoring.truth_files import truth_from_card, truth_from_data, truth_from_file
 
     if file is not None:
         return truth_from_file(file, subset)
@@ -97,7 +97,7 @@ def _truth(dataset: str, file: Path | None, subset: str, rows: Rows, places: Pla
 
 
 def _only(videos: Path | None, subset: str, truth: SegmentTruth | BoxTruth) -> SegmentTruth | BoxTruth:
-    from suite.data.truth_files import BoxTruth, only_videos, video_names
+    from suite.scoring.truth_files import BoxTruth, only_videos, video_names
 
     if videos is None:
         return truth
@@ -109,7 +109,7 @@ def _only(videos: Path | None, subset: str, truth: SegmentTruth | BoxTruth) -> S
 def _load(dataset: str, rows: Rows, places: Places, protocol: str = "default") -> TaskData[Any]:
     """The dataset as the task sees it that predicts such rows."""
     from suite.data import load
-    from suite.data.predictions_files import BoxRows, SegmentRows
+    from suite.scoring.predictions_files import BoxRows, SegmentRows
 
     wanted: tuple[str, ...] = ("recognition", "actor-detection")
     if isinstance(rows, SegmentRows):
@@ -133,11 +133,11 @@ def _card(dataset: str) -> DatasetCard:
 def _detections(
     rows: SegmentRows | BoxRows, truth: SegmentTruth | BoxTruth, dataset: str, protocol: str, resamples: int
 ) -> Report:
-    from suite.data.predictions_files import BoxRows, SegmentRows
-    from suite.data.truth_files import BoxTruth, SegmentTruth
     from suite.evaluate.protocols import SPATIAL_PROTOCOLS, TEMPORAL_PROTOCOLS
+    from suite.scoring.predictions_files import BoxRows, SegmentRows
+    from suite.scoring.score_files import score_boxes, score_segments
+    from suite.scoring.truth_files import BoxTruth, SegmentTruth
     from suite.tasks import actors, localization
-    from suite.tasks.files import score_boxes, score_segments
 
     if isinstance(rows, SegmentRows) and isinstance(truth, SegmentTruth):
         rules = _protocol(dataset, protocol, TEMPORAL_PROTOCOLS, localization.protocol_of)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from suite.leaderboard.perform import Done
     from suite.leaderboard.pool import Watch
     from suite.leaderboard.run import Result
+    from suite.places import Places
     from suite.plan import Plan, Tuned
-    from suite.request import Places
 
 NameArgument = Annotated[str, typer.Argument(help="Leaderboard name, or a TOML file.", autocompletion=leaderboards)]
 
@@ -52,7 +52,7 @@ def leaderboard(
     """
     from suite.leaderboard.pool import Room
     from suite.leaderboard.run import run_plan
-    from suite.train.preparation import Machine
+    from suite.work.preparation import Machine
 
     places, plan = make(name, out, data, methods_files)
     room = Room(jobs, float(threads), gpu, address)
@@ -106,9 +106,9 @@ def plan(
 
 def make(name: str, out: str, data: str | None, methods_files: list[str] | None) -> tuple[Places, Plan]:
     """Resolve the leaderboard ``name`` against the ledger under ``out``."""
+    from suite.places import Places
     from suite.plan import find_board, make_plan
     from suite.registry import add_user_files
-    from suite.request import Places
     from suite.results.ledger import Ledger
 
     add_user_files(methods_files or [])

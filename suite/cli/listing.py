@@ -94,7 +94,7 @@ def list_sweeps(json: JsonOption = False) -> None:
 def _list_files(kind: str, folder: str, json: bool) -> None:
     import tomllib
 
-    from suite.data.cards import shipped
+    from suite.data.storage.cards import shipped
 
     rows = []
     for path in sorted((shipped(kind) / folder).glob("*.toml")):

@@ -35,7 +35,7 @@ def score(
 
     Example: suite score --record
     """
-    from suite.request import Places
+    from suite.places import Places
     from suite.rescore import record_again, score_again
     from suite.results.ledger import Ledger
 

@@ -27,7 +27,7 @@ from suite.errors import TrainingError, UsageError
 LINE_EVERY = 10.0  # seconds between lines of progress where no terminal is
 
 if TYPE_CHECKING:
-    from suite.request import Places
+    from suite.places import Places
     from suite.spec.sweep import SweepSpec
     from suite.sweep.search import Swept, Watch
 
@@ -194,8 +194,8 @@ def _cost_in_words(total: dict[str, Any], at_once: int) -> str:
 def _asked(
     what: list[str], over: str, changes: dict[str, Any], out: str, data: str | None, methods_files: list[str] | None
 ) -> tuple[SweepSpec, Places]:
+    from suite.places import Places
     from suite.registry import add_user_files
-    from suite.request import Places
     from suite.sweep.files import ad_hoc, changed, find_sweep
 
     add_user_files(methods_files or [])
@@ -210,8 +210,8 @@ def _asked(
 
 
 def _known(name: str, out: str, data: str | None, methods_files: list[str] | None) -> tuple[SweepSpec, Places]:
+    from suite.places import Places
     from suite.registry import add_user_files
-    from suite.request import Places
     from suite.sweep.files import known_sweep
 
     add_user_files(methods_files or [])

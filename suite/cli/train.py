@@ -26,7 +26,7 @@ TOLD = 5  # names in a message
 
 if TYPE_CHECKING:
     from suite.results.schema import Outcome
-    from suite.train.reporter import Progress, Reporter
+    from suite.train.storage.reporter import Progress, Reporter
 
 
 def train(
@@ -60,18 +60,21 @@ def train(
 
     Example: suite train mask-bce planted-verbs --set neighbours=10 --set tau=0.2 --seed 1
     """
+    from suite.places import Places
     from suite.registry import add_user_files
-    from suite.request import Places, request, run_id
     from suite.results.ledger import Ledger
-    from suite.train.launch import launch
-    from suite.train.outcomes import settle
-    from suite.train.preparation import Machine
+    from suite.runs import resolve_run, run_id
+    from suite.work.launch import launch
+    from suite.work.preparation import Machine
+    from suite.work.record import settle
 
     add_user_files(methods_files or [])
     _check_gpu(gpu)
     places = Places(out, data)
     given = parse_settings(settings or [])
-    spec = request(method, dataset, given, protocol=protocol, seed=seed, epochs=epochs, precision=_precision(precision))
+    spec = resolve_run(
+        method, dataset, given, protocol=protocol, seed=seed, epochs=epochs, precision=_precision(precision)
+    )
     places.require_writable()
     ledger = Ledger(places.ledger)
     run = run_id(spec, places)
@@ -107,7 +110,7 @@ def _raise_if_failed(outcome: Outcome) -> None:
 
 def _tell_missing(outcome: Outcome) -> None:
     """Classes that no labelled sample of the split shows, in one sentence."""
-    from suite.data.cards import find_card
+    from suite.data.storage.cards import find_card
 
     prepared = outcome.extra.get("prepared")
     missing = prepared.data.facts.get("missing_classes", []) if prepared else []
@@ -129,7 +132,7 @@ def parse_settings(settings: Iterable[str]) -> dict[str, str]:
 @contextmanager
 def display(title: str, quiet: bool) -> Iterator[Reporter]:
     """A reporter that draws a progress bar on standard error (nothing when ``quiet``)."""
-    from suite.train.reporter import Calling, Silent
+    from suite.train.storage.reporter import Calling, Silent
 
     if quiet:
         yield Silent()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from suite.data.cards import all_cards, find_card, folders
-from suite.data.files import is_available
 from suite.data.loading import fingerprint, load
-from suite.data.rows import LazyRows
+from suite.data.storage.cards import all_cards, find_card, folders
+from suite.data.storage.files import is_available
+from suite.data.storage.rows import LazyRows
 
 __all__ = ["LazyRows", "all_cards", "find_card", "fingerprint", "folders", "is_available", "load"]

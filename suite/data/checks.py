@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from suite.data.samples import Clips, TaskData, Videos
-from suite.data.store import Check
+from suite.data.storage.store import Check
 from suite.errors import DataError
 
 SPLITS = ("train", "validation", "test")

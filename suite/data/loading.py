@@ -6,38 +6,38 @@ import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-from suite.data.cards import find_card
 from suite.data.checks import check_task_data, finite_features, is_features
-from suite.data.files import checked_hashes, dataset_folder
-from suite.data.reading import reader_function, source_fingerprint
+from suite.data.reading import reader_function, reader_source
 from suite.data.samples import TaskData
-from suite.data.store import OutdatedStoreError, build_once, open_store, write_store
+from suite.data.storage.cards import find_card
+from suite.data.storage.files import checked_hashes, dataset_folder
+from suite.data.storage.store import OutdatedStoreError, build_once, open_store, write_store
 from suite.errors import DataError
+from suite.identity.code import reader_fingerprint
 from suite.spec.base import content_hash
 from suite.spec.card import DatasetCard, Value, parse_dataset_name
-
-READING_FOR: ContextVar[Path | None] = ContextVar("reading_for", default=None)  # the cache of the dataset being read
 
 
 def cache_folder(cache: Path | None = None) -> Path:
     """Where packed datasets live: ``cache``, else ``cache/data`` below ``SUITE_OUTPUTS`` or ``outputs``.
 
-    A reader is told the folder that its dataset is being packed into, so that files it makes lie beside the arrays.
     Only a local disk can be mapped: where outputs are remote (``s3://…``), packed datasets stay below ``outputs``.
     """
     outputs = os.environ.get("SUITE_OUTPUTS") or "outputs"
-    return cache or READING_FOR.get() or Path("outputs" if "://" in outputs else outputs) / "cache" / "data"
+    return cache or Path("outputs" if "://" in outputs else outputs) / "cache" / "data"
 
 
 @dataclass(frozen=True)
-class Request:
-    """One dataset as asked for: card, task, protocol, resolved dials, and the folders to read from and pack into."""
+class DatasetRequest:
+    """One dataset as asked for: card, task, protocol, resolved dials, and the folders to read from and pack into.
+
+    A dataset without files of its own reads from ``cache``: what its reader renders lies beside the packed arrays.
+    """
 
     card: DatasetCard
     task: str
@@ -53,7 +53,7 @@ class Request:
     def store_key(self) -> str:
         """16 hexadecimal digits of everything that the packed arrays depend on."""
         hashes = checked_hashes(self.card, self.folder, self.cache)
-        source = source_fingerprint(self.card)
+        source = reader_fingerprint(reader_source(self.card))
         return content_hash(self.card.identity(), self.task, self.read_dials(), hashes, source)
 
     def store_folder(self) -> Path:
@@ -65,14 +65,14 @@ class Request:
         return content_hash(self.store_key(), dict(self.dials), self.card.protocol(self.protocol))
 
 
-def request(
+def dataset_request(
     name: str,
     task: str = "",
     root: Path | None = None,
     cache: Path | None = None,
     protocol: str = "default",
     dials: Mapping[str, Any] | None = None,
-) -> Request:
+) -> DatasetRequest:
     """Resolve ``name`` (with or without dials in brackets; ``dials`` are more of them) against the cards.
 
     Raises :class:`UsageError` for an unknown dataset, dial, task or protocol, and for a dial's value it cannot take.
@@ -81,13 +81,14 @@ def request(
     card = find_card(plain)
     card.protocol(protocol)
     resolved = card.resolve_dials({**given, **(dials or {})})
-    folder = dataset_folder(card, root)
-    return Request(card, card.task(task), protocol, resolved, folder, cache_folder(cache))
+    packed = cache_folder(cache)
+    folder = dataset_folder(card, root) if card.folder else packed
+    return DatasetRequest(card, card.task(task), protocol, resolved, folder, packed)
 
 
 def fingerprint(name: str, task: str = "", root: Path | None = None, cache: Path | None = None, **more: Any) -> str:
     """The dataset's fingerprint, without reading or packing it (files are hashed once, then known by size and time)."""
-    return request(name, task, root, cache, **more).fingerprint()
+    return dataset_request(name, task, root, cache, **more).fingerprint()
 
 
 def load(
@@ -106,11 +107,11 @@ def load(
     later calls, in any process, open the same pages. ``seed`` stands in for a dial ``split_seed`` of -1.
     Raises :class:`UsageError` for a wrong request and :class:`DataError` for missing or damaged data.
     """
-    asked = request(name, task, root, cache, protocol, dials)
-    return open_request(asked, seed)
+    asked = dataset_request(name, task, root, cache, protocol, dials)
+    return open_dataset(asked, seed)
 
 
-def open_request(asked: Request, seed: int = 0, force: bool = False) -> TaskData[Any]:
+def open_dataset(asked: DatasetRequest, seed: int = 0, force: bool = False) -> TaskData[Any]:
     """Pack ``asked`` if it is not packed yet (or ``force``), open it and apply the dials that act on loading."""
     data = _opened(asked, force)
     late = reader_function(asked.card, "late")
@@ -125,7 +126,7 @@ def open_request(asked: Request, seed: int = 0, force: bool = False) -> TaskData
     return replace(data, name=label, protocol=asked.protocol, fingerprint=asked.fingerprint(), facts=facts)
 
 
-def _opened(asked: Request, force: bool) -> TaskData[Any]:
+def _opened(asked: DatasetRequest, force: bool) -> TaskData[Any]:
     folder = build_once(asked.store_folder(), lambda place: _pack(asked, place), force)
     try:
         data: TaskData[Any] = open_store(folder)
@@ -136,7 +137,7 @@ def _opened(asked: Request, force: bool) -> TaskData[Any]:
     return data
 
 
-def _pack(asked: Request, place: Path) -> None:
+def _pack(asked: DatasetRequest, place: Path) -> None:
     dtype = asked.card.layout.dtype
     with _told(asked):
         data = read(asked)
@@ -144,7 +145,7 @@ def _pack(asked: Request, place: Path) -> None:
 
 
 @contextmanager
-def _told(asked: Request) -> Iterator[None]:
+def _told(asked: DatasetRequest) -> Iterator[None]:
     """A damaged file that a reader did not foresee, as one sentence (the cause stays attached for developers)."""
     try:
         yield
@@ -157,13 +158,9 @@ def _told(asked: Request) -> Iterator[None]:
         raise DataError(f"{asked.card.name}: cannot be read from {where} ({what}); {check}.") from error
 
 
-def read(asked: Request) -> TaskData[Any]:
+def read(asked: DatasetRequest) -> TaskData[Any]:
     """What the reader yields, checked but not packed."""
-    before = READING_FOR.set(asked.cache)
-    try:
-        data = reader_function(asked.card)(asked.card, asked.folder, asked.read_dials(), asked.task)
-    finally:
-        READING_FOR.reset(before)
+    data = reader_function(asked.card)(asked.card, asked.folder, asked.read_dials(), asked.task)
     if not isinstance(data, TaskData):
         said = f"reader '{asked.card.reader}' returned {type(data).__name__}"
         raise DataError(f"{asked.card.name}: {said}; return TaskData.")

@@ -10,10 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from suite.errors import UsageError
-from suite.source import closure, digest
 from suite.spec.card import DatasetCard
-
-ENGINE = {f"suite.data.{name}" for name in ("samples", "store", "rows", "tree", "files", "cards", "locks")}
 
 
 def _address(card: DatasetCard) -> tuple[str, str]:
@@ -61,13 +58,7 @@ def _module_from_file(path: Path) -> ModuleType:
     return module
 
 
-def source_fingerprint(card: DatasetCard) -> str:
-    """SHA-256 of the reader's source and of all ``suite.data`` modules that it imports, directly or not.
-
-    The engine's own modules (store, cards, ...) are left out: they move arrays, they do not make them.
-    """
+def reader_source(card: DatasetCard) -> str | Path:
+    """The module that holds the card's reader, or the path of a reader in a file of its own."""
     place, _ = _address(card)
-    start = _beside(card, place) if place.endswith(".py") else place
-    return digest(
-        closure([start], lambda name: name == place or (name.startswith("suite.data.") and name not in ENGINE))
-    )
+    return _beside(card, place) if place.endswith(".py") else place

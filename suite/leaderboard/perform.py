@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from suite.request import Places
+from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome, to_table
 from suite.spec.board import Asked
 from suite.tasks import task
-from suite.train.execute import execute
-from suite.train.outcomes import run_row, settle
-from suite.train.preparation import Machine
-from suite.train.reporter import Calling, Progress
+from suite.train.storage.reporter import Calling, Progress
+from suite.work.execute import execute
+from suite.work.preparation import Machine
+from suite.work.record import run_row, settle
 
 Status = Literal["finished", "failed", "stopped", "held"]
 Execute = Callable[..., Outcome]

@@ -10,10 +10,10 @@ from typing import Any
 
 from suite.errors import TrainingError
 from suite.leaderboard.perform import Done, Execute, Performer, lost
-from suite.request import Places
+from suite.places import Places
 from suite.spec.board import Asked
-from suite.train.launch import connect
-from suite.train.preparation import Machine
+from suite.work.launch import connect
+from suite.work.preparation import Machine
 
 INHERITED = ("SUITE_METHODS", "SUITE_DATASETS", "SUITE_DATA")  # user files that every worker must see
 GRACE = 15.0  # seconds for runs under way to stop at their next epoch after Ctrl-C

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from suite.leaderboard.perform import Done, Execute, Performer
 from suite.leaderboard.pool import Pool, Room, Watch
+from suite.places import Places
 from suite.plan import Plan
-from suite.request import Places
 from suite.spec.board import Asked
-from suite.train.execute import execute
-from suite.train.preparation import Machine
+from suite.work.execute import execute
+from suite.work.preparation import Machine
 
 # Starting a local Ray cluster and warming its workers costs about as much as this many seconds of training.
 WORTHWHILE = 20.0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from suite.data.cards import shipped
+from suite.data.storage.cards import shipped
 from suite.report import figures, tables
 from suite.report.class_curves import class_figures
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from suite.data.cards import shipped
+from suite.data.storage.cards import shipped
 from suite.errors import DataError, UsageError, did_you_mean
 from suite.evaluate.significance import summarize
 from suite.report.views import View, pick

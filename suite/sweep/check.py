@@ -10,14 +10,14 @@ from suite.data import load
 from suite.data.samples import ActorScores, Clips, ClipScores, TaskData, Videos
 from suite.errors import UsageError, did_you_mean
 from suite.evaluate.segments import Segments
+from suite.places import Places
 from suite.registry import method as find_method
-from suite.request import Places
 from suite.spec.run import RunSpec
 from suite.spec.sweep import SweepSpec
 from suite.sweep.history import known_objectives
-from suite.sweep.packed import can_pack
 from suite.sweep.problem import Problem, problems
 from suite.tasks import Task, task
+from suite.work.packing import can_pack
 
 # Stacking pays where launches cost more than arithmetic; beyond this many weights a CPU is faster one by one.
 SMALL_ON_CPU = 100_000

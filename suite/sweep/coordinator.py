@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from suite.request import Places
+from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.spec.sweep import SweepSpec
 from suite.sweep.history import Observed, State, Tables, observe

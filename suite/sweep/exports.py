@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from suite.errors import UsageError
-from suite.request import Places
+from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.spec.sweep import SweepSpec
 from suite.sweep.history import Observed, known_objectives

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from suite.request import Places, run_id
+from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
+from suite.runs import run_id
 from suite.spec.run import RunSpec, Value
 from suite.sweep.problem import Problem
-from suite.train.outcomes import run_row
-from suite.train.preparation import Machine
+from suite.work.preparation import Machine
+from suite.work.record import run_row
 
 
 def row_of(spec: RunSpec, places: Places, group: str) -> dict[str, Any]:

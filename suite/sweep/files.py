@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from suite.data.cards import shipped
+from suite.data.storage.cards import shipped
 from suite.errors import UsageError, did_you_mean
-from suite.request import Places
+from suite.places import Places
 from suite.spec.base import load_toml, validate
 from suite.spec.sweep import SweepSpec, parse_over
 

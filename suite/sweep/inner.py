@@ -24,8 +24,8 @@ from suite.sweep.fast import metric_values
 from suite.sweep.history import known_objectives
 from suite.sweep.problem import Problem
 from suite.sweep.space import Parameter, Space, Values
-from suite.tasks.rows import prediction_columns
-from suite.train.preparation import Prepared
+from suite.tasks.storage.rows import prediction_columns
+from suite.train.prepared import Prepared
 from suite.train.selection import EVALUATED
 
 WIDTH = 0.15  # of a range: how far the second half of the settings strays from the best of the first

@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from suite.places import Places
 from suite.plan import Timings
-from suite.request import Places, dataset_label
 from suite.results.ledger import Ledger
+from suite.runs import dataset_label
 from suite.spec.board import Asked
 from suite.spec.sweep import DEFAULT_TRIALS, SweepSpec
 from suite.sweep.proposals import Proposals

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from suite.data import find_card
 from suite.errors import UsageError, did_you_mean
 from suite.registry import method as find_method
-from suite.request import request
+from suite.runs import resolve_run
 from suite.spec.card import parse_dataset_name
 from suite.spec.run import RunSpec, Value
 from suite.spec.sweep import SweepSpec
@@ -39,7 +39,7 @@ class Problem:
         params = {**self.fixed, **{k: v for k, v in values.items() if k in own}}
         turned = {k: v for k, v in values.items() if k not in own}
         return [
-            request(
+            resolve_run(
                 self.method,
                 _with_dials(dataset, turned),
                 params,

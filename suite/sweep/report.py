@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 
 from suite.evaluate.significance import summarize
+from suite.places import Places
 from suite.report.page import render
-from suite.request import Places
 from suite.results.ledger import Ledger
 from suite.spec.sweep import SweepSpec
 from suite.sweep import figures

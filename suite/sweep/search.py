@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from suite.errors import SuiteError, UsageError
-from suite.request import Places
+from suite.places import Places
 from suite.spec.sweep import Resources, SweepSpec
 from suite.sweep.check import check
 from suite.sweep.coordinator import Coordinator
 from suite.sweep.environment import environment
 from suite.sweep.files import store
-from suite.train.launch import connect
+from suite.work.launch import connect
 
 GRACE = 30.0  # seconds after Ctrl-C for the running trials to stop at the end of their epoch
 LOOK_EVERY = 0.5  # seconds between looks at the coordinator

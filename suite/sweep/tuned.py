@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from suite.errors import UsageError
+from suite.places import Places
 from suite.registry import method as find_method
-from suite.request import Places
 from suite.results.ledger import Ledger
 from suite.spec.card import parse_dataset_name
 from suite.spec.run import Value

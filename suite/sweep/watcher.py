@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from suite.train.reporter import Progress
+from suite.train.storage.reporter import Progress
 
 ASK_EVERY = 1.0  # seconds between questions to the coordinator whether to go on
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from suite.request import Places
+from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome, to_table
 from suite.spec.run import RunSpec
@@ -19,13 +19,13 @@ from suite.sweep.coordinator import Ended, Work
 from suite.sweep.failures import pruned, row_of
 from suite.sweep.history import known_objectives, numbers_of
 from suite.sweep.inner import Scored, search_post
-from suite.sweep.packed import run_packed
 from suite.sweep.problem import Problem, problems
 from suite.sweep.proposals import Proposal
 from suite.sweep.watcher import Judge, Watcher
-from suite.train.execute import execute
-from suite.train.launch import launch
-from suite.train.preparation import Machine
+from suite.work.execute import execute
+from suite.work.launch import launch
+from suite.work.packing import run_packed
+from suite.work.preparation import Machine
 
 
 @dataclass

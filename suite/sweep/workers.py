@@ -15,7 +15,7 @@ import ray
 from ray import tune
 from ray.tune import Callback, PlacementGroupFactory, Stopper
 
-from suite.request import Places
+from suite.places import Places
 from suite.spec.sweep import SweepSpec
 from suite.sweep.environment import environment
 from suite.sweep.worker import Worker

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from suite.spec.base import content_hash
-from suite.train import checkpoint
+from suite.train.storage import checkpoint
 
 
 @dataclass(frozen=True)

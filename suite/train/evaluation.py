@@ -11,8 +11,9 @@ from torch import nn
 from suite.data.samples import TaskData
 from suite.method import Method, Run, Scores
 from suite.tasks import Metric, Task
-from suite.train.curves import Curves
 from suite.train.selection import EVALUATED, Point, Selector
+from suite.train.stopping import should_stop
+from suite.train.storage.curves import Curves
 
 
 @dataclass
@@ -43,6 +44,19 @@ class Evaluation:
             self.selector.offer(point)
             if self.selector.points["validation"] is point:
                 self.selected = dict(self.scores)
+
+    def stops(self, run: Run) -> bool:
+        """Whether the stopping rule of the phase ends it here, by its evaluation points on validation data."""
+        rule = run.phase.stopping
+        return rule is not None and should_stop(rule, self._history(run))
+
+    def _history(self, run: Run) -> dict[str, list[float]]:
+        """Each validation metric's values in the current phase, in order; the task's headline also by that name."""
+        found: dict[str, list[float]] = {}
+        for point in self.curves.points:
+            if point["split"] == "validation" and point["phase_index"] == run.phase_index:
+                found.setdefault(point["metric"], []).append(point["value"])
+        return {**found, "headline": found.get(self.task.headline, [])}
 
     def _predict(self, network: nn.Module, split: str, run: Run) -> Any:
         samples = self.data.split(split)

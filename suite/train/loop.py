@@ -19,17 +19,16 @@ from suite.data.samples import TaskData
 from suite.errors import TrainingError
 from suite.method import Batch, Method, Phase, Run, Scores
 from suite.tasks import Task
-from suite.train import saving
 from suite.train.averaging import averaged_copy, update_average
 from suite.train.budget import budgeted
-from suite.train.curves import Curves
 from suite.train.derived import Derived
 from suite.train.distributed import Workers, with_global_normalization
 from suite.train.evaluation import Evaluation
 from suite.train.optimizers import make_optimizer, set_rate
-from suite.train.reporter import Progress, Reporter
 from suite.train.selection import Point, Selector
-from suite.train.stopping import should_stop
+from suite.train.storage import saving
+from suite.train.storage.curves import Curves
+from suite.train.storage.reporter import Progress, Reporter
 
 PRECISIONS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -183,10 +182,7 @@ class Loop:
         stop = False
         if self.workers.leads:
             self.evaluation.evaluate(self.run)
-            history = self.curves.history(self.run.phase_index, "validation")
-            history["headline"] = history.get(self.evaluation.task.headline, [])
-            rule = self.run.phase.stopping
-            stop = rule is not None and should_stop(rule, history)
+            stop = self.evaluation.stops(self.run)
         return self.workers.agree(stop, self.run.device)
 
     def _report(self, epoch: int) -> bool:

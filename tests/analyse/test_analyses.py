@@ -15,10 +15,10 @@ from suite.analyse.timeline import shade
 from suite.cli import build
 from suite.errors import UsageError
 from suite.evaluate.segments import Segments
-from suite.request import Places
+from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.spec.run import RunSpec
-from suite.train.execute import execute
+from suite.work.execute import execute
 
 DATA = "planted-videos"
 DIALS = {"videos": 24, "classes": 3, "video_seconds": 30.0, "channels": 8}

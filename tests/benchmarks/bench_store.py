@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from suite.data.rows import LazyRows
-from suite.data.store import open_store, write_store
+from suite.data.storage.rows import LazyRows
+from suite.data.storage.store import open_store, write_store
 
 ROWS, CHANNELS = 67_217, 4_096
 """EPIC-Kitchens-100 training clips by RGB and flow features."""

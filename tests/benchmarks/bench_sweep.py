@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from suite.data import load
-from suite.request import Places, request
+from suite.places import Places
 from suite.results.ledger import Ledger
+from suite.runs import resolve_run
 from suite.spec.base import validate
 from suite.spec.sweep import SweepSpec
 
@@ -58,15 +59,15 @@ def _optimize(file: str, places: Places, trials: int, seed: int) -> None:
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
-    from suite.train.execute import execute
-    from suite.train.preparation import Machine
+    from suite.work.execute import execute
+    from suite.work.preparation import Machine
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     ledger = Ledger(places.ledger)
 
     def objective(trial: Any) -> float:
         values = {name: trial.suggest_float(name, **axis, log=name == "lr") for name, axis in SPACE.items()}
-        outcome = execute(request(METHOD, WORLD, {**FIXED, **values}, epochs=EPOCHS), places, machine=Machine())
+        outcome = execute(resolve_run(METHOD, WORLD, {**FIXED, **values}, epochs=EPOCHS), places, machine=Machine())
         ledger.record(outcome)
         wanted = {"metric": "top-set", "split": "validation", "selection": "validation"}
         return next(m["value"] for m in outcome.metrics if all(m[k] == v for k, v in wanted.items()))

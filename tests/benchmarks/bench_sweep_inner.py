@@ -11,14 +11,15 @@ import time
 import warnings
 from typing import Any
 
-from suite.request import Places, request
+from suite.places import Places
+from suite.runs import resolve_run
 from suite.spec.base import validate
 from suite.spec.sweep import SweepSpec
 from suite.sweep.history import known_objectives
 from suite.sweep.inner import Scored, _judged, spread
 from suite.sweep.problem import problems
-from suite.train.execute import execute
-from suite.train.preparation import Machine
+from suite.work.execute import execute
+from suite.work.preparation import Machine
 
 CASES: list[tuple[str, str, dict[str, Any], str, dict[str, Any], int]] = [
     (
@@ -41,7 +42,7 @@ def main() -> None:
         for method, world, space, metric, params, count in CASES:
             values = {"name": "bench", "methods": [method], "datasets": [world], "space": space, "objective": metric}
             problem = problems(validate(SweepSpec, {**values, "params": params}, "the benchmark"))[0]
-            outcome = execute(request(method, world, params, epochs=2), places, machine=Machine(checkpoints=False))
+            outcome = execute(resolve_run(method, world, params, epochs=2), places, machine=Machine(checkpoints=False))
             run = Scored.of(outcome)
             settings, objectives = spread(problem.space, count), known_objectives(problem)
             _judged([run], settings[:2], objectives)

@@ -12,10 +12,11 @@ import warnings
 
 import numpy as np
 
-from suite.request import Places, request
-from suite.sweep.packed import run_packed
-from suite.train.execute import execute
-from suite.train.preparation import Machine
+from suite.places import Places
+from suite.runs import resolve_run
+from suite.work.execute import execute
+from suite.work.packing import run_packed
+from suite.work.preparation import Machine
 
 
 def main() -> None:
@@ -33,7 +34,9 @@ def main() -> None:
         places = Places(folder)
         common = {"hidden": hidden, "lr": 1e-3, "evaluate_every": epochs}
         shares = [0.5 * i / members for i in range(members)]
-        specs = [request("label-smoothing", "planted-verbs", {**common, "epsilon": s}, epochs=epochs) for s in shares]
+        specs = [
+            resolve_run("label-smoothing", "planted-verbs", {**common, "epsilon": s}, epochs=epochs) for s in shares
+        ]
         execute(specs[0].model_copy(update={"epochs": 1}), places, machine=machine)  # imports, data
         run_packed([s.model_copy(update={"epochs": 1}) for s in specs[:2]], places, machine, "", lambda: True)
         start = clock()

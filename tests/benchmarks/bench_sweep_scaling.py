@@ -13,7 +13,7 @@ import tempfile
 import time
 from typing import Any
 
-from suite.request import Places
+from suite.places import Places
 from suite.spec.base import validate
 from suite.spec.sweep import SweepSpec
 from suite.sweep.coordinator import Coordinator, Ended, Work

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from suite.data import load
-from suite.request import Places
+from suite.places import Places
 from tests.cli.conftest import Typed
 
 DIALS = "train_videos=4,unlabelled_videos=2,validation_videos=1,test_videos=2"

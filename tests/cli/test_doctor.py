@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from suite import doctor
-from suite.request import Places
+from suite.places import Places
 from tests.cli.conftest import Typed
 from tests.data.conftest import Toy, toy
 

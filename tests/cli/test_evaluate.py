@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from suite.data import load
-from suite.data.predictions_files import THUMOS_CLASSES, read_predictions
-from suite.data.predictions_join import join_boxes, join_segments
-from suite.data.truth_files import BoxTruth, SegmentTruth, truth_from_file
 from suite.evaluate.protocols import AVA, THUMOS_210
 from suite.evaluate.spatial import frame_map
 from suite.evaluate.temporal import temporal_map
+from suite.scoring.predictions_files import THUMOS_CLASSES, read_predictions
+from suite.scoring.predictions_join import join_boxes, join_segments
+from suite.scoring.truth_files import BoxTruth, SegmentTruth, truth_from_file
 from tests.cli.conftest import Typed, sentence
 from tests.data.conftest import Toy, toy
 from tests.golden import golden

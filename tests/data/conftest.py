@@ -10,7 +10,7 @@ import pytest
 READER = """
 import numpy as np
 from pathlib import Path
-from suite.data.rows import LazyRows
+from suite.data.storage.rows import LazyRows
 from suite.data.samples import Clips, TaskData, Videos
 from suite.evaluate.segments import Segments
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from suite.data.cards import shipped
 from suite.data.loading import load
 from suite.data.readers import activitynet
+from suite.data.storage.cards import shipped
 from suite.errors import DataError, UsageError
 from suite.spec.card import load_card
 

@@ -12,7 +12,7 @@ import pytest
 
 from suite.data.readers.array_pickles import ClipFeatures
 from suite.data.readers.two_streams import TwoStreams
-from suite.data.rows import blocks_of
+from suite.data.storage.rows import blocks_of
 from suite.errors import DataError
 from tests.data.published import feature_of, write_features
 

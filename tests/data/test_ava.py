@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from suite.data import load
-from suite.data.cards import find_card
 from suite.data.readers.ava import box_overlap, copy_labels, label_map, read, read_annotations, read_detections
+from suite.data.storage.cards import find_card
 from suite.errors import DataError
 
 REAL = Path(os.environ.get("SUITE_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data") / "ava_v1"

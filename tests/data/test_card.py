@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.data.cards import all_cards, find_card, folders, shipped
+from suite.data.storage.cards import all_cards, find_card, folders, shipped
 from suite.errors import UsageError
 from suite.spec.card import DatasetCard, Dial, FileSpec, load_card, parse_dataset_name
 from tests.data.conftest import Toy

@@ -14,8 +14,8 @@ from suite.data import find_card, load
 from suite.data.checks import check_task_data
 from suite.data.confusing import all_twins, confusing_hmdb, hmdb_classes, hmdb_split, toss, twin_names
 from suite.data.readers import hmdb
-from suite.data.rows import blocks_of
 from suite.data.samples import TaskData
+from suite.data.storage.rows import blocks_of
 from suite.errors import DataError
 from suite.spec.card import Value
 from tests.data.published import CHANNELS, feature_of, write_features

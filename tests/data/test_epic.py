@@ -12,8 +12,8 @@ import pytest
 from suite.data import find_card, load
 from suite.data.checks import check_task_data
 from suite.data.readers import epic
-from suite.data.rows import blocks_of
 from suite.data.samples import TaskData
+from suite.data.storage.rows import blocks_of
 from suite.errors import DataError
 from tests.data.published import CHANNELS, feature_of, write_features
 

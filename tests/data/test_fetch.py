@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from suite.data.fetch import download, fetch, unpack
+from suite.data.storage.fetch import download, fetch, unpack
 from suite.errors import DataError
 from suite.spec.card import DatasetCard, FileSpec
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from suite.data import files
-from suite.data.files import sha256_of
+from suite.data.storage import files
+from suite.data.storage.files import sha256_of
 
 
 def notes(cache: Path) -> list[Path]:

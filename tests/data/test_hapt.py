@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from suite.data import find_card, load
-from suite.data.loading import request
+from suite.data.loading import dataset_request
 from suite.data.readers import hapt
 from suite.data.samples import Videos
-from suite.data.verify import verify
+from suite.data.storage.verify import verify
 from suite.errors import DataError
 
 REAL = Path(os.environ.get("SUITE_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")
@@ -176,7 +176,7 @@ needs_real = pytest.mark.skipif(not (REAL / "hapt").is_dir(), reason=f"no HAPT a
 
 @needs_real
 def test_the_real_archive_agrees_with_its_card(tmp_path: Path) -> None:
-    findings = verify(request("hapt", root=REAL, cache=tmp_path))
+    findings = verify(dataset_request("hapt", root=REAL, cache=tmp_path))
     assert {finding.what: finding.found for finding in findings if not finding.agrees} == {}
     assert {"sequences", "users", "samples", "segments", "overlaps", "train", "test"} <= {f.what for f in findings}
     data = load("hapt[labelled=0.25]", root=REAL, cache=tmp_path, seed=1)

@@ -11,9 +11,9 @@ import pytest
 
 from suite.data import find_card, load
 from suite.data.checks import check_task_data
-from suite.data.loading import request
+from suite.data.loading import dataset_request
 from suite.data.readers import hapt_confusing
-from suite.data.verify import verify
+from suite.data.storage.verify import verify
 from tests.data.test_hapt import files, zipped
 
 REAL = Path(os.environ.get("SUITE_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")
@@ -38,7 +38,7 @@ def test_windows_of_a_small_archive(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not (REAL / "hapt").is_dir(), reason=f"HAPT is not in {REAL}")
 def test_real_archive(tmp_path: Path) -> None:
-    findings = verify(request("hapt-confusing-24", root=REAL, cache=tmp_path))
+    findings = verify(dataset_request("hapt-confusing-24", root=REAL, cache=tmp_path))
     assert not [found for found in findings if not found.agrees], findings
     data = load("hapt-confusing-24", root=REAL, cache=tmp_path)
     assert (np.bincount(data.train.label, minlength=24) > 5).all()

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from suite.data import load
-from suite.data.cards import find_card
 from suite.data.readers import i3d
+from suite.data.storage.cards import find_card
 from suite.errors import DataError
 from suite.evaluate.protocols import temporal_protocol
 from suite.evaluate.segments import Segments

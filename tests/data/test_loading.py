@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from suite.data import fingerprint, load
-from suite.data.loading import request
+from suite.data.loading import dataset_request
 from suite.errors import DataError, SuiteError, UsageError
 from tests.data.conftest import Toy
 
@@ -140,7 +140,7 @@ def test_a_full_disk_is_told_as_such(toy: Toy, monkeypatch: pytest.MonkeyPatch) 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("suite.data.store.os.fsync", full)
+    monkeypatch.setattr("suite.data.storage.store.os.fsync", full)
     with pytest.raises(DataError, match=r"no room to pack toy in .*; make room"):
         load("toy")
 
@@ -154,14 +154,14 @@ def test_a_value_beyond_half_precision_is_told(toy: Toy) -> None:
 
 
 def test_a_cut_store_is_told_and_force_mends_it(toy: Toy) -> None:
-    from suite.data.loading import open_request
+    from suite.data.loading import open_dataset
 
     load("toy")
-    asked = request("toy")
+    asked = dataset_request("toy")
     os.truncate(asked.store_folder() / "arrays.bin", 100)
     with pytest.raises(DataError, match="has 100 bytes instead of"):
         load("toy")
-    open_request(asked, force=True)
+    open_dataset(asked, force=True)
     assert len(load("toy").train) == 6
 
 
@@ -170,7 +170,7 @@ def test_a_cut_store_is_told_and_force_mends_it(toy: Toy) -> None:
 )
 def test_a_store_of_another_version_is_built_anew(toy: Toy, old: str, new: str) -> None:
     first = load("toy")
-    index = request("toy").store_folder() / "index.json"
+    index = dataset_request("toy").store_folder() / "index.json"
     text = index.read_text()
     assert old in text
     index.write_text(text.replace(old, new))

@@ -11,11 +11,11 @@ from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
 from suite.data import find_card, load
-from suite.data.loading import request
+from suite.data.loading import dataset_request
 from suite.data.readers import mulan
 from suite.data.samples import TaskData
 from suite.data.single_positive import draw_label, head_and_tail
-from suite.data.verify import verify
+from suite.data.storage.verify import verify
 from suite.errors import DataError
 from suite.spec.card import FileSpec
 
@@ -115,7 +115,7 @@ def test_tail_holds_at_most_a_fifth() -> None:
 def test_real_file(name: str, tmp_path: Path) -> None:
     if not (REAL / "multilabel" / f"{name}.mat").is_file():
         pytest.skip(f"{name}.mat is not in {REAL / 'multilabel'}")
-    findings = verify(request(name, root=REAL, cache=tmp_path))
+    findings = verify(dataset_request(name, root=REAL, cache=tmp_path))
     assert not [found for found in findings if not found.agrees], findings
     data = load(name, root=REAL, cache=tmp_path)
     assert np.isfinite(data.train.features).all()

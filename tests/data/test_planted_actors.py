@@ -10,10 +10,10 @@ import pytest
 
 from suite.data import is_available, load
 from suite.data.actor_tables import BoxTable, assemble, withhold_labels
-from suite.data.cards import find_card
 from suite.data.planted.actor_world import ActorWorld, actor_features, class_directions
 from suite.data.planted.ava_actors import STEP, follow, with_halfway
 from suite.data.samples import TaskData
+from suite.data.storage.cards import find_card
 from suite.evaluate.multilabel import mean_average_precision
 
 SMALL = {"train_videos": 8, "validation_videos": 3, "test_videos": 6, "key_frames": 8, "classes": 12, "poses": 4}

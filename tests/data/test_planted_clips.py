@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from suite.data import load
-from suite.data.cards import find_card
-from suite.data.loading import open_request, request
+from suite.data.loading import dataset_request, open_dataset
 from suite.data.planted.clips import SHOT, detected, script, table
 from suite.data.planted.scenes import CLASSES, FPS, LABEL, MIRROR, POSES, WAYS, Behaviour, draw_cast, stage
 from suite.data.planted.shapes import Shape, moving_background, render
+from suite.data.storage.cards import find_card
 from suite.errors import DataError
 
 SMALL = {"train_videos": 3, "unlabelled_videos": 2, "validation_videos": 1, "test_videos": 2, "labelled": 1.0}
@@ -182,5 +182,5 @@ def test_videos_lie_beside_the_packed_arrays_and_their_loss_is_told(tmp_path: Pa
     shutil.rmtree(folder)
     with pytest.raises(DataError, match=r"gone from .*prepare --force"):
         load("planted-clips", cache=tmp_path / "here", dials=SMALL)
-    asked = request("planted-clips", cache=tmp_path / "here", dials=SMALL)
-    assert open_request(asked, force=True).test.frames.clip(0).shape == (16, 64, 85, 3)
+    asked = dataset_request("planted-clips", cache=tmp_path / "here", dials=SMALL)
+    assert open_dataset(asked, force=True).test.frames.clip(0).shape == (16, 64, 85, 3)

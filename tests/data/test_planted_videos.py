@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from suite.data.cards import find_card
 from suite.data.planted.videos import read
+from suite.data.storage.cards import find_card
 from suite.errors import DataError, UsageError
 
 SHARED = Path(os.environ.get("SUITE_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from suite.data.predictions_files import BoxRows, ScoreRows, SegmentRows, read_predictions
-from suite.data.predictions_join import join_boxes, join_segments
-from suite.data.truth_files import BoxTruth, SegmentTruth
 from suite.errors import DataError
 from suite.evaluate.boxes import Boxes
 from suite.evaluate.segments import Segments
+from suite.scoring.predictions_files import BoxRows, ScoreRows, SegmentRows, read_predictions
+from suite.scoring.predictions_join import join_boxes, join_segments
+from suite.scoring.truth_files import BoxTruth, SegmentTruth
 
 
 def written(folder: Path, name: str, content: object) -> Path:

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from suite.data.rows import LazyRows
 from suite.data.samples import Clips, TaskData
-from suite.data.store import build_once, open_store, verify_store, write_store
+from suite.data.storage.rows import LazyRows
+from suite.data.storage.store import build_once, open_store, verify_store, write_store
 from suite.errors import DataError
 from suite.evaluate.segments import Segments
 
@@ -153,8 +153,8 @@ def test_a_killed_builder_is_not_believed(tmp_path: Path) -> None:
         import sys, time
         from pathlib import Path
         import numpy as np
-        from suite.data.rows import LazyRows
-        from suite.data.store import build_once, write_store
+        from suite.data.storage.rows import LazyRows
+        from suite.data.storage.store import build_once, write_store
 
         def blocks():
             yield np.zeros((5, 4))
@@ -184,7 +184,7 @@ def test_processes_that_come_together_build_once(tmp_path: Path) -> None:
         import sys, time
         from pathlib import Path
         import numpy as np
-        from suite.data.store import build_once, open_store, write_store
+        from suite.data.storage.store import build_once, open_store, write_store
 
         folder = Path(sys.argv[1])
 
@@ -216,7 +216,7 @@ def test_opening_an_epic_size_store_costs_no_memory(tmp_path: Path) -> None:
         import sys
         from pathlib import Path
         import numpy, psutil
-        from suite.data.store import open_store
+        from suite.data.storage.store import open_store
         before = psutil.Process().memory_info()
         features = open_store(Path(sys.argv[1]))["features"]
         total = float(features[::5000].sum())
@@ -236,8 +236,8 @@ def test_packing_holds_a_block_at_a_time(tmp_path: Path) -> None:
         import resource, sys
         from pathlib import Path
         import numpy as np
-        from suite.data.rows import LazyRows
-        from suite.data.store import write_store
+        from suite.data.storage.rows import LazyRows
+        from suite.data.storage.store import write_store
 
         def blocks():
             for start in range(0, 16_000, 500):

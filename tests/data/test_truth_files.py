@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from suite.data import find_card, load
-from suite.data.truth_files import (
+from suite.errors import DataError
+from suite.scoring.truth_files import (
     BoxTruth,
     SegmentTruth,
     only_videos,
@@ -19,7 +20,6 @@ from suite.data.truth_files import (
     truth_from_file,
     video_names,
 )
-from suite.errors import DataError
 from tests.data.conftest import Toy, toy
 
 __all__ = ["toy"]  # a fixture

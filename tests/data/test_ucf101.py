@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from suite.data.cards import find_card
 from suite.data.readers.ucf101 import counts, group_of, read, read_test_list, read_tubes
+from suite.data.storage.cards import find_card
 from suite.errors import DataError
 
 REAL = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from suite.data.loading import load, request
-from suite.data.verify import Finding, measure, summary, verify
+from suite.data.loading import dataset_request, load
+from suite.data.storage.verify import Finding, measure, summary, verify
 from tests.data.conftest import Toy
 
 
@@ -14,7 +14,7 @@ def wrong(findings: list[Finding]) -> dict[str, tuple[str, str]]:
 
 
 def test_a_right_dataset_agrees_in_everything(toy: Toy) -> None:
-    asked = request("toy")
+    asked = dataset_request("toy")
     findings = verify(asked)
     assert wrong(findings) == {}
     assert {"classes", "samples", "crates", "train", "channels", "packed features"} <= {f.what for f in findings}
@@ -23,7 +23,7 @@ def test_a_right_dataset_agrees_in_everything(toy: Toy) -> None:
 
 def test_a_wrong_count_is_named_with_both_values(toy: Toy) -> None:
     toy.card(samples=1234)
-    asked = request("toy")
+    asked = dataset_request("toy")
     findings = verify(asked)
     assert wrong(findings) == {"samples": ("1,234", "18")}
     said = summary(asked, findings)
@@ -34,7 +34,7 @@ def test_a_wrong_count_is_named_with_both_values(toy: Toy) -> None:
 def test_a_wrong_split_size_and_an_unmeasured_count_are_named(toy: Toy) -> None:
     path = toy.root / "cards" / "toy.toml"
     path.write_text(path.read_text().replace("train = 6", "train = 5").replace("crates = 7", "boxes = 7"))
-    assert wrong(verify(request("toy"))) == {"train": ("5", "6"), "boxes": ("7", "not measured by the reader")}
+    assert wrong(verify(dataset_request("toy"))) == {"train": ("5", "6"), "boxes": ("7", "not measured by the reader")}
 
 
 def test_missing_and_damaged_files_are_named_before_anything_is_read(toy: Toy) -> None:
@@ -43,7 +43,7 @@ def test_missing_and_damaged_files_are_named_before_anything_is_read(toy: Toy) -
         '[[files]]\npath = "c.bin"\noptional = true'
     )
     (toy.folder / "a.bin").write_bytes(b"1234")
-    found = wrong(verify(request("toy")))
+    found = wrong(verify(dataset_request("toy")))
     assert found["a.bin"] == ("size", "a.bin has 4 bytes instead of 3")
     assert "missing from" in found["b.bin"][1]
     assert set(found) == {"a.bin", "b.bin"}
@@ -52,7 +52,7 @@ def test_missing_and_damaged_files_are_named_before_anything_is_read(toy: Toy) -
 
 def test_many_differences_make_one_short_sentence(toy: Toy) -> None:
     toy.card(files="".join(f'[[files]]\npath = "{name}.bin"\n' for name in "abcde"))
-    asked = request("toy")
+    asked = dataset_request("toy")
     said = summary(asked, verify(asked))
     assert said.startswith(f"toy: a.bin is missing from {toy.folder}; b.bin is")
     assert "; 2 more differences; replace" in said
@@ -62,19 +62,19 @@ def test_many_differences_make_one_short_sentence(toy: Toy) -> None:
 def test_an_incomplete_group_of_files_is_named(toy: Toy) -> None:
     toy.card(files='[[files]]\npath = "*.npy"\ncount = 2')
     (toy.folder / "a.npy").write_bytes(b"1234")
-    assert wrong(verify(request("toy"))) == {"*.npy": ("2 files", "1 files")}
+    assert wrong(verify(dataset_request("toy"))) == {"*.npy": ("2 files", "1 files")}
 
 
 @pytest.mark.parametrize("fault", ["nan", "label", "shared-unit"])
 def test_data_that_cannot_be_read_are_a_finding(toy: Toy, fault: str) -> None:
-    found = wrong(verify(request(f"toy[fault={fault}]")))
+    found = wrong(verify(dataset_request(f"toy[fault={fault}]")))
     assert set(found) == {"reading"}
     assert found["reading"][1].startswith("toy")
 
 
 def test_packed_features_that_changed_are_found(toy: Toy) -> None:
     load("toy")
-    asked = request("toy")
+    asked = dataset_request("toy")
     with (asked.store_folder() / "arrays.bin").open("r+b") as file:
         file.seek(0)
         file.write(b"\x01\x02\x03")

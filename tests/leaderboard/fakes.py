@@ -13,7 +13,7 @@ from suite.plan import Plan
 from suite.results.ledger import Ledger
 from suite.spec.board import Asked, LeaderboardSpec
 from suite.spec.run import RunSpec
-from suite.train.reporter import Progress
+from suite.train.storage.reporter import Progress
 from tests.results.ledgers import outcome
 
 BOARD = LeaderboardSpec.model_validate(

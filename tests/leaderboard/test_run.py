@@ -11,7 +11,7 @@ import pytest
 
 from suite.leaderboard.pool import Room
 from suite.leaderboard.run import in_process, run_plan
-from suite.request import Places
+from suite.places import Places
 from suite.results.ledger import Ledger
 from tests.leaderboard.fakes import deadly_execute, fake_execute, interrupted_execute, plan, starts, status
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from suite.request import Places
+from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.spec.base import validate
 from suite.spec.sweep import SweepSpec

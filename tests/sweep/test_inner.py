@@ -9,15 +9,16 @@ import pytest
 
 from suite.data import load
 from suite.evaluate import multilabel
-from suite.request import Places, request
+from suite.places import Places
+from suite.runs import resolve_run
 from suite.spec.sweep import Objective
 from suite.sweep.fast import metric_values, threshold_curves
 from suite.sweep.inner import Scored, around, search_post, spread
 from suite.sweep.problem import problems
 from suite.sweep.tuned import findings
 from suite.tasks import task
-from suite.train.execute import execute
-from suite.train.preparation import Machine
+from suite.work.execute import execute
+from suite.work.preparation import Machine
 from tests.sweep.conftest import WORLD, rows, run_here, sweep
 
 
@@ -34,7 +35,7 @@ def test_threshold_curves_are_the_evaluators_own_numbers() -> None:
 
 def test_the_short_way_and_the_evaluator_agree(places: Places) -> None:
     data = load(WORLD, "recognition", None, places.cache)
-    outcome = execute(request("toy", WORLD), places, machine=Machine(checkpoints=False))
+    outcome = execute(resolve_run("toy", WORLD), places, machine=Machine(checkpoints=False))
     run = Scored.of(outcome)
     objectives = (Objective(metric="F1 calibrated"), Objective(metric="IoU calibrated"))
     several = [run.method({"threshold": t}) for t in (0.1, 0.4, 0.62, 0.9)]
@@ -75,11 +76,13 @@ def test_a_grid_records_every_point_of_its_post_axes(places: Places) -> None:
 
 def test_a_recorded_setting_is_what_training_with_it_gives(places: Places) -> None:
     problem = problems(sweep(space={"threshold": [0.1, 0.7]}, objective="IoU calibrated", sampler="grid"))[0]
-    outcome = execute(request("toy", WORLD), places, machine=Machine(checkpoints=False))
+    outcome = execute(resolve_run("toy", WORLD), places, machine=Machine(checkpoints=False))
     found = search_post(problem, {}, [Scored.of(outcome)], 100)
     for recorded in found.outcomes:
         threshold = json.loads(recorded.run["params"])["threshold"]
-        direct = execute(request("toy", WORLD, {"threshold": threshold}), places, machine=Machine(checkpoints=False))
+        direct = execute(
+            resolve_run("toy", WORLD, {"threshold": threshold}), places, machine=Machine(checkpoints=False)
+        )
         assert recorded.id == direct.id
 
         def told(outcome):

@@ -10,14 +10,15 @@ import torch
 from torch import nn
 
 from suite.method import Optimizer
-from suite.request import Places, request
+from suite.places import Places
+from suite.runs import resolve_run
 from suite.spec.run import RunSpec
 from suite.sweep.check import check
-from suite.sweep.packed import run_packed
-from suite.sweep.packed.layers import one_by_one
-from suite.sweep.packed.optimizers import StackedOptimizer, clip_norms
-from suite.train.execute import execute
-from suite.train.preparation import Machine
+from suite.train.packed.layers import one_by_one
+from suite.train.packed.optimizers import StackedOptimizer, clip_norms
+from suite.work.execute import execute
+from suite.work.packing import run_packed
+from suite.work.preparation import Machine
 from tests.sweep.conftest import rows, run_here, sweep
 
 WORLD = "planted-verbs[train=200,validation=60,test=60,verbs=12]"
@@ -36,7 +37,7 @@ CASES: list[tuple[str, list[dict[str, Any]]]] = [
 
 def specs(method: str, params: list[dict[str, Any]], epochs: int = 4) -> list[RunSpec]:
     common = {"hidden": 24, "lr": 1e-3}
-    return [request(method, WORLD, {**common, **own}, epochs=epochs, seed=3) for own in params]
+    return [resolve_run(method, WORLD, {**common, **own}, epochs=epochs, seed=3) for own in params]
 
 
 @pytest.mark.parametrize(("method", "params"), CASES, ids=[name for name, _ in CASES])
@@ -60,7 +61,7 @@ def test_localization_packs_too(places: Places) -> None:
     world = "planted-videos[videos=24,classes=4,channels=8,video_seconds=60]"
     params = [{"q": 0.3, "beta": 0.5}, {"q": 0.9, "beta": 0.1}]
     common = {"hidden": 8, "positions": 40}
-    asked = [request("action-selection", world, {**common, **own}, epochs=2) for own in params]
+    asked = [resolve_run("action-selection", world, {**common, **own}, epochs=2) for own in params]
     packed = run_packed(asked, places, MACHINE, "", lambda: True)
     for spec, together in zip(asked, packed):
         assert together is not None
@@ -107,7 +108,7 @@ def test_runs_that_differ_otherwise_are_left_to_themselves(places: Places) -> No
 
 
 def test_a_stopped_pack_leaves_nothing(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("suite.sweep.packed.pack.ASK_EVERY", -1.0)
+    monkeypatch.setattr("suite.train.packed.pack.ASK_EVERY", -1.0)
     asked = specs("label-smoothing", [{"epsilon": 0.1}, {"epsilon": 0.2}])
     assert run_packed(asked, places, MACHINE, "", lambda: False) == [None, None]
 

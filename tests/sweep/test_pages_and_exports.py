@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from suite.cli import build
 from suite.cli.sweep_table import live_table
 from suite.errors import UsageError
-from suite.request import Places
+from suite.places import Places
 from suite.sweep.exports import export_optuna, export_tensorboard
 from suite.sweep.figures import importances
 from suite.sweep.files import ad_hoc, changed, find_sweep, known_sweep, store
@@ -121,7 +121,7 @@ def test_sweeps_are_found_by_name_by_file_and_as_last_run(places: Places, tmp_pa
 
 
 def test_shipped_sweeps_fit_the_methods_that_they_name() -> None:
-    from suite.data.cards import shipped
+    from suite.data.storage.cards import shipped
     from suite.sweep.problem import problems
 
     files = sorted(shipped("sweeps").glob("*.toml"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.request import Places
+from suite.places import Places
 from suite.results.ledger import Ledger
 from tests.results.test_remote import bucket  # noqa: F401  (a fixture)
 from tests.sweep.conftest import run_here, sweep

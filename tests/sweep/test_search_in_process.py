@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from suite.errors import UsageError
-from suite.request import Places, request
+from suite.places import Places
 from suite.results.ledger import Ledger
+from suite.runs import resolve_run
 from suite.sweep.check import check
 from suite.sweep.coordinator import Coordinator, Work
 from suite.sweep.tuned import findings
-from suite.train.execute import execute
-from suite.train.preparation import Machine
+from suite.work.execute import execute
+from suite.work.preparation import Machine
 from tests.sweep.conftest import WORLD, rows, run_here, sweep
 
 
@@ -52,7 +53,9 @@ def test_a_finished_sweep_has_nothing_left(places: Places) -> None:
 
 
 def test_what_somebody_else_ran_is_not_run_again(places: Places) -> None:
-    outcome = execute(request("toy", WORLD, {"q": 0.2}), places, machine=Machine(checkpoints=False), group="a board")
+    outcome = execute(
+        resolve_run("toy", WORLD, {"q": 0.2}), places, machine=Machine(checkpoints=False), group="a board"
+    )
     Ledger(places.ledger).record(outcome)
     spec = sweep(space={"q": [0.2, 0.6]}, sampler="grid", default=False)
     coordinator = run_here(spec, places)

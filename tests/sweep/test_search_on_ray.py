@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from suite.errors import UsageError
-from suite.request import Places
+from suite.places import Places
 from suite.sweep.search import concurrency, run_sweep
 from tests.sweep.conftest import TOY, WORLD, rows, sweep
 

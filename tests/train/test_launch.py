@@ -47,11 +47,12 @@ def test_two_workers_agree_with_one(tmp_path: Path):
 def test_ray_train_workers_agree_with_this_process(tmp_path: Path):
     import polars as pl
 
-    from suite.request import Places, request
-    from suite.train.launch import launch
-    from suite.train.preparation import Machine
+    from suite.places import Places
+    from suite.runs import resolve_run
+    from suite.work.launch import launch
+    from suite.work.preparation import Machine
 
-    spec = request("assume-negative", "planted-verbs", {}, epochs=2)
+    spec = resolve_run("assume-negative", "planted-verbs", {}, epochs=2)
     values = []
     for workers in (0, 2):
         outcome = launch(spec, Places(str(tmp_path / str(workers))), machine=Machine(workers=workers))
@@ -62,7 +63,7 @@ def test_ray_train_workers_agree_with_this_process(tmp_path: Path):
 
 def test_an_address_where_nothing_answers_is_told_at_once():
     from suite.errors import UsageError
-    from suite.train.launch import connect
+    from suite.work.launch import connect
 
     with pytest.raises(UsageError, match=r"no Ray cluster answers at '127\.0\.0\.1:9'"):
         connect("127.0.0.1:9", 1)

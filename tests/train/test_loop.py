@@ -13,7 +13,7 @@ import torch
 
 from suite.errors import TrainingError
 from suite.train.loop import Settings
-from suite.train.reporter import Calling
+from suite.train.storage.reporter import Calling
 from tests.train.world import Tiny, loop, train, weights, world
 
 
@@ -72,7 +72,7 @@ KILLED = """
 import os, signal
 from pathlib import Path
 from suite.train.loop import Settings
-from suite.train.reporter import Calling
+from suite.train.storage.reporter import Calling
 from tests.train.world import train
 settings = Settings(checkpoint=Path({path!r}), checkpoint_seconds=0.0)
 train(settings, Calling(lambda progress: os.kill(os.getpid(), signal.SIGKILL) if progress.done == {epoch} else True))

@@ -8,17 +8,17 @@ import pytest
 import torch
 from torch import nn
 
-from suite.code import code_fingerprint
 from suite.errors import DataError, UsageError
+from suite.identity.code import code_fingerprint
 from suite.method import Average, Phase, Schedule, Stopping
 from suite.tasks import MODULES
-from suite.train import checkpoint
 from suite.train.averaging import averaged_copy, update_average
 from suite.train.budget import budgeted
 from suite.train.derived import Derived
 from suite.train.distributed import Workers
 from suite.train.schedules import rate
 from suite.train.stopping import should_stop
+from suite.train.storage import checkpoint
 from tests.train.world import Tiny
 
 

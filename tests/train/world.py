@@ -11,7 +11,7 @@ from suite.data.samples import Clips, ClipScores, TaskData
 from suite.method import Average, Method, Optimizer, Phase, Schedule, hyper
 from suite.tasks import task
 from suite.train.loop import Loop, Settings, Trained
-from suite.train.reporter import Silent
+from suite.train.storage.reporter import Silent
 
 CLASSES, CHANNELS = 4, 6
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from suite.data.actor_tables import BoxTable, assemble, head_and_tail, task_data, withhold_labels
-from suite.data.loading import cache_folder
 from suite.data.planted.scenes import CLASSES, MIRROR, POSES, Behaviour, draw_cast, stage
 from suite.data.planted.shapes import moving_background, render
 from suite.data.readers.ava import copy_labels
@@ -33,7 +32,7 @@ PARTS = ("train", "unlabelled", "validation", "test")
 def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str) -> TaskData[Actors]:
     """Render the world unless its files are there, and describe it: a pure function of version and dials."""
     seeds = np.random.SeedSequence([card.version, int(dials["world_seed"])]).spawn(2 * len(PARTS))
-    place = videos_folder(card, dials)
+    place = videos_folder(folder, card, dials)
     scripts = {
         part: script(part, int(dials[f"{part}_videos"]), dials, np.random.default_rng(seed))
         for part, seed in zip(PARTS, seeds)
@@ -60,9 +59,9 @@ def late(data: TaskData[Actors], dials: Mapping[str, Value]) -> TaskData[Actors]
     return withhold_labels(data, dials)
 
 
-def videos_folder(card: DatasetCard, dials: Mapping[str, Value]) -> Path:
-    """Where the rendered files of a version and its dials are."""
-    return (cache_folder() / "videos" / f"{card.name}-{content_hash(card.version, dict(dials))}").resolve()
+def videos_folder(folder: Path, card: DatasetCard, dials: Mapping[str, Value]) -> Path:
+    """Where below ``folder`` the rendered files of a version and its dials are."""
+    return (folder / "videos" / f"{card.name}-{content_hash(card.version, dict(dials))}").resolve()
 
 
 def script(

@@ -21,8 +21,8 @@ import numpy as np
 
 from suite.data.label_splits import read_published_list, with_labelled, withhold
 from suite.data.readers.i3d import HELD_OUT, FilePerVideo
-from suite.data.rows import LazyRows
 from suite.data.samples import TaskData, Videos
+from suite.data.storage.rows import LazyRows
 from suite.errors import DataError, UsageError
 from suite.evaluate.segments import Segments
 from suite.spec.card import DatasetCard, Value

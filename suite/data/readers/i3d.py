@@ -20,8 +20,8 @@ import numpy as np
 
 from suite.data.label_splits import withhold
 from suite.data.readers.array_pickles import object_array
-from suite.data.rows import LazyRows
 from suite.data.samples import TaskData, Videos
+from suite.data.storage.rows import LazyRows
 from suite.errors import DataError
 from suite.evaluate.segments import Segments
 from suite.spec.card import DatasetCard, Value

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from suite.data.readers.array_pickles import ClipFeatures
-from suite.data.rows import LazyRows
+from suite.data.storage.rows import LazyRows
 
 ROWS_AT_ONCE = 2048
 

@@ -15,7 +15,7 @@ from suite.errors import DataError
 from suite.method import Method
 from suite.tasks import task
 from suite.train.loop import Loop, Settings
-from suite.train.reporter import Silent
+from suite.train.storage.reporter import Silent
 
 SMALL = {"train_videos": 12, "validation_videos": 3, "test_videos": 8, "key_frames": 8, "classes": 10, "poses": 4}
 QUICK = {"steps": 60, "semi_steps": 60, "evaluate_steps": 30, "batch": 8, "lr": 0.5, "semi_lr": 0.1, "hidden": 32}

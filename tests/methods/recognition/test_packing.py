@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from suite import registry
-from suite.request import Places, request
-from suite.sweep.packed.packing import run_packed
-from suite.train.execute import execute
-from suite.train.preparation import Machine
+from suite.places import Places
+from suite.runs import resolve_run
+from suite.work.execute import execute
+from suite.work.packing import run_packed
+from suite.work.preparation import Machine
 from tests.methods.recognition.worlds import SMALL
 
 WORLD = f"planted-verbs[{','.join(f'{name}={value}' for name, value in SMALL.items())}]"
@@ -34,7 +35,7 @@ TRAINED = [name for name, m in registry.methods().items() if m.task == "recognit
 def test_a_stack_gives_what_each_gives_alone(name: str, tmp_path: Path) -> None:
     places, machine = Places(str(tmp_path)), Machine()
     choices = VARIED.get(name, RATES)
-    specs = [request(name, WORLD, {**COMMON, **choice}, epochs=4) for choice in choices]
+    specs = [resolve_run(name, WORLD, {**COMMON, **choice}, epochs=4) for choice in choices]
     packed = run_packed(specs, places, machine, "", lambda: True)
     for spec, together in zip(specs, packed, strict=True):
         assert together is not None, f"{name} was not packed"

@@ -18,7 +18,7 @@ from suite.evaluate.segments import Segments
 from suite.registry import method
 from suite.tasks import task
 from suite.train.loop import Loop, Settings, Trained
-from suite.train.reporter import Silent
+from suite.train.storage.reporter import Silent
 
 ANCHOR_FREE = ("actionformer", "npl", "self-training", "fixed-threshold", "top-n", "mixup")
 ON_MAPS = ("bmn", "npl-bmn", "mean-teacher", "sstap")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from suite.data.cards import find_card
 from suite.data.planted.videos import read
 from suite.data.samples import TaskData, Videos
+from suite.data.storage.cards import find_card
 from suite.evaluate.segments import Segments
 from suite.method import Method, Phase, Run
 

@@ -134,8 +134,8 @@ def test_analyses_are_shares_and_need_no_network_change(planted):
 @pytest.mark.slow
 def test_without_scenes_actionness_has_no_advantage_beyond_chance():
     """The known limit: no misleading context, no hard instances. Both learn the same; the gain stays small."""
-    from suite.data.cards import find_card
     from suite.data.planted.videos import read
+    from suite.data.storage.cards import find_card
 
     card = find_card("planted-videos")
     gains = []

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from suite.data.rows import LazyRows
+from suite.data.storage.rows import LazyRows
 from suite.errors import DataError
 
 Node = dict[str, Any]

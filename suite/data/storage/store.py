@@ -20,9 +20,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from suite.data.locks import locked
-from suite.data.rows import LazyRows, blocks_of
-from suite.data.tree import flatten, restore
+from suite.data.storage.locks import locked
+from suite.data.storage.rows import LazyRows, blocks_of
+from suite.data.storage.tree import flatten, restore
 from suite.errors import DataError
 
 ALIGNMENT = 64

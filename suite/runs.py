@@ -2,74 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from suite.code import code_fingerprint
 from suite.data import find_card, fingerprint
 from suite.errors import UsageError
+from suite.identity.code import code_fingerprint
+from suite.places import Places
 from suite.registry import method
 from suite.spec.card import parse_dataset_name
 from suite.spec.run import Precision, RunSpec
 from suite.tasks import MODULES
 
 
-@dataclass(frozen=True)
-class Places:
-    """Where things are: ``outputs`` (ledger, checkpoints, cache, reports; or a URI) and ``data`` (None: default)."""
-
-    outputs: str = "outputs"
-    data: str | None = None
-
-    @property
-    def root(self) -> Path | None:
-        """The folder of the real data, if one was given."""
-        return Path(self.data) if self.data else None
-
-    @property
-    def local(self) -> Path:
-        """The folder for checkpoints and caches: ``outputs`` itself, or a local one where that is remote."""
-        return Path("outputs" if "://" in self.outputs else self.outputs)
-
-    @property
-    def ledger(self) -> str:
-        """The ledger's folder."""
-        return f"{self.outputs.rstrip('/')}/ledger"
-
-    @property
-    def cache(self) -> Path:
-        """Packed features of datasets."""
-        return self.local / "cache" / "data"
-
-    @property
-    def derived(self) -> Path:
-        """Arrays computed from datasets."""
-        return self.local / "cache" / "derived"
-
-    def absolute(self) -> Places:
-        """The same places for processes that work in other folders."""
-        outputs = self.outputs if "://" in self.outputs else str(Path(self.outputs).resolve())
-        return Places(outputs, str(Path(self.data).resolve()) if self.data else None)
-
-    def require_writable(self) -> None:
-        """Raise :class:`UsageError` now if nothing can be written to ``outputs``, not after hours of training."""
-        try:
-            self.local.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.local):
-                pass
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise UsageError(f"cannot write to {self.local} ({reason}); choose another folder with --out.") from None
-
-    def checkpoint(self, run: str) -> Path:
-        """The checkpoint of a run under way."""
-        return self.local / "checkpoints" / f"{run}.safetensors"
-
-
-def request(
+def resolve_run(
     method_name: str,
     dataset: str,
     params: Mapping[str, Any] | None = None,

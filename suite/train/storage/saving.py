@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from suite.method import Scores
-from suite.train import checkpoint
+from suite.train.storage import checkpoint
 
 if TYPE_CHECKING:
     from suite.train.loop import Loop

@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 from suite.errors import TrainingError, UsageError
-from suite.request import Places
+from suite.places import Places
 from suite.results.schema import Outcome
 from suite.spec.run import RunSpec
-from suite.train.execute import execute
-from suite.train.preparation import Machine
-from suite.train.reporter import Calling, Progress, Reporter, Silent
+from suite.train.storage.reporter import Calling, Progress, Reporter, Silent
+from suite.work.execute import execute
+from suite.work.preparation import Machine
 
 
 def launch(

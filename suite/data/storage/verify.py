@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from suite.data.files import fault, find, missing
-from suite.data.loading import Request, open_request
+from suite.data.loading import DatasetRequest, open_dataset
 from suite.data.reading import reader_function
 from suite.data.samples import Clips, TaskData, Videos
-from suite.data.store import verify_store
+from suite.data.storage.files import fault, find, missing
+from suite.data.storage.store import verify_store
 from suite.errors import DataError
 
 SPLITS = ("train", "validation", "test")
@@ -28,13 +28,13 @@ class Finding:
     agrees: bool
 
 
-def verify(asked: Request) -> list[Finding]:
+def verify(asked: DatasetRequest) -> list[Finding]:
     """Compare files, packed features, splits and counts with the card; counts need the files to be right."""
     findings = list(_files(asked))
     if not all(finding.agrees for finding in findings):
         return findings
     try:
-        data = open_request(asked)
+        data = open_dataset(asked)
         measured = measure(data) | _reader_counts(asked, data)
     except DataError as error:
         return [*findings, Finding("reading", "readable", str(error), False)]
@@ -43,7 +43,7 @@ def verify(asked: Request) -> list[Finding]:
     return findings + list(_counts(asked, measured))
 
 
-def _files(asked: Request) -> Iterator[Finding]:
+def _files(asked: DatasetRequest) -> Iterator[Finding]:
     absent = {file.path for file in missing(asked.card, asked.folder)}
     for file in asked.card.files:
         paths = find(file, asked.folder)
@@ -57,7 +57,7 @@ def _files(asked: Request) -> Iterator[Finding]:
             yield Finding(file.path, stated, faults[0] if faults else "as stated", not faults)
 
 
-def _counts(asked: Request, measured: dict[str, int | float]) -> Iterator[Finding]:
+def _counts(asked: DatasetRequest, measured: dict[str, int | float]) -> Iterator[Finding]:
     stated: dict[str, int | float] = dict(asked.card.counts)
     stated |= {split: count for split in SPLITS if (count := getattr(asked.card.splits, split)) is not None}
     if asked.card.layout.channels is not None:
@@ -68,7 +68,7 @@ def _counts(asked: Request, measured: dict[str, int | float]) -> Iterator[Findin
         yield Finding(name, f"{value:,}", "not measured by the reader" if found is None else f"{found:,}", agrees)
 
 
-def _reader_counts(asked: Request, data: TaskData[Any]) -> dict[str, int | float]:
+def _reader_counts(asked: DatasetRequest, data: TaskData[Any]) -> dict[str, int | float]:
     count = reader_function(asked.card, "counts")
     return dict(count(asked.card, asked.folder, data)) if count is not None else {}
 
@@ -98,7 +98,7 @@ def _label_table(samples: Any) -> np.ndarray:
     return np.asarray(samples.truth if isinstance(samples, Clips) else samples.labels)
 
 
-def summary(asked: Request, findings: list[Finding], shown: int = 3) -> str:
+def summary(asked: DatasetRequest, findings: list[Finding], shown: int = 3) -> str:
     """One sentence on what differs, ``shown`` differences at most; empty when everything agrees."""
     wrong = [finding for finding in findings if not finding.agrees]
     if not wrong:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from suite.data.predictions_files import BoxRows, SegmentRows
-from suite.data.truth_files import BoxTruth, SegmentTruth
 from suite.evaluate.boxes import Boxes
 from suite.evaluate.segments import Bools, Segments, index_names
+from suite.scoring.predictions_files import BoxRows, SegmentRows
+from suite.scoring.truth_files import BoxTruth, SegmentTruth
 
 
 @dataclass(frozen=True)

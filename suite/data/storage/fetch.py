@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path, PurePosixPath
 
-from suite.data.files import fault, find, replaced
-from suite.data.locks import locked
+from suite.data.storage.files import fault, find, replaced
+from suite.data.storage.locks import locked
 from suite.errors import DataError
 from suite.spec.card import DatasetCard, FileSpec
 

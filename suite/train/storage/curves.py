@@ -30,14 +30,6 @@ class Curves:
             self.add(run, "analysis", name, value)
         self.noted = {}
 
-    def history(self, phase_index: int, split: str) -> dict[str, list[float]]:
-        """Each metric's values on ``split`` in one phase, in order."""
-        found: dict[str, list[float]] = {}
-        for point in self.points:
-            if point["split"] == split and point["phase_index"] == phase_index:
-                found.setdefault(point["metric"], []).append(point["value"])
-        return found
-
     def latest(self, run: Run) -> dict[str, float]:
         """The values of the epoch that just ended, as ``split/metric``."""
         now = (run.phase_index, run.epoch + 1)

@@ -8,14 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 from suite.method import Method, Phase
+from suite.places import Places
 from suite.registry import method as find_method
-from suite.request import Places
 from suite.results.schema import Outcome
 from suite.spec.base import canonical_json
 from suite.spec.run import RunSpec
 from suite.train.budget import budgeted
-from suite.train.outcomes import outcome_of, run_row
-from suite.train.preparation import Machine, Prepared, prepare, threads
+from suite.train.prepared import Prepared
+from suite.work.preparation import Machine, prepare, threads
+from suite.work.record import outcome_of, run_row
 
 _REFUSED: set[str] = set()  # methods that turned out not to bear packing in this process
 
@@ -55,7 +56,7 @@ def _run(
     places: Places, machine: Machine, group: str, going: Callable[[], bool], specs: Sequence[RunSpec]
 ) -> list[Outcome]:
     """The outcomes of a group in order, or nothing where the method does not bear packing after all."""
-    from suite.sweep.packed.pack import Pack
+    from suite.train.packed.pack import Pack
 
     clock = time.monotonic()
     rows = [run_row(spec, places, machine, group) for spec in specs]

@@ -12,17 +12,19 @@ import pyarrow as pa
 import torch
 
 from suite.errors import SuiteError
+from suite.places import Places
 from suite.registry import method as find_method
-from suite.request import Places, data_fingerprint, dataset_label, method_code, run_id
 from suite.results.ledger import Ledger
 from suite.results.provenance import provenance
 from suite.results.schema import Outcome
+from suite.runs import data_fingerprint, dataset_label, method_code, run_id
 from suite.spec.base import canonical_json
 from suite.spec.run import RunSpec
-from suite.tasks.rows import prediction_columns
+from suite.tasks.storage.rows import prediction_columns
 from suite.train.loop import Trained
-from suite.train.preparation import Machine, Prepared
+from suite.train.prepared import Prepared
 from suite.train.selection import EVALUATED, Point
+from suite.work.preparation import Machine
 
 
 def run_row(spec: RunSpec, places: Places, machine: Machine, group: str) -> dict[str, Any]:

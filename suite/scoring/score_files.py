@@ -8,10 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from suite.data.predictions_files import BoxRows, ScoreRows, SegmentRows
-from suite.data.predictions_join import Finding, join_boxes, join_segments
 from suite.data.samples import Actors, Clips, ClipScores, TaskData
-from suite.data.truth_files import BoxTruth, SegmentTruth
 from suite.errors import DataError
 from suite.evaluate import multilabel
 from suite.evaluate.protocols import SpatialProtocol, TemporalProtocol
@@ -19,9 +16,12 @@ from suite.evaluate.ranking import RankedMatches
 from suite.evaluate.resampling import Statistic, bootstrap
 from suite.evaluate.spatial import frame_map
 from suite.evaluate.temporal import temporal_map
+from suite.scoring.predictions_files import BoxRows, ScoreRows, SegmentRows
+from suite.scoring.predictions_join import Finding, join_boxes, join_segments
+from suite.scoring.truth_files import BoxTruth, SegmentTruth
 from suite.tasks import task
 from suite.tasks.actors import actor_map
-from suite.tasks.rows import predictions_from
+from suite.tasks.storage.rows import predictions_from
 
 
 @dataclass(frozen=True)

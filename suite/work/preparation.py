@@ -11,22 +11,12 @@ import torch
 
 from suite.data import load
 from suite.data.samples import TaskData
-from suite.method import Method
+from suite.places import Places
 from suite.registry import method as find_method
-from suite.request import Places, run_id
+from suite.runs import run_id
 from suite.spec.run import RunSpec
-from suite.tasks import Task, task
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A run about to start: everything found, loaded and named."""
-
-    run: str
-    spec: RunSpec
-    method: Method
-    data: TaskData[Any]
-    task: Task
+from suite.tasks import task
+from suite.train.prepared import Prepared
 
 
 @dataclass(frozen=True)

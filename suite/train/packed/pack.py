@@ -15,16 +15,15 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from suite.method import Batch, Method, Phase, Run
-from suite.sweep.packed.layers import one_by_one
-from suite.sweep.packed.optimizers import StackedOptimizer, clip_norms, groups_of
-from suite.train.curves import Curves
 from suite.train.derived import Derived
 from suite.train.evaluation import Evaluation
 from suite.train.loop import Trained, seed_of, to_device
-from suite.train.preparation import Prepared
+from suite.train.packed.layers import one_by_one
+from suite.train.packed.optimizers import StackedOptimizer, clip_norms, groups_of
+from suite.train.prepared import Prepared
 from suite.train.schedules import rate
 from suite.train.selection import Selector
-from suite.train.stopping import should_stop
+from suite.train.storage.curves import Curves
 
 ASK_EVERY = 1.0  # seconds between questions whether to go on
 
@@ -275,18 +274,10 @@ class Pack:
         self._unstack()
         for member in self.alive:
             member.evaluation.evaluate(member.run)
-        self._keep([not _stops(member) for member in self.alive])
+        self._keep([not member.evaluation.stops(member.run) for member in self.alive])
 
     def _generator(self, run: Run, epoch: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, run.phase_index, epoch])
-
-
-def _stops(member: Member) -> bool:
-    """Whether the stopping rule ends this member's training."""
-    rule = member.run.phase.stopping
-    history = member.curves.history(member.run.phase_index, "validation")
-    history["headline"] = history.get(member.evaluation.task.headline, [])
-    return rule is not None and should_stop(rule, history)
 
 
 def _lost(member: Member, data: str, name: str, values: Tensor) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 
-from suite.request import Places
+from suite.places import Places
 from suite.results.schema import Outcome
 from suite.spec.run import RunSpec
 from suite.train.loop import Loop, Settings, Trained
-from suite.train.outcomes import outcome_of, run_row, told
-from suite.train.preparation import Machine, Prepared, prepare, threads
-from suite.train.reporter import Reporter, Silent
+from suite.train.prepared import Prepared
+from suite.train.storage.reporter import Reporter, Silent
+from suite.work.preparation import Machine, prepare, threads
+from suite.work.record import outcome_of, run_row, told
 
 
 def execute(
