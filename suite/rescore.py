@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
@@ -13,9 +12,10 @@ from suite.errors import DataError
 from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
-from suite.tasks import Metric, task
+from suite.tasks import task
 from suite.tasks.storage.rows import predictions_from
 from suite.train.selection import EVALUATED, SELECTIONS
+from suite.work.record import metric_rows
 
 Row = Mapping[str, Any]
 
@@ -42,7 +42,7 @@ def score_again(ledger: Ledger, run: Row, places: Places, protocol: str = "") ->
             table = ledger.predictions(run["run"], split, selection).to_arrow()
             samples = data.split(split)
             metrics = judge.evaluate(predictions_from(table, samples), samples, data)
-            found.extend(_row(split, selection, metric) for metric in metrics)
+            found += metric_rows(metrics, split, selection)
     return found
 
 
@@ -62,7 +62,3 @@ def _predictions(ledger: Ledger, run: str) -> pa.Table:
                 table = table.append_column(name, pa.array([value] * len(table), pa.string()))
             tables.append(table)
     return pa.concat_tables(tables)
-
-
-def _row(split: str, selection: str, metric: Metric) -> dict[str, Any]:
-    return {"split": split, "selection": selection, **asdict(metric)}

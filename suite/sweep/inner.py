@@ -10,11 +10,10 @@ import copy
 import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from suite.method import Method, Scores
 from suite.results.schema import Outcome
@@ -24,9 +23,9 @@ from suite.sweep.fast import metric_values
 from suite.sweep.history import known_objectives
 from suite.sweep.problem import Problem
 from suite.sweep.space import Parameter, Space, Values
-from suite.tasks.storage.rows import prediction_columns
 from suite.train.prepared import Prepared
-from suite.train.selection import EVALUATED
+from suite.train.selection import EVALUATED, Point
+from suite.work.record import point_rows
 
 WIDTH = 0.15  # of a range: how far the second half of the settings strays from the best of the first
 
@@ -165,18 +164,18 @@ def _outcome(run: Scored, values: Values, defaults: Values) -> Outcome:
     prepared = run.prepared
     spec = prepared.spec.model_copy(update={"params": {**prepared.spec.params, **values}})
     row = {**run.outcome.run, "params": canonical_json(spec.params), "run": _renamed(run, spec)}
-    method, metrics, tables = run.method(values), [], []
-    for selection, scores in run.points.items():
-        for split in EVALUATED:
-            samples = prepared.data.split(split)
-            predictions = method.decode(scores[split], samples)
-            found = prepared.task.evaluate(predictions, samples, prepared.data)
-            metrics += [{"split": split, "selection": selection, **asdict(metric)} for metric in found]
-            columns = prediction_columns(predictions, samples)
-            named = {k: np.full(len(columns["item"]), v) for k, v in (("split", split), ("selection", selection))}
-            tables.append(pa.table({**named, **columns}))
-    predictions_table = pa.concat_tables(tables, promote_options="default")
-    return replace(run.outcome, run=row, metrics=metrics, predictions=predictions_table)
+    method = run.method(values)
+    points = {name: _point(method, prepared, scores) for name, scores in run.points.items()}
+    metrics, predictions = point_rows(points, prepared.data)
+    return replace(run.outcome, run=row, metrics=metrics, predictions=predictions)
+
+
+def _point(method: Method, prepared: Prepared, scores: Mapping[str, Scores]) -> Point:
+    """An evaluation point of the scores by split, decoded by ``method``."""
+    data = prepared.data
+    predictions = {split: method.decode(scores[split], data.split(split)) for split in EVALUATED}
+    metrics = {split: prepared.task.evaluate(predictions[split], data.split(split), data) for split in EVALUATED}
+    return Point("", 0, 0, metrics, predictions)
 
 
 def _renamed(run: Scored, spec: Any) -> str:

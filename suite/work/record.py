@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from suite.data.samples import TaskData
 from suite.errors import SuiteError
 from suite.places import Places
 from suite.registry import method as find_method
@@ -20,6 +22,7 @@ from suite.results.schema import Outcome
 from suite.runs import data_fingerprint, dataset_label, method_code, run_id
 from suite.spec.base import canonical_json
 from suite.spec.run import RunSpec
+from suite.tasks import Metric
 from suite.tasks.storage.rows import prediction_columns
 from suite.train.loop import Trained
 from suite.train.prepared import Prepared
@@ -62,15 +65,10 @@ def outcome_of(run: dict[str, Any], prepared: Prepared, trained: Trained) -> Out
     }
     if not trained.points:
         return Outcome(run=run, extra=extra).failed(f"{prepared.method.name} took no evaluation point; give it epochs.")
-    metrics = [
-        {"split": split, "selection": selection, **asdict(metric)}
-        for selection, point in trained.points.items()
-        for split in EVALUATED
-        for metric in point.metrics[split]
-    ]
+    metrics, predictions = point_rows(trained.points, prepared.data)
     noted = [*_coverage(prepared, trained), *trained.curves]
     curves = [{name: value for name, value in point.items() if name != "phase_index"} for point in noted]
-    return Outcome(run=run, metrics=metrics, curves=curves, predictions=_predictions(prepared, trained), extra=extra)
+    return Outcome(run=run, metrics=metrics, curves=curves, predictions=predictions, extra=extra)
 
 
 def _coverage(prepared: Prepared, trained: Trained) -> list[dict[str, Any]]:
@@ -89,16 +87,24 @@ def settle(outcome: Outcome, ledger: Ledger, places: Places) -> None:
         places.checkpoint(outcome.id).unlink(missing_ok=True)
 
 
-def _predictions(prepared: Prepared, trained: Trained) -> pa.Table:
-    """The predictions of every selection, on both evaluated splits, as one table."""
-    tables = [
-        _table(prepared, point, split, selection) for selection, point in trained.points.items() for split in EVALUATED
-    ]
-    return pa.concat_tables(tables, promote_options="default")
+def point_rows(points: Mapping[str, Point], data: TaskData[Any]) -> tuple[list[dict[str, Any]], pa.Table]:
+    """The rows of ``metrics`` and the table of predictions for the ``points`` of a run, by selection."""
+    metrics: list[dict[str, Any]] = []
+    tables: list[pa.Table] = []
+    for selection, point in points.items():
+        for split in EVALUATED:
+            metrics += metric_rows(point.metrics[split], split, selection)
+            tables.append(_table(point.predictions[split], data.split(split), split, selection))
+    return metrics, pa.concat_tables(tables, promote_options="default")
 
 
-def _table(prepared: Prepared, point: Point, split: str, selection: str) -> pa.Table:
-    columns = prediction_columns(point.predictions[split], prepared.data.split(split))
+def metric_rows(metrics: Iterable[Metric], split: str, selection: str) -> list[dict[str, Any]]:
+    """One row of ``metrics`` per number that an evaluator returned."""
+    return [{"split": split, "selection": selection, **asdict(metric)} for metric in metrics]
+
+
+def _table(predictions: Any, samples: Any, split: str, selection: str) -> pa.Table:
+    columns = prediction_columns(predictions, samples)
     named = {name: np.full(len(columns["item"]), value) for name, value in (("split", split), ("selection", selection))}
     return pa.table({**named, **columns})
 

@@ -59,9 +59,10 @@ def test_what_only_type_checkers_import_does_not_count(tmp_path: Path) -> None:
 def test_the_text_of_a_tree_is_the_same_in_every_python() -> None:
     """By letter: ``ast.dump`` changed in Python 3.13, which must not rename what was run before."""
     text = (
-        '"""Docs."""\nimport logging\nimport json\n\nclass A(B, key=1):\n    """Docs."""\n    x: int = 3\n    y: ClassVar[int]\n\n'
-        "async def f(a: int, *b: str, c: float = .5) -> str:\n    ...\n    n: int\n    logging.info('x')\n    z: int = -a\n"
-        "    return f'{a!r:>{c}}' if not b else [] and {}\n"
+        '"""Docs."""\nimport logging\nimport json\n'
+        'class A(B, key=1):\n    """Docs."""\n    x: int = 3\n    y: ClassVar[int]\n'
+        "async def f(a: int, *b: str, c: float = .5) -> str:\n    ...\n    n: int\n    logging.info('x')\n"
+        "    z: int = -a\n    return f'{a!r:>{c}}' if not b else [] and {}\n"
     )
     assert canonical(ast.parse(text)) == (
         "Module(body=[Import(names=[alias(name=str:'json')]),"
