@@ -103,12 +103,18 @@ def hyper(
 
 @dataclass(frozen=True)
 class Optimizer:
-    """How weights move: ``adam`` (L2 added to the gradient), ``adamw`` (decoupled decay) or ``sgd``."""
+    """How weights move: ``adam`` (L2 added to the gradient), ``adamw`` (decoupled decay) or ``sgd``.
+
+    ``epsilon`` is added to the root of Adam's second moment after the bias correction; with ``epsilon_hat`` before it,
+    the other form that Kingma and Ba give (ICLR 2015, end of §2), which TensorFlow computes.
+    """
 
     name: Literal["adam", "adamw", "sgd"] = "adam"
     lr: float = 1e-4
     weight_decay: float = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+    epsilon_hat: bool = False
     momentum: float = 0.0
     nesterov: bool = False
 
@@ -136,11 +142,13 @@ class Average:
     """A moving average of the weights, kept beside the network: the teacher, or the weights that are evaluated.
 
     ``decay=1`` freezes it: the copy of the network at the phase's start. ``warmup`` uses
-    ``min(decay, (1 + n) / (10 + n))`` at step n. Parameters whose name starts with one of ``exclude`` are copied.
+    ``min(decay, (a + n) / (b + n))`` after step n, with ``ramp = (a, b)``. Parameters whose name starts with one of
+    ``exclude`` are copied.
     """
 
     decay: float = 0.999
     warmup: bool = False
+    ramp: tuple[float, float] = (1.0, 10.0)
     exclude: tuple[str, ...] = ()
 
 

@@ -24,7 +24,8 @@ def update_average(average: nn.Module, network: nn.Module, settings: Average, st
     """
     if settings.decay >= 1.0:
         return
-    decay = min(settings.decay, (1 + step) / (10 + step)) if settings.warmup else settings.decay
+    above, below = settings.ramp
+    decay = min(settings.decay, (above + step) / (below + step)) if settings.warmup else settings.decay
     current = network.state_dict()
     for name, kept in average.state_dict().items():
         if not kept.is_floating_point() or name.startswith(settings.exclude or ("\0",)):

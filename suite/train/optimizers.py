@@ -19,12 +19,21 @@ def make_optimizer(method: Method, network: nn.Module, settings: Optimizer) -> t
             groups, settings.lr, settings.momentum, weight_decay=settings.weight_decay, nesterov=settings.nesterov
         )
     kind = torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam
-    return kind(groups, settings.lr, settings.betas, weight_decay=settings.weight_decay)
+    return kind(groups, settings.lr, settings.betas, settings.epsilon, settings.weight_decay)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, phase: Phase, step: int, steps_per_epoch: int) -> None:
-    """Set every group's learning rate for the 0-based ``step`` of the phase."""
+    """Set every group's learning rate for the 0-based ``step`` of the phase, and what else changes with the step."""
     total = phase.steps or phase.epochs * steps_per_epoch
     now = rate(phase.schedule, phase.optimizer.lr, step, total, steps_per_epoch)
     for group in optimizer.param_groups:
         group["lr"] = now * group.get("lr_scale", 1.0)
+    if phase.optimizer.epsilon_hat:
+        _set_epsilon(optimizer, phase.optimizer)
+
+
+def _set_epsilon(optimizer: torch.optim.Optimizer, settings: Optimizer) -> None:
+    """Divide epsilon by the bias correction, since torch adds it behind: the same as adding it before."""
+    taken = max((int(slots["step"]) for slots in optimizer.state.values()), default=0)
+    for group in optimizer.param_groups:
+        group["eps"] = settings.epsilon / (1 - settings.betas[1] ** (taken + 1)) ** 0.5

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from suite.method import Optimizer, Phase, Schedule
+from suite.method import Average, Optimizer, Phase, Schedule
+from suite.train.averaging import update_average
 from suite.train.optimizers import set_rate
 from suite.train.schedules import rate
 from tests.golden import golden
@@ -89,3 +90,14 @@ def test_optimizer_gets_the_rate_and_groups_their_scale() -> None:
                 set_rate(optimizer, phase, step, per_epoch)
                 rates = [group["lr"] for group in optimizer.param_groups]
                 assert rates == pytest.approx([value, 10 * value], rel=1e-12)
+
+
+def test_decay_of_a_teacher_that_starts_as_a_true_average() -> None:
+    arrays = golden("rival_sstap.npz")
+    settings = Average(float(arrays["ema__alpha"].max()), warmup=True, ramp=(0.0, 20.0))
+    for step, alpha in zip(arrays["ema__global_step_after"].tolist(), arrays["ema__alpha"].tolist(), strict=True):
+        network, teacher = (torch.nn.Linear(1, 1, bias=False).double() for _ in range(2))
+        torch.nn.init.zeros_(network.weight)
+        torch.nn.init.ones_(teacher.weight)
+        update_average(teacher, network, settings, step)
+        assert teacher.weight.item() == pytest.approx(alpha, rel=1e-12)

@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 from suite.method import Method, Optimizer
 
-EPSILON = 1e-8
-
 
 class StackedOptimizer:
     """Adam, AdamW or SGD as in torch.optim, element by element; ``parameters`` are stacks (members, ...).
@@ -55,7 +53,9 @@ class StackedOptimizer:
         first, second = self.settings.betas
         mean.lerp_(gradient, 1 - first)
         square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
-        spread = (square.sqrt() / (1 - second**self.steps) ** 0.5).add_(EPSILON)
+        correction = (1 - second**self.steps) ** 0.5
+        epsilon = self.settings.epsilon / (correction if self.settings.epsilon_hat else 1.0)
+        spread = (square.sqrt() / correction).add_(epsilon)
         step = _like(-rate / (1 - first**self.steps), parameter)
         parameter.add_(step * mean / spread)
 
