@@ -14,7 +14,7 @@ FLOORS = (
     ("errors", "evaluate"),  # 1: pure functions
     ("method", "spec", "identity", "places"),  # 2: what a method is, what can be asked, what names it
     ("data", "tasks", "results", "registry"),  # 3: data, tasks, the ledger
-    ("runs", "train", "work", "plan", "report", "scoring"),  # 4: doing what is asked, reporting what came out
+    ("runs", "train", "work", "report", "scoring"),  # 4: doing what is asked, reporting what came out
     ("sweep", "leaderboard", "conformance", "analyse", "doctor", "rescore"),  # 5: many runs, and looking into them
     ("cli",),  # 6: the only place that prints
 )

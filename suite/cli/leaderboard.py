@@ -25,10 +25,10 @@ from suite.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
     from suite.leaderboard.perform import Done
+    from suite.leaderboard.plan import Plan, Tuned
     from suite.leaderboard.pool import Watch
     from suite.leaderboard.run import Result
     from suite.places import Places
-    from suite.plan import Plan, Tuned
 
 NameArgument = Annotated[str, typer.Argument(help="Leaderboard name, or a TOML file.", autocompletion=leaderboards)]
 
@@ -106,8 +106,8 @@ def plan(
 
 def make(name: str, out: str, data: str | None, methods_files: list[str] | None) -> tuple[Places, Plan]:
     """Resolve the leaderboard ``name`` against the ledger under ``out``."""
+    from suite.leaderboard.plan import find_board, make_plan
     from suite.places import Places
-    from suite.plan import find_board, make_plan
     from suite.registry import add_user_files
     from suite.results.ledger import Ledger
 
@@ -150,7 +150,7 @@ def _plan_rows(plan: Plan) -> list[dict[str, Any]]:
             "seed": one.spec.seed,
             "status": "blocked" if one.blocked else "todo" if one.run in todo else "finished",
             "failed_before": one.run in plan.failed,
-            "seconds": plan.timings.expected(one) if one.run in todo else None,
+            "seconds": plan.timings.expected(one.spec) if one.run in todo else None,
             "reason": one.blocked,
         }
         for one in plan.asked
@@ -226,7 +226,7 @@ class Clock:
         from time import monotonic
 
         self.now, self.begun = monotonic, monotonic()
-        self.weights = {asked.run: plan.timings.expected(asked) or 1.0 for asked in plan.todo}
+        self.weights = {asked.run: plan.timings.expected(asked.spec) or 1.0 for asked in plan.todo}
         self.total, self.done = sum(self.weights.values()), 0.0
 
     def ended(self, done: Done) -> None:

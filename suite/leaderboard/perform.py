@@ -10,7 +10,7 @@ from typing import Literal
 from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome, to_table
-from suite.spec.board import Asked
+from suite.spec.board import BoardRun
 from suite.tasks import task
 from suite.train.storage.reporter import Calling, Progress
 from suite.work.execute import execute
@@ -25,7 +25,7 @@ Execute = Callable[..., Outcome]
 class Done:
     """How an asked run ended. ``held``: another driver finished it meanwhile; ``stopped``: it goes on next time."""
 
-    asked: Asked
+    asked: BoardRun
     status: Status
     seconds: float = 0.0
     error: str = ""
@@ -49,7 +49,7 @@ class Performer:
         self.stop = threading.Event()
         self.progress = (0, 0)
 
-    def perform(self, asked: Asked) -> Done:
+    def perform(self, asked: BoardRun) -> Done:
         """Run ``asked`` unless the ledger holds it by now; record it, finished or failed."""
         if asked.run in self.ledger.finished():
             return Done(asked, "held")
@@ -81,7 +81,7 @@ def headline(outcome: Outcome) -> float | None:
     return next((row["value"] for row in rows if all(row[k] == v for k, v in wanted.items())), None)
 
 
-def lost(asked: Asked, performer: Performer, error: str) -> Outcome:
+def lost(asked: BoardRun, performer: Performer, error: str) -> Outcome:
     """The failed outcome of a run whose worker died under it."""
     row = run_row(asked.spec, performer.places, performer.machine, performer.group)
     return Outcome(run={**row, "seconds": 0.0}).failed(error)

@@ -11,7 +11,7 @@ from typing import Any
 from suite.errors import TrainingError
 from suite.leaderboard.perform import Done, Execute, Performer, lost
 from suite.places import Places
-from suite.spec.board import Asked
+from suite.spec.board import BoardRun
 from suite.work.launch import connect
 from suite.work.preparation import Machine
 
@@ -42,7 +42,7 @@ class Worker:
         """Answers once the process is up and has imported what it needs."""
         return True
 
-    def perform(self, asked: Asked) -> Done:
+    def perform(self, asked: BoardRun) -> Done:
         """See :meth:`Performer.perform`."""
         return self.performer.perform(asked)
 
@@ -59,11 +59,11 @@ class Pool:
     room: Room
     idle: deque[Any] = field(default_factory=deque)
     hiring: dict[Any, Any] = field(default_factory=dict)
-    running: dict[Any, tuple[Any, Asked]] = field(default_factory=dict)
+    running: dict[Any, tuple[Any, BoardRun]] = field(default_factory=dict)
     deaths: dict[str, int] = field(default_factory=dict)
     stillborn: int = 0
 
-    def run(self, todo: Sequence[Asked], watch: Watch) -> None:
+    def run(self, todo: Sequence[BoardRun], watch: Watch) -> None:
         """Carry out ``todo``; ``watch`` hears of each as it gets done, and None every half second in between.
 
         On Ctrl-C the runs under way are asked to stop at their next epoch, ``watch`` hears how they ended as far as
@@ -84,7 +84,7 @@ class Pool:
             if started:
                 ray.shutdown()
 
-    def _dispatch(self, waiting: deque[Asked], watch: Watch) -> None:
+    def _dispatch(self, waiting: deque[BoardRun], watch: Watch) -> None:
         import ray
 
         while waiting or self.running:
@@ -150,10 +150,10 @@ class Pool:
         else:
             self.idle.append(worker)
 
-    def _start(self, worker: Any, asked: Asked) -> None:
+    def _start(self, worker: Any, asked: BoardRun) -> None:
         self.running[worker.perform.remote(asked)] = (worker, asked)
 
-    def _collect(self, reference: Any) -> Done | Asked:
+    def _collect(self, reference: Any) -> Done | BoardRun:
         """What a worker did; or, where the worker died under it, the run to try again with a new one."""
         import ray
         from ray.exceptions import RayActorError
@@ -167,7 +167,7 @@ class Pool:
         self.idle.append(worker)
         return done
 
-    def _mourn(self, asked: Asked) -> Done | Asked:
+    def _mourn(self, asked: BoardRun) -> Done | BoardRun:
         self.deaths[asked.run] = self.deaths.get(asked.run, 0) + 1
         if self.deaths[asked.run] < TRIES:
             return asked

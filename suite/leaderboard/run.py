@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from suite.leaderboard.perform import Done, Execute, Performer
+from suite.leaderboard.plan import Plan
 from suite.leaderboard.pool import Pool, Room, Watch
 from suite.places import Places
-from suite.plan import Plan
-from suite.spec.board import Asked
+from suite.spec.board import BoardRun
 from suite.work.execute import execute
 from suite.work.preparation import Machine
 
@@ -22,7 +22,7 @@ class Result:
     """What became of the runs to do: those that ended, by how; ``left`` were not begun or did not come to an end."""
 
     ended: list[Done] = field(default_factory=list)
-    left: list[Asked] = field(default_factory=list)
+    left: list[BoardRun] = field(default_factory=list)
     interrupted: bool = False
 
     def of(self, status: str) -> list[Done]:
@@ -74,11 +74,11 @@ def in_process(plan: Plan, room: Room) -> bool:
     return room.jobs == 1 or len(plan.todo) == 1 or (seconds is not None and seconds < WORTHWHILE)
 
 
-def _run_here(todo: Sequence[Asked], performer: Performer, watch: Watch) -> None:
+def _run_here(todo: Sequence[BoardRun], performer: Performer, watch: Watch) -> None:
     for asked in todo:
         watch(performer.perform(asked))
 
 
-def _longest_first(plan: Plan) -> list[Asked]:
+def _longest_first(plan: Plan) -> list[BoardRun]:
     """Long runs first, so that no core idles while the last one is under way; unknown ones before all."""
-    return sorted(plan.todo, key=lambda asked: -(plan.timings.expected(asked) or float("inf")))
+    return sorted(plan.todo, key=lambda asked: -(plan.timings.expected(asked.spec) or float("inf")))

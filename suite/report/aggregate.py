@@ -10,7 +10,7 @@ import polars as pl
 from suite.data import find_card
 from suite.evaluate.significance import summarize
 from suite.registry import method
-from suite.spec.board import Asked
+from suite.spec.board import BoardRun
 
 CELL = ["table", "dataset", "row"]
 KEY = ["metric", "threshold", "label", "selection"]
@@ -28,7 +28,7 @@ _SCHEMA = {
 }
 
 
-def asked_frame(asked: Iterable[Asked], runs: pl.DataFrame) -> pl.DataFrame:
+def asked_frame(asked: Iterable[BoardRun], runs: pl.DataFrame) -> pl.DataFrame:
     """One row a run asked for, with its ``status`` ("" when it is not in the ledger) and ``error``."""
     rows = [
         {

@@ -16,7 +16,7 @@ from suite.report.published import compare, load_published
 from suite.report.section import Section
 from suite.report.views import make_view
 from suite.results.ledger import Ledger
-from suite.spec.board import Asked, LeaderboardSpec
+from suite.spec.board import BoardRun, LeaderboardSpec
 from suite.tasks import task
 
 
@@ -36,7 +36,7 @@ class Content:
     made: datetime
 
 
-def gather(board: LeaderboardSpec, asked: Sequence[Asked], ledger: Ledger) -> Content:
+def gather(board: LeaderboardSpec, asked: Sequence[BoardRun], ledger: Ledger) -> Content:
     """Read the ledger once and arrange what ``board`` wants to show."""
     wanted = {one.run for one in asked if one.run}
     runs = ledger.runs().filter(pl.col("run").is_in(sorted(wanted)))
@@ -65,7 +65,7 @@ def _places(frame: pl.DataFrame) -> list[tuple[int, str]]:
 
 def _section(
     board: LeaderboardSpec,
-    asked: Sequence[Asked],
+    asked: Sequence[BoardRun],
     frame: pl.DataFrame,
     found: pl.DataFrame,
     lines: pl.DataFrame,
@@ -115,6 +115,6 @@ def _files(content: Content) -> dict[str, str]:
     return {**files, "index.html": page.render("page.html.j2", content, files=sorted(files))}
 
 
-def build(board: LeaderboardSpec, asked: Sequence[Asked], ledger: Ledger, folder: Path) -> Path:
+def build(board: LeaderboardSpec, asked: Sequence[BoardRun], ledger: Ledger, folder: Path) -> Path:
     """Build the report of ``board`` in ``folder`` from what the ledger holds now; returns the page's path."""
     return write(gather(board, asked, ledger), folder)

@@ -11,7 +11,7 @@ import polars as pl
 
 from suite.data import find_card
 from suite.registry import method
-from suite.spec.board import Asked
+from suite.spec.board import BoardRun
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,16 @@ class Used:
     settings: tuple[Setting, ...]
 
 
-def used_settings(asked: Iterable[Asked]) -> list[Used]:
+def used_settings(asked: Iterable[BoardRun]) -> list[Used]:
     """The resolved hyper-parameters of every row, once for all datasets and seeds that share them."""
-    groups: dict[tuple[str, str, str], tuple[Asked, list[str]]] = {}
+    groups: dict[tuple[str, str, str], tuple[BoardRun, list[str]]] = {}
     for one in asked:
         key = (one.row, one.spec.method, json.dumps([one.spec.params, one.spec.epochs], sort_keys=True))
         groups.setdefault(key, (one, []))[1].append(one.dataset)
     return [_used(one, tuple(dict.fromkeys(datasets))) for one, datasets in groups.values()]
 
 
-def _used(one: Asked, datasets: tuple[str, ...]) -> Used:
+def _used(one: BoardRun, datasets: tuple[str, ...]) -> Used:
     chosen = method(one.spec.method)
     settings = tuple(_setting(name, value, one.spec.method) for name, value in sorted(one.spec.params.items()))
     return Used(one.row, chosen.name, chosen.title, chosen.paper, datasets, one.spec.epochs, settings)
@@ -81,7 +81,7 @@ class Source:
     fingerprints: tuple[str, ...]
 
 
-def sources(asked: Sequence[Asked], runs: pl.DataFrame) -> list[Source]:
+def sources(asked: Sequence[BoardRun], runs: pl.DataFrame) -> list[Source]:
     """The datasets asked for, in order."""
     found = []
     for label, name in dict.fromkeys((one.dataset, one.spec.dataset) for one in asked):

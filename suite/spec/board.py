@@ -105,7 +105,7 @@ class LeaderboardSpec(Spec):
 
 
 @dataclass(frozen=True)
-class Asked:
+class BoardRun:
     """One run that a leaderboard asks for, and the cell that shows it.
 
     ``table`` is an index into the board's tables, ``row`` the label of the row, ``dataset`` the name with dials;

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from suite.places import Places
-from suite.plan import Timings
 from suite.results.ledger import Ledger
-from suite.runs import dataset_label
-from suite.spec.board import Asked
 from suite.spec.sweep import DEFAULT_TRIALS, SweepSpec
 from suite.sweep.proposals import Proposals
 from suite.sweep.tuned import Finding, findings
+from suite.work.timings import Timings
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def _plan(finding: Finding, timings: Timings) -> StudyPlan:
     done = sum(_finished(one) for one in finding.observed if one.state == "partial" and one.own)
     runs = left * problem.sweep.instances - (done if partial else 0)
     spec = problem.runs(problem.space.defaults())[0]
-    expected = timings.expected(Asked(spec, "", 0, problem.method, dataset_label(spec)))
+    expected = timings.expected(spec)
     return StudyPlan(problem.title, planned, proposals.counted, left, max(0.0, runs), expected)
 
 

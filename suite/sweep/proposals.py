@@ -31,7 +31,7 @@ class Proposal:
 
 
 @dataclass
-class Asked:
+class OpenProposal:
     """A proposal that is out; ``trial`` is Optuna's side of it, None for one outside the space."""
 
     proposal: Proposal
@@ -54,7 +54,7 @@ class Proposals:
         self.study = make_study(self.space, spec.sampler, spec.pruner, directions, closed, spec.seed)
         self.closed: dict[str, State] = {self.space.key(one.values): one.state for one in closed}
         self.counted = sum(one.own for one in closed)
-        self.out: dict[int, Asked] = {}
+        self.out: dict[int, OpenProposal] = {}
         self.numbers = len(observed)
         partial = [one.values for one in observed if one.state == "partial" and one.own]
         self.queue = deque([*partial, *(v for v in pending if self.space.contains(v)), *problem_points(problem)])
@@ -151,7 +151,7 @@ class Proposals:
         seen = dict(enumerate(partial.instances)) if partial else {}
         known = {i: numbers for i, numbers in seen.items() if all(number == number for number in numbers)}
         proposal = Proposal(self.numbers, values, known)
-        self.out[proposal.number] = Asked(proposal, trial)
+        self.out[proposal.number] = OpenProposal(proposal, trial)
         return proposal
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import polars as pl
 
-from suite.plan import Plan
+from suite.leaderboard.plan import Plan
 from suite.results.ledger import Ledger
-from suite.spec.board import Asked, LeaderboardSpec
+from suite.spec.board import BoardRun, LeaderboardSpec
 from suite.spec.run import RunSpec
 from suite.train.storage.reporter import Progress
 from tests.results.ledgers import outcome
@@ -26,7 +26,7 @@ def plan(ledger: Ledger, count: int = 6, method: str = "mask-bce") -> Plan:
     asked = []
     for seed in range(count):
         spec = RunSpec(method=method, dataset="planted-verbs", seed=seed)
-        asked.append(Asked(spec, outcome(method, seed).id, 0, "Mask BCE", "planted-verbs"))
+        asked.append(BoardRun(spec, outcome(method, seed).id, 0, "Mask BCE", "planted-verbs"))
     return Plan(BOARD, tuple(asked), ledger.runs())
 
 

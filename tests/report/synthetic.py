@@ -9,7 +9,7 @@ from suite.registry import method
 from suite.report.build import Content, gather
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
-from suite.spec.board import Asked, LeaderboardSpec
+from suite.spec.board import BoardRun, LeaderboardSpec
 from suite.spec.run import RunSpec
 from tests.results.ledgers import outcome
 
@@ -62,7 +62,7 @@ def made(name: str, seed: int, dataset: str, value: float | None) -> Outcome:
     return Outcome(base.run, metric_rows(value), base.curves, base.predictions)
 
 
-def asked_and_outcomes() -> tuple[list[Asked], list[Outcome]]:
+def asked_and_outcomes() -> tuple[list[BoardRun], list[Outcome]]:
     """What the board asks for, and what became of it."""
     asked, outcomes = [], []
     cells = [(0, name, seed, value, {}) for name, values in ONE.items() for seed, value in enumerate(values)]
@@ -71,13 +71,13 @@ def asked_and_outcomes() -> tuple[list[Asked], list[Outcome]]:
         params = method(name).resolve({"lr": 0.01})
         spec = RunSpec(method=name, dataset="planted-verbs", dials=dials, params=params, seed=seed, epochs=7)
         one = made(name, seed, dataset, 0.0 if value == "" else value)
-        asked.append(Asked(spec, one.id, table, method(name).title, dataset))
+        asked.append(BoardRun(spec, one.id, table, method(name).title, dataset))
         if value != "":
             outcomes.append(replace(one, run={**one.run, "params": json.dumps(params)}))
     return asked, outcomes
 
 
-def fill(folder) -> tuple[list[Asked], Ledger]:
+def fill(folder) -> tuple[list[BoardRun], Ledger]:
     """The synthetic ledger in ``folder``."""
     asked, outcomes = asked_and_outcomes()
     ledger = Ledger(folder)

@@ -17,9 +17,10 @@ from suite.places import Places
 from suite.registry import method, methods
 from suite.results.ledger import Ledger
 from suite.runs import data_fingerprint, dataset_label, method_code, resolve_run
-from suite.spec.board import Asked, Entry, LeaderboardSpec, TableSpec, board_name_is_path, load_board
+from suite.spec.board import BoardRun, Entry, LeaderboardSpec, TableSpec, board_name_is_path, load_board
 from suite.spec.card import parse_dataset_name
 from suite.spec.run import RunSpec
+from suite.work.timings import Timings
 
 # The best parameters of a sweep: (sweep, method, dataset) to values.
 Tuned = Callable[[str, str, str], Mapping[str, Value]]
@@ -30,7 +31,7 @@ class Plan:
     """A leaderboard resolved to runs; ``runs`` is the ledger's table of runs when the plan was made."""
 
     board: LeaderboardSpec
-    asked: tuple[Asked, ...]
+    asked: tuple[BoardRun, ...]
     runs: pl.DataFrame
 
     @cached_property
@@ -45,13 +46,13 @@ class Plan:
         return set(self.runs.filter(pl.col("status") == "failed")["run"]) & {asked.run for asked in self.asked}
 
     @cached_property
-    def todo(self) -> tuple[Asked, ...]:
+    def todo(self) -> tuple[BoardRun, ...]:
         """The runs to do, each once, in the board's order."""
         waiting = {a.run: a for a in reversed(self.asked) if not a.blocked and a.run not in self.finished}
         return tuple(reversed(waiting.values()))
 
     @cached_property
-    def blocked(self) -> tuple[Asked, ...]:
+    def blocked(self) -> tuple[BoardRun, ...]:
         """The runs that cannot be done here, with their reasons."""
         return tuple(asked for asked in self.asked if asked.blocked)
 
@@ -63,53 +64,11 @@ class Plan:
     @cached_property
     def unlike(self) -> int:
         """How many of the runs to do the ledger has no timing of on the same dataset: their cost is a guess."""
-        return sum(not self.timings.known(asked) for asked in self.todo)
+        return sum(not self.timings.known(asked.spec) for asked in self.todo)
 
     def seconds(self) -> float | None:
         """Expected seconds of computing for what is to be done; None when the ledger has no timing to go by."""
-        return self.timings.total(self.todo)
-
-
-@dataclass(frozen=True)
-class Timings:
-    """Median seconds of finished runs, from the most to the least specific key that has been seen."""
-
-    medians: Mapping[tuple[object, ...], float]
-
-    @classmethod
-    def of(cls, runs: pl.DataFrame) -> Timings:
-        """Timings of the finished runs in a ledger's table of runs."""
-        done = runs.filter((pl.col("status") == "finished") & pl.col("seconds").is_finite())
-        medians: dict[tuple[object, ...], float] = {}
-        for keys in (["method", "dataset", "epochs"], ["method", "dataset"], ["dataset"], ["method"], []):
-            if keys:
-                rows = done.group_by(keys).agg(pl.col("seconds").median()).iter_rows()
-            else:
-                rows = iter([(done["seconds"].median(),)] if len(done) else [])
-            medians.update({(*keys, *row[:-1]): float(row[-1]) for row in rows})
-        return cls(medians)
-
-    def expected(self, asked: Asked) -> float | None:
-        """Expected seconds of one run, from the nearest runs there are."""
-        keys = [*_alike(asked), ("method", asked.spec.method), ()]
-        return next((self.medians[key] for key in keys if key in self.medians), None)
-
-    def known(self, asked: Asked) -> bool:
-        """Whether there is a run on the same dataset to go by."""
-        return any(key in self.medians for key in _alike(asked))
-
-    def total(self, asked: Iterable[Asked]) -> float | None:
-        """Expected seconds of several runs; None when one of them has nothing to go by."""
-        expected = [self.expected(one) for one in asked]
-        known = [seconds for seconds in expected if seconds is not None]
-        return sum(known) if len(known) == len(expected) else None
-
-
-def _alike(asked: Asked) -> list[tuple[object, ...]]:
-    """Keys of runs on the same dataset, the likest first."""
-    spec, dataset = asked.spec, asked.dataset
-    same = ("method", "dataset", "epochs", spec.method, dataset, spec.epochs)
-    return [same, ("method", "dataset", spec.method, dataset), ("dataset", dataset)]
+        return self.timings.total(asked.spec for asked in self.todo)
 
 
 def find_board(name: str) -> LeaderboardSpec:
@@ -134,7 +93,7 @@ def make_plan(board: LeaderboardSpec, places: Places, ledger: Ledger, tuned: Tun
     return Plan(board, tuple(asked), ledger.runs())
 
 
-def _expand(board: LeaderboardSpec, tuned: Tuned | None) -> Iterable[Asked]:
+def _expand(board: LeaderboardSpec, tuned: Tuned | None) -> Iterable[BoardRun]:
     for index, table in enumerate(board.tables):
         task, where = task_of(table), f"leaderboard {board.name}, table '{table.title}'"
         entries = _entries(table, task)
@@ -146,7 +105,7 @@ def _expand(board: LeaderboardSpec, tuned: Tuned | None) -> Iterable[Asked]:
                     spec = resolve_run(
                         entry.method, dataset, params, protocol=table.protocol, seed=seed, epochs=table.epochs
                     )
-                    yield Asked(spec, "", index, entry.label, dataset_label(spec))
+                    yield BoardRun(spec, "", index, entry.label, dataset_label(spec))
 
 
 def task_of(table: TableSpec) -> str:
@@ -193,14 +152,14 @@ def _values(
     return tuned(params.removeprefix("tuned:"), chosen.name, dataset)
 
 
-def _named(asked: list[Asked], places: Places) -> list[Asked]:
+def _named(asked: list[BoardRun], places: Places) -> list[BoardRun]:
     """Fill in run ids; data and code are fingerprinted once each."""
     codes: dict[str, str] = {}
     prints: dict[str, str | DataError] = {}
     return [_name(one, places, codes, prints) for one in asked]
 
 
-def _name(one: Asked, places: Places, codes: dict[str, str], prints: dict[str, str | DataError]) -> Asked:
+def _name(one: BoardRun, places: Places, codes: dict[str, str], prints: dict[str, str | DataError]) -> BoardRun:
     spec: RunSpec = one.spec
     key = spec.model_copy(update={"params": {}, "seed": 0, "epochs": None}).canonical_json()
     if key not in prints:

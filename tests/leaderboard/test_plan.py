@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from suite.errors import DataError, UsageError
+from suite.leaderboard.plan import find_board, make_plan
 from suite.places import Places
-from suite.plan import Timings, find_board, make_plan
 from suite.registry import method
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
@@ -99,20 +99,6 @@ def test_missing_data_blocks_its_runs_and_only_them(tmp_path):
     assert [one.dataset for one in made.blocked] == ["yeast"] and "yeast" in made.blocked[0].blocked
     with pytest.raises(DataError, match="yeast"):
         planned(board(datasets=["yeast"]), tmp_path, data=str(tmp_path / "nothing"))
-
-
-def test_expected_time_is_that_of_the_nearest_runs(tmp_path):
-    ledger = Ledger(tmp_path / "ledger")
-    for seed, seconds in enumerate((2.0, 4.0, 9.0)):
-        ledger.record(outcome("mask-bce", seed, seconds=seconds))
-    ledger.record(outcome("ce", 0, seconds=100.0, epochs=5))
-    timings = Timings.of(ledger.runs())
-    same, other = planned(board(), tmp_path / "x").asked
-    assert timings.expected(same) == 4.0 and timings.expected(other) == 100.0
-    focal = planned(board(methods=["focal"]), tmp_path / "x").asked[0]
-    assert timings.expected(focal) == 6.5  # the dataset's median
-    assert timings.known(focal) and not Timings({(): 3.0}).known(focal)
-    assert timings.total([same, other]) == 104.0 and Timings({}).total([same]) is None
 
 
 def test_boards_are_found_by_name_and_by_file(tmp_path):
