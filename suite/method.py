@@ -7,98 +7,45 @@ Everything else (optimizers, schedules, averaging, evaluation, checkpoints, work
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
 from suite.errors import UsageError, did_you_mean
+from suite.hyper import Hyper, Presets, Value, checked, extended, hyper
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-Value = float | int | str | bool
+__all__ = [
+    "Average",
+    "Batch",
+    "Hyper",
+    "Losses",
+    "Method",
+    "Optimizer",
+    "Phase",
+    "Presets",
+    "Run",
+    "Schedule",
+    "Scores",
+    "Selection",
+    "Stopping",
+    "Value",
+    "extended",
+    "hyper",
+]
+
+Selection = Literal["validation", "last", "oracle"]  # how the epoch is chosen: on validation data, none, on test data
 Batch = dict[
     str, Any
 ]  # tensors (first dimension: samples) or nested batches, e.g. {"labelled": {...}, "unlabelled": {...}}
 Scores = dict[str, np.ndarray]  # what a network says of a split, before post-processing
 Losses = dict[str, "Tensor"]  # named parts, each a mean over the batch; their sum is optimized
-
-
-@dataclass(frozen=True)
-class Hyper:
-    """One declared hyper-parameter: its default, range and provenance."""
-
-    default: Value
-    low: float | None = None
-    high: float | None = None
-    log: bool = False
-    choices: tuple[Value, ...] = ()
-    symbol: str = ""
-    source: str = ""
-    help: str = ""
-    post: bool = False
-    packed: bool = False
-
-    def check(self, value: Any, name: str, owner: str) -> Value:
-        """``value`` as the declared type; raises :class:`UsageError` when it is of another type or out of range."""
-        value = self._typed(value, name, owner)
-        if self.choices and value not in self.choices:
-            options = ", ".join(map(str, self.choices))
-            raise UsageError(f"{owner}: {name}={value} is not a choice; use one of {options}.")
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            if not math.isfinite(value):
-                raise UsageError(f"{owner}: {name}={value} is not a finite number; give a number.")
-            if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
-                raise UsageError(f"{owner}: {name}={value} is out of range; use a value in {self.span}.")
-        return value
-
-    @property
-    def span(self) -> str:
-        """The range in words, e.g. ``[0.05, 1]``."""
-        low = "-∞" if self.low is None else f"{self.low:g}"
-        high = "∞" if self.high is None else f"{self.high:g}"
-        return f"[{low}, {high}]"
-
-    def _typed(self, value: Any, name: str, owner: str) -> Value:
-        kind = type(self.default)
-        if kind is bool and str(value).lower() in ("true", "false", "1", "0"):
-            return str(value).lower() in ("true", "1")
-        try:
-            if kind is int and not isinstance(value, bool) and float(value) == int(float(value)):
-                return int(float(value))
-            if kind is float and not isinstance(value, bool):
-                return float(value)
-        except (TypeError, ValueError, OverflowError):
-            pass
-        if kind is str and isinstance(value, str):
-            return value
-        raise UsageError(f"{owner}: {name}={value!r} is not of type {kind.__name__}; its default is {self.default!r}.")
-
-
-def hyper(
-    default: Any,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    log: bool = False,
-    choices: Sequence[Value] = (),
-    symbol: str = "",
-    source: str = "",
-    help: str = "",
-    post: bool = False,
-    packed: bool = False,
-) -> Any:
-    """Declare a hyper-parameter as a class attribute: ``q: float = hyper(0.7, low=0.05, high=1.0, symbol="q")``.
-
-    ``post`` marks one that only post-processes scores (searched without training); ``packed`` marks one that may be a
-    vector, one value per configuration, when many small networks train at once.
-    """
-    return Hyper(default, low, high, log, tuple(choices), symbol, source, help, post, packed)
 
 
 @dataclass(frozen=True)
@@ -223,26 +170,52 @@ class Run:
 class Method:
     """A learning method. Subclass it, declare hyper-parameters, implement the verbs.
 
-    Class attributes: ``task``; ``name`` (how users call it); ``title`` (how tables print it); ``paper`` (the citation);
-    ``oracle`` marks methods that look at hidden truth (upper bounds); ``presets`` names whole settings
-    (``{"paper": {...}, "code": {...}}``), chosen with the parameter ``preset``.
+    Class attributes: ``task``; ``name`` (how users call it) and ``aliases`` (other names that papers use; what is
+    stored is ``name``); ``title`` (how tables print it); ``paper`` (the citation); ``oracle`` marks methods that look
+    at hidden truth (upper bounds).
+
+    ``presets`` names whole settings, chosen with the parameter ``preset``; the first is the default. By convention:
+    ``recommended``, what we would run; ``published``, the released code's or else the paper's recipe to the letter;
+    ``literal``, another reading of the paper's text, where there is one. Presets of a parent class are inherited as
+    any attribute is; :func:`extended` adds to them. ``published_selection`` says which epoch the authors report:
+    chosen on validation data, the last one, or the best on test data (``oracle``).
+
+    Defining a class whose presets or aliases are malformed raises :class:`UsageError`.
     """
 
     task: ClassVar[str] = ""
     name: ClassVar[str] = ""
+    aliases: ClassVar[tuple[str, ...]] = ()
     title: ClassVar[str] = ""
     paper: ClassVar[str] = ""
     oracle: ClassVar[bool] = False
-    presets: ClassVar[Mapping[str, Mapping[str, Value]]] = {}
+    presets: ClassVar[Presets] = {}
+    published_selection: ClassVar[Selection] = "validation"
     hypers: ClassVar[dict[str, Hyper]] = {}
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         declared = [vars(base) for base in reversed(cls.__mro__)]
         cls.hypers = {k: v for names in declared for k, v in names.items() if isinstance(v, Hyper)}
+        cls.aliases = vars(cls).get("aliases", ())  # a subclass is another method: it does not answer to its parent's
+        if cls.name:
+            cls._check_declarations()
         if cls.presets:
-            first = next(iter(cls.presets))
-            cls.hypers["preset"] = Hyper(first, choices=tuple(cls.presets), help="a named whole setting")
+            cls.hypers["preset"] = Hyper(cls.default_preset(), choices=tuple(cls.presets), help="a named whole setting")
+
+    @classmethod
+    def _check_declarations(cls) -> None:
+        cls.presets = checked(cls.presets, cls.hypers, cls.name)
+        if not isinstance(cls.aliases, tuple):
+            raise UsageError(f"{cls.name}: aliases = {cls.aliases!r} is no tuple of names; write ('name',).")
+        if cls.published_selection not in get_args(Selection):
+            options = ", ".join(get_args(Selection))
+            raise UsageError(f"{cls.name}: published_selection = {cls.published_selection!r}; use one of {options}.")
+
+    @classmethod
+    def default_preset(cls) -> str:
+        """The preset of a run that names none: the first declared; empty for a method without presets."""
+        return next(iter(cls.presets), "")
 
     def __init__(self, **params: Any) -> None:
         for name, value in self.resolve(params).items():
@@ -254,14 +227,15 @@ class Method:
 
         Raises :class:`UsageError` for an unknown name, a wrong type or a value out of range.
         """
+        if "preset" in params and not cls.presets:
+            raise UsageError(f"{cls.name} has no presets; leave preset={params['preset']} out.")
         for name in params:
             if name not in cls.hypers:
                 raise UsageError(f"{cls.name} has no parameter '{name}'{did_you_mean(name, cls.hypers)}")
         given = {name: cls.hypers[name].check(value, name, cls.name) for name, value in params.items()}
         values = {name: declared.default for name, declared in cls.hypers.items()}
-        preset = given.get("preset", values.get("preset"))
-        values.update(cls.presets.get(str(preset), {}))
-        return {**values, **given}
+        preset = str(given.get("preset", cls.default_preset()))
+        return {**values, **cls.presets.get(preset, {}), **given}
 
     @property
     def params(self) -> dict[str, Value]:

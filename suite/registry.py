@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
-from suite.errors import UsageError, did_you_mean
+from suite.errors import SuiteError, UsageError, did_you_mean
 from suite.method import Method
 
 USER_FILES = "SUITE_METHODS"  # files of user methods, separated as in PATH; inherited by every worker
@@ -26,13 +26,28 @@ def methods() -> dict[str, type[Method]]:
 
 
 def method(name: str) -> type[Method]:
-    """The method called ``name``; raises :class:`UsageError` with the nearest known name."""
-    known = methods()
+    """The method called ``name``, or by one of its aliases, in capitals or not.
+
+    Raises :class:`UsageError` with the nearest known name.
+    """
+    known, called = methods(), _names(os.environ.get(USER_FILES, ""))
+    canonical = called.get(name, called.get(name.lower(), ""))
+    if canonical:
+        return known[canonical]
     if name in (reported := published_only()):
         raise UsageError(f"{name} is known by its published numbers only: {reported[name]['reason']}.")
-    if name not in known:
-        raise UsageError(f"no method is called '{name}'{did_you_mean(name, known)}")
-    return known[name]
+    raise UsageError(f"no method is called '{name}'{did_you_mean(name, called)}")
+
+
+def names() -> list[str]:
+    """Every name and alias that :func:`method` finds, sorted."""
+    return sorted(_names(os.environ.get(USER_FILES, "")))
+
+
+def canonical_name(name: str) -> str:
+    """The name under which runs of the method ``name`` are stored; ``name`` itself where no such method is known."""
+    called = _names(os.environ.get(USER_FILES, ""))
+    return called.get(name, called.get(name.lower(), name))
 
 
 @cache
@@ -69,6 +84,18 @@ def _registered(user_files: str) -> dict[str, type[Method]]:
     return found
 
 
+@cache
+def _names(user_files: str) -> dict[str, str]:
+    """Every name and alias of a registered method, with the name that is stored."""
+    registered = _registered(user_files)
+    called = {name: name for name in registered}
+    for found in registered.values():
+        for alias in found.aliases:
+            if called.setdefault(alias, found.name) != found.name:
+                raise UsageError(f"both {called[alias]} and {found.name} are called '{alias}'; rename that of one.")
+    return called
+
+
 def _is_method(candidate: object) -> bool:
     return isinstance(candidate, type) and issubclass(candidate, Method) and bool(candidate.name)
 
@@ -94,6 +121,8 @@ def _load_file(path: str) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
+    except SuiteError as error:
+        raise UsageError(f"{path} declares a method that cannot be: {error}") from error
     except Exception as error:
         raise UsageError(f"{path} cannot be imported: {type(error).__name__}: {error}; correct that file.") from error
     return module

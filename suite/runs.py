@@ -34,10 +34,10 @@ def resolve_run(
     card = find_card(name)
     if chosen.task not in card.tasks:
         tasks = " or ".join(card.tasks)
-        raise UsageError(f"{method_name} is a method for {chosen.task}, but {name} is a dataset for {tasks}.")
+        raise UsageError(f"{chosen.name} is a method for {chosen.task}, but {name} is a dataset for {tasks}.")
     card.protocol(protocol)
     return RunSpec(
-        method=method_name,
+        method=chosen.name,
         dataset=name,
         params=chosen.resolve(params or {}),
         dials=card.resolve_dials(dials),

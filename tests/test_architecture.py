@@ -12,7 +12,14 @@ ROOT = Path(__file__).parents[1]
 # From the ground up. A room may import from those before it in this list, so there can be no circle.
 FLOORS = (
     ("errors", "evaluate"),  # 1: pure functions
-    ("method", "spec", "identity", "places"),  # 2: what a method is, what can be asked, what names it
+    (
+        "hyper",
+        "method",
+        "presets",
+        "spec",
+        "identity",
+        "places",
+    ),  # 2: what a method is, what can be asked, what names it
     ("data", "tasks", "results", "registry"),  # 3: data, tasks, the ledger
     ("runs", "train", "work", "report", "scoring"),  # 4: doing what is asked, reporting what came out
     ("sweep", "leaderboard", "conformance", "analyse", "doctor", "rescore"),  # 5: many runs, and looking into them

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typer import Context
+
 
 def methods(incomplete: str) -> list[str]:
-    """Method names that start with ``incomplete``."""
+    """Method names and aliases that start with ``incomplete``."""
     from suite import registry
 
-    return [name for name in registry.methods() if name.startswith(incomplete)]
+    return [name for name in registry.names() if name.startswith(incomplete)]
+
+
+def presets(ctx: Context, incomplete: str) -> list[str]:
+    """Presets of the method on the command line that start with ``incomplete``."""
+    from suite import registry
+
+    found = registry.methods().get(registry.canonical_name(str(ctx.params.get("method"))))
+    return [name for name in (found.presets if found else ()) if name.startswith(incomplete)]
 
 
 def datasets(incomplete: str) -> list[str]:

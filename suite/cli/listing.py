@@ -24,12 +24,17 @@ def register(app: typer.Typer) -> None:
 
 
 def list_methods(task: TaskOption = None, methods: MethodsOption = None, json: JsonOption = False) -> None:
-    """Every method with its task, title and paper; JSON adds the declared hyper-parameters."""
+    """Every method with its aliases, task, title, paper and presets; JSON adds the declared hyper-parameters.
+
+    A star marks the preset that is the default.
+    """
     from suite import registry
 
     registry.add_user_files(methods or [])
     rows = [_method(method) for method in registry.methods().values() if task in (None, method.task)]
-    emit(rows, ("name", "task", "title", "paper"), json)
+    if not json:
+        rows = [{**row, "presets": _presets(row)} for row in rows]
+    emit(rows, ("name", "aliases", "task", "title", "paper", "presets"), json)
 
 
 def list_published(task: TaskOption = None, json: JsonOption = False) -> None:
@@ -53,9 +58,16 @@ def _method(method: Any) -> dict[str, Any]:
         }
         for name, declared in method.hypers.items()
     }
-    doc = (method.__doc__ or "").strip().splitlines()[0]
-    facts = {"name": method.name, "task": method.task, "title": method.title, "paper": method.paper}
-    return {**facts, "about": doc, "oracle": method.oracle, "hyper_parameters": hypers}
+    doc = (method.__doc__ or "").strip().partition("\n")[0]
+    facts = {name: getattr(method, name) for name in ("name", "aliases", "task", "title", "paper")}
+    presets = {"presets": method.presets, "default_preset": method.default_preset()}
+    selection = {"published_selection": method.published_selection}
+    return {**facts, "about": doc, "oracle": method.oracle, **presets, **selection, "hyper_parameters": hypers}
+
+
+def _presets(row: dict[str, Any]) -> str:
+    """``recommended*, published``: the default has a star."""
+    return ", ".join(f"{name}*" if name == row["default_preset"] else name for name in row["presets"])
 
 
 def list_datasets(task: TaskOption = None, json: JsonOption = False) -> None:

@@ -42,7 +42,15 @@ def list_runs(
 
     Example: suite results list --status failed
     """
-    wanted = {"method": method, "dataset": dataset, "task": task, "status": status, "group": group}
+    from suite.registry import canonical_name
+
+    wanted = {
+        "method": method and canonical_name(method),
+        "dataset": dataset,
+        "task": task,
+        "status": status,
+        "group": group,
+    }
     rows = [_public(row) for row in _ledger(out).runs().iter_rows(named=True) if _fits(row, wanted)]
     emit(rows, ("run", "method", "dataset", "protocol", "seed", "status", "seconds", "started"), json)
 
@@ -76,6 +84,8 @@ def show(run: RunArgument, out: OutOption = "outputs", json: JsonOption = False)
             {**row, "metrics": metrics.to_dicts(), "curves": ledger.curves([name]).drop("run", "attempt").to_dicts()}
         )
         return
+    for line in _introduced(row):
+        say(line)
     fields = [{"": key, "value": _flat(value)} for key, value in row.items() if value not in ("", None)]
     emit(fields, ("", "value"), False)
     overall = metrics.filter((pl.col("label") == "") & (pl.col("split") == "test")).to_dicts()
@@ -83,6 +93,18 @@ def show(run: RunArgument, out: OutOption = "outputs", json: JsonOption = False)
     noted = _noted(ledger.curves([name]))
     if noted:
         emit(noted, ("curve", "value"), False, title="noted in training, last values")
+
+
+def _introduced(row: dict[str, Any]) -> list[str]:
+    """The run's method, preset and changes, and which epoch its authors report; nothing for an unknown method."""
+    from suite.presets import in_words, selection_note
+    from suite.registry import methods
+
+    method = methods().get(row["method"])
+    if method is None:
+        return []
+    note = selection_note(method, row["params"])
+    return [in_words(method, row["params"], row["epochs"]), *([f"{note}."] if note else [])]
 
 
 def _noted(curves: pl.DataFrame) -> list[dict[str, Any]]:
@@ -167,13 +189,15 @@ def delete(
 def _chosen(runs: pl.DataFrame, failed: bool, method: str | None) -> set[str]:
     import polars as pl
 
+    from suite.registry import canonical_name
+
     if not failed and method is None:
         return set()
     wanted = pl.lit(True)
     if failed:
         wanted &= pl.col("status") == "failed"
     if method is not None:
-        wanted &= pl.col("method") == method
+        wanted &= pl.col("method") == canonical_name(method)
     return set(runs.filter(wanted)["run"])
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from suite.cli.complete import datasets, methods
+from suite.cli.complete import datasets, methods, presets
 from suite.cli.console import (
     AddressOption,
     DataOption,
@@ -25,7 +25,10 @@ from suite.errors import TrainingError, UsageError
 TOLD = 5  # names in a message
 
 if TYPE_CHECKING:
+    from suite.method import Method
+    from suite.places import Places
     from suite.results.schema import Outcome
+    from suite.spec.run import RunSpec
     from suite.train.storage.reporter import Progress, Reporter
 
 
@@ -36,6 +39,16 @@ def train(
     ],
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A hyper-parameter, name=value; may be repeated.")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="A named whole setting, short for --set preset=NAME: recommended (what we would run), published (the "
+            "authors' own), literal (another reading of the paper). Default: the method's first, as `suite list "
+            "methods` shows.",
+            show_default=False,
+            autocompletion=presets,
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of every random draw.", min=0)] = 0,
     epochs: Annotated[
@@ -62,6 +75,7 @@ def train(
     """
     from suite.places import Places
     from suite.registry import add_user_files
+    from suite.registry import method as find_method
     from suite.results.ledger import Ledger
     from suite.runs import resolve_run, run_id
     from suite.work.launch import launch
@@ -71,13 +85,15 @@ def train(
     add_user_files(methods_files or [])
     _check_gpu(gpu)
     places = Places(out, data)
-    given = parse_settings(settings or [])
+    given = _with_preset(parse_settings(settings or []), preset)
     spec = resolve_run(
         method, dataset, given, protocol=protocol, seed=seed, epochs=epochs, precision=_precision(precision)
     )
     places.require_writable()
     ledger = Ledger(places.ledger)
     run = run_id(spec, places)
+    if not json:
+        _introduce(find_method(method), spec)
     if again or run not in ledger.finished():
         machine = Machine("cuda" if gpu else "cpu", threads, workers)
         with display(f"{method} on {dataset}", quiet=json) as reporter:
@@ -87,7 +103,15 @@ def train(
         _tell_missing(outcome)
     elif not json:
         say("the ledger holds this run already; --again trains it anew.")
-    _show(ledger, run, places, json)
+    _show(places, run, find_method(method), spec, json)
+
+
+def _introduce(method: type[Method], spec: RunSpec) -> None:
+    from suite.presets import in_words, selection_note
+
+    say(in_words(method, spec.params, spec.epochs))
+    if note := selection_note(method, spec.params):
+        say(f"{note}.")
 
 
 def _precision(name: str) -> Any:
@@ -129,6 +153,15 @@ def parse_settings(settings: Iterable[str]) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
+def _with_preset(settings: dict[str, str], preset: str | None) -> dict[str, str]:
+    """``settings`` with what ``--preset`` says."""
+    if preset is None:
+        return settings
+    if settings.get("preset", preset) != preset:
+        raise UsageError(f"--preset {preset} contradicts --set preset={settings['preset']}; keep one of them.")
+    return {**settings, "preset": preset}
+
+
 @contextmanager
 def display(title: str, quiet: bool) -> Iterator[Reporter]:
     """A reporter that draws a progress bar on standard error (nothing when ``quiet``)."""
@@ -157,15 +190,21 @@ def _headline(progress: Progress) -> str:
     return "  ".join(f"{name} {value:.3f}" for name, value in shown)
 
 
-def _show(ledger: Any, run: str, places: Any, as_json: bool) -> None:
+def _show(places: Places, run: str, method: type[Method], spec: RunSpec, as_json: bool) -> None:
     import polars as pl
 
-    rows = ledger.metrics().filter(pl.col("run") == run, pl.col("label") == "").sort("selection", "split", "metric")
+    from suite.presets import changes, preset_of, reported_selection
+    from suite.results.ledger import Ledger
+
+    overall = Ledger(places.ledger).metrics().filter(pl.col("run") == run, pl.col("label") == "")
+    rows = overall.sort("selection", "split", "metric")
     metrics = rows.select("selection", "split", "metric", "threshold", "value").to_dicts()
     if as_json:
-        emit_json({"run": run, "ledger": places.ledger, "metrics": metrics})
+        settings = {"preset": preset_of(method, spec.params), "changed": changes(method, spec.params)}
+        emit_json({"run": run, "ledger": places.ledger, "method": method.name, **settings, "metrics": metrics})
         return
-    chosen = [m for m in metrics if m["split"] == "test" and m["selection"] != "oracle"]
+    shown = {"validation", "last", reported_selection(method, spec.params)}
+    chosen = [m for m in metrics if m["split"] == "test" and m["selection"] in shown]
     emit(
         chosen, ("selection", "metric", "threshold", "value"), False, title="on test data, by how the epoch was chosen"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 # The rooms whose code computes what a run reports: arrays, labels, losses, weights, scores, metrics.
-ROOMS = ("methods", "suite.data", "suite.evaluate", "suite.method", "suite.tasks", "suite.train")
+ROOMS = ("methods", "suite.data", "suite.evaluate", "suite.hyper", "suite.method", "suite.tasks", "suite.train")
 # A folder of this name inside them holds what only moves bytes.
 ASIDE = "storage"
 

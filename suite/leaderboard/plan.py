@@ -14,7 +14,7 @@ from suite.data.storage.cards import shipped
 from suite.errors import DataError, UsageError, did_you_mean
 from suite.method import Method, Value
 from suite.places import Places
-from suite.registry import method, methods
+from suite.registry import canonical_name, method, methods
 from suite.results.ledger import Ledger
 from suite.runs import data_fingerprint, dataset_label, method_code, resolve_run
 from suite.spec.board import BoardRun, Entry, LeaderboardSpec, TableSpec, board_name_is_path, load_board
@@ -116,13 +116,14 @@ def task_of(table: TableSpec) -> str:
 def _entries(table: TableSpec, task: str) -> list[Entry]:
     """The rows, ``all`` replaced by the task's methods (those listed by themselves, or ``without``, left out)."""
     known = {name: found for name, found in methods().items() if found.task == task}
-    for name in table.without:
+    without = {canonical_name(name): name for name in table.without}
+    for name, written in without.items():
         if name not in known:
             raise UsageError(
-                f"table '{table.title}' leaves out '{name}', no method of {task}{did_you_mean(name, known)}"
+                f"table '{table.title}' leaves out '{written}', no method of {task}{did_you_mean(written, known)}"
             )
-    listed = {entry.method for entry in table.methods}
-    rest = [Entry(method=name) for name in known if name not in listed and name not in table.without]
+    listed = {canonical_name(entry.method) for entry in table.methods}
+    rest = [Entry(method=name) for name in known if name not in listed and name not in without]
     entries = [new for entry in table.methods for new in (rest if entry.method == "all" else [entry])]
     return [entry.model_copy(update={"label": entry.label or method(entry.method).title}) for entry in entries]
 

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from suite.data import find_card
+from suite.presets import value_text
 from suite.registry import method
 from suite.spec.board import BoardRun
 
@@ -59,12 +60,8 @@ def _setting(name: str, value: Any, owner: str) -> Setting:
     declared = method(owner).hypers[name]
     changed = value != declared.default
     return Setting(
-        name, declared.symbol, _text(value), _text(declared.default), declared.source, declared.help, changed
+        name, declared.symbol, value_text(value), value_text(declared.default), declared.source, declared.help, changed
     )
-
-
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 from suite.data.storage.cards import shipped
 from suite.errors import UsageError, did_you_mean
 from suite.places import Places
+from suite.registry import canonical_name
 from suite.spec.base import load_toml, validate
 from suite.spec.sweep import SweepSpec, parse_over
 
@@ -49,6 +50,7 @@ def ad_hoc(method: str, dataset: str, over: str, changes: Mapping[str, Any]) -> 
     """
     if not over:
         raise UsageError(f"what to vary of {method} is missing; add --over NAME or --over NAME=LOW..HIGH.")
+    method = canonical_name(method)
     label = "".join(c if c.isalnum() or c in "._-" else "-" for c in f"{method}-{dataset}".lower()).strip("-._")
     base: dict[str, Any] = {"name": label, "methods": [method], "datasets": [dataset]}
     axes = {name: axis.model_dump(exclude_defaults=True) for name, axis in parse_over(over).items()}

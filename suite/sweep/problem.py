@@ -76,16 +76,16 @@ def problems(spec: SweepSpec) -> list[Problem]:
     """The studies of a sweep; raises :class:`UsageError` for whatever the methods and datasets do not know."""
     groups = [spec.datasets] if spec.across == "mean" else [(dataset,) for dataset in spec.datasets]
     _check_names(spec)
-    return [_problem(spec, name, group) for name in spec.methods for group in groups]
+    names = dict.fromkeys(find_method(name).name for name in spec.methods)
+    return [_problem(spec, name, group) for name in names for group in groups]
 
 
 def _problem(spec: SweepSpec, name: str, datasets: tuple[str, ...]) -> Problem:
     method = find_method(name)
     cards = [find_card(parse_dataset_name(dataset)[0]) for dataset in datasets]
     fixed = {k: v for k, v in spec.params.items() if k in method.hypers}
-    problem = Problem(
-        spec, name, datasets, space_of(spec, method, cards), {name: method.resolve(fixed)[name] for name in fixed}
-    )
+    space, resolved = space_of(spec, method, cards), method.resolve(fixed)
+    problem = Problem(spec, method.name, datasets, space, {name: resolved[name] for name in fixed})
     problem.runs(problem.space.defaults())  # every name, value and pair of method and dataset is looked at
     for point in problem.points():
         problem.runs(point)

@@ -32,6 +32,52 @@ def test_a_run_is_trained_once_and_then_answered_from_the_ledger(typed: Typed, o
     assert first["run"] in text
 
 
+PRESETS = """
+from methods.recognition.assume_negative import AssumeNegative
+
+
+class Recipes(AssumeNegative):
+    name, title, aliases = "recipes", "Recipes", ("rec",)
+    presets = {"recommended": {"hidden": 16, "lr": 0.01}, "published": {"hidden": 8}}
+    published_selection = "oracle"
+"""
+
+
+def test_the_first_line_names_method_preset_and_changes(typed: Typed, out: Path, tmp_path: Path):
+    (tmp_path / "recipes.py").write_text(PRESETS)
+    words = ("train", "REC", SMALL, "--methods", tmp_path / "recipes.py", "--epochs", 1, "--out", out)
+    text, _ = typed(*words)
+    assert text.splitlines()[0] == "recipes (Recipes), preset recommended, --epochs 1"
+    assert "oracle" not in text
+    text, _ = typed(*words, "--preset", "published", "--set", "lr=0.02")
+    first, second = text.splitlines()[:2]
+    assert first == "recipes (Recipes), preset published, lr=0.02, --epochs 1"
+    assert second == "the authors report the epoch best on test data: see column oracle."
+    assert "oracle " in text
+    given = json.loads(typed(*words, "--set", "preset=published", "--set", "lr=0.02", "--json")[0])
+    assert (given["method"], given["preset"], given["changed"]) == ("recipes", "published", {"lr": 0.02})
+    shown, _ = typed("results", "show", given["run"], "--out", out)
+    assert shown.splitlines()[:2] == [first, second]
+    listed = json.loads(typed("results", "list", "--method", "rec", "--out", out, "--json")[0])
+    assert {row["method"] for row in listed} == {"recipes"}
+
+
+def test_listings_name_presets_and_aliases(typed: Typed, tmp_path: Path):
+    (tmp_path / "recipes.py").write_text(PRESETS)
+    words = ("list", "methods", "--task", "recognition", "--methods", tmp_path / "recipes.py")
+    assert "recommended*, published" in typed(*words)[0]
+    (row,) = [m for m in json.loads(typed(*words, "--json")[0]) if m["name"] == "recipes"]
+    assert row["aliases"] == ["rec"]
+    assert row["presets"]["published"] == {"hidden": 8}
+    assert (row["default_preset"], row["published_selection"]) == ("recommended", "oracle")
+
+
+def test_a_malformed_preset_is_told_in_one_sentence(typed: Typed, tmp_path: Path):
+    (tmp_path / "recipes.py").write_text(PRESETS.replace('"hidden": 8', '"hiden": 8'))
+    _, err = typed("check", "recipes", "--methods", tmp_path / "recipes.py", code=2)
+    assert "recipes, preset published: there is no parameter 'hiden'; did you mean 'hidden'?" in sentence(err)
+
+
 def test_a_run_trained_again_has_the_same_numbers(typed: Typed, out: Path):
     words = ("train", "assume-negative", SMALL, *QUICK, "--out", out, "--json")
     first, again = json.loads(typed(*words)[0]), json.loads(typed(*words, "--again")[0])
@@ -63,6 +109,9 @@ def test_the_seed_and_a_parameter_make_other_runs(typed: Typed, out: Path):
         (("mask-bce", SMALL, "--precision", "int4"), "use float32, bfloat16 or float16"),
         (("mask-bce", SMALL, "--gpu"), "torch sees no CUDA device"),
         (("mask-bce", SMALL, "--methods", "nowhere.py"), "cannot load methods from"),
+        (("mask-bce", SMALL, "--preset", "other"), "preset=other is not a choice; use one of"),
+        (("mask-bce", SMALL, "--preset", "a", "--set", "preset=b"), "--preset a contradicts --set preset=b"),
+        (("focal", SMALL, "--set", "preset=b"), "focal has no presets; leave preset=b out"),
         (("mask-bce",), ""),
         (("mask-bce", SMALL, "--seed", "x"), ""),
     ],
