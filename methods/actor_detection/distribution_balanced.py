@@ -49,7 +49,7 @@ class DistributionBalanced(ActorMethod):
 
 
 def clips_of_classes(data: TaskData[Actors]) -> list[np.ndarray]:
-    """For every class that occurs, the labelled clips that show it; all labelled clips where no label is known."""
+    """For every class that occurs, the labelled clips that show it; all labelled clips where no class occurs."""
     train = data.train
     known = [np.unique(train.clip[train.labelled & train.labels[:, c]]) for c in range(len(data.classes))]
     return [clips for clips in known if len(clips)] or [labelled_clips(data)]

@@ -8,12 +8,18 @@ from torch import Tensor, nn
 
 from methods.actor_detection.parts.base import rows_of
 from methods.actor_detection.parts.teacher_student import TeacherStudent
-from methods.actor_detection.parts.thresholds import PseudoLabels, Stretch, learning_status, pseudo_labels, stretch
+from methods.actor_detection.parts.thresholds import (
+    PseudoTargets,
+    Stretch,
+    learning_status,
+    stretch,
+    thresholded_targets,
+)
 from suite.method import Batch, Run, hyper
 
 
 class FlexMatch(TeacherStudent):
-    """T_pos^j = M(status of class j) tau_pos, the status from how many unlabelled people the teacher is sure about.
+    """T_pos^j = M(status of class j) tau_pos, the status the share of unlabelled people above the threshold.
 
     An instance counts for every class above tau_pos, as it was last seen; thresholds never fall below tau_neg.
     """
@@ -29,9 +35,9 @@ class FlexMatch(TeacherStudent):
         people = len(run.data.train) if run.teacher is not None else 0
         run.memory["confident"] = torch.zeros(people, len(run.data.classes), dtype=torch.uint8, device=run.device)
 
-    def pseudo_labels(self, teacher: Tensor, network: nn.Module, part: Batch, run: Run) -> PseudoLabels:
+    def pseudo_labels(self, teacher: Tensor, network: nn.Module, part: Batch, run: Run) -> PseudoTargets:
         run.memory["confident"][rows_of(part)] = (teacher > self.tau_positive).to(torch.uint8)
-        return pseudo_labels(teacher, self.thresholds(run).to(teacher.device), self.tau_negative)
+        return thresholded_targets(teacher, self.thresholds(run).to(teacher.device), self.tau_negative)
 
     def thresholds(self, run: Run) -> Tensor:
         """(C,) the positive thresholds as of now."""

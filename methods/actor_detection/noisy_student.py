@@ -1,4 +1,4 @@
-"""Noisy Student on label sets: the student of a round, taught with strong views, teaches the next (CVPR 2020)."""
+"""Noisy Student on label sets: each round's student, trained on strong views, is the next teacher (CVPR 2020)."""
 
 from __future__ import annotations
 

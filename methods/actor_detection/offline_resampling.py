@@ -8,24 +8,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.actor_detection.parts.balancing import class_counts
 from methods.actor_detection.parts.base import rows_of
+from methods.actor_detection.parts.class_balancing import class_counts
 from methods.actor_detection.parts.teacher_student import TeacherStudent, unlabelled_scores
 from methods.actor_detection.parts.thresholds import (
-    PseudoLabels,
+    PseudoTargets,
     Stretch,
     class_related_thresholds,
     imbalance_ratio,
-    pseudo_labels,
+    thresholded_targets,
 )
 from suite.method import Batch, Run, hyper
 
 
 class OfflineResampling(TeacherStudent):
-    """The usual answer to imbalance, which the paper compares with: infer, then draw rare clips more often.
+    """The usual re-sampling, which the paper compares with: infer labels, then draw rare clips more often.
 
-    The supervised network scores every unlabelled clip once. A clip is drawn in proportion to the need of its neediest
-    person: (mean count / count)^beta of that person's rarest pseudo-label, 1 for people without any.
+    The supervised network scores every unlabelled clip once. A clip is drawn in proportion to the largest weight of
+    its people: (mean count / count)^beta of a person's rarest pseudo-label, 1 for people without any.
     """
 
     name = "offline-resampling-actors"
@@ -59,7 +59,7 @@ class OfflineResampling(TeacherStudent):
         """Unlabelled clips and the probability with which each is drawn."""
         scores, thresholds = run.memory["offline scores"].cpu(), run.memory["thresholds"].cpu()
         rows = np.flatnonzero(~run.data.train.labelled)
-        given = pseudo_labels(scores[torch.from_numpy(rows)], thresholds, self.tau_negative).labels.numpy()
+        given = thresholded_targets(scores[torch.from_numpy(rows)], thresholds, self.tau_negative).labels.numpy()
         counts = np.maximum(given.sum(axis=0), 1)
         need = np.where(given.any(axis=1), (given * (counts.mean() / counts) ** self.beta).max(axis=1), 1.0)
         clips, owner = np.unique(run.data.train.clip[rows], return_inverse=True)
@@ -67,6 +67,8 @@ class OfflineResampling(TeacherStudent):
         np.maximum.at(chances, owner, need)
         return clips, chances / chances.sum()
 
-    def pseudo_labels(self, teacher: Tensor, network: nn.Module, part: Batch, run: Run) -> PseudoLabels:
+    def pseudo_labels(self, teacher: Tensor, network: nn.Module, part: Batch, run: Run) -> PseudoTargets:
         scores = run.memory["offline scores"][rows_of(part)] if self.labels_from == "offline" else teacher
-        return pseudo_labels(scores.to(teacher.device), run.memory["thresholds"].to(teacher.device), self.tau_negative)
+        return thresholded_targets(
+            scores.to(teacher.device), run.memory["thresholds"].to(teacher.device), self.tau_negative
+        )

@@ -1,4 +1,4 @@
-"""Pseudo-label on label sets: a teacher that never moves, the same weak view for everyone (Lee, 2013)."""
+"""Pseudo-label on label sets: a fixed teacher, and the weak view for labelled and unlabelled people (Lee, 2013)."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class RelationBlock(nn.Module):
         return (torch.einsum("ichw,jchw->ijhw", query, key) / math.sqrt(query.shape[1])).softmax(dim=1)
 
     def forward(self, actors: Tensor) -> Tensor:
-        """Maps (A, C, H, W) of all actors of ONE clip, with what the others tell added to each."""
+        """Maps (A, C, H, W) of all actors of ONE clip, each with what attention takes from the others added."""
         mixed = torch.einsum("ijhw,jchw->ichw", self.attention(actors), self.conv_v(actors))
         return actors + self.dropout(self.conv(F.relu(self.norm(mixed))))
 
@@ -96,7 +96,7 @@ class RelationHead(nn.Module):
 
 
 def _without_padding(maps: Tensor, size: Tensor | None) -> Tensor:
-    """The part of a map (C, H, W) that shows the clip: whole cells, rounded up (but for the last bits of a share)."""
+    """The part of a map (C, H, W) that shows the clip: whole cells, rounded up (up to the rounding of a share)."""
     if size is None:
         return maps
     width, height = (math.ceil(cells * float(share) - 1e-5) for cells, share in zip(maps.shape[:0:-1], size))

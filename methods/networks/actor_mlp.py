@@ -1,4 +1,4 @@
-"""The feature-level network of actor detection: an actor's feature vector in, class logits out."""
+"""The feature-level network of actor detection: from an actor's feature vector to class logits."""
 
 from __future__ import annotations
 

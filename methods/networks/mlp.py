@@ -1,4 +1,4 @@
-"""The network of the feature experiments: hidden layers over one feature vector a clip, and a linear classifier."""
+"""The network of the feature experiments: hidden layers over one feature vector per clip, and a linear classifier."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FeatureMLP(nn.Module):
         self.classifier = nn.Linear(widths[-1], classes)
 
     def embed(self, features: Tensor) -> Tensor:
-        """(B, hidden) what the classifier sees."""
+        """(B, hidden) the input of the classifier."""
         embedding: Tensor = self.trunk(features)
         return embedding
 

@@ -13,7 +13,7 @@ SLOW_KERNELS = (1, 1, 3, 3)  # temporal kernel of convolution a in res2 ... res5
 
 
 def slow_indices(frames: int, alpha: int) -> Tensor:
-    """Frames of the fast pathway that the slow one sees: evenly from the first to the LAST, not every alpha-th."""
+    """Frames of the fast pathway that the slow one takes: evenly from the first to the LAST, not every alpha-th."""
     return torch.linspace(0, frames - 1, frames // alpha).long()
 
 
@@ -113,7 +113,7 @@ class Lateral(nn.Module):
 
 
 class SlowFast(nn.Module):
-    """Backbone: a clip in, the last maps of the slow and the fast pathway out, ``stride`` pixels a cell (R50: 16).
+    """Backbone from a clip to the last maps of the slow and the fast pathway, ``stride`` pixels per cell (R50: 16).
 
     Parameter names are those of the published checkpoints (``s1`` ... ``s5``, ``pathway0`` slow, ``pathway1`` fast),
     so that Kinetics weights load by name. res5 keeps its resolution and dilates instead (detection variant).

@@ -1,4 +1,4 @@
-"""SlowFast with a head on its actors: clips and boxes in, class logits of each box out."""
+"""SlowFast with a head on its actors: from clips and boxes to the class logits of each box."""
 
 from __future__ import annotations
 

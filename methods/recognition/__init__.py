@@ -1,1 +1,1 @@
-"""Single-positive multi-label recognition: one annotated class a clip, a set of classes to predict."""
+"""Single-positive multi-label recognition: one annotated class per clip, a set of classes to predict."""

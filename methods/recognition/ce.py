@@ -1,4 +1,4 @@
-"""CE: softmax cross-entropy, one class a clip. The baseline that features and backbones are trained with."""
+"""CE: softmax cross-entropy, one class per clip. The loss that features and backbones are trained with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EM: classes that are not annotated stay unknown, their predictions are kept undecided."""
+"""EM: classes that are not annotated are unknown, and their predictions are kept near one half."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ class EntropyMaximization(SinglePositive):
     title = "EM"
     paper = "Zhou et al., Acknowledging the Unknown, ECCV 2022"
 
-    alpha: float = hyper(0.2, low=0.0, high=1.0, symbol="α", packed=True, source="0.2 for VOC; taken over by BMVC 2022")
+    alpha: float = hyper(
+        0.2, low=0.0, high=1.0, symbol="α", packed=True, source="0.2 for VOC and in the BMVC 2022 code"
+    )
     reduction: str = hyper("code", choices=("code", "paper"), source="the code sums over classes")
 
     def objective(self, logits: Tensor, target: Tensor) -> Tensor:
         return losses.entropy_maximization(logits, target, self.alpha, self.reduction)
 
     def calibrated(self, classes: int) -> float:
-        """0.75, as the authors' instructions ask: unknown classes sit near 0.5."""
+        """0.75, as the authors' README states: unknown classes are near 0.5."""
         return 0.75

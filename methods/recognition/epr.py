@@ -1,4 +1,4 @@
-"""EPR: only positives are learned from, and the number of predicted labels is kept near its expectation."""
+"""EPR: only annotated classes are learned, and the number of predicted labels is kept near its expectation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.recognition.parts import losses
-from methods.recognition.parts.base import SinglePositive, cardinality
+from methods.recognition.parts.base import SinglePositive, labels_per_clip
 from suite.method import hyper
 
 
@@ -25,13 +25,13 @@ class ExpectedPositives(SinglePositive):
         high=10_000.0,
         symbol="k",
         source="CVPR 2021: the dataset's mean, a statistic of complete labels",
-        help="labels a clip on average; 0: as the dataset states it",
+        help="mean number of labels per clip; 0: as the dataset states it",
     )
 
     def network(self, data: Any) -> nn.Module:
-        self.expected = cardinality(self.cardinality, data, self.name)
+        self.mean_labels = labels_per_clip(self.cardinality, data, self.name)
         return super().network(data)
 
     def objective(self, logits: Tensor, target: Tensor) -> Tensor:
         positive = -(target * F.logsigmoid(logits)).mean()
-        return positive + losses.expected_positives(logits.sigmoid(), self.expected)
+        return positive + losses.label_count_penalty(logits.sigmoid(), self.mean_labels)

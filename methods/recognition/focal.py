@@ -1,4 +1,4 @@
-"""Focal: binary cross-entropy that leaves well-classified classes alone."""
+"""Focal: binary cross-entropy that gives little weight to classes that are already right."""
 
 from __future__ import annotations
 

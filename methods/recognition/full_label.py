@@ -1,4 +1,4 @@
-"""Full-label BCE: training and validation see every true label, the ceiling of what the network can learn."""
+"""Full-label BCE: training and validation use every true label, an upper bound for this network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from suite.method import Run, hyper
 
 
 class FullLabel(SinglePositive):
-    """Binary cross-entropy with complete label sets, in training and in the loss that early stopping watches."""
+    """Binary cross-entropy with complete label sets, in training and in the loss for early stopping."""
 
     name = "full-label"
     title = "Full-label BCE"

@@ -9,7 +9,7 @@ from methods.recognition.parts.neighbour_labelled import Ideal
 
 
 class IdealPseudoSingle(Ideal):
-    """Binary cross-entropy with all true labels of a clip; it stops, as its rivals do, by single-label validation."""
+    """Binary cross-entropy with all true labels of a clip; it stops by single-label validation, as all methods do."""
 
     name = "ideal-pseudo-single"
     title = "Ideal P+S"

@@ -10,7 +10,7 @@ from suite.method import hyper
 
 
 class LabelSmoothing(SinglePositive):
-    """AN toward 1 - ε + ε / C for the annotated class and ε / C for the others."""
+    """AN with target 1 - ε + ε / C for the annotated class and ε / C for the others."""
 
     name = "label-smoothing"
     title = "LS"

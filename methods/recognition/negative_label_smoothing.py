@@ -10,7 +10,7 @@ from suite.method import hyper
 
 
 class NegativeLabelSmoothing(SinglePositive):
-    """AN toward 1 for the annotated class and ε / C for the others."""
+    """AN with target 1 for the annotated class and ε / C for the others."""
 
     name = "negative-label-smoothing"
     title = "N-LS"

@@ -1,4 +1,4 @@
-"""The posterior of a planted world: no training, what the best possible classifier would say."""
+"""The posterior of a planted world: no training, the scores of the best possible classifier."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from suite.method import Method, Phase, Run, Scores
 
 
 class PlantedPosterior(Method):
-    """Scores every class with the probability that it is valid, computed from the generator."""
+    """Scores every class with the probability that it is valid, as the generator computes it."""
 
     task = "recognition"
     name = "planted-posterior"

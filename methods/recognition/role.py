@@ -15,7 +15,7 @@ from suite.method import Batch, Losses, Run, hyper
 
 
 class WithEstimates(nn.Module):
-    """A classifier beside label estimates (N, C), logits that start undecided but for the annotated class."""
+    """A classifier beside label estimates (N, C), logits that start near 0 but for the annotated class."""
 
     def __init__(self, classifier: nn.Module, labels: np.ndarray, classes: int, spread: float, certain: float) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class WithEstimates(nn.Module):
 
 
 class OnlineEstimation(ExpectedPositives):
-    """Classifier and label estimates agree with each other, with the annotation, and with the number of labels."""
+    """Classifier and label estimates are trained toward each other, the annotation and the mean number of labels."""
 
     name = "role"
     title = "ROLE"
@@ -51,4 +51,4 @@ class OnlineEstimation(ExpectedPositives):
     def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
         logits, target = self.labelled(network, batch, run)
         estimates: Tensor = network.estimates[batch["index"]]  # type: ignore[index]
-        return {"loss": losses.online_estimation(logits, estimates, target, self.expected)}
+        return {"loss": losses.joint_estimation(logits, estimates, target, self.mean_labels)}

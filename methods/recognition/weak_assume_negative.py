@@ -32,5 +32,5 @@ class WeakAssumeNegative(SinglePositive):
         return losses.weak_assume_negative(logits, target, gamma, self.reduction)
 
     def calibrated(self, classes: int) -> float:
-        """1 / (1 + γ): where a class that is annotated as often as not has its optimum."""
+        """1 / (1 + γ): the optimum of a class that is annotated in half of its clips."""
         return 1 / (1 + self.negatives / (classes - 1))

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from methods.actor_detection.multi_label import MultiLabelSemiSupervised
+from methods.actor_detection.multi_label_semi import MultiLabelSemiSupervised
 from methods.actor_detection.supervised import Supervised
 from suite.data import load
 from suite.data.video import ClipSource, write_video

@@ -22,10 +22,10 @@ LEVELS = 256
 
 @dataclass(frozen=True)
 class RandAugment:
-    """``operations`` of them a clip, each at a strength of ``magnitude`` out of 10, its sign random.
+    """``operations`` of them per clip, each at a strength of ``magnitude`` out of 10, its sign random.
 
     ``time``: ``constant`` applies one strength to all frames, ``interpolated`` goes from one to another.
-    ``geometric`` adds shear, translation and rotation, which move the boxes along; without it boxes stay as they are.
+    ``geometric`` adds shear, translation and rotation, which move the boxes too; without it boxes do not change.
     """
 
     operations: int = 2
@@ -66,7 +66,7 @@ def jittered(boxes: Tensor, amount: float, generator: np.random.Generator) -> Te
 
 
 def moved(clip: Tensor, boxes: Tensor, matrices: Tensor) -> tuple[Tensor, Tensor]:
-    """Frames resampled by affine maps (T, 2, 3) from output to input, in units of half the frame; grey comes in.
+    """Frames resampled by affine maps (T, 2, 3) from output to input, in units of half the frame; outside is grey.
 
     Boxes become the bounding boxes of their corners under the key frame's map, cut to the frame.
     """

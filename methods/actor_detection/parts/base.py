@@ -21,10 +21,10 @@ Inputs = FeatureInputs | ClipInputs
 
 
 class ActorMethod(Method):
-    """Label sets of people, learned from boxes with labels. Subclasses add what they do with unlabelled people.
+    """Label sets of people, learned from boxes with labels. Subclasses add their use of unlabelled people.
 
     A dataset with features trains a small network on them; one with clips trains SlowFast, with the linear head or with
-    ACAR's relation head. Budgets count optimizer steps, so that methods take as many whatever they look at; an epoch is
+    ACAR's relation head. Budgets count optimizer steps, so that methods take equally many on any input; an epoch is
     ``evaluate_steps`` steps.
     """
 
@@ -33,10 +33,12 @@ class ActorMethod(Method):
     steps: int = hyper(35_000, low=1, high=10_000_000, source="MM 2022 §4.2.3 after ACAR", help="supervised steps")
     semi_steps: int = hyper(35_000, low=1, high=10_000_000, source="MM 2022 §4.2.3", help="semi-supervised steps")
     evaluate_steps: int = hyper(1000, low=1, high=1_000_000, help="steps between evaluations")
-    batch: int = hyper(16, low=1, high=4096, source="MM 2022 §4.2.3", help="labelled clips a step, unlabelled as many")
+    batch: int = hyper(
+        16, low=1, high=4096, source="MM 2022 §4.2.3", help="clips per step, labelled and unlabelled each"
+    )
     lr: float = hyper(0.064, low=1e-6, high=100.0, log=True, source="ACAR: peak rate, supervised steps")
     semi_lr: float = hyper(0.0064, low=1e-7, high=100.0, log=True, source="MM 2022 §4.2.3: peak of one cycle")
-    rule: str = hyper("sgd", choices=("sgd", "adamw"), source="MM 2022 §4.2.3: SGD", help="how weights move")
+    rule: str = hyper("sgd", choices=("sgd", "adamw"), source="MM 2022 §4.2.3: SGD", help="optimizer")
     schedule: str = hyper(
         "one-cycle", choices=("one-cycle", "acar"), source="ACAR: 1 of 6 epochs from lr/8, falls at 5.6 and 5.8",
         help="learning rate of the supervised steps",
@@ -48,15 +50,17 @@ class ActorMethod(Method):
     hidden: int = hyper(256, low=1, high=65_536, help="feature network: units of a hidden layer")
     layers: int = hyper(1, low=0, high=16, help="feature network: hidden layers")
     dropout: float = hyper(0.5, low=0.0, high=0.95, source="SlowFast: before the linear map", help="dropout")
-    weak_noise: float = hyper(0.1, low=0.0, high=10.0, help="features, weak view: noise in spreads of a channel")
-    strong_noise: float = hyper(0.5, low=0.0, high=10.0, help="features, strong view: noise in spreads of a channel")
+    weak_noise: float = hyper(0.1, low=0.0, high=10.0, help="features, weak view: noise in deviations of a channel")
+    strong_noise: float = hyper(0.5, low=0.0, high=10.0, help="features, strong view: noise in deviations of a channel")
     masked: float = hyper(0.3, low=0.0, high=0.99, help="features, strong view: share of channels masked")
 
     width: int = hyper(64, low=1, high=256, source="SlowFast R50", help="clips: channels of the slow stem")
     blocks: str = hyper("3-4-6-3", source="SlowFast R50", help="clips: residual blocks of the stages")
-    alpha: int = hyper(4, low=1, high=32, source="SlowFast 8x8", help="clips: frames of the fast pathway a slow one")
-    beta_inverse: int = hyper(8, low=1, high=64, source="SlowFast", help="clips: slow channels for a fast one")
-    head: Head = hyper("linear", choices=("linear", "relation"), help="clips: SlowFast's head, or ACAR's without bank")
+    alpha: int = hyper(4, low=1, high=32, source="SlowFast 8x8", help="clips: frames of the fast pathway per slow one")
+    beta_inverse: int = hyper(8, low=1, high=64, source="SlowFast", help="clips: slow channels per fast one")
+    head: Head = hyper(
+        "linear", choices=("linear", "relation"), help="clips: head of SlowFast or ACAR (no feature bank)"
+    )
     relation_dropout: float = hyper(0.2, low=0.0, high=0.95, source="ACAR", help="clips: inside the relation head")
     frozen_bn: bool = hyper(False, source="ACAR freezes it (pre-trained weights)", help="clips: batch norms stay fixed")
     flip: float = hyper(0.5, low=0.0, high=1.0, source="MM 2022 §4.2.3", help="clips: probability of the mirror image")
@@ -67,13 +71,13 @@ class ActorMethod(Method):
         "constant", choices=("constant", "interpolated"), help="clips, strong view: strength over frames"
     )
     geometric: bool = hyper(False, help="clips, strong view: also shear, translate and rotate, boxes with them")
-    still: bool = hyper(False, help="clips: the key frame in place of every frame, to see what motion is worth")
+    still: bool = hyper(False, help="clips: the key frame in place of every frame, to measure what motion adds")
     decoders: int = hyper(2, low=1, high=64, help="clips: threads that decode ahead of training")
     keep_decoded: int = hyper(0, low=0, high=1_000_000, help="clips: how many stay decoded in memory, of each split")
 
     _inputs: tuple[object, Inputs] | None = None
 
-    # The verbs ------------------------------------------------------------------------------------------------------
+    # The contract ----------------------------------------------------------------------------------------------------
 
     def phases(self, data: TaskData[Actors]) -> Sequence[Phase]:
         return [self.supervised_phase(self.steps), self.supervised_phase(self.semi_steps, "continued", self.semi_lr)]
@@ -128,7 +132,7 @@ class ActorMethod(Method):
         return Schedule("step", warmup=epoch, start=1 / 8, milestones=(5.6 * epoch, 5.8 * epoch))
 
     def optimizer(self, lr: float) -> Optimizer:
-        """SGD with Nesterov momentum, as ACAR trains; AdamW learns from scratch in few steps."""
+        """SGD with Nesterov momentum, as ACAR trains; AdamW trains from random weights in fewer steps."""
         if self.rule == "adamw":
             return Optimizer("adamw", lr, self.weight_decay)
         return Optimizer("sgd", lr, self.weight_decay, momentum=self.momentum, nesterov=self.momentum > 0)
@@ -168,7 +172,7 @@ class ActorMethod(Method):
         return [int(part) for part in parts]
 
     def _stream(self, clips: np.ndarray, generator: np.random.Generator) -> Iterator[np.ndarray]:
-        """Groups of ``batch`` clips without end, a fresh order every time all were drawn."""
+        """Groups of ``batch`` clips without end, in a new order after each pass."""
         if len(clips) == 0:
             raise UsageError(f"{self.name}: no training clip has labelled people; raise the dataset's 'labelled'.")
         order = generator.permutation(clips)
@@ -204,7 +208,7 @@ def draws_of(part: Batch) -> Tensor:
 
 
 def labelled_clips(data: TaskData[Actors]) -> np.ndarray:
-    """Training clips with labelled people; clips without anybody teach nothing and are left out."""
+    """Training clips with labelled people; clips without people are left out."""
     return np.unique(data.train.clip[data.train.labelled])
 
 

@@ -1,4 +1,4 @@
-"""Clips of pixels as training material: decoding ahead of the training step, weak and strong views, scoring a split."""
+"""Clips of pixels as input: decoding ahead of the training step, weak and strong views, scoring a split."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AHEAD = 2  # batches decoded ahead of the one in training
 @dataclass(frozen=True)
 class ClipAugmentation:
     """``flip``: probability of the mirror image in either view; ``jitter`` of boxes in training; RandAugment for the
-    strong view. Boxes follow every move, so that row i of teacher and student is the same actor."""
+    strong view. Boxes follow every geometric change, so that row i of teacher and student is the same actor."""
 
     flip: float = 0.5
     jitter: float = 0.0
@@ -32,7 +32,7 @@ class ClipAugmentation:
 
 
 class Decoder:
-    """Decodes clips, in threads, and remembers up to ``keep`` of them; knows which cannot be decoded."""
+    """Decodes clips, in threads, and keeps up to ``keep`` of them; records which cannot be decoded."""
 
     def __init__(self, source: Any, keep: int, threads: int) -> None:
         self.source, self.keep, self.threads = source, keep, threads
@@ -70,7 +70,7 @@ class ClipInputs:
     """Batches of clips padded to one size: ``frames`` (B, T, H, W, 3) uint8, ``boxes`` (B, A, 4) and ``valid`` (B, A).
 
     Boxes are cut to the picture and in [0, 1] of the padded batch. ``mirror``: the class that each class becomes in the
-    mirror image. ``still`` shows the key frame instead of every frame: what can be told without motion.
+    mirror image. ``still`` shows the key frame instead of every frame: what can be recognized without motion.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class ClipInputs:
         return self.decoders.setdefault(id(samples), Decoder(samples.frames, self.keep, self.threads))
 
     def batches(self, groups: list[np.ndarray], generator: np.random.Generator) -> Iterator[Batch]:
-        """A batch a group of training clips; clips that cannot be decoded are left out of theirs."""
+        """One batch per group of training clips; clips that cannot be decoded are left out of theirs."""
         for group, clips in zip(groups, self.decoder(self.train).ahead(groups), strict=True):
             yield self.collate(self.train, group, clips, generator)
 
@@ -158,7 +158,7 @@ class ClipInputs:
         return sum(len(decoder.broken) for decoder in self.decoders.values())
 
     def _augmented(self, clips: Tensor, part: Batch, view: View) -> tuple[Tensor, Tensor, Tensor]:
-        """Each clip under its own seed; the weak and the strong view of a clip draw apart."""
+        """Each clip under its own seed; the weak and the strong view of a clip use different draws."""
         settings, seen, places, turned = self.augmentation, [], [], []
         shares, seeds = part["share"][:, 0].tolist(), part["seed"].tolist()
         for clip, given, share, seed in zip(clips, part["boxes"], shares, seeds, strict=True):

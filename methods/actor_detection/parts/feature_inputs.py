@@ -1,4 +1,4 @@
-"""Actor features as training material: drawing batches of clips, weak and strong views, scoring a split."""
+"""Actor features as input: drawing batches of clips, weak and strong views, scoring a split."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class FeatureAugmentation:
-    """Noise of the weak and the strong view in spreads of a channel; the share of channels the strong one masks."""
+    """Noise of both views in standard deviations of a channel; the share of channels that the strong view masks."""
 
     weak: float = 0.1
     strong: float = 0.5
@@ -40,7 +40,7 @@ class FeatureInputs:
         return ActorMLP(features.mean(dim=0), features.std(dim=0, correction=0), self.classes, hidden, layers, dropout)
 
     def draw(self, clips: np.ndarray, generator: np.random.Generator) -> Batch:
-        """The instances of ``clips``: ``rows`` (n,) into the training set and all that is random about them."""
+        """The instances of ``clips``: ``rows`` (n,) into the training set and every random draw for them."""
         rows = np.concatenate([np.arange(self.starts[clip], self.starts[clip + 1]) for clip in clips])
         shape = (len(rows), self.train.features.shape[1])
         return {

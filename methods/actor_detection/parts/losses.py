@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from methods.actor_detection.parts.thresholds import PseudoLabels
+from methods.actor_detection.parts.thresholds import PseudoTargets
 
 
 def action_probabilities(logits: Tensor, poses: int = 0) -> Tensor:
@@ -37,7 +37,7 @@ def multi_label_loss(logits: Tensor, targets: Tensor, poses: int = 0) -> Tensor:
     return -(targets * inside + (1 - targets) * outside)
 
 
-def pseudo_label_loss(logits: Tensor, pseudo: PseudoLabels, poses: int = 0) -> Tensor:
+def pseudo_label_loss(logits: Tensor, pseudo: PseudoTargets, poses: int = 0) -> Tensor:
     """l_cls of eq. 4 (MM 2022), (N, C): positives and negatives with their weights, nothing for ignored entries."""
     inside, outside = log_probabilities(logits, poses)
     positive = pseudo.positive_weight * pseudo.labels * inside

@@ -1,4 +1,4 @@
-"""Counting what pseudo-labels do: class histograms at each stage, precision and recall where the truth is known."""
+"""Counts of pseudo-labels: class histograms at each stage, precision and recall where the truth is known."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch import Tensor
 from suite.data.samples import Actors, TaskData
 from suite.method import Run
 
-PEOPLE = 20_000  # that are looked at to find the best thresholds
-STAGES = ("pseudo", "kept", "right", "true")  # positives given, left by the mask, that are true, that there are
+PEOPLE = 20_000  # scored to find the best thresholds
+STAGES = ("pseudo", "kept", "right", "true")  # positives given, left by the mask, right, and in the truth
 NAME = "tally"
 
 
@@ -27,16 +27,16 @@ class Tally:
 
     @classmethod
     def empty(cls, classes: int) -> Tally:
-        """Nothing counted yet."""
+        """All counts zero."""
         return cls(torch.zeros(len(STAGES), classes, dtype=torch.float64), torch.zeros(2, dtype=torch.float64))
 
     @classmethod
     def of(cls, run: Run) -> Tally:
-        """What the run remembers."""
+        """The counts in the run's memory."""
         return cls(run.memory[f"{NAME} counts"], run.memory[f"{NAME} seen"])
 
     def store(self, run: Run) -> None:
-        """Make the run remember this tally, so that a resumed training counts on."""
+        """Keep this tally in the run's memory, so that a resumed training continues it."""
         run.memory[f"{NAME} counts"], run.memory[f"{NAME} seen"] = (
             self.counts.to(run.device),
             self.seen.to(run.device),
@@ -45,7 +45,7 @@ class Tally:
     @staticmethod
     @torch.no_grad()
     def note(run: Run, labels: Tensor, mask: Tensor | None, rows: Tensor) -> None:
-        """Count a batch of pseudo-labels (n, C); hidden labels are looked at for the curves, never for the loss."""
+        """Count a batch of pseudo-labels (n, C); hidden labels are used for the curves, never for the loss."""
         counts, seen = run.memory[f"{NAME} counts"], run.memory[f"{NAME} seen"]
         given = labels.to(counts.dtype)
         kept = given if mask is None else given * mask[:, None].to(counts.dtype)
@@ -55,7 +55,7 @@ class Tally:
         seen += torch.stack([torch.as_tensor(len(given), device=seen.device), empty]).to(seen.dtype)
 
     def curves(self, run: Run, data: TaskData[Actors]) -> dict[str, float]:
-        """Curve values since the last call, which starts the tally anew."""
+        """Curve values since the last call; counting then starts at zero."""
         counts, seen = self.counts.cpu().numpy(), self.seen.cpu().numpy()
         Tally.empty(counts.shape[1]).store(run)
         if seen[0] == 0:

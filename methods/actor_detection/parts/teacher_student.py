@@ -1,4 +1,4 @@
-"""What semi-supervised methods share: a teacher looks at unlabelled clips and says what a student learns there."""
+"""What semi-supervised methods share: a teacher scores unlabelled clips, and a student learns from its scores."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.actor_detection.parts.balancing import Balance, instance_probabilities
 from methods.actor_detection.parts.base import ActorMethod, draws_of, labelled_clips, rows_of, unlabelled_clips
+from methods.actor_detection.parts.class_balancing import Balance, instance_probabilities
 from methods.actor_detection.parts.clip_inputs import ClipInputs
 from methods.actor_detection.parts.feature_inputs import View
 from methods.actor_detection.parts.losses import (
@@ -19,7 +19,7 @@ from methods.actor_detection.parts.losses import (
     pseudo_label_loss,
 )
 from methods.actor_detection.parts.tally import PEOPLE, Tally, best_thresholds
-from methods.actor_detection.parts.thresholds import PseudoLabels, pseudo_labels
+from methods.actor_detection.parts.thresholds import PseudoTargets, thresholded_targets
 from suite.data.samples import Actors, TaskData
 from suite.method import Average, Batch, Losses, Phase, Run, Schedule, hyper
 
@@ -27,11 +27,11 @@ from suite.method import Average, Batch, Losses, Phase, Run, Schedule, hyper
 class TeacherStudent(ActorMethod):
     """A supervised phase, then a phase in which labelled and unlabelled clips come in pairs of batches.
 
-    The teacher starts as the supervised network. It sees the weak view of an unlabelled clip, the student the strong
-    one; in each step the student sees the labelled batch first. Subclasses change thresholds, balance or the teacher.
+    The teacher starts as the supervised network. It scores the weak view of an unlabelled clip, the student the
+    strong one; in each step the labelled batch comes first. Subclasses change thresholds, balance or the teacher.
     """
 
-    ema: float = hyper(0.999, low=0.0, high=1.0, symbol="m", source="MM 2022 §4.2.3", help="1: the teacher never moves")
+    ema: float = hyper(0.999, low=0.0, high=1.0, symbol="m", source="MM 2022 §4.2.3", help="1: the teacher stays")
     weight: float = hyper(0.3, low=0.0, high=100.0, symbol="λ", source="MM 2022 eq. 17; 0.3 in §4.2.3, Fig. 9")
     tau_positive: float = hyper(0.5, low=0.0, high=1.0, symbol="τ_pos", source="MM 2022 §4.4.1: fixed pair .5/.1")
     tau_negative: float = hyper(0.1, low=0.0, high=1.0, symbol="τ_neg", source="MM 2022 §3.2.2")
@@ -45,7 +45,7 @@ class TeacherStudent(ActorMethod):
         return [self.supervised_phase(self.steps, select=False), self.semi_phase(self.semi_steps)]
 
     def semi_phase(self, steps: int, name: str = "semi-supervised", ema: float | None = None) -> Phase:
-        """A phase with a teacher that follows the student (``ema`` 1: that stays what it is at the start)."""
+        """A phase with a teacher that follows the student (``ema`` 1: that keeps its first weights)."""
         return Phase(
             name=name,
             steps=steps,
@@ -78,7 +78,7 @@ class TeacherStudent(ActorMethod):
         losses = super().loss(network, batch, run)
         if "unlabelled" in batch and run.teacher is not None:
             part = batch["unlabelled"]
-            nobody = len(part["uniform"]) == 0  # no clip of the batch decodes
+            nobody = len(part["uniform"]) == 0  # no clip of the batch can be decoded
             value = torch.zeros(()) if nobody else self.unsupervised_loss(network, part, run)
             losses["unsupervised"] = self.weight * value.to(losses["supervised"].device)
         return losses
@@ -92,7 +92,7 @@ class TeacherStudent(ActorMethod):
         return balanced_mean(losses, mask, None if balance is None else balance.weights.to(logits.device))
 
     def unsupervised_loss(self, network: nn.Module, part: Batch, run: Run) -> Tensor:
-        """Eq. 15: the loss of the unlabelled people against what the teacher makes of them."""
+        """Eq. 15: the loss of the unlabelled people against the targets from the teacher's scores."""
         teacher = self.teacher_scores(part, run)
         logits = self.inputs(run.data).logits(network, part, self.student_view, run)
         pseudo = self.pseudo_labels(teacher, network, part, run)
@@ -109,16 +109,16 @@ class TeacherStudent(ActorMethod):
         logits = self.inputs(run.data).logits(run.teacher, part, "weak", run)
         return action_probabilities(logits.float(), self.poses(run.data))
 
-    def pseudo_labels(self, teacher: Tensor, network: nn.Module, part: Batch, run: Run) -> PseudoLabels:
-        """What the student should learn from the teacher's scores (n, C)."""
-        return pseudo_labels(teacher, self.tau_positive, self.tau_negative)
+    def pseudo_labels(self, teacher: Tensor, network: nn.Module, part: Batch, run: Run) -> PseudoTargets:
+        """Targets and weights of the student from the teacher's scores (n, C)."""
+        return thresholded_targets(teacher, self.tau_positive, self.tau_negative)
 
     def penalty(self, network: nn.Module) -> Tensor | float:
         """What is added to the loss of every entry, broadcast to (n, C)."""
         return 0.0
 
     def balance(self, run: Run) -> Balance | None:
-        """How people are sampled and classes weighted; None for all alike."""
+        """How people are sampled and classes weighted; None for equal weights."""
         return None
 
     def sampled(self, labels: Tensor, part: Batch, balance: Balance | None) -> Tensor | None:
@@ -138,7 +138,7 @@ class TeacherStudent(ActorMethod):
         return Tally.of(run).curves(run, run.data) | self._best_thresholds(run.teacher, run)
 
     def _best_thresholds(self, teacher: nn.Module, run: Run) -> dict[str, float]:
-        """What thresholds on the teacher's scores would be best; for features only, where looking costs little."""
+        """The best thresholds on the teacher's scores; for features only, where scoring all people is cheap."""
         hidden = run.data.train.labels[~run.data.train.labelled]
         if isinstance(self.inputs(run.data), ClipInputs) or not hidden.any():
             return {}
@@ -149,7 +149,7 @@ class TeacherStudent(ActorMethod):
 
 
 def unlabelled_scores(method: ActorMethod, network: nn.Module, run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """One look at all unlabelled people: their rows in the training set, and the scores (n, C) of ``network``."""
+    """One pass over all unlabelled people: their rows in the training set, and the scores (n, C) of ``network``."""
     rows = np.flatnonzero(~run.data.train.labelled)
     network.eval()
     logits = torch.from_numpy(method.inputs(run.data).score(network, run.data.train, run, rows))

@@ -1,4 +1,4 @@
-"""Multiple pseudo-labels from a teacher's scores: positives, negatives, and what is ignored (MM 2022, §3.2).
+"""Several pseudo-labels per person from a teacher's scores: positives, negatives, ignored entries (MM 2022, §3.2).
 
 N instances, C classes. Thresholds are (C,) tensors or numbers; the teacher's scores are probabilities without gradient.
 """
@@ -16,7 +16,7 @@ Gate = Literal["hard", "soft"]
 
 
 @dataclass(frozen=True)
-class PseudoLabels:
+class PseudoTargets:
     """``labels`` (N, C) 1 for positives, 0 otherwise; ``positive_weight``, ``negative_weight`` (N, C) of eq. 4.
 
     An entry that is neither has both weights 0 where it counts: it is ignored.
@@ -25,16 +25,6 @@ class PseudoLabels:
     labels: Tensor
     positive_weight: Tensor
     negative_weight: Tensor
-
-    @property
-    def positive(self) -> Tensor:
-        """(N, C) bool: entries that act as positives."""
-        return self.labels > 0
-
-    @property
-    def ignored(self) -> Tensor:
-        """(N, C) bool: entries that add no classification loss."""
-        return ~self.positive & (self.negative_weight == 0)
 
 
 def imbalance_ratio(counts: Tensor) -> Tensor:
@@ -65,16 +55,16 @@ def class_related_thresholds(
     return thresholds if tau_negative is None else thresholds.clamp(min=tau_negative)
 
 
-def pseudo_labels(teacher: Tensor, positive: Tensor | float, negative: float) -> PseudoLabels:
+def thresholded_targets(teacher: Tensor, positive: Tensor | float, negative: float) -> PseudoTargets:
     """Eqs. 2 and 3: above ``positive`` 1, below ``negative`` 0, else ignored; the first wins where both hold."""
     labels = (teacher > positive).to(teacher.dtype)
     rejected = (teacher < negative).to(teacher.dtype) * (1 - labels)
-    return PseudoLabels(labels, labels, rejected)
+    return PseudoTargets(labels, labels, rejected)
 
 
-def gated_pseudo_labels(
+def gated_targets(
     teacher: Tensor, thresholds: Tensor, negative: float, steepness: float, gate: Gate = "hard"
-) -> PseudoLabels:
+) -> PseudoTargets:
     """Pseudo-labels whose positives are weighted by a sigmoid of their distance to a threshold that learns (eq. 6).
 
     The gradient reaches ``thresholds`` through the weight alone: labels are a step function of detached scores.
@@ -88,15 +78,15 @@ def gated_pseudo_labels(
             order of Algorithm 1). ``soft``: the sigmoid is the threshold, all that is not negative is a positive.
     """
     teacher = teacher.detach()
-    weight = positive_weight(teacher, thresholds, steepness)
+    weight = gate_weight(teacher, thresholds, steepness)
     if gate == "hard":
-        plain = pseudo_labels(teacher, thresholds.detach(), negative)
-        return PseudoLabels(plain.labels, weight, plain.negative_weight)
+        plain = thresholded_targets(teacher, thresholds.detach(), negative)
+        return PseudoTargets(plain.labels, weight, plain.negative_weight)
     labels = (teacher >= negative).to(teacher.dtype)
-    return PseudoLabels(labels, weight, 1 - labels)
+    return PseudoTargets(labels, weight, 1 - labels)
 
 
-def positive_weight(teacher: Tensor, thresholds: Tensor, steepness: float) -> Tensor:
+def gate_weight(teacher: Tensor, thresholds: Tensor, steepness: float) -> Tensor:
     """w_pos = 1 / (1 + exp(-a (pred_t - T_pos))) (eq. 6 = 18), (N, C)."""
     return torch.sigmoid(steepness * (teacher - thresholds))
 

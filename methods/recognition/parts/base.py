@@ -18,7 +18,7 @@ ROWS_AT_ONCE = 4096
 
 
 class SinglePositive(Method):
-    """A loss on one positive label a clip. Subclasses implement :meth:`objective`.
+    """A loss on one positive label per clip. Subclasses implement :meth:`objective`.
 
     Training follows the feature experiments of An Action Is Worth Multiple Words: Adam without decay or schedule, and
     a stop when neither validation loss nor validation accuracy had its best value in the last ``patience`` epochs.
@@ -28,7 +28,9 @@ class SinglePositive(Method):
 
     lr: float = hyper(5e-6, low=1e-8, high=1.0, log=True, packed=True, source="released code, feature experiments")
     epochs: int = hyper(500, low=1, high=100_000, source="released code: 500 for EPIC-Kitchens, 1000 for HMDB")
-    batch: int = hyper(64, low=2, high=65_536, source="released code", help="clips a step; what is left over waits")
+    batch: int = hyper(
+        64, low=2, high=65_536, source="released code", help="clips per step; the last, smaller batch is dropped"
+    )
     weight_decay: float = hyper(0.0, low=0.0, high=1.0, packed=True, source="released code: none")
     patience: int = hyper(20, low=1, high=100_000, source="released code", help="epochs without a best value")
     hidden: int = hyper(1024, low=1, high=65_536, source="released code", help="units of a hidden layer")
@@ -39,10 +41,10 @@ class SinglePositive(Method):
         low=0.0,
         high=1.0,
         post=True,
-        help="probability from which a class is predicted; 0: what the loss calls for",
+        help="probability from which a class is predicted; 0: the loss's own threshold",
     )
 
-    # What a loss says -----------------------------------------------------------------------------------------------
+    # What a loss defines ---------------------------------------------------------------------------------------------
 
     def objective(self, logits: Tensor, target: Tensor) -> Tensor:
         """The loss of logits (B, C) against single labels as one-hot rows (B, C); validation uses it too."""
@@ -53,10 +55,10 @@ class SinglePositive(Method):
         return self.objective(logits, target)
 
     def calibrated(self, classes: int) -> float:
-        """The probability from which the loss means yes: the value that balances its positives and negatives."""
+        """The probability from which a class counts as predicted under this loss."""
         return 0.5
 
-    # The verbs ------------------------------------------------------------------------------------------------------
+    # The contract ----------------------------------------------------------------------------------------------------
 
     def phases(self, data: TaskData[Clips]) -> Sequence[Phase]:
         optimizer = Optimizer("adam", lr=self.lr, weight_decay=self.weight_decay)
@@ -118,8 +120,8 @@ def complete_truth(data: TaskData[Clips], method: str) -> np.ndarray:
     return np.asarray(data.train.truth, dtype=bool)
 
 
-def cardinality(declared: float, data: TaskData[Clips], method: str) -> float:
-    """Labels a clip on average: as ``declared``, or where that is 0 as the dataset states it."""
+def labels_per_clip(declared: float, data: TaskData[Clips], method: str) -> float:
+    """Mean number of labels per clip: ``declared``, or where that is 0 the dataset's."""
     known = float(declared or data.facts.get("cardinality", 0.0))
     if known <= 0:
         raise UsageError(f"{data.name} does not state how many labels a clip has; give {method} --set cardinality=…")

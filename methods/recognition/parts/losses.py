@@ -2,12 +2,11 @@
 
 Every function takes ``logits`` (B, C) and a ``target`` (B, C) in [0, 1]; the target of a single label is its one-hot
 row, and a multi-hot target works as well (validation data may have one). Logarithms are taken of the sigmoid in one
-stable step, so logits of any size give finite values and gradients. Constants may be tensors (one value a packed
-network).
+stable step, so logits of any size give finite values and gradients. Constants may be tensors (one value per
+packed network).
 
-``reduction`` names who divides by what: ``code`` sums over classes and averages over the batch, as the released code of
-An Action Is Worth Multiple Words (BMVC 2022) does; ``paper`` also divides by the number of classes that count
-(eq. 1 and 2).
+``reduction``: ``code`` sums over classes and averages over the batch, as the released code of An Action Is Worth
+Multiple Words (BMVC 2022) does; ``paper`` also divides by the number of classes that count (eq. 1 and 2).
 """
 
 from __future__ import annotations
@@ -56,12 +55,12 @@ def weak_assume_negative(logits: Tensor, target: Tensor, gamma: Constant, reduct
 
 
 def label_smoothing(logits: Tensor, target: Tensor, epsilon: Constant, reduction: str = "code") -> Tensor:
-    """LS: positives and negatives give way, ``t (1 - ε) + ε / C``."""
+    """LS: both targets are smoothed, ``t (1 - ε) + ε / C``."""
     return assume_negative(logits, target * (1 - epsilon) + epsilon / logits.shape[1], reduction)
 
 
 def negative_label_smoothing(logits: Tensor, target: Tensor, epsilon: Constant, reduction: str = "code") -> Tensor:
-    """N-LS: only the assumed negatives give way, ``t + (1 - t) ε / C``."""
+    """N-LS: only the targets of assumed negatives are smoothed, ``t + (1 - t) ε / C``."""
     return assume_negative(logits, target + (1 - target) * epsilon / logits.shape[1], reduction)
 
 
@@ -73,13 +72,13 @@ def focal(logits: Tensor, target: Tensor, alpha: Constant, gamma: Constant) -> T
 
 
 def entropy_maximization(logits: Tensor, target: Tensor, alpha: Constant, reduction: str = "code") -> Tensor:
-    """EM: unknown classes are pushed to be undecided, ``-log p_y - α Σ H(p_c)`` (Zhou et al., ECCV 2022)."""
+    """EM: the entropy of unknown classes is maximized, ``-log p_y - α Σ H(p_c)`` (Zhou et al., ECCV 2022)."""
     elements = -target * F.logsigmoid(logits) - (1 - target) * alpha * binary_entropy(logits)
     return reduce(elements, reduction)
 
 
 def mask_bce(logits: Tensor, target: Tensor, pseudo: Tensor, reduction: str = "code") -> Tensor:
-    """Mask BCE (eq. 2): pseudo-labels, (B, C) bool without the annotated class, neither reward nor penalize."""
+    """Mask BCE (eq. 2): pseudo-labels, (B, C) bool without the annotated class, do not count."""
     return reduce(cross_entropy_elements(logits, target), reduction, kept=~pseudo)
 
 
@@ -88,26 +87,26 @@ def pseudo_single_bce(logits: Tensor, target: Tensor, pseudo: Tensor, reduction:
     return assume_negative(logits, torch.where(pseudo, 1.0, target), reduction)
 
 
-def expected_positives(probabilities: Tensor, cardinality: Constant) -> Tensor:
+def label_count_penalty(probabilities: Tensor, cardinality: Constant) -> Tensor:
     """``((mean over the batch of Σ_c p_c - k) / C)²``: how far the predicted number of labels is from ``k``."""
     return ((probabilities.sum(dim=1).mean() - cardinality) / probabilities.shape[1]) ** 2
 
 
-def online_estimation(logits: Tensor, estimates: Tensor, target: Tensor, cardinality: Constant) -> Tensor:
-    """ROLE (Cole et al., CVPR 2021): classifier and label estimates (B, C, as logits) teach each other, mean over B·C.
+def joint_estimation(logits: Tensor, estimates: Tensor, target: Tensor, cardinality: Constant) -> Tensor:
+    """ROLE (Cole et al., CVPR 2021): classifier and label estimates (B, C), as logits, fit each other; mean over B·C.
 
-    Half the cross-entropy toward the annotated class and the other side's (constant) opinion, half the regularizer on
+    Half the cross-entropy toward the annotated class and the other side's detached probability, half the regularizer on
     the number of positives, for each of the two sides.
     """
     total = logits.new_zeros(())
     for side, other in ((logits, estimates), (estimates, logits)):
         known = -target * F.logsigmoid(side)
         agreement = cross_entropy_elements(side, other.detach().sigmoid())
-        total = total + 0.5 * (known + agreement).mean() + 0.5 * expected_positives(side.sigmoid(), cardinality)
+        total = total + 0.5 * (known + agreement).mean() + 0.5 * label_count_penalty(side.sigmoid(), cardinality)
     return total
 
 
-def acknowledge_unknown(
+def entropy_with_soft_negatives(
     logits: Tensor, target: Tensor, stored: Tensor, chosen: Tensor, alpha: Constant, beta: Constant
 ) -> Tensor:
     """EM with asymmetric pseudo-labels (Zhou et al., ECCV 2022), mean over B·C.

@@ -1,4 +1,4 @@
-"""Methods that treat some unannotated classes apart: where their pseudo-labels come from."""
+"""Methods that treat some unannotated classes apart, and where their pseudo-labels come from."""
 
 from __future__ import annotations
 
@@ -91,9 +91,9 @@ class NeighbourLabelled(PseudoLabelled):
             self._label(run, self._search(embeddings))
 
     def analyses(self, run: Run) -> dict[str, float]:
-        """Pseudo-labels a clip, how far neighbours agree, and against complete labels their precision and recall."""
+        """Pseudo-labels per clip, agreement of neighbours, and precision and recall where label sets are complete."""
         if "pseudo" not in run.memory:
-            return {}  # nothing has begun
+            return {}  # evaluated before the first phase began
         pseudo = run.memory["pseudo"].cpu().numpy()
         found = {
             "pseudo-labels": float(pseudo.sum(axis=1).mean()),
@@ -135,7 +135,7 @@ class NeighbourLabelled(PseudoLabelled):
 
 
 class Ideal(PseudoLabelled):
-    """Pseudo-labels that are the clip's other true labels: what perfect neighbours would give."""
+    """Pseudo-labels that are the clip's other true labels: the result of perfect neighbours."""
 
     oracle = True
 

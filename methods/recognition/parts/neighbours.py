@@ -15,7 +15,7 @@ import numpy as np
 
 from suite.errors import UsageError
 
-ROUNDING = 1e-5  # bound on the relative error of FAISS's single-precision squared distances, generous
+ROUNDING = 1e-5  # bound on the relative error of FAISS's single-precision squared distances, larger than any seen
 BLOCK = 4096  # rows searched at a time
 CHUNK = 64 << 20  # bytes of gathered candidate rows at a time
 
@@ -30,33 +30,33 @@ def nearest(
 ) -> np.ndarray:
     """Row numbers (Q, k) of the ``k`` nearest rows of ``source`` (N, D), nearest first.
 
-    Asked by the source itself, where no row is its own neighbour (all rows, or those numbered ``rows``), or by other
+    Queries are the source itself, where no row is its own neighbour (all rows, or those numbered ``rows``), or other
     features ``query`` (Q, D). ``metric`` is ``euclidean``, or ``cosine``, which scales rows to unit length first (the
     published procedure does not). Raises :class:`UsageError` when there are fewer than ``k`` rows to choose from.
     """
     source = _prepared(source, metric)
     itself = np.arange(len(source)) if rows is None else rows
     if query is None:
-        asked, available = source if rows is None else source[rows], len(source) - 1
+        queries, available = source if rows is None else source[rows], len(source) - 1
     else:
-        asked, itself, available = _prepared(query, metric), np.full(len(query), -1), len(source)
+        queries, itself, available = _prepared(query, metric), np.full(len(query), -1), len(source)
     if not 0 < k <= available:
-        raise UsageError(f"{k} neighbours were asked of {available} rows; ask for 1 to {available}.")
-    centre = source.mean(axis=0, dtype=np.float64).astype(source.dtype)  # short rows round less
+        raise UsageError(f"{k} neighbours were requested from {available} rows; choose 1 to {available}.")
+    centre = source.mean(axis=0, dtype=np.float64).astype(source.dtype)  # short vectors lose less to rounding
     index = _flat_index(source, centre)
-    starts = range(0, len(asked), BLOCK)
-    blocks = (_block(source, index, centre, asked[s : s + BLOCK], itself[s : s + BLOCK], k) for s in starts)
+    starts = range(0, len(queries), BLOCK)
+    blocks = (_block(source, index, centre, queries[s : s + BLOCK], itself[s : s + BLOCK], k) for s in starts)
     return np.concatenate([np.empty((0, k), dtype=np.int64), *blocks])
 
 
 def _block(
-    source: np.ndarray, index: Any, centre: np.ndarray, asked: np.ndarray, itself: np.ndarray, k: int
+    source: np.ndarray, index: Any, centre: np.ndarray, queries: np.ndarray, itself: np.ndarray, k: int
 ) -> np.ndarray:
     """The neighbours of a block of queries: more and more candidates for those that are not settled."""
-    found = np.empty((len(asked), k), dtype=np.int64)
-    unsettled, width = np.arange(len(asked)), min(len(source), k + 17)
+    found = np.empty((len(queries), k), dtype=np.int64)
+    unsettled, width = np.arange(len(queries)), min(len(source), k + 17)
     while len(unsettled):
-        part = asked[unsettled]
+        part = queries[unsettled]
         centred = _single(part - centre)
         squares = np.square(centred, dtype=np.float64).sum(axis=1)
         candidates = index.search(centred, width)[1]
@@ -97,7 +97,7 @@ def recall(found: np.ndarray, truth: np.ndarray) -> float:
 def label_counts(
     neighbours: np.ndarray, labels: np.ndarray, classes: int, k: int | np.ndarray | None = None
 ) -> np.ndarray:
-    """(Q, C) how many of the first ``k`` neighbours (one number, or one a row; all by default) carry each label."""
+    """(Q, C) how many of the first ``k`` neighbours (one number, or one per row; all by default) carry each label."""
     rows = np.broadcast_to(np.arange(len(neighbours))[:, None], neighbours.shape)
     first = neighbours.shape[1] if k is None else k
     counted = np.arange(neighbours.shape[1])[None, :] < np.broadcast_to(np.asarray(first), len(neighbours))[:, None]
@@ -110,7 +110,7 @@ def label_counts(
 def votes_needed(k: int, tau: float) -> int:
     """The smallest count with ``count / k > tau``, strictly; ``k + 1`` (never reached) when ``tau`` is 1 or more.
 
-    Dividing rounds once, so k = 10 and τ = 0.3 asks for 4 votes, as written; comparing with ``tau * k`` would not.
+    Dividing rounds once, so k = 10 and τ = 0.3 needs 4 votes, as written; comparing with ``tau * k`` would not.
     """
     return int(np.count_nonzero(np.arange(k + 1) / k <= tau))
 
@@ -118,7 +118,7 @@ def votes_needed(k: int, tau: float) -> int:
 def pseudo_labels(counts: np.ndarray, labels: np.ndarray, k: int | np.ndarray, tau: float | np.ndarray) -> np.ndarray:
     """(Q, C) bool: classes with more than ``tau`` of the ``k`` votes, without the row's own label (section 3.1).
 
-    ``k`` and ``tau`` are one number, or one a row (settings per class, taken by the row's label).
+    ``k`` and ``tau`` are one number, or one per row (settings per class, taken by the row's label).
     """
     rows = np.broadcast_arrays(k, tau, labels)[:2]
     needed = np.array([votes_needed(int(k_row), float(tau_row)) for k_row, tau_row in zip(*rows, strict=True)])
@@ -128,7 +128,7 @@ def pseudo_labels(counts: np.ndarray, labels: np.ndarray, k: int | np.ndarray, t
 
 
 def class_confusion(counts: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """(C, C) neighbour label counts added up by the class of the query, rows normalized to 1 (zero where none asks)."""
+    """(C, C) neighbour label counts added up by the class of the query, rows normalized to 1 (0 without queries)."""
     total = np.zeros((classes, classes))
     np.add.at(total, labels, counts)
     return total / np.maximum(total.sum(axis=1, keepdims=True), 1)
@@ -158,13 +158,13 @@ def _flat_index(source: np.ndarray, centre: np.ndarray) -> Any:
 
 
 def _settle(
-    source: np.ndarray, asked: np.ndarray, squares: np.ndarray, itself: np.ndarray, candidates: np.ndarray, k: int
+    source: np.ndarray, queries: np.ndarray, squares: np.ndarray, itself: np.ndarray, candidates: np.ndarray, k: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The first ``k`` candidates of each row by exact distance, and whether nothing outside them can be nearer.
 
     ``squares`` are the rows' squared lengths as FAISS saw them: its rounding grows with them.
     """
-    distances = _exact_distances(source, asked, candidates)
+    distances = _exact_distances(source, queries, candidates)
     last = distances.max(axis=1)  # FAISS returned everything nearer than this, up to rounding
     distances[candidates == itself[:, None]] = np.inf
     order = np.lexsort((candidates, distances))[:, :k]
@@ -174,11 +174,11 @@ def _settle(
     return chosen, (kth < last - ROUNDING * (2 * (squares + kth) + last)) | everything
 
 
-def _exact_distances(source: np.ndarray, asked: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+def _exact_distances(source: np.ndarray, queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
     distances = np.empty(candidates.shape)
     step = max(1, CHUNK // (8 * candidates.shape[1] * source.shape[1]))
-    for start in range(0, len(asked), step):
+    for start in range(0, len(queries), step):
         part = slice(start, start + step)
-        difference = source[candidates[part]].astype(np.float64) - asked[part, None, :]
+        difference = source[candidates[part]].astype(np.float64) - queries[part, None, :]
         distances[part] = np.square(difference, out=difference).sum(axis=-1)
     return distances

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.actor_detection.fixmatch import FixMatch
-from methods.actor_detection.multi_label import MultiLabelSemiSupervised
+from methods.actor_detection.multi_label_semi import MultiLabelSemiSupervised
 from methods.actor_detection.parts.augment_clips import RandAugment
 from methods.actor_detection.parts.base import rows_of
 from methods.actor_detection.parts.clip_inputs import AHEAD, ClipAugmentation, ClipInputs

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from methods.actor_detection.actor_posterior import ActorPosterior
 from methods.actor_detection.distribution_balanced import DistributionBalanced, clips_of_classes
 from methods.actor_detection.fixmatch import FixMatch
 from methods.actor_detection.flexmatch import FlexMatch
-from methods.actor_detection.multi_label import EDGE, MultiLabelSemiSupervised
+from methods.actor_detection.multi_label_semi import EDGE, MultiLabelSemiSupervised
 from methods.actor_detection.noisy_student import NoisyStudent
 from methods.actor_detection.offline_resampling import OfflineResampling
-from methods.actor_detection.parts.balancing import Balance
 from methods.actor_detection.parts.base import ActorMethod, labelled_clips, unlabelled_clips
-from methods.actor_detection.posterior import ActorPosterior
+from methods.actor_detection.parts.class_balancing import Balance
 from methods.actor_detection.pseudo_label import PseudoLabel
 from methods.actor_detection.supervised import Supervised
 from suite.errors import UsageError

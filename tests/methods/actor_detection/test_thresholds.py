@@ -10,26 +10,25 @@ import torch
 from methods.actor_detection.parts.losses import balanced_mean, pseudo_label_loss
 from methods.actor_detection.parts.thresholds import (
     class_related_thresholds,
-    gated_pseudo_labels,
+    gate_weight,
+    gated_targets,
     imbalance_ratio,
     learning_status,
-    positive_weight,
-    pseudo_labels,
     threshold_penalty,
+    thresholded_targets,
 )
 
 TEACHER = torch.tensor([[0.95, 0.5, 0.05], [0.9, 0.1, 0.3]], dtype=torch.float64)
 
 
 def test_scores_between_the_thresholds_are_ignored() -> None:
-    result = pseudo_labels(TEACHER, 0.9, 0.1)
+    result = thresholded_targets(TEACHER, 0.9, 0.1)
     assert result.labels.tolist() == [[1, 0, 0], [0, 0, 0]], "0.9 itself is not above 0.9"
     assert result.negative_weight.tolist() == [[0, 0, 1], [0, 0, 0]], "0.1 itself is not below 0.1"
-    assert result.ignored.tolist() == [[False, True, False], [True, True, True]]
 
 
 def test_positive_wins_where_both_thresholds_hold() -> None:
-    result = pseudo_labels(torch.tensor([[0.08]]), 0.05, 0.1)
+    result = thresholded_targets(torch.tensor([[0.08]]), 0.05, 0.1)
     assert result.labels.item() == 1
     assert result.negative_weight.item() == 0
 
@@ -48,7 +47,7 @@ def test_thresholds_follow_class_frequency() -> None:
 
 
 def test_sigmoid_weight_rises_between_the_values_the_paper_names() -> None:
-    weights = positive_weight(torch.tensor([[0.3, 0.5, 0.7]]), torch.tensor(0.5), 20)
+    weights = gate_weight(torch.tensor([[0.3, 0.5, 0.7]]), torch.tensor(0.5), 20)
     assert weights.tolist()[0] == pytest.approx([1 / (1 + math.exp(4)), 0.5, 1 / (1 + math.exp(-4))])
 
 
@@ -61,16 +60,16 @@ def test_penalty_is_smallest_at_one_half() -> None:
 
 def test_hard_gate_keeps_the_labels_and_softens_the_weight() -> None:
     thresholds = torch.tensor([0.9, 0.4, 0.2], dtype=torch.float64)
-    result = gated_pseudo_labels(TEACHER, thresholds, 0.1, 20)
+    result = gated_targets(TEACHER, thresholds, 0.1, 20)
     assert result.labels.tolist() == [[1, 1, 0], [0, 0, 1]]
     assert result.positive_weight[0, 0].item() == pytest.approx(1 / (1 + math.exp(-1)))
-    assert (result.positive_weight[result.positive] > 0.5).all()
+    assert (result.positive_weight[result.labels > 0] > 0.5).all()
     assert result.negative_weight[0, 2] == 1
 
 
 def test_soft_gate_takes_all_that_is_not_negative() -> None:
     thresholds = torch.full((3,), 0.9, dtype=torch.float64)
-    result = gated_pseudo_labels(TEACHER, thresholds, 0.1, 20, gate="soft")
+    result = gated_targets(TEACHER, thresholds, 0.1, 20, gate="soft")
     assert result.labels.tolist() == [[1, 1, 0], [1, 1, 1]]
     assert result.negative_weight.tolist() == [[0, 0, 1], [0, 0, 0]]
     assert result.positive_weight[0, 1].item() == pytest.approx(1 / (1 + math.exp(8)))
@@ -83,9 +82,9 @@ def test_classification_loss_only_ever_raises_a_threshold(gate: str) -> None:
     teacher = torch.rand(50, 4, generator=generator, dtype=torch.float64)
     logits = torch.randn(50, 4, generator=generator, dtype=torch.float64)
     thresholds = torch.tensor([0.3, 0.5, 0.7, 0.9], dtype=torch.float64, requires_grad=True)
-    pseudo = gated_pseudo_labels(teacher, thresholds, 0.1, 20, gate=gate)
+    pseudo = gated_targets(teacher, thresholds, 0.1, 20, gate=gate)
     balanced_mean(pseudo_label_loss(logits, pseudo)).backward()
-    weight = positive_weight(teacher, thresholds.detach(), 20)
+    weight = gate_weight(teacher, thresholds.detach(), 20)
     by_hand = 20 * weight * (1 - weight) * pseudo.labels * torch.nn.functional.logsigmoid(logits)
     torch.testing.assert_close(thresholds.grad, by_hand.sum(dim=0) / by_hand.numel())
     assert (thresholds.grad < 0).all()
@@ -93,7 +92,9 @@ def test_classification_loss_only_ever_raises_a_threshold(gate: str) -> None:
 
 def test_loss_of_each_kind_of_entry() -> None:
     logits = torch.tensor([[2.0, -1.0, 0.5]], dtype=torch.float64)
-    loss = pseudo_label_loss(logits, pseudo_labels(torch.tensor([[0.95, 0.02, 0.5]], dtype=torch.float64), 0.9, 0.1))
+    loss = pseudo_label_loss(
+        logits, thresholded_targets(torch.tensor([[0.95, 0.02, 0.5]], dtype=torch.float64), 0.9, 0.1)
+    )
     assert loss.tolist()[0] == pytest.approx([math.log1p(math.exp(-2)), math.log1p(math.exp(-1)), 0])
 
 

@@ -29,8 +29,8 @@ PACKED = {
     "negative": lambda z, t, c: losses.negative_label_smoothing(z, t, c),
     "focal": lambda z, t, c: losses.focal(z, t, c, 3 * c),
     "entropy": lambda z, t, c: losses.entropy_maximization(z, t, c),
-    "apl": lambda z, t, c: losses.acknowledge_unknown(z, t, z.detach().sigmoid(), t == 0, c, c),
-    "cardinality": lambda z, t, c: losses.online_estimation(z, z.detach().flip(0), t, c),
+    "apl": lambda z, t, c: losses.entropy_with_soft_negatives(z, t, z.detach().sigmoid(), t == 0, c, c),
+    "cardinality": lambda z, t, c: losses.joint_estimation(z, z.detach().flip(0), t, c),
 }
 
 
@@ -90,7 +90,7 @@ def test_online_estimation_as_its_paper_writes_it(batch: tuple[torch.Tensor, ...
     matrix = 0.5 * (-target * p.log() - target * q.log()) + 0.5 * (cross(q, p) + cross(p, q))
     balance = [((x.sum(1).mean() - k) / C) ** 2 for x in (p, q)]
     expected = matrix.sum() / (B * C) + 0.5 * (balance[0] + balance[1])
-    torch.testing.assert_close(losses.online_estimation(logits, estimates, target, k), expected)
+    torch.testing.assert_close(losses.joint_estimation(logits, estimates, target, k), expected)
 
 
 def test_each_side_learns_from_a_constant_opinion(batch: tuple[torch.Tensor, ...]) -> None:
@@ -99,7 +99,7 @@ def test_each_side_learns_from_a_constant_opinion(batch: tuple[torch.Tensor, ...
     logits.requires_grad_()
     estimates, none = logits.detach().roll(1, 0), torch.zeros(B, C, dtype=torch.float64)
     k = float(logits.detach().sigmoid().sum(1).mean())
-    losses.online_estimation(logits, estimates, none, k).backward()
+    losses.joint_estimation(logits, estimates, none, k).backward()
     expected = 0.5 * (logits.sigmoid() - estimates.sigmoid()) / (B * C)
     torch.testing.assert_close(logits.grad, expected.detach())
 
@@ -109,7 +109,7 @@ def test_soft_negatives_take_the_place_of_entropy(batch: tuple[torch.Tensor, ...
     stored = logits.roll(2, 0).sigmoid()
     none = torch.zeros_like(pseudo)
     plain = losses.entropy_maximization(logits, target, 0.2, "paper")
-    torch.testing.assert_close(losses.acknowledge_unknown(logits, target, stored, none, 0.2, 0.5), plain)
-    mixed = losses.acknowledge_unknown(logits, target, stored, pseudo, 0.2, 0.5)
+    torch.testing.assert_close(losses.entropy_with_soft_negatives(logits, target, stored, none, 0.2, 0.5), plain)
+    mixed = losses.entropy_with_soft_negatives(logits, target, stored, pseudo, 0.2, 0.5)
     there = (0.5 * losses.cross_entropy_elements(logits, stored) + 0.2 * losses.binary_entropy(logits))[pseudo].sum()
     torch.testing.assert_close(mixed - plain, there / (B * C))

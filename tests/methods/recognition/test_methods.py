@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from methods.recognition.apl import AsymmetricPseudoLabels
 from methods.recognition.assume_negative import AssumeNegative
 from methods.recognition.ce import CrossEntropy
+from methods.recognition.em_apl import AsymmetricPseudoLabels
 from methods.recognition.entropy_maximization import EntropyMaximization
 from methods.recognition.epr import ExpectedPositives
 from methods.recognition.ideal_mask import IdealMask
@@ -168,7 +168,7 @@ def test_number_of_labels_comes_from_the_dataset_or_the_user() -> None:
     for given, expected in ((0.0, data.facts["cardinality"]), (3.0, 3.0)):
         method = ExpectedPositives(cardinality=given, **NETWORK)
         method.network(data)
-        assert method.expected == expected
+        assert method.mean_labels == expected
         assert method.cardinality == given
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from methods.actor_detection.parts.balancing import (
+from methods.actor_detection.parts.class_balancing import (
     Balance,
     assigned_class,
     balanced_weights,

@@ -1,4 +1,4 @@
-"""The ceiling of a planted world: people scored by the generator's own posterior."""
+"""The upper bound in a planted world: people scored by the generator's own posterior."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from suite.method import Method, Phase, Run, Scores
 
 
 class ActorPosterior(Method):
-    """What nobody can beat who sees one person at a time; only where the world is planted."""
+    """The best scores for people seen one at a time; only where the world is planted."""
 
     task = "actor-detection"
     name = "actor-posterior"

@@ -8,17 +8,17 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from methods.actor_detection.parts.balancing import Balance, GapForm, GapScale, class_counts
+from methods.actor_detection.parts.class_balancing import Balance, GapForm, GapScale, class_counts
 from methods.actor_detection.parts.teacher_student import TeacherStudent, unlabelled_scores
 from methods.actor_detection.parts.thresholds import (
     Gate,
-    PseudoLabels,
+    PseudoTargets,
     Stretch,
     class_related_thresholds,
-    gated_pseudo_labels,
+    gated_targets,
     imbalance_ratio,
-    pseudo_labels,
     threshold_penalty,
+    thresholded_targets,
 )
 from suite.data.samples import Actors, TaskData
 from suite.method import Batch, Run, Value, hyper
@@ -27,7 +27,7 @@ EDGE = 1e-3  # learnable thresholds stay this far from 0 and 1
 
 
 class WithThresholds(nn.Module):
-    """A network and, beside it, the (C,) thresholds that learn with it; the teacher's average leaves them alone."""
+    """A network and, beside it, the (C,) thresholds that learn with it; the teacher copies them without averaging."""
 
     def __init__(self, model: nn.Module, thresholds: Tensor) -> None:
         super().__init__()
@@ -35,16 +35,16 @@ class WithThresholds(nn.Module):
         self.thresholds = nn.Parameter(thresholds)
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """What the network says."""
+        """The network's logits."""
         logits: Tensor = self.model(*inputs)
         return logits
 
 
 class MultiLabelSemiSupervised(TeacherStudent):
     """Learnable class-wise thresholds on the teacher's scores; people sampled by their rarest pseudo-label, classes
-    weighted by what the sampling misses. Every switch is an ablation of the paper; ``variant=literal`` follows the
-    printed equations where they contradict themselves (eq. 9 divides by a count, eq. 12 by the class's own count,
-    thresholds may fall below T_neg).
+    weighted by the imbalance that sampling leaves. Every switch is an ablation of the paper; the preset ``literal``
+    follows the printed equations where they contradict themselves (eq. 9 divides by a count, eq. 12 by the class's own
+    count, thresholds may fall below T_neg).
     """
 
     name = "multi-label-semi"
@@ -118,11 +118,11 @@ class MultiLabelSemiSupervised(TeacherStudent):
             self._balance = Balance.of(labels, *settings) if self.balancing else Balance.none(labels)
         return self._balance
 
-    def pseudo_labels(self, teacher: Tensor, network: nn.Module, part: Batch, run: Run) -> PseudoLabels:
+    def pseudo_labels(self, teacher: Tensor, network: nn.Module, part: Batch, run: Run) -> PseudoTargets:
         assert isinstance(network, WithThresholds)
         if self.thresholds == "learnable":
-            return gated_pseudo_labels(teacher, network.thresholds, self.tau_negative, self.steepness, self.gate)
-        return pseudo_labels(teacher, network.thresholds.detach(), self.tau_negative)
+            return gated_targets(teacher, network.thresholds, self.tau_negative, self.steepness, self.gate)
+        return thresholded_targets(teacher, network.thresholds.detach(), self.tau_negative)
 
     def penalty(self, network: nn.Module) -> Tensor | float:
         if self.thresholds != "learnable":
@@ -145,10 +145,12 @@ class MultiLabelSemiSupervised(TeacherStudent):
         return class_related_thresholds(imbalance_ratio(counts), self.tau_positive, self.mapping, floor).float()
 
     def _inferred(self, run: Run) -> Tensor:
-        """Label sets of the unlabelled people as the supervised network sees them: one pass before training."""
+        """Label sets that the supervised network predicts for unlabelled people: one pass before training."""
         assert isinstance(run.network, WithThresholds)
         _, scores = unlabelled_scores(self, run.network, run)
-        inferred = pseudo_labels(torch.from_numpy(scores), run.network.thresholds.detach().cpu(), self.tau_negative)
+        inferred = thresholded_targets(
+            torch.from_numpy(scores), run.network.thresholds.detach().cpu(), self.tau_negative
+        )
         return inferred.labels.double()
 
     @classmethod

@@ -1,4 +1,4 @@
-"""EM + APL: entropy maximization, and the least likely classes become soft negatives as training goes on."""
+"""EM + APL: entropy maximization, and in later epochs the least likely classes become soft negatives."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from suite.method import Run, hyper
 
 
 class AsymmetricPseudoLabels(EntropyMaximization):
-    """After ``warmup`` epochs, each epoch gives every class its share of the clips that score it lowest.
+    """After ``warmup`` epochs, each epoch marks for every class a share of the clips that score it lowest.
 
-    The probability of that moment is kept in ``run.memory["stored"]`` (N, C), -1 where there is none yet.
+    Their probability at that time is kept in ``run.memory["stored"]`` (N, C), -1 where there is none yet.
     """
 
     name = "em-apl"
@@ -25,7 +25,7 @@ class AsymmetricPseudoLabels(EntropyMaximization):
     warmup: int = hyper(5, low=0, high=100_000, source="ECCV 2022: 5 of 10 epochs for VOC")
     spread: int = hyper(5, low=1, high=100_000, source="ECCV 2022: the 5 epochs that are left")
     share: float = hyper(
-        0.9, low=0.0, high=1.0, source="ECCV 2022", help="of the unannotated clips of a class, in the end"
+        0.9, low=0.0, high=1.0, source="ECCV 2022", help="of the unannotated clips of a class, after the last round"
     )
 
     def begin(self, run: Run) -> None:
@@ -54,9 +54,9 @@ class AsymmetricPseudoLabels(EntropyMaximization):
 
     def train_objective(self, logits: Tensor, target: Tensor, index: Tensor, run: Run) -> Tensor:
         stored = run.memory["stored"][index]
-        return losses.acknowledge_unknown(logits, target, stored, stored >= 0, self.alpha, self.beta)
+        return losses.entropy_with_soft_negatives(logits, target, stored, stored >= 0, self.alpha, self.beta)
 
     def analyses(self, run: Run) -> dict[str, float]:
-        """Share of all labels that are soft negatives by now."""
+        """Share of all entries that are soft negatives."""
         stored = run.memory.get("stored")
         return {} if stored is None else {"soft negatives": float((stored >= 0).float().mean())}

@@ -1,7 +1,7 @@
 """Unlabeled class balancing: instance sampling and re-weighting under multi-label co-occurrence (MM 2022, §3.3).
 
 N instances, C classes, ``labels`` (N, C) of 0 and 1. Classes may come in any order; where the paper sorts them by
-frequency, ``rank`` says where a class would stand (0 the most frequent, ties by index).
+frequency, ``rank`` says the place of a class (0 the most frequent, ties by index).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def frequency_rank(counts: Tensor) -> Tensor:
 def sampling_probabilities(counts: Tensor, beta: float, literal: bool = False) -> Tensor:
     """p^j of eq. 9, (C,): (mean count / n^j)^beta for classes above the mean count, 1 for the others.
 
-    ``literal`` follows the print, which divides the mean RATIO (at most 1) by a count: almost nothing is sampled then.
+    ``literal`` follows the print, which divides the mean RATIO (at most 1) by a count: then almost nothing is sampled.
     """
     counts = counts.clamp(min=1)
     level = (counts / counts.max()).mean() if literal else counts.mean()
@@ -47,10 +47,10 @@ def assigned_class(labels: Tensor, rank: Tensor) -> Tensor:
 
 
 def instance_probabilities(labels: Tensor, probabilities: Tensor, rank: Tensor, keep_empty: bool = True) -> Tensor:
-    """Probability that each instance is used, (N,): p of its assigned class (eq. 8: one draw an instance).
+    """Probability that each instance is used, (N,): p of its assigned class (eq. 8: one draw per instance).
 
     An instance without any positive has no class (the set J of eq. 10 is empty): ``keep_empty`` uses it always, as
-    its negatives are right; otherwise never.
+    its negatives are reliable; otherwise never.
     """
     k = assigned_class(labels, rank)
     chosen = probabilities[k.clamp(min=0)]
@@ -78,7 +78,7 @@ def sampled_counts(labels: Tensor, probabilities: Tensor, form: GapForm = "paper
 
 
 def gap_coefficient(sampled: Tensor, counts: Tensor, scale: GapScale = "mean") -> Tensor:
-    """g^j of eq. 12, (C,): sampled instances of a class against the number that balance would want, the mean count.
+    """g^j of eq. 12, (C,): sampled instances of a class against the mean count, the number under balance.
 
     ``own`` is the first half of the printed equation, s^j / n^j, which contradicts its second half.
     """
