@@ -76,7 +76,7 @@ def warp_map(maps: Tensor, valid: Tensor, positions: Tensor, layout: Layout) -> 
 
 
 class MeanTeacher(TeacherStudent):
-    """BMN whose student must say under warped and masked time what its running average says without."""
+    """BMN whose student must predict under warped and masked time what its running average predicts without."""
 
     name = "mean-teacher"
     title = "Mean teacher, SSP-style (BMN)"
@@ -88,8 +88,8 @@ class MeanTeacher(TeacherStudent):
 
     def perturbations(self, batch: Batch, generator: np.random.Generator) -> Batch:
         count = len(self.everything(batch))
-        warps = [time_warp(self.length, self.warp, generator) for _ in range(count)]
-        masks = [time_mask(self.length, self.mask, generator) for _ in range(count)]
+        warps = [time_warp(self.detector.length, self.warp, generator) for _ in range(count)]
+        masks = [time_mask(self.detector.length, self.mask, generator) for _ in range(count)]
         return {"warp": torch.from_numpy(np.stack(warps)), "mask": torch.from_numpy(np.stack(masks)).float()}
 
     def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
@@ -101,7 +101,7 @@ class MeanTeacher(TeacherStudent):
         return {**parts, "consistency": self.weight(run) * disagreement(student, teacher)}
 
     def _warped(self, found: BoundaryMap, valid: Tensor, positions: Tensor, run: Run) -> BoundaryMap:
-        layout = self.config(run.data).layout
+        layout = self.detector.config(run.data).layout
         curves = resample(torch.stack([found.start, found.end], dim=2), positions)
         maps = [warp_map(m, valid, positions, layout) for m in (found.regression, found.classification)]
         return BoundaryMap(curves[:, :, 0], curves[:, :, 1], *maps)

@@ -6,7 +6,7 @@ each pseudo-labelled video with a labelled one, features and losses alike, with 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -14,11 +14,13 @@ from torch import Tensor, nn
 
 from methods.networks.actionformer.config import ActionFormerConfig
 from methods.networks.actionformer.preparation import Sample
+from methods.semi_localization.parts.base import labelled
 from methods.semi_localization.parts.batches import detector_batch, padded
-from methods.semi_localization.parts.two_phase import TwoPhase
+from methods.semi_localization.parts.detector import Labels
+from methods.semi_localization.self_training import SelfTraining
 from suite.method import Batch, Losses, Run, hyper
 
-TARGETS = ("classes", "offsets", "instance", "positives", "rows", "instances")
+TARGETS = ("classes", "offsets", "instance", "positive_points", "rows", "instances")
 
 
 def mixed_batch(
@@ -46,7 +48,7 @@ def mixed_batch(
     }
 
 
-class MixUp(TwoPhase):
+class MixUp(SelfTraining):
     """Self-training on mixtures of labelled and pseudo-labelled videos."""
 
     name = "mixup"
@@ -55,16 +57,17 @@ class MixUp(TwoPhase):
 
     beta: float = hyper(0.4, low=0.01, high=10.0, source="mixup §3: 0.2 to 0.4", help="of the Beta distribution")
 
-    def unlabelled_batch(
-        self, samples: Sequence[Sample], labelled: Sequence[Sample], run: Run, generator: np.random.Generator
-    ) -> Batch:
-        share = float(generator.beta(self.beta, self.beta))
-        return dict(mixed_batch(samples, labelled, share, self.config(run.data)))
+    def joint_batches(self, run: Run, labels: Labels, generator: np.random.Generator) -> Iterator[Batch]:
+        config = self.detector.config(run.data)
+        first = self.detector.samples(run, labelled(run.data), self.batch, generator)
+        second = self.detector.samples(run, labels, self.batch, generator)
+        for known, guessed in zip(first, second, strict=False):
+            share = float(generator.beta(self.beta, self.beta))
+            mixed = mixed_batch(guessed, known, share, config)
+            yield {"labelled": self.detector.collate(known, run), "unlabelled": mixed}
 
-    def unlabelled_loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
-        found = network(batch["features"], batch["length"])
-        share = batch["share"][0]
-        guessed = self.detector_loss(found, batch["first"], run, "first")
-        known = self.detector_loss(found, batch["second"], run, "second")
-        both = [self.alpha * (share * a + (1 - share) * b) for a, b in zip(guessed, known, strict=True)]
-        return {"mixed_classification": both[0], "mixed_regression": both[1]}
+    def learn(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
+        found, share = network(batch["features"], batch["length"]), batch["share"][0]
+        guessed = self.detector.detector_loss(found, batch["first"], run, "first")
+        known = self.detector.detector_loss(found, batch["second"], run, "second")
+        return {f"mixed_{name}": share * guessed[name] + (1 - share) * known[name] for name in guessed}

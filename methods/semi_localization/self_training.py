@@ -1,13 +1,30 @@
-"""Plain self-training: the system that Table 2 of the NPL paper calls its baseline."""
+"""Plain self-training of ActionFormer: the system that Table 2 of the NPL paper calls its baseline."""
 
 from __future__ import annotations
 
+import numpy as np
+from torch import nn
+
+from methods.semi_localization.parts.anchor_free import AnchorFree
+from methods.semi_localization.parts.candidates import Candidates
+from methods.semi_localization.parts.pseudo_labels import Predicted
 from methods.semi_localization.parts.two_phase import TwoPhase
+from suite.method import Run
 
 
 class SelfTraining(TwoPhase):
-    """The best ``positives`` predictions of a video by foreground score, both losses; nothing guards against noise."""
+    """The best ``n_pos`` predictions of a video by foreground score, both losses; nothing guards against noise.
+
+    To choose other pseudo-labels, override ``keep``; to learn from them in another way, ``learn``.
+    """
 
     name = "self-training"
     title = "Self-training (ActionFormer)"
     paper = "Xia et al., Learning from Noisy Pseudo Labels for Semi-Supervised Temporal Action Localization, ICCV 2023"
+    presets = AnchorFree.presets
+    detector = AnchorFree()
+    candidates = Candidates()
+
+    def predictions(self, network: nn.Module, row: int, run: Run) -> Predicted:
+        found = self.candidates.instances(self.detector, network, row, run)
+        return found.ranked_by(np.full(len(found.labels), np.nan))

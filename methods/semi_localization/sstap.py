@@ -2,7 +2,7 @@
 
 Source: Wang et al., "Self-Supervised Learning for Semi-Supervised Temporal Action Proposal", CVPR 2021, and its code
 (released for ActivityNet only). The student sees shifted channels and drops some; a second pass sees time reversed; a
-third fills masked time; a fourth tells whether two halves were swapped.
+third fills masked time; a fourth predicts whether two halves were swapped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from suite.method import Batch, Losses, Run, hyper
 
 
 class SelfSupervisedBMN(NamedBMN):
-    """BMN with a head that rebuilds the features and one that tells the order of two halves."""
+    """BMN with a head that rebuilds the features and one that predicts the order of two halves."""
 
     def __init__(self, config: BMNConfig, classes: int) -> None:
         super().__init__(config, classes)
@@ -89,7 +89,7 @@ class SSTAP(TeacherStudent):
     )
 
     def network(self, data: TaskData[Videos]) -> nn.Module:
-        return SelfSupervisedBMN(self.config(data), 1 if self.class_agnostic else len(data.classes))
+        return SelfSupervisedBMN(self.detector.config(data), self.detector.named_classes(data))
 
     def perturbations(self, batch: Batch, generator: np.random.Generator) -> Batch:
         features = self.everything(batch)
@@ -105,12 +105,12 @@ class SSTAP(TeacherStudent):
         forward, backward = batch["channels"][0].chunk(2)
         student, logits = network(_drop_channels(shift_channels(features, forward, backward), self.drop))
         labelled = BoundaryMap(*(part[:known] for part in student))
-        parts = self.supervised(network, labelled, logits[:known], batch["labelled"])
+        parts = self.detector.supervised(network, labelled, logits[:known], batch["labelled"])
         teacher = taught(run.teacher, network, F.dropout(features, self.teacher_drop))
         trusted = self._trusted(teacher, known)
         target = teacher._replace(start=_sharp(teacher.start, known), end=_sharp(teacher.end, known))
         weight = self.weight(run)
-        layout = self.config(run.data).layout
+        layout = self.detector.config(run.data).layout
         backwards = network(_drop_channels(features.flip(1), self.drop / 2))[0]
         reversed_target = reverse(target, layout, self.variant == "paper")
         parts["consistency"] = weight * self._agree(student, target, trusted, known)
@@ -140,10 +140,10 @@ class SSTAP(TeacherStudent):
         half = features.shape[1] // 2
         exchanged = torch.cat([features[:, half:], features[:, :half]], dim=1)
         played = torch.where(swapped[:, None, None], exchanged, features)
-        told = network.order(network.bmn.embed(played))
+        order = network.order(network.bmn.embed(played))
         return {
             "rebuilding": self.rebuilding * (rebuilt - features).square().mean(),
-            "ordering": self.ordering * F.cross_entropy(told, (~swapped).long()),
+            "ordering": self.ordering * F.cross_entropy(order, (~swapped).long()),
         }
 
 

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from methods.networks.actionformer.config import thumos
-from methods.networks.actionformer.decoding import THUMOS, candidates, suppress
+from methods.networks.actionformer.config import ActionFormerConfig
+from methods.networks.actionformer.decoding import NmsRule, candidates, suppress
 from methods.networks.actionformer.losses import detector_losses
 from methods.networks.actionformer.model import ActionFormer, Detections
 from methods.networks.actionformer.optim import decay_groups
@@ -60,7 +60,7 @@ class Training:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
             found = self.network(batch["features"], batch["length"])
         sums = detector_losses(found, Targets(batch["classes"], batch["offsets"], batch["instance"]))
-        loss = (sums.classification + sums.regression) / sums.positives.clamp(min=1)
+        loss = (sums.classification + sums.regression) / sums.positive_points.clamp(min=1)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -101,7 +101,7 @@ def matrix_seconds(network: ActionFormer, batch: dict[str, torch.Tensor]) -> flo
 
 def decoding_cost(length: int) -> Cost:
     """Candidates and soft-NMS of one video from random outputs, 8,000 and more candidates."""
-    config = thumos(CHANNELS)
+    config = ActionFormerConfig(CHANNELS, classes=20)
     generator = torch.Generator().manual_seed(0)
     from methods.networks.actionformer.model import pyramid_points
 
@@ -113,7 +113,7 @@ def decoding_cost(length: int) -> Cost:
     def decode() -> float:
         found = candidates(raw, 0)
         columns = (torch.zeros_like(found.labels), found.labels, *found.segments.T, found.scores)
-        return float(len(suppress(Segments(*(column.numpy() for column in columns)), THUMOS)))
+        return float(len(suppress(Segments(*(column.numpy() for column in columns)), NmsRule())))
 
     return median_cost(decode, runs=7)
 
@@ -133,7 +133,7 @@ def main() -> None:
     asked = parser.parse_args()
     torch.manual_seed(0)
     generator = np.random.default_rng(0)
-    config = thumos(CHANNELS)
+    config = ActionFormerConfig(CHANNELS, classes=20)
     network = ActionFormer(config).train()
     longest = config.max_length
     lengths = [min(longest, int(seconds * SNIPPETS_A_SECOND)) for seconds in SECONDS]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from methods.networks.actionformer.decoding import Suppression, candidates, fuse_class_scores, suppress, to_seconds
+from methods.networks.actionformer.decoding import NmsRule, candidates, fuse_class_scores, suppress, to_seconds
 from methods.networks.actionformer.model import Detections
 from methods.networks.actionformer.preparation import Grid, Sample, resize_features, truncate
 from suite.evaluate.segments import Segments, without_duplicates
@@ -35,7 +35,7 @@ def test_decoding() -> None:
         assert np.array_equal(found.labels, arrays[f"{case}/pre_nms_labels"])
         start, end = found.segments.double().numpy().T
         scored = Segments(np.zeros(len(start)), found.labels.numpy(), start, end, found.scores.numpy())
-        rule = Suppression(
+        rule = NmsRule(
             soft=setting["nms_method"] == "soft",
             class_wise=setting["multiclass_nms"],
             sigma=setting["nms_sigma"],

@@ -1,4 +1,4 @@
-"""The sizes and constants of an ActionFormer, with the two published configurations.
+"""The sizes and constants of an ActionFormer.
 
 Source: Zhang et al., "ActionFormer: Localizing Moments of Actions with Transformers", ECCV 2022, and its released code.
 """
@@ -73,23 +73,3 @@ class ActionFormerConfig:
         """
         coarsest = self.strides[-1]
         return min(self.padded_length(length), -(-(length + 2 * coarsest) // coarsest) * coarsest)
-
-
-def thumos(input_dim: int = 2048, classes: int = 20) -> ActionFormerConfig:
-    """THUMOS-14 with I3D features: 29,251,612 parameters."""
-    return ActionFormerConfig(input_dim=input_dim, classes=classes)
-
-
-def activitynet(input_dim: int = 2048, classes: int = 1) -> ActionFormerConfig:
-    """ActivityNet-1.3: 8,123,145 parameters with I3D features and the class-agnostic head."""
-    return ActionFormerConfig(
-        input_dim=input_dim,
-        classes=classes,
-        embedding=256,
-        windows=(7, 7, 7, 7, 7, GLOBAL_WINDOW),
-        max_length=192,
-        position_encoding=True,
-        regression_weight=2.0,
-        label_smoothing=0.1,
-        initial_normalizer=200.0,
-    )

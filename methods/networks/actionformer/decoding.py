@@ -31,7 +31,7 @@ class Candidates(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Suppression:
+class NmsRule:
     """How overlapping detections are thinned. The defaults are those of THUMOS-14."""
 
     soft: bool = True
@@ -39,12 +39,8 @@ class Suppression:
     sigma: float = 0.5
     threshold: float = 0.1  # of hard suppression
     min_score: float = 0.001
-    limit: int = 200  # segments a video
+    limit: int = 200  # segments per video
     voting: float = 0.0  # tIoU of the segments that are averaged; 0 turns voting off; only without class_wise
-
-
-THUMOS = Suppression()
-ACTIVITYNET = Suppression(class_wise=False, sigma=0.75, limit=100, voting=0.9)
 
 
 def candidates(
@@ -76,7 +72,7 @@ def boundaries(points: Tensor, offsets: Tensor) -> Tensor:
     return torch.stack([points[:, 0] - reach[..., 0], points[:, 0] + reach[..., 1]], dim=-1)
 
 
-def suppress(found: Segments, rule: Suppression) -> Segments:
+def suppress(found: Segments, rule: NmsRule) -> Segments:
     """Thin the candidates of any number of videos; the result is sorted by score within each video."""
     score = required_score(found)
     group = video_class_groups(found.video, found.label) if rule.class_wise else found.video
@@ -113,8 +109,8 @@ def fuse_class_scores(found: Segments, external: ArrayLike, top: int = 2, limit:
     Args:
         found: segments whose ``video`` indexes the rows of ``external``.
         external: (V, C) video-level class scores.
-        top: classes a video.
-        limit: segments a video before they are repeated.
+        top: classes per video.
+        limit: segments per video before they are repeated.
     """
     table = np.asarray(external, dtype=np.float64)
     kept = found.take(best_rows(required_score(found), limit, found.video))

@@ -22,7 +22,7 @@ class DetectorLosses(NamedTuple):
 
     classification: Tensor
     regression: Tensor
-    positives: Tensor  # number of points that regress
+    positive_points: Tensor  # number of points that regress
 
 
 def sigmoid_focal(logits: Tensor, targets: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
@@ -66,6 +66,6 @@ def detector_losses(detections: Detections, targets: Targets, smoothing: float =
     return DetectorLosses(focal, distance, positive.sum())
 
 
-def update_normalizer(previous: Tensor, positives: Tensor, momentum: float = 0.9) -> Tensor:
-    """Running mean of the number of positives, taken BEFORE the losses are divided by it; at least one counts."""
-    return momentum * previous + (1 - momentum) * positives.clamp(min=1).to(previous.dtype)
+def update_normalizer(previous: Tensor, positive_points: Tensor, momentum: float = 0.9) -> Tensor:
+    """Running mean of the number of positive points, taken BEFORE the losses are divided by it; at least one counts."""
+    return momentum * previous + (1 - momentum) * positive_points.clamp(min=1).to(previous.dtype)

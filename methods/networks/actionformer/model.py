@@ -90,7 +90,7 @@ class Backbone(nn.Module):
 
 
 class Neck(nn.Module):
-    """One norm a level: the "identity" pyramid."""
+    """One norm per level: the "identity" pyramid."""
 
     def __init__(self, channels: int, levels: int) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 class Grid(NamedTuple):
     """How snippets lie on the time line of one video."""
 
-    fps: float  # frames a second
+    fps: float  # frames per second
     stride: float  # frames between snippets
     window: float  # frames a snippet sees
     duration: float  # seconds

@@ -1,4 +1,4 @@
-"""Which points of the pyramid answer for which action, and what they should say (ActionFormer, §3.3)."""
+"""Which points of the pyramid answer for which action, and what they should predict (ActionFormer, §3.3)."""
 
 from __future__ import annotations
 

@@ -59,8 +59,8 @@ def balanced_cross_entropy(
         log_yes, log_no = saturating_log(probability), saturating_log(1 - probability)
     weight_up, weight_down = 0.5 * entries / up.clamp(min=1), 0.5 * entries / down.clamp(min=1)
     if code == "opentad":
-        lonely = (up == 0) | (down == 0)
-        weight_up, weight_down = (torch.where(lonely, torch.ones_like(w), w) for w in (weight_up, weight_down))
+        one_sided = (up == 0) | (down == 0)
+        weight_up, weight_down = (torch.where(one_sided, torch.ones_like(w), w) for w in (weight_up, weight_down))
     yes = (log_yes * positive).sum() * weight_up
     no = (log_no * negative).sum() * weight_down
     return -(yes + no) / entries.clamp(min=1)

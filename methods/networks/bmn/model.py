@@ -43,7 +43,7 @@ class BMNConfig:
 
 
 class BoundaryMap(NamedTuple):
-    """What the network says of B sequences of T cells; probabilities, zero at cells that are no proposal."""
+    """What the network predicts for B sequences of T cells; probabilities, zero at cells that are no proposal."""
 
     start: Tensor  # (B, T)
     end: Tensor  # (B, T)
@@ -155,7 +155,7 @@ class BMN(nn.Module):
                 yield low, high, 0, columns - low
 
     def _strip(self, flat: Tensor, top: int, bottom: int, left: int, right: int) -> Tensor:
-        """Confidence of one band (B, 2, bottom - top, T); two more cells a side feed the two 3 x 3 convolutions."""
+        """Confidence of one band (B, 2, bottom - top, T); two more cells on each side feed the 3 x 3 convolutions."""
         rows, columns = self.config.map_shape
         up, down = max(top - 2, 0), min(bottom + 2, rows)
         first, last = max(left - 2, 0), min(right + 2, columns)

@@ -1,4 +1,4 @@
-"""What a boundary-matching network should say of an annotated sequence (BMN, §3.3).
+"""What a boundary-matching network should predict for an annotated sequence (BMN, §3.3).
 
 Segments are in grid cells, 0 to T. Two code bases differ in what a cell is; both are here.
 """
@@ -13,16 +13,6 @@ from suite.evaluate.segments import tiou
 
 Code = Literal["community", "opentad"]
 BOUNDARY_REACH = 1.5  # cells on each side of a boundary that belong to it
-
-
-def grid_segments(seconds: np.ndarray, duration: float, length: int) -> np.ndarray:
-    """Seconds (N, 2) to cells of a grid that spans the video, clipped to it."""
-    return np.clip(seconds / duration, 0.0, 1.0) * length
-
-
-def corrected_duration(seconds: float, frames: float, feature_frames: float) -> float:
-    """Seconds that the features really cover: they end at the last whole snippet."""
-    return seconds * feature_frames / frames
 
 
 def boundary_targets(boundaries: np.ndarray, length: int, code: Code = "community") -> np.ndarray:

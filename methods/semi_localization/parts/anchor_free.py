@@ -1,34 +1,34 @@
-"""ActionFormer as a method's body: its network, supervised loss, scores and decoding into segments."""
+"""ActionFormer as a detector: its sizes, training samples, supervised loss, scores and decoding into segments."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
-from typing import ClassVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from methods.networks.actionformer.config import GLOBAL_WINDOW, ActionFormerConfig
-from methods.networks.actionformer.decoding import Suppression, candidates, fuse_class_scores, suppress, to_seconds
+from methods.networks.actionformer.decoding import NmsRule, candidates, fuse_class_scores, suppress, to_seconds
 from methods.networks.actionformer.losses import detector_losses, update_normalizer
 from methods.networks.actionformer.model import ActionFormer, Detections
 from methods.networks.actionformer.optim import decay_groups
 from methods.networks.actionformer.preparation import Sample
 from methods.networks.actionformer.targets import Targets
-from methods.semi_localization.parts.base import SemiLocalization, labelled_rows
 from methods.semi_localization.parts.batches import GridVideos, detector_batch, endless, padded, random_crop
+from methods.semi_localization.parts.detector import Detector, Labels
 from methods.semi_localization.parts.external_classes import class_scores_of
 from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
 from suite.method import Batch, Losses, Run, Scores, Value, hyper
 
 COLUMNS = ("video", "label", "start", "end", "score")
+Augment = Callable[[Sample, GridVideos, int], Sample]
 
 
-class AnchorFree(SemiLocalization):
-    """Training and inference of ActionFormer on labelled videos."""
+class AnchorFree(Detector):
+    """ActionFormer: training from segments on its pyramid of points, and inference."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Value]]] = {
         "thumos": {},
@@ -83,15 +83,15 @@ class AnchorFree(SemiLocalization):
     regression_weight: float = hyper(1.0, low=0.0, high=100.0, source="released code")
     label_smoothing: float = hyper(0.0, low=0.0, high=0.9, source="released code")
     initial_normalizer: float = hyper(
-        100.0, low=1.0, high=1e6, source="released code", help="expected positives a step"
+        100.0, low=1.0, high=1e6, source="released code", help="expected positive points per step"
     )
     least_crop: float = hyper(0.9, low=0.1, high=1.0, source="released code", help="smallest random share of a video")
     pre_threshold: float = hyper(0.001, low=0.0, high=1.0, source="released code", help="lowest score of a candidate")
-    per_level: int = hyper(2000, low=1, high=1_000_000, source="released code", help="candidates a level")
+    per_level: int = hyper(2000, low=1, high=1_000_000, source="released code", help="candidates per level")
     shortest: float = hyper(0.05, low=0.0, high=100.0, source="released code", help="cells; shorter ones are dropped")
     nms_sigma: float = hyper(0.5, low=0.01, high=10.0, symbol="σ", source="released code", post=True)
     min_score: float = hyper(0.001, low=0.0, high=1.0, source="released code", post=True)
-    max_segments: int = hyper(200, low=1, high=100_000, source="released code", help="segments a video", post=True)
+    max_segments: int = hyper(200, low=1, high=100_000, source="released code", help="segments per video", post=True)
     voting: float = hyper(0.0, low=0.0, high=1.0, source="released code", help="tIoU; 0 is off", post=True)
 
     def config(self, data: TaskData[Videos]) -> ActionFormerConfig:
@@ -115,8 +115,8 @@ class AnchorFree(SemiLocalization):
     def network(self, data: TaskData[Videos]) -> nn.Module:
         return ActionFormer(self.config(data))
 
-    def parameter_groups(self, network: nn.Module) -> list[dict[str, object]]:
-        return decay_groups(network, self.weight_decay)
+    def parameter_groups(self, network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+        return decay_groups(network, weight_decay)
 
     def on_grid(self, videos: Videos, segments: Segments | None = None) -> GridVideos:
         """Videos with the segments to learn from (none where only features are wanted)."""
@@ -124,48 +124,46 @@ class AnchorFree(SemiLocalization):
 
     # Training -----------------------------------------------------------------------------------------------------
 
-    def batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
-        known = self.on_grid(run.data.train, run.data.train.known_segments())
-        rows = endless(labelled_rows(run.data), self.batch, generator)
-        for chosen in islice(rows, self.evaluate_steps):
-            yield {"labelled": self.train_batch(known, chosen, run, generator)}
+    def batches(self, run: Run, labels: Labels, size: int, generator: np.random.Generator) -> Iterator[Batch]:
+        for samples in self.samples(run, labels, size, generator):
+            yield self.collate(samples, run)
 
-    def train_batch(
-        self, videos: GridVideos, rows: Sequence[int] | np.ndarray, run: Run, generator: np.random.Generator
-    ) -> Batch:
-        """Randomly cropped samples of ``rows`` with targets."""
-        config = self.config(run.data)
-        return self.collate([self.crop(videos, int(row), config, generator) for row in rows], run)
+    def samples(
+        self, run: Run, labels: Labels, size: int, generator: np.random.Generator, augment: Augment | None = None
+    ) -> Iterator[list[Sample]]:
+        """Endless groups of ``size`` videos, each cropped at random, then changed by ``augment``."""
+        videos, config = self.on_grid(run.data.train, labels.segments), self.config(run.data)
+        for rows in endless(labels.rows, size, generator):
+            group = []
+            for row in map(int, rows):
+                cropped = random_crop(videos.sample(row), config, generator, videos.grid(row), self.least_crop)
+                group.append(augment(cropped, videos, row) if augment else cropped)
+            yield group
 
     def collate(self, samples: Sequence[Sample], run: Run) -> Batch:
         """Samples as one batch with targets."""
         return detector_batch(samples, self.config(run.data))
 
-    def crop(self, videos: GridVideos, row: int, config: ActionFormerConfig, generator: np.random.Generator) -> Sample:
-        """One video as training sees it."""
-        return random_crop(videos.sample(row), config, generator, videos.grid(row), self.least_crop)
+    def loss(self, network: nn.Module, batch: Batch, run: Run, group: str) -> Losses:
+        return self.detect(network, batch, run, group)[1]
 
-    def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
-        _, classification, regression = self.detect(network, batch["labelled"], run, "labelled")
-        return {"classification": classification, "regression": regression}
-
-    def detect(self, network: nn.Module, batch: Batch, run: Run, name: str) -> tuple[Detections, Tensor, Tensor]:
-        """Detections of a batch with both losses; each group of videos ``name`` has a normalizer of its own."""
+    def detect(self, network: nn.Module, batch: Batch, run: Run, group: str) -> tuple[Detections, Losses]:
+        """Detections of a batch with their losses; each ``group`` of videos has a normalizer of its own."""
         found: Detections = network(batch["features"], batch["length"])
-        return found, *self.detector_loss(found, batch, run, name)
+        return found, self.detector_loss(found, batch, run, group)
 
-    def detector_loss(self, found: Detections, batch: Batch, run: Run, name: str) -> tuple[Tensor, Tensor]:
+    def detector_loss(self, found: Detections, batch: Batch, run: Run, group: str) -> Losses:
         """Classification and weighted regression loss of detections against the batch's targets."""
         targets = Targets(batch["classes"], batch["offsets"], batch["instance"])
         sums = detector_losses(found, targets, self.label_smoothing)
-        key = f"normalizer_{name}"
+        key = f"normalizer_{group}"
         before = run.memory.get(key, torch.tensor(self.initial_normalizer, dtype=torch.float64))
-        normalizer = update_normalizer(before.to(found.logits.device), batch["positives"][0])
+        normalizer = update_normalizer(before.to(found.logits.device), batch["positive_points"][0])
         run.memory[key] = normalizer
         # the sum over the batch divided by Z, written as a mean over the samples at hand (a worker may hold a part)
         share = batch["rows"][0] / (normalizer * len(batch["instance"]))
         scaled = [(part * share).to(part.dtype) for part in (sums.classification, sums.regression)]
-        return scaled[0], self.regression_weight * scaled[1]
+        return {"classification": scaled[0], "regression": self.regression_weight * scaled[1]}
 
     # Inference ----------------------------------------------------------------------------------------------------
 
@@ -188,7 +186,7 @@ class AnchorFree(SemiLocalization):
         return {**scores, "class_scores": class_scores_of(run.data, samples)} if self.class_agnostic else scores
 
     def decode(self, scores: Scores, samples: Videos) -> Segments:
-        rule = Suppression(
+        rule = NmsRule(
             class_wise=not self.class_agnostic,
             sigma=self.nms_sigma,
             min_score=self.min_score,

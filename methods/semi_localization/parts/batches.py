@@ -92,7 +92,7 @@ def padded(features: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
 def detector_batch(samples: Sequence[Sample], config: ActionFormerConfig) -> dict[str, Tensor]:
     """Samples as one batch with targets; every tensor has the batch as its first dimension, so it can be shared out.
 
-    ``positives`` and ``rows`` (B,) repeat the number of positive points and of samples in the whole batch;
+    ``positive_points`` and ``rows`` (B,) repeat the number of positive points and of samples in the whole batch;
     ``instances`` (B,) counts the segments of each video.
     """
     features, lengths = padded([sample.features for sample in samples])
@@ -110,7 +110,7 @@ def detector_batch(samples: Sequence[Sample], config: ActionFormerConfig) -> dic
         "classes": targets.classes,
         "offsets": targets.offsets,
         "instance": torch.where(positive, targets.instance, -1),
-        "positives": count * positive.sum(),
+        "positive_points": count * positive.sum(),
         "rows": count * len(samples),
         "instances": torch.tensor([len(s) for s in segments]),
     }

@@ -11,7 +11,7 @@ from suite.errors import UsageError
 def class_scores_of(data: TaskData[Videos], samples: Videos) -> np.ndarray:
     """(V, C) class scores that come with the dataset for one of its splits (``facts["class_scores"][split]``).
 
-    Such scores mostly come from classifiers trained on all video labels; whoever uses them should say so.
+    Such scores mostly come from classifiers trained on all video labels; reports that use them should state it.
 
     Raises:
         UsageError: the dataset has none for this split.

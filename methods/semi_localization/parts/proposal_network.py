@@ -1,4 +1,4 @@
-"""BMN as a method's body: windows, named proposals, supervised losses, scores and decoding into segments.
+"""BMN as a detector: windows, named proposals, supervised losses, scores and decoding into segments.
 
 BMN finds actions without naming them; published results take the names from a classifier trained on every video label.
 Here a sigmoid layer on the base features names each cell, learnt from the labelled segments alone, and a proposal takes
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import islice
 from typing import ClassVar
 
 import numpy as np
@@ -22,8 +21,8 @@ from methods.networks.bmn.model import BMN, BMNConfig, BoundaryMap
 from methods.networks.bmn.proposals import Maps, Proposals, community_proposals, opentad_proposals
 from methods.networks.bmn.sampling import valid_cells
 from methods.networks.bmn.targets import Code, proposal_extents
-from methods.semi_localization.parts.base import SemiLocalization, labelled_rows
 from methods.semi_localization.parts.batches import endless
+from methods.semi_localization.parts.detector import Detector, Labels
 from methods.semi_localization.parts.external_classes import class_scores_of
 from methods.semi_localization.parts.windows import Windows, window_batch
 from suite.data.samples import TaskData, Videos
@@ -55,8 +54,8 @@ def boundary_network(network: nn.Module) -> BMN:
     return bmn
 
 
-class ProposalNetwork(SemiLocalization):
-    """Training and inference of BMN on labelled videos."""
+class ProposalNetwork(Detector):
+    """BMN: training from segments on windows of its boundary map, and inference."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Value]]] = {
         "thumos": {},
@@ -90,7 +89,7 @@ class ProposalNetwork(SemiLocalization):
 
     lr: float = hyper(1e-4, low=1e-8, high=1.0, log=True, source="OpenTAD, THUMOS-14; 1e-3 on ActivityNet")
     weight_decay: float = hyper(1e-4, low=0.0, high=1.0, source="both public codes")
-    batch: int = hyper(16, low=1, high=4096, source="both public codes", help="labelled windows a step")
+    batch: int = hyper(16, low=1, high=4096, source="both public codes", help="labelled windows per step")
     epochs: int = hyper(8, low=1, high=100_000, source="OpenTAD, THUMOS-14", help="labelled epochs if published")
     warmup: float = hyper(0.0, low=0.0, high=0.9, source="both public codes: none", help="share of the steps")
     length: int = hyper(128, low=8, high=1024, symbol="T", source="OpenTAD, THUMOS-14", help="cells of a window")
@@ -130,7 +129,11 @@ class ProposalNetwork(SemiLocalization):
         )
 
     def network(self, data: TaskData[Videos]) -> nn.Module:
-        return NamedBMN(self.config(data), 1 if self.class_agnostic else len(data.classes))
+        return NamedBMN(self.config(data), self.named_classes(data))
+
+    def named_classes(self, data: TaskData[Videos]) -> int:
+        """Classes that the network itself predicts."""
+        return 1 if self.class_agnostic else len(data.classes)
 
     # Training -----------------------------------------------------------------------------------------------------
 
@@ -143,24 +146,23 @@ class ProposalNetwork(SemiLocalization):
         held = [row for row in range(len(windows)) if len(windows.segments(row, known)[0])]
         return np.array(held if held else range(len(windows)), dtype=np.int64)
 
-    def batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
-        known = run.data.train.known_segments()
-        windows = self.windows(run.data.train, labelled_rows(run.data))
-        for rows in islice(endless(self.with_segments(windows, known), self.batch, generator), self.evaluate_steps):
-            yield {"labelled": self.window_batch(windows, rows, known, run)}
+    def batches(self, run: Run, labels: Labels, size: int, generator: np.random.Generator) -> Iterator[Batch]:
+        windows = self.windows(run.data.train, labels.rows)
+        for rows in endless(self.with_segments(windows, labels.segments), size, generator):
+            yield self.window_batch(windows, rows, labels.segments, run)
 
     def window_batch(self, windows: Windows, rows: np.ndarray, known: Segments, run: Run) -> Batch:
         """Windows with their targets."""
         config = self.config(run.data)
         cells, _ = valid_cells(config.layout, config.length, config.longest)
-        classes = 1 if self.class_agnostic else len(run.data.classes)
+        classes = self.named_classes(run.data)
         named = Segments(known.video, known.label * (not self.class_agnostic), known.start, known.end)
         extents = proposal_extents(cells, self.code)
         return dict(window_batch(windows, rows, named, classes, cells, extents, config.map_shape, self.code))
 
-    def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
-        found, logits = network(batch["labelled"]["features"])
-        return self.supervised(network, found, logits, batch["labelled"])
+    def loss(self, network: nn.Module, batch: Batch, run: Run, group: str) -> Losses:
+        found, logits = network(batch["features"])
+        return self.supervised(network, found, logits, batch)
 
     def supervised(self, network: nn.Module, found: BoundaryMap, logits: Tensor, batch: Batch) -> Losses:
         """Losses of BMN and of the naming layer."""

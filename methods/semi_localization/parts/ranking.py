@@ -81,27 +81,27 @@ def reliability(score: np.ndarray, ambiguity: np.ndarray) -> np.ndarray:
     return np.asarray(score / ambiguity)
 
 
-def adaptive_quota(labels: np.ndarray, classes: int, positives: int) -> np.ndarray:
+def adaptive_quota(labels: np.ndarray, classes: int, n_pos: int) -> np.ndarray:
     """(C,) pseudo-labels that each class may keep in one video: its share of the video's predictions (eq. 6).
 
-    Halves round up and a share may round to none. A video with no more predictions than ``positives`` keeps them all.
+    Halves round up and a share may round to none. A video with no more predictions than ``n_pos`` keeps them all.
     """
     counts = np.bincount(labels, minlength=classes)
-    if len(labels) <= positives:
+    if len(labels) <= n_pos:
         return counts
-    return np.minimum(np.floor(counts / len(labels) * positives + 0.5).astype(np.int64), counts)
+    return np.minimum(np.floor(counts / len(labels) * n_pos + 0.5).astype(np.int64), counts)
 
 
-def adaptive_filter(labels: np.ndarray, rank: np.ndarray, classes: int, positives: int) -> np.ndarray:
+def adaptive_filter(labels: np.ndarray, rank: np.ndarray, classes: int, n_pos: int) -> np.ndarray:
     """Rows of one video that Noisy Label Filtering keeps: the best ``adaptive_quota`` of each class, in row order.
 
     Args:
         labels: (N,) class of each prediction.
         rank: (N,) what to rank by, higher is better.
         classes: number of classes.
-        positives: N_pos.
+        n_pos: N_pos.
     """
-    quota = adaptive_quota(labels, classes, positives)
+    quota = adaptive_quota(labels, classes, n_pos)
     order = np.lexsort((-rank, labels))
     place = np.arange(len(order)) - np.searchsorted(labels[order], labels[order])
     return np.sort(order[place < quota[labels[order]]])

@@ -15,15 +15,18 @@ import torch
 from torch import Tensor, nn
 
 from methods.networks.bmn.model import BoundaryMap
-from methods.semi_localization.parts.base import labelled_rows, unlabelled_rows
-from methods.semi_localization.parts.batches import endless
+from methods.semi_localization.parts.base import SemiLocalization, unlabelled_rows
 from methods.semi_localization.parts.proposal_network import ProposalNetwork
+from methods.semi_localization.parts.windows import unlabelled_batches
 from suite.data.samples import TaskData, Videos
 from suite.method import Average, Batch, Phase, Run, hyper
 
 
-class TeacherStudent(ProposalNetwork):
+class TeacherStudent(SemiLocalization):
     """Batches of labelled and unlabelled windows and a ramped consistency weight."""
+
+    presets = ProposalNetwork.presets
+    detector = ProposalNetwork()
 
     consistency: float = hyper(6.0, low=0.0, high=1000.0, source="SSTAP's code", help="largest weight of consistency")
     ramp: float = hyper(0.5, low=0.0, high=1.0, source="SSTAP: 5 of 10 epochs", help="share of the steps")
@@ -33,22 +36,16 @@ class TeacherStudent(ProposalNetwork):
         return [replace(phase, name="teacher-student", average=phase.average or Average(0.999, warmup=True))]
 
     def weight(self, run: Run) -> float:
-        """exp(-5 (1 - t)^2) of the largest weight, t the share of the ramp gone by (Laine and Aila 2017)."""
+        """exp(-5 (1 - t)^2) of the largest weight, t the share of the ramp that is over (Laine and Aila 2017)."""
         total = self.ramp * (run.phase.steps or run.phase.epochs * self.evaluate_steps)
         gone = min(1.0, run.step / total) if total > 0 else 1.0
         return self.consistency * math.exp(-5 * (1 - gone) ** 2)
 
     def batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
-        train = run.data.train
-        known = train.known_segments()
-        sure, rest = self.windows(train, labelled_rows(run.data)), self.windows(train, unlabelled_rows(run.data))
-        first = endless(self.with_segments(sure, known), self.batch, generator)
-        second = endless(np.arange(len(rest)), self.batch, generator) if len(rest) else None
-        for rows in islice(first, self.evaluate_steps):
-            batch: Batch = {"labelled": self.window_batch(sure, rows, known, run)}
-            if second is not None:
-                features = np.stack([rest.features(int(row)) for row in next(second)])
-                batch["unlabelled"] = {"features": torch.from_numpy(features)}
+        windows = self.detector.windows(run.data.train, unlabelled_rows(run.data))
+        others = unlabelled_batches(windows, self.batch, generator)
+        for labelled in islice(self.labelled_batches(run, generator), self.evaluate_steps):
+            batch: Batch = {"labelled": labelled, **next(others)}
             yield {**batch, **self.perturbations(batch, generator)}
 
     def perturbations(self, batch: Batch, generator: np.random.Generator) -> Batch:

@@ -1,138 +1,131 @@
-"""Self-training of ActionFormer (NPL, §3.1): pseudo-labels from dense predictions, then both kinds of videos a step."""
+"""Self-training (NPL, §3.1, eqs. 1-3): learn from labelled videos, label the others, learn from both.
+
+The module does not depend on a network. Videos for which no pseudo-label survives are left out of the second phase:
+taken as they are, they would teach that no action happens.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
+from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from methods.networks.actionformer.decoding import AREA_PAD, boundaries, candidates, to_seconds
-from methods.networks.actionformer.model import Detections
-from methods.networks.actionformer.preparation import Sample
-from methods.semi_localization.parts.anchor_free import AnchorFree
-from methods.semi_localization.parts.background_swap import swap_background
-from methods.semi_localization.parts.base import labelled_rows
-from methods.semi_localization.parts.batches import GridVideos, endless
-from methods.semi_localization.parts.consistency import temporal_consistency
-from methods.semi_localization.parts.external_classes import class_scores_of
-from methods.semi_localization.parts.pseudo_labelling import Predicted, PseudoLabelling
-from methods.semi_localization.parts.ranking import (
-    NEIGHBOURS,
-    SPREADS,
-    Neighbours,
-    Spread,
-    boundary_ambiguity,
-    neighbour_points,
-)
+from methods.semi_localization.parts import pseudo_labels
+from methods.semi_localization.parts.base import SemiLocalization, unlabelled_rows
+from methods.semi_localization.parts.detector import Labels
+from methods.semi_localization.parts.label_analyses import analyse
+from methods.semi_localization.parts.pseudo_labels import Predicted
+from methods.semi_localization.parts.ranking import top_filter
+from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
-from suite.evaluate.suppression import soft_nms
-from suite.method import Batch, Losses, Run, hyper
+from suite.method import Batch, Losses, Phase, Run, hyper
+
+LABELLED, BOTH = "labelled", "pseudo-labelled"  # the two phases
+STARTS: dict[str, Literal["continue", "average", "fresh"]] = {
+    "raw": "continue",
+    "average": "average",
+    "fresh": "fresh",
+}
 
 
-class TwoPhase(PseudoLabelling, AnchorFree):
-    """Each step of the second phase takes labelled and pseudo-labelled videos, each with a normalizer of its own."""
+class TwoPhase(SemiLocalization):
+    """A phase on labelled videos, pseudo-labels for the others, a phase on both: each step takes a batch of each kind.
 
+    A subclass defines what it predicts (``predictions``) and may change what it keeps of that (``keep``) and how it
+    learns from it (``learn``). As it stands: the best ``n_pos`` predictions of a video by score, with the supervised
+    losses.
+    """
+
+    alpha: float = hyper(1.0, low=0.0, high=100.0, symbol="α", source="NPL §4.2, eq. 1", help="of the unlabelled loss")
+    n_pos: int = hyper(
+        15, low=1, high=10_000, symbol="N_pos", source="NPL §4.2, Table 5", help="pseudo-labels per video"
+    )
+    start: str = hyper(
+        "raw", choices=("raw", "average", "fresh"), help="weights that the second phase starts from (paper: silent)"
+    )
+    labels_from: str = hyper("average", choices=("average", "raw"), help="first-phase weights that give pseudo-labels")
+    refresh: int = hyper(0, low=0, high=10_000, help="label anew every so many evaluations; 0: once (as STAC)")
     keep_supervised: bool = hyper(True, help="the second phase keeps the labelled loss (false: Fig. 6)")
-    background: float = hyper(
-        0.0, low=0.0, high=1.0, source="NPL §4.2: 10 %", help="share of pseudo-labelled samples with foreign background"
-    )
-    neighbours: Neighbours = hyper(
-        "inside", choices=NEIGHBOURS, source="NPL §3.2", help="points whose agreement measures a boundary"
-    )
-    neighbour_window: int = hyper(2, low=1, high=100, help="points on each side, for neighbours=window")
-    spread: Spread = hyper("variance", choices=SPREADS, source="NPL eq. 4", help="std makes eq. 4 free of units")
-    spread_floor: float = hyper(1e-3, low=0.0, high=1.0, help="lowest ambiguity, relative to the duration")
 
-    @property
-    def consistent(self) -> bool:
-        """Whether the temporal consistency loss replaces the regression to pseudo-boundaries (eq. 8)."""
-        return False
-
-    # Pseudo-labels ------------------------------------------------------------------------------------------------
+    # What subclasses decide ---------------------------------------------------------------------------------------
 
     def predictions(self, network: nn.Module, row: int, run: Run) -> Predicted:
-        videos = self.on_grid(run.data.train)
-        raw = self.detections(network, videos, row, run.device)
-        found = candidates(raw, 0, max(self.floor, self.pre_threshold), self.per_level, self.shortest)
-        start, end, score = (x.double().cpu().numpy() for x in (*found.segments.T, found.scores))
-        labels = found.labels.cpu().numpy()
-        rows, _ = soft_nms(
-            start, end, score, sigma=self.nms_sigma, min_score=self.floor, limit=self.max_segments, group=labels,
-            pad=AREA_PAD,
-        )  # fmt: skip
-        ambiguity = self._ambiguity(raw, torch.from_numpy(rows).to(run.device), found.segments, found.points)
-        placed = Segments(np.zeros_like(rows), labels[rows], start[rows], end[rows])
-        seconds = to_seconds(placed, [videos.grid(row)])
-        return Predicted(self._named(labels[rows], row, run), seconds.start, seconds.end, score[rows], ambiguity)
+        """What the network predicts for training video ``row``."""
+        raise TypeError(f"{self.name} predicts no pseudo-labels: implement predictions().")
 
-    def _named(self, labels: np.ndarray, row: int, run: Run) -> np.ndarray:
-        """Classes of pseudo-labels; a class-agnostic network takes the video's best external class."""
-        if not self.class_agnostic:
-            return labels
-        return np.full(len(labels), class_scores_of(run.data, run.data.train)[row].argmax())
+    def keep(self, found: Predicted, classes: int) -> np.ndarray:
+        """Rows of one video's predictions that become pseudo-labels."""
+        return top_filter(found.score, self.n_pos)
 
-    def _ambiguity(self, raw: Detections, rows: Tensor, segments: Tensor, origin: Tensor) -> np.ndarray:
-        """Boundary ambiguity of the predictions at ``rows`` (eq. 4)."""
-        segments, origin = segments[rows], origin[rows]
-        near = neighbour_points(raw.points, raw.valid[0], segments, origin, self.neighbours, self.neighbour_window)
-        everywhere = boundaries(raw.points, raw.offsets[0].float())
-        duration = segments[:, 1] - segments[:, 0]
-        ambiguity = boundary_ambiguity(everywhere, near, duration, self.spread, self.spread_floor)
-        return ambiguity.double().cpu().numpy()
+    def learn(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
+        """The losses on a batch of pseudo-labelled videos (eq. 3), before they are weighted by ``alpha``."""
+        losses = self.detector.loss(network, batch, run, "unlabelled")
+        return {f"pseudo_{name}": part for name, part in losses.items()}
 
-    # Training -----------------------------------------------------------------------------------------------------
+    # Phases -------------------------------------------------------------------------------------------------------
+
+    def phases(self, data: TaskData[Videos]) -> Sequence[Phase]:
+        first = self.phase(data, LABELLED, self.labelled_steps(data), select=False)
+        second = self.phase(data, BOTH, self.unlabelled_steps(data))
+        return [first, replace(second, start=STARTS[self.start])]
+
+    def after_step(self, run: Run) -> None:
+        if self.ends(run, LABELLED):
+            averaged = run.teacher if self.labels_from == "average" else None
+            self.label(averaged or run.network, run)
+
+    def begin(self, run: Run) -> None:
+        if run.phase.name == BOTH and not pseudo_labels.has_pseudo_labels(run):  # a budget without a first phase
+            self.label(run.network, run)
+
+    def begin_epoch(self, run: Run) -> None:
+        if run.phase.name == BOTH and self.refresh and run.epoch and run.epoch % self.refresh == 0:
+            self.label(run.teacher or run.network, run)
+
+    # Labelling ----------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def label(self, network: nn.Module, run: Run) -> None:
+        """Predict the unlabelled videos; remember what enters the ranking, and which of it is kept."""
+        training = network.training
+        network.eval()
+        rows = unlabelled_rows(run.data)
+        found = [self.predictions(network, int(row), run) for row in rows]
+        network.train(training)
+        pseudo_labels.remember(run, rows, found, [self.keep(one, len(run.data.classes)) for one in found])
+
+    # Learning -----------------------------------------------------------------------------------------------------
 
     def batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
-        if run.phase_index == 0:
-            yield from super().batches(run, generator)
-            return
-        train = run.data.train
-        known, pseudo = self.on_grid(train, train.known_segments()), self.on_grid(train, self.pseudo_segments(run))
-        usable = np.unique(pseudo.segments.video)
-        labelled = endless(labelled_rows(run.data), self.batch, generator)
-        others = endless(usable, self.batch, generator) if len(usable) else None
-        for rows in islice(labelled, self.evaluate_steps):
-            samples = [self.crop(known, int(row), self.config(run.data), generator) for row in rows]
-            batch: Batch = {"labelled": self.collate(samples, run)}
-            if others is not None:
-                guessed = [self._pseudo_sample(pseudo, int(row), usable, run, generator) for row in next(others)]
-                batch["unlabelled"] = self.unlabelled_batch(guessed, samples, run, generator)
-            yield batch
+        kept = pseudo_labels.kept(run) if run.phase.name == BOTH else Segments.empty()
+        if not len(kept):
+            return super().batches(run, generator)
+        labels = Labels(np.unique(kept.video), kept)
+        return islice(self.joint_batches(run, labels, generator), self.evaluate_steps)
 
-    def unlabelled_batch(
-        self, samples: Sequence[Sample], labelled: Sequence[Sample], run: Run, generator: np.random.Generator
-    ) -> Batch:
-        """Pseudo-labelled samples as a batch; the labelled ones of the same step are at hand for mixing."""
-        return self.collate(samples, run)
+    def joint_batches(self, run: Run, labels: Labels, generator: np.random.Generator) -> Iterator[Batch]:
+        """Endless batches of labelled and of pseudo-labelled videos."""
+        others = self.unlabelled_batches(run, labels, generator)
+        for known, guessed in zip(self.labelled_batches(run, generator), others, strict=False):
+            yield {"labelled": known, "unlabelled": guessed}
 
-    def _pseudo_sample(
-        self, videos: GridVideos, row: int, usable: np.ndarray, run: Run, generator: np.random.Generator
-    ) -> Sample:
-        """A cropped pseudo-labelled video, now and then in front of another one's background."""
-        sample = self.crop(videos, row, self.config(run.data), generator)
-        if self.background and generator.random() < self.background:
-            donor = videos.sample(int(generator.choice(usable)))
-            grid = videos.grid(row)
-            return swap_background(sample, donor, grid.window / grid.stride, generator)
-        return sample
+    def unlabelled_batches(self, run: Run, labels: Labels, generator: np.random.Generator) -> Iterator[Batch]:
+        """Endless batches of pseudo-labelled videos."""
+        return self.detector.batches(run, labels, self.batch, generator)
 
     def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
         parts: Losses = {}
-        if run.phase_index == 0 or self.keep_supervised or "unlabelled" not in batch:
+        if run.phase.name == LABELLED or self.keep_supervised or "unlabelled" not in batch:
             parts = super().loss(network, batch, run)
         if "unlabelled" in batch:
-            parts |= self.unlabelled_loss(network, batch["unlabelled"], run)
+            parts |= {name: self.alpha * part for name, part in self.learn(network, batch["unlabelled"], run).items()}
         return parts
 
-    def unlabelled_loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
-        """The unsupervised loss of eq. 3, or of eq. 8 when ``consistent``."""
-        found, classification, regression = self.detect(network, batch, run, "unlabelled")
-        parts = {"pseudo_classification": self.alpha * classification}
-        if not self.consistent:
-            return {**parts, "pseudo_regression": self.alpha * regression}
-        located = boundaries(found.points, found.offsets.float())
-        steps = temporal_consistency(located, found.points[:, 3], batch["instance"], batch["instances"])
-        return {**parts, "consistency": self.alpha * steps}
+    def analyses(self, run: Run) -> dict[str, float]:
+        """What pseudo-labels are worth against the withheld annotation (Table 3, Figs. 3-5)."""
+        return analyse(run) if run.phase.name == BOTH and pseudo_labels.has_pseudo_labels(run) else {}

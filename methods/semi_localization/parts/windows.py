@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import torch
@@ -10,8 +12,10 @@ from torch import Tensor
 
 from methods.networks.actionformer.preparation import Grid, resize_features
 from methods.networks.bmn.targets import Code, boundary_targets, proposal_targets
+from methods.semi_localization.parts.batches import endless
 from suite.data.samples import Videos
 from suite.evaluate.segments import Segments
+from suite.method import Batch
 
 LEAST_INSIDE = 0.9  # share of a segment that a window must hold to learn from it
 
@@ -68,6 +72,10 @@ class Windows:
         part = native[self.first[window] : self.first[window] + self.length]
         return np.pad(part, [(0, self.length - len(part)), (0, 0)])
 
+    def stacked(self, rows: np.ndarray) -> Tensor:
+        """(B, length, D) features of the windows ``rows``."""
+        return torch.from_numpy(np.stack([self.features(int(row)) for row in rows]))
+
     def segments(self, window: int, known: Segments) -> tuple[np.ndarray, np.ndarray]:
         """Segments (N, 2) in cells of the window, clipped to it, and labels (N,): those that it holds almost whole."""
         own = known.take(np.flatnonzero(known.video == self.video[window]))
@@ -102,3 +110,11 @@ def window_batch(
         batch["tiou"].append(tiou)
         batch["snippets"].append(snippets)
     return {name: torch.from_numpy(np.stack(values).astype(np.float32)) for name, values in batch.items()}
+
+
+def unlabelled_batches(windows: Windows, size: int, generator: np.random.Generator) -> Iterator[Batch]:
+    """Endless batches of windows without targets, under the name ``unlabelled``; empty ones where no window is."""
+    if len(windows):
+        for rows in endless(np.arange(len(windows)), size, generator):
+            yield {"unlabelled": {"features": windows.stacked(rows)}}
+    yield from repeat({})

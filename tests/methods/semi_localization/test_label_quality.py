@@ -114,7 +114,7 @@ def test_batch_counts_positives_of_real_snippets() -> None:
     batch = detector_batch([sample(10, (2.0, 6.0)), sample(6)], CONFIG)
     assert batch["length"].tolist() == [10, 6]
     assert batch["instances"].tolist() == [1, 0]
-    assert batch["positives"].unique().item() == (batch["instance"] >= 0).sum().item() > 0
+    assert batch["positive_points"].unique().item() == (batch["instance"] >= 0).sum().item() > 0
     assert batch["rows"].tolist() == [2, 2]
     points = batch["classes"].shape[1]
     assert points == sum(CONFIG.computed_length(10) // stride for stride in CONFIG.strides)

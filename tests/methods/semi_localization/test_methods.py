@@ -77,7 +77,7 @@ def test_no_pseudo_label_survives(name: str, floor: float, world: TaskData[Video
 
 
 def test_pseudo_labels_are_of_unlabelled_videos_and_filtered(world: TaskData[Videos]) -> None:
-    loop, _ = train("npl", world, floor=0.0, positives=4)
+    loop, _ = train("npl", world, floor=0.0, n_pos=4)
     memory = loop.run.memory
     owners = memory["pseudo_video"].numpy()
     assert not np.asarray(world.train.labelled)[owners].any()
@@ -89,7 +89,7 @@ def test_pseudo_labels_are_of_unlabelled_videos_and_filtered(world: TaskData[Vid
 def test_ladder_switches_change_what_is_kept(world: TaskData[Videos]) -> None:
     kept = {}
     for ranking in (False, True):
-        loop, _ = train("npl", world, floor=0.0, positives=4, ranking=ranking, filtering="top")
+        loop, _ = train("npl", world, floor=0.0, n_pos=4, ranking=ranking, filtering="top")
         kept[ranking] = loop.run.memory["pseudo_kept"].numpy()
     assert kept[True].sum() == kept[False].sum()
     assert not np.array_equal(kept[True], kept[False])

@@ -91,13 +91,13 @@ def test_adaptive_filter_keeps_the_best_of_each_class() -> None:
 
 
 @given(st.lists(st.integers(0, 4), max_size=60), st.integers(1, 30), st.integers(0, 10_000))
-def test_adaptive_filter_properties(classes: list[int], positives: int, seed: int) -> None:
+def test_adaptive_filter_properties(classes: list[int], n_pos: int, seed: int) -> None:
     labels = np.array(classes, dtype=np.int64)
     rank = np.random.default_rng(seed).permutation(len(labels)).astype(np.float64)
-    kept = adaptive_filter(labels, rank, 5, positives)
-    quota = adaptive_quota(labels, 5, positives)
+    kept = adaptive_filter(labels, rank, 5, n_pos)
+    quota = adaptive_quota(labels, 5, n_pos)
     assert np.array_equal(np.bincount(labels[kept], minlength=5), quota)
-    assert quota.sum() <= max(positives + 5, 0)  # rounding adds at most half a label a class
+    assert quota.sum() <= max(n_pos + 5, 0)  # rounding adds at most half a label a class
     dropped = np.setdiff1d(np.arange(len(labels)), kept)
     for label in range(5):
         best, rest = rank[kept][labels[kept] == label], rank[dropped][labels[dropped] == label]

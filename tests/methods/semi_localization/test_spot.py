@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from methods.semi_localization.spot import class_loss, mask_loss, mask_segments, snippet_targets
+from methods.semi_localization.parts.masks import class_loss, mask_loss, mask_segments, snippet_targets
 
 
 def test_the_shortest_instance_owns_a_snippet() -> None:

@@ -1,0 +1,52 @@
+"""What semi-supervised methods ask of a network that localizes actions, whichever network it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch import nn
+
+from methods.semi_localization.parts.part import Part
+from suite.data.samples import TaskData, Videos
+from suite.evaluate.segments import Segments
+from suite.method import Batch, Losses, Run, Scores
+
+
+class Labels(NamedTuple):
+    """What a batch is drawn from: training videos, and the segments (seconds) that they teach."""
+
+    rows: np.ndarray
+    segments: Segments
+
+
+class Detector(Part):
+    """A localization network: how it is built, fed with segments, trained and read."""
+
+    def check(self, data: TaskData[Videos]) -> None:
+        """Raise :class:`UsageError` where ``data`` lacks something that the network will need."""
+
+    def network(self, data: TaskData[Videos]) -> nn.Module:
+        """A freshly initialized network for ``data``."""
+        raise TypeError(f"{type(self).__name__} builds no network: implement network().")
+
+    def parameter_groups(self, network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+        """Optimizer groups and the decay of each."""
+        return [{"params": list(network.parameters()), "weight_decay": weight_decay}]
+
+    def batches(self, run: Run, labels: Labels, size: int, generator: np.random.Generator) -> Iterator[Batch]:
+        """Endless training batches; ``size`` counts what a batch of this network is made of: videos, or windows."""
+        raise TypeError(f"{type(self).__name__} draws no batches: implement batches().")
+
+    def loss(self, network: nn.Module, batch: Batch, run: Run, group: str) -> Losses:
+        """Supervised losses of a batch; ``group`` (labelled, unlabelled) keeps running statistics apart."""
+        raise TypeError(f"{type(self).__name__} has no loss: implement loss().")
+
+    def score(self, network: nn.Module, samples: Videos, run: Run) -> Scores:
+        """Scored candidates of every video before suppression."""
+        raise TypeError(f"{type(self).__name__} scores nothing: implement score().")
+
+    def decode(self, scores: Scores, samples: Videos) -> Segments:
+        """Candidates to predictions; only ``post`` hyper-parameters matter here."""
+        raise TypeError(f"{type(self).__name__} predicts nothing: implement decode().")

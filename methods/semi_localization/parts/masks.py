@@ -1,0 +1,99 @@
+"""Proposal-free masks: a class and a mask over the whole window for every snippet; targets, losses, segments.
+
+Source: Nag et al., "Semi-Supervised Temporal Action Detection with Proposal-Free Masking", ECCV 2022 (SPOT).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from methods.networks.actionformer.model import sinusoid_table
+
+MASK_THRESHOLDS = np.linspace(0.2, 0.8, 4)  # §4: the released code's, without the empty one
+
+
+class MaskNetwork(nn.Module):
+    """Self-attention over a window, then class probabilities of each snippet and its mask over the window.
+
+    A mask names absolute cells, so the embedding gains a table of positions (the paper does not speak of one).
+    """
+
+    positions: Tensor
+
+    def __init__(self, inputs: int, width: int, heads: int, length: int, classes: int) -> None:
+        super().__init__()
+        self.embed = nn.Linear(inputs, width)
+        self.register_buffer("positions", sinusoid_table(length, width) * width**0.5, persistent=False)
+        self.attend = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.norm = nn.LayerNorm(width)
+        self.classify = nn.Linear(width, classes + 1)  # the last one is background
+        self.mask = nn.Sequential(nn.Conv1d(width, width, 3, padding=1), nn.ReLU(), nn.Conv1d(width, length, 1))
+        self.rebuild = nn.Linear(width, inputs)
+
+    def features(self, windows: Tensor) -> Tensor:
+        """(B, T, D) -> (B, T, width)."""
+        embedded = self.embed(windows) + self.positions
+        mixed: Tensor = self.norm(embedded + self.attend(embedded, embedded, embedded, need_weights=False)[0])
+        return mixed
+
+    def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, T, D) -> class logits (B, T, C + 1) and mask logits (B, T, T): row t is the mask of snippet t."""
+        features = self.features(windows)
+        return self.classify(features), self.mask(features.transpose(1, 2)).transpose(1, 2)
+
+
+def snippet_targets(
+    segments: np.ndarray, labels: np.ndarray, length: int, classes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Class of each snippet (T,), ``classes`` for background, and the mask (T, T) of the instance that it lies in.
+
+    Of several instances the shortest counts.
+    """
+    centre = np.arange(length) + 0.5
+    label, mask = np.full(length, classes), np.zeros((length, length), dtype=np.float32)
+    for row in np.argsort(segments[:, 0] - segments[:, 1], kind="stable"):
+        inside = (centre >= segments[row, 0]) & (centre <= segments[row, 1])
+        label[inside] = labels[row]
+        mask[inside] = inside
+    return label, mask
+
+
+def class_loss(logits: Tensor, label: Tensor, taken: Tensor | None = None, gamma: float = 2.0) -> Tensor:
+    """Focal cross entropy over the snippets ``taken`` (B, T) bool (all), foreground and background weighted alike."""
+    log_p = logits.log_softmax(2)
+    own = log_p.gather(2, label[:, :, None])[:, :, 0]
+    focal = -((1 - own.exp()) ** gamma) * own
+    foreground = label < logits.shape[2] - 1
+    kept = torch.ones_like(foreground) if taken is None else taken
+    sides = [(focal * side).sum() / side.sum().clamp(min=1) for side in (foreground & kept, ~foreground & kept)]
+    return (sides[0] + sides[1]) / 2
+
+
+def mask_loss(logits: Tensor, mask: Tensor, rows: Tensor) -> Tensor:
+    """0.4 balanced cross entropy plus 0.6 Dice of the masks (B, T, T) of the snippets ``rows`` (B, T) bool."""
+    if not bool(rows.any()):
+        return logits.sum() * 0
+    found, target = logits[rows], mask[rows]
+    share = target.mean().clamp(0.01, 0.99)
+    weight = torch.where(target > 0.5, 0.5 / share, 0.5 / (1 - share))
+    entropy = F.binary_cross_entropy_with_logits(found, target, weight=weight)
+    probability = found.sigmoid()
+    overlap = 2 * (probability * target).sum(1) + 1
+    dice = 1 - overlap / (probability.square().sum(1) + target.square().sum(1) + 1)
+    return 0.4 * entropy + 0.6 * dice.mean()
+
+
+def mask_segments(mask: np.ndarray, snippet: int) -> list[tuple[int, int]]:
+    """For each threshold the run of cells above it around ``snippet``: (first, behind the last), without repeats."""
+    found: dict[tuple[int, int], None] = {}
+    for threshold in MASK_THRESHOLDS:
+        above = mask >= threshold
+        if not above[snippet]:
+            break
+        left = np.flatnonzero(~above[:snippet])
+        right = np.flatnonzero(~above[snippet:])
+        found[(int(left[-1]) + 1 if len(left) else 0, snippet + int(right[0]) if len(right) else len(mask))] = None
+    return list(found)
