@@ -20,7 +20,7 @@ from methods.semi_localization.parts.detector import Labels
 from methods.semi_localization.self_training import SelfTraining
 from suite.method import Batch, Losses, Run, hyper
 
-TARGETS = ("classes", "offsets", "instance", "positive_points", "rows", "instances")
+TARGETS = ("classes", "offsets", "instance", "positive_points", "rows", "instances", "ignored")
 
 
 def mixed_batch(

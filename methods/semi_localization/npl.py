@@ -36,6 +36,7 @@ from methods.semi_localization.parts.ranking import (
     top_filter,
 )
 from methods.semi_localization.parts.two_phase import TwoPhase
+from suite.evaluate.segments import Segments
 from suite.method import Batch, Losses, Run, hyper
 
 
@@ -63,10 +64,10 @@ class NoisyPseudoLabels(TwoPhase):
     learning: bool = hyper(True, symbol="NL", source="§3.4, eqs. 7-8", help="consistency instead of regression")
     theta: float = hyper(0.3, low=0.0, high=1.0, symbol="θ_s", source="Table 4", help="for filtering=threshold")
     neighbours: Neighbours = hyper(
-        "inside", choices=NEIGHBOURS, source="§3.2", help="points whose agreement measures a boundary"
+        "centre", choices=NEIGHBOURS, source="§3.2", help="points whose agreement measures a boundary"
     )
     neighbour_window: int = hyper(2, low=1, high=100, help="points on each side, for neighbours=window")
-    spread: Spread = hyper("variance", choices=SPREADS, source="eq. 4", help="std makes eq. 4 free of units")
+    spread: Spread = hyper("std", choices=SPREADS, source="eq. 4", help="std makes eq. 4 free of units")
     spread_floor: float = hyper(1e-3, low=0.0, high=1.0, help="lowest ambiguity, relative to the duration")
     background: float = hyper(
         0.0, low=0.0, high=1.0, source="§4.2: 10 %", help="share of pseudo-labelled samples with foreign background"
@@ -103,6 +104,9 @@ class NoisyPseudoLabels(TwoPhase):
         if self.filtering == "top":
             return top_filter(self.rank(found), self.n_pos)
         return np.arange(len(found.labels))
+
+    def uncertain(self, run: Run) -> Segments:
+        return self.candidates.uncertain(run)
 
     # Learn (§3.4) ---------------------------------------------------------------------------------------------------
 

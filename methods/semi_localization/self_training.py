@@ -9,6 +9,7 @@ from methods.semi_localization.parts.anchor_free import AnchorFree
 from methods.semi_localization.parts.candidates import Candidates
 from methods.semi_localization.parts.pseudo_labels import Predicted
 from methods.semi_localization.parts.two_phase import TwoPhase
+from suite.evaluate.segments import Segments
 from suite.method import Run
 
 
@@ -28,3 +29,6 @@ class SelfTraining(TwoPhase):
     def predictions(self, network: nn.Module, row: int, run: Run) -> Predicted:
         found = self.candidates.instances(self.detector, network, row, run)
         return found.ranked_by(np.full(len(found.labels), np.nan))
+
+    def uncertain(self, run: Run) -> Segments:
+        return self.candidates.uncertain(run)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from torch import Tensor
 
@@ -44,14 +45,22 @@ class NmsRule:
 
 
 def candidates(
-    found: Detections, video: int, threshold: float = 0.001, per_level: int = 2000, shortest: float = 0.05
+    found: Detections,
+    video: int,
+    threshold: float = 0.001,
+    per_level: int = 2000,
+    shortest: float = 0.05,
+    best_class: bool = False,
 ) -> Candidates:
-    """Every (point, class) of one video whose probability exceeds ``threshold``, the best ``per_level`` a level.
+    """Every (point, class) of one video whose probability exceeds ``threshold``, the best ``per_level`` of each level.
 
-    Segments that are not longer than ``shortest`` grid cells are dropped. Within a level scores descend.
+    Segments that are not longer than ``shortest`` grid cells are dropped. Within a level scores descend. With
+    ``best_class`` a point has its most probable class only.
     """
     stride, classes = found.points[:, 3], found.logits.shape[2]
     probability = found.logits[video].float().sigmoid() * found.valid[video][:, None]
+    if best_class:
+        probability = probability * F.one_hot(probability.argmax(1), classes)
     picked = []
     for level in torch.unique(stride):
         rows = torch.nonzero(stride == level)[:, 0]

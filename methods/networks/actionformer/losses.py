@@ -53,14 +53,18 @@ def smooth_labels(targets: Tensor, smoothing: float) -> Tensor:
     return targets * (1 - smoothing) + smoothing / (targets.shape[-1] + 1)
 
 
-def detector_losses(detections: Detections, targets: Targets, smoothing: float = 0.0) -> DetectorLosses:
+def detector_losses(
+    detections: Detections, targets: Targets, smoothing: float = 0.0, ignored: Tensor | None = None
+) -> DetectorLosses:
     """Focal loss over all valid points and classes, distance-IoU loss over positive points; computed in float32.
 
-    A batch without a positive has a regression loss of zero that still reaches the parameters.
+    Points that are ``ignored`` (B, P) bool have no focal loss. A batch without a positive has a regression loss of zero
+    that still reaches the parameters.
     """
     valid = detections.valid
-    logits = detections.logits[valid].float()
-    focal = sigmoid_focal(logits, smooth_labels(targets.classes[valid].float(), smoothing)).sum()
+    learned = valid if ignored is None else valid & ~ignored
+    logits = detections.logits[learned].float()
+    focal = sigmoid_focal(logits, smooth_labels(targets.classes[learned].float(), smoothing)).sum()
     positive = valid & (targets.instance >= 0)
     distance = distance_iou(detections.offsets[positive].float(), targets.offsets[positive].float()).sum()
     return DetectorLosses(focal, distance, positive.sum())

@@ -36,12 +36,19 @@ class Grid(NamedTuple):
         return self._replace(stride=stride, window=stride)
 
 
+NO_SEGMENTS = np.zeros((0, 2))
+
+
 class Sample(NamedTuple):
-    """Features (L, D) with segments (N, 2) on their grid and labels (N,)."""
+    """Features (L, D) with segments (N, 2) on their grid and labels (N,).
+
+    ``uncertain`` (M, 2) are segments that may be actions or not: neither is learned where they lie.
+    """
 
     features: np.ndarray
     segments: np.ndarray
     labels: np.ndarray
+    uncertain: np.ndarray = NO_SEGMENTS
 
 
 def resize_features(features: np.ndarray, length: int) -> np.ndarray:
@@ -71,8 +78,8 @@ def truncate(
     """Cut a random window of at most ``longest`` snippets, preferably one that holds an action.
 
     A video that fits is returned whole, or cropped to a random share of its length if ``crop`` gives the range.
-    Segments that keep ``least`` of their length within ``margin`` cells of the window survive, clipped to it.
-    A video without segments is cut at its first draw.
+    Segments that keep ``least`` of their length within ``margin`` cells of the window survive, clipped to it (uncertain
+    ones do not decide whether the window holds an action). A video without segments is cut at its first draw.
 
     Args:
         sample: features, segments on the grid, labels.
@@ -96,7 +103,9 @@ def truncate(
         clipped, kept = _clip_segments(sample.segments, start - margin, start + longest + margin, least)
         if kept.any() or len(kept) == 0:
             break
-    return Sample(sample.features[start : start + longest], clipped[kept] - start, sample.labels[kept])
+    unclear, still = _clip_segments(sample.uncertain, start - margin, start + longest + margin, least)
+    features = sample.features[start : start + longest]
+    return Sample(features, clipped[kept] - start, sample.labels[kept], unclear[still] - start)
 
 
 def _clip_segments(segments: np.ndarray, low: float, high: float, least: float) -> tuple[np.ndarray, np.ndarray]:

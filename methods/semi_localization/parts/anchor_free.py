@@ -17,7 +17,7 @@ from methods.networks.actionformer.optim import decay_groups
 from methods.networks.actionformer.preparation import Sample
 from methods.networks.actionformer.targets import Targets
 from methods.semi_localization.parts.batches import GridVideos, detector_batch, endless, padded, random_crop
-from methods.semi_localization.parts.detector import Detector, Labels
+from methods.semi_localization.parts.detector import NOTHING, Detector, Labels
 from methods.semi_localization.parts.external_classes import class_scores_of
 from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
@@ -118,9 +118,9 @@ class AnchorFree(Detector):
     def parameter_groups(self, network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
         return decay_groups(network, weight_decay)
 
-    def on_grid(self, videos: Videos, segments: Segments | None = None) -> GridVideos:
+    def on_grid(self, videos: Videos, segments: Segments = NOTHING, uncertain: Segments = NOTHING) -> GridVideos:
         """Videos with the segments to learn from (none where only features are wanted)."""
-        return GridVideos(videos, segments or Segments.empty(), self.max_length if self.resize else 0)
+        return GridVideos(videos, segments, self.max_length if self.resize else 0, uncertain)
 
     # Training -----------------------------------------------------------------------------------------------------
 
@@ -132,7 +132,7 @@ class AnchorFree(Detector):
         self, run: Run, labels: Labels, size: int, generator: np.random.Generator, augment: Augment | None = None
     ) -> Iterator[list[Sample]]:
         """Endless groups of ``size`` videos, each cropped at random, then changed by ``augment``."""
-        videos, config = self.on_grid(run.data.train, labels.segments), self.config(run.data)
+        videos, config = self.on_grid(run.data.train, labels.segments, labels.uncertain), self.config(run.data)
         for rows in endless(labels.rows, size, generator):
             group = []
             for row in map(int, rows):
@@ -155,7 +155,7 @@ class AnchorFree(Detector):
     def detector_loss(self, found: Detections, batch: Batch, run: Run, group: str) -> Losses:
         """Classification and weighted regression loss of detections against the batch's targets."""
         targets = Targets(batch["classes"], batch["offsets"], batch["instance"])
-        sums = detector_losses(found, targets, self.label_smoothing)
+        sums = detector_losses(found, targets, self.label_smoothing, batch["ignored"])
         key = f"normalizer_{group}"
         before = run.memory.get(key, torch.tensor(self.initial_normalizer, dtype=torch.float64))
         normalizer = update_normalizer(before.to(found.logits.device), batch["positive_points"][0])

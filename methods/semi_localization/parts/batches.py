@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from methods.networks.actionformer.config import ActionFormerConfig
 from methods.networks.actionformer.model import pyramid_points
 from methods.networks.actionformer.preparation import Grid, Sample, inside_features, resize_features, truncate
-from methods.networks.actionformer.targets import assign_batch
+from methods.networks.actionformer.targets import assign, assign_batch
 from suite.data.samples import Videos
 from suite.evaluate.segments import Segments, without_duplicates
 
@@ -23,12 +23,14 @@ DUPLICATE_SECONDS = 1e-3
 class GridVideos:
     """Videos with their time lines: native snippets, or every video resized to ``length`` cells.
 
-    ``segments`` in seconds are those a method may learn from (annotations or pseudo-labels).
+    ``segments`` in seconds are those a method may learn from (annotations or pseudo-labels); where only ``uncertain``
+    ones lie nothing is learned.
     """
 
     videos: Videos
     segments: Segments
     length: int = 0  # 0 keeps native snippets
+    uncertain: Segments = field(default_factory=Segments.empty)
 
     def grid(self, video: int) -> Grid:
         """The time line of one video."""
@@ -47,13 +49,18 @@ class GridVideos:
         Segments without a length or beyond the features are left out; resized videos also lose duplicates and segments
         of which less than half is inside, as in the reference.
         """
-        own = self.segments.take(np.flatnonzero(self.segments.video == video))
+        features = self.features(video)
+        segments, labels = self._placed(self.segments, video, len(features))
+        return Sample(features, segments, labels, self._placed(self.uncertain, video, len(features))[0])
+
+    def _placed(self, segments: Segments, video: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
+        """The segments (N, 2) of one video in cells and their labels (N,)."""
+        own = segments.take(np.flatnonzero(segments.video == video))
         if self.length:
             own = own.take(without_duplicates(own, DUPLICATE_SECONDS))
-        features = self.features(video)
         placed = self.grid(video).to_grid(np.stack([own.start, own.end], axis=1))
-        kept = inside_features(placed, len(features), 0.5 if self.length else 0.0)
-        return Sample(features, placed[kept], own.label[kept])
+        kept = inside_features(placed, cells, 0.5 if self.length else 0.0)
+        return placed[kept], own.label[kept]
 
 
 def endless(rows: np.ndarray, size: int, generator: np.random.Generator) -> Iterator[np.ndarray]:
@@ -93,7 +100,8 @@ def detector_batch(samples: Sequence[Sample], config: ActionFormerConfig) -> dic
     """Samples as one batch with targets; every tensor has the batch as its first dimension, so it can be shared out.
 
     ``positive_points`` and ``rows`` (B,) repeat the number of positive points and of samples in the whole batch;
-    ``instances`` (B,) counts the segments of each video.
+    ``instances`` (B,) counts the segments of each video; ``ignored`` (B, P) marks points that only an uncertain segment
+    would claim.
     """
     features, lengths = padded([sample.features for sample in samples])
     points = pyramid_points(config.computed_length(features.shape[1]), config)
@@ -104,6 +112,8 @@ def detector_batch(samples: Sequence[Sample], config: ActionFormerConfig) -> dic
     targets = assign_batch(points, segments, labels, config.classes, config.centre_radius)
     positive = (targets.instance >= 0) & (points[None, :, 0] < lengths[:, None])
     count = torch.ones(len(samples), dtype=torch.long)
+    unclear = [torch.as_tensor(np.array(sample.uncertain), dtype=torch.float32) for sample in samples]
+    claimed = [assign(points, u, torch.zeros(len(u)), 1, config.centre_radius).instance >= 0 for u in unclear]
     return {
         "features": features,
         "length": lengths,
@@ -113,4 +123,5 @@ def detector_batch(samples: Sequence[Sample], config: ActionFormerConfig) -> dic
         "positive_points": count * positive.sum(),
         "rows": count * len(samples),
         "instances": torch.tensor([len(s) for s in segments]),
+        "ignored": torch.stack(claimed) & ~positive,
     }

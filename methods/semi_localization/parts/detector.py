@@ -13,12 +13,18 @@ from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
 from suite.method import Batch, Losses, Run, Scores
 
+NOTHING = Segments.empty()
+
 
 class Labels(NamedTuple):
-    """What a batch is drawn from: training videos, and the segments (seconds) that they teach."""
+    """What a batch is drawn from: training videos, and the segments (seconds) that they teach.
+
+    ``uncertain`` segments may be actions or not: a detector that can leaves them out of its classification loss.
+    """
 
     rows: np.ndarray
     segments: Segments
+    uncertain: Segments = NOTHING
 
 
 class Detector(Part):

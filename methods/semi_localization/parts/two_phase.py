@@ -17,7 +17,7 @@ from torch import nn
 
 from methods.semi_localization.parts import pseudo_labels
 from methods.semi_localization.parts.base import SemiLocalization, unlabelled_rows
-from methods.semi_localization.parts.detector import Labels
+from methods.semi_localization.parts.detector import NOTHING, Labels
 from methods.semi_localization.parts.label_analyses import analyse
 from methods.semi_localization.parts.pseudo_labels import Predicted
 from methods.semi_localization.parts.ranking import top_filter
@@ -62,6 +62,10 @@ class TwoPhase(SemiLocalization):
         """Rows of one video's predictions that become pseudo-labels."""
         return top_filter(found.score, self.n_pos)
 
+    def uncertain(self, run: Run) -> Segments:
+        """Predictions that are neither pseudo-labels nor background."""
+        return NOTHING
+
     def learn(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
         """The losses on a batch of pseudo-labelled videos (eq. 3), before they are weighted by ``alpha``."""
         losses = self.detector.loss(network, batch, run, "unlabelled")
@@ -105,7 +109,7 @@ class TwoPhase(SemiLocalization):
         kept = pseudo_labels.kept(run) if run.phase.name == BOTH else Segments.empty()
         if not len(kept):
             return super().batches(run, generator)
-        labels = Labels(np.unique(kept.video), kept)
+        labels = Labels(np.unique(kept.video), kept, self.uncertain(run))
         return islice(self.joint_batches(run, labels, generator), self.evaluate_steps)
 
     def joint_batches(self, run: Run, labels: Labels, generator: np.random.Generator) -> Iterator[Batch]:

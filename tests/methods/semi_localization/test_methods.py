@@ -89,7 +89,8 @@ def test_pseudo_labels_are_of_unlabelled_videos_and_filtered(world: TaskData[Vid
 def test_ladder_switches_change_what_is_kept(world: TaskData[Videos]) -> None:
     kept = {}
     for ranking in (False, True):
-        loop, _ = train("npl", world, floor=0.0, n_pos=4, ranking=ranking, filtering="top")
+        many = {"floor": 0.0, "suppression": "within", "point_classes": "every"}
+        loop, _ = train("npl", world, n_pos=4, ranking=ranking, filtering="top", **many)
         kept[ranking] = loop.run.memory["pseudo_kept"].numpy()
     assert kept[True].sum() == kept[False].sum()
     assert not np.array_equal(kept[True], kept[False])
