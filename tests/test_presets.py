@@ -9,9 +9,9 @@ import pytest
 
 from suite import registry
 from suite.errors import UsageError
+from suite.leaderboard.plan import make_plan
 from suite.method import Method, extended, hyper
 from suite.places import Places
-from suite.plan import make_plan
 from suite.presets import changes, in_words, reported_selection, selection_note
 from suite.results.ledger import Ledger
 from suite.spec.board import LeaderboardSpec
