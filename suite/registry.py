@@ -16,6 +16,7 @@ from types import ModuleType
 
 from suite.errors import SuiteError, UsageError, did_you_mean
 from suite.method import Method
+from suite.spec.base import content_hash
 
 USER_FILES = "SUITE_METHODS"  # files of user methods, separated as in PATH; inherited by every worker
 
@@ -113,7 +114,7 @@ def _installed_modules() -> list[ModuleType]:
 
 def _load_file(path: str) -> ModuleType:
     file = Path(path)
-    name = f"suite_user_methods_{file.stem}"
+    name = f"suite_user_methods_{file.stem}_{content_hash(path)}"  # files of one name in two folders are two modules
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None or not file.is_file():
         raise UsageError(f"cannot load methods from {path}; give the path of a Python file.")

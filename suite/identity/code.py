@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from suite.identity.numbers import makes_numbers
 from suite.identity.source import Start, closure, digest
@@ -16,10 +19,15 @@ LOADING = "suite.data.loading"
 
 def method_sources(method: type[Method], task_module: str) -> dict[str, str]:
     """Module to digest of its source, for all that trains and scores ``method``."""
-    own = sys.modules[method.__module__].__file__
-    first: Start = method.__module__ if makes_numbers(method.__module__) or own is None else Path(own)
-    stack = [STACK] if any(declared.packed for declared in method.hypers.values()) else []
-    return closure([first, task_module, *LOOP, *stack], makes_numbers)
+    packs = any(declared.packed for declared in method.hypers.values())
+    return _training_sources(_home(method), task_module, packs)
+
+
+@cache
+def _training_sources(home: Start, task_module: str, packs: bool) -> dict[str, str]:
+    """Looked at once in a process, which goes on computing with the code that it has when somebody edits a file."""
+    # A run that can be packed may be carried out alone or packed, so both ways are in its name.
+    return _sources(home, task_module, *LOOP, *([STACK] if packs else []))
 
 
 def code_fingerprint(method: type[Method], task_module: str) -> str:
@@ -29,9 +37,28 @@ def code_fingerprint(method: type[Method], task_module: str) -> str:
 
 def reader_sources(reader: Start) -> dict[str, str]:
     """Module to digest of its source, for all that makes the arrays of a dataset read by ``reader``."""
-    return closure([reader, LOADING], makes_numbers)
+    return _sources(reader, LOADING)
 
 
 def reader_fingerprint(reader: Start) -> str:
     """The print of the code that reads a dataset; ``reader`` is a module or, for a user's file, its path."""
-    return digest(reader_sources(reader))
+    return digest(reader_sources(reader))[:16]
+
+
+def function_fingerprint(function: Callable[..., Any]) -> str:
+    """The print of the module that defines ``function`` and of all that it uses."""
+    return digest(_sources(_home(function.func if isinstance(function, partial) else function)))[:16]
+
+
+def _home(thing: Any) -> Start:
+    """The module that defines a class or function, or its file where it was not imported by its own name."""
+    name: str = thing.__module__
+    file = Path(sys.modules[name].__file__ or "")
+    place = file.parent if file.stem == "__init__" else file.with_suffix("")
+    return name if place.name == name.rpartition(".")[2] else file
+
+
+def _sources(start: Start, *more: Start) -> dict[str, str]:
+    """The sources of what makes numbers; all of a package that is not the suite's does, if it is asked at all."""
+    own = start.split(".")[0] if isinstance(start, str) and not start.startswith(("suite.", "methods.")) else ""
+    return closure([start, *more], lambda name: makes_numbers(name) or name.split(".")[0] == own)

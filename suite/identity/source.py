@@ -5,30 +5,48 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from suite.identity.canonical import canonical, without_typing
+from suite.identity.canonical import meaning, text
 
 Start = str | Path  # a module by its dotted name, or a file by its path
+
+
+@dataclass(frozen=True)
+class Source:
+    """The digest of a module's code, and the modules that it imports."""
+
+    digest: str
+    imports: tuple[str, ...]
 
 
 def closure(starts: Iterable[Start], counts: Callable[[str], bool]) -> dict[str, str]:
     """Name to digest of ``starts`` and of every module they import that ``counts``. Nothing is executed.
 
-    A file given by its path always counts; it goes by its name without folder.
+    With a file that is given by its path count the modules that it finds beside itself.
     """
     digests: dict[str, str] = {}
     waiting = list(starts)
+    beside = {path.parent for path in waiting if isinstance(path, Path)}
     while waiting:
         item = waiting.pop()
         name = item.name if isinstance(item, Path) else item
-        path = item if isinstance(item, Path) else module_path(item) if counts(item) else None
-        if name not in digests and path is not None and path.is_file():
-            digests[name], imported = _parsed(path, path.stat().st_mtime_ns)
-            waiting.extend(imported)
+        if name in digests:
+            continue
+        found = _source(item)
+        if found is not None:
+            digests[name] = found.digest
+            waiting += [one for one in found.imports if one not in digests and (counts(one) or _lies_in(one, beside))]
     return digests
+
+
+def _source(item: Start) -> Source | None:
+    if isinstance(item, str):
+        return module_source(item)
+    return file_source(item, item.stat().st_mtime_ns) if item.is_file() else None
 
 
 def digest(sources: dict[str, str]) -> str:
@@ -37,47 +55,72 @@ def digest(sources: dict[str, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def module_path(name: str) -> Path | None:
-    """The file of the module called ``name``, or None for what is no module; no package is imported but the top one."""
-    top, _, rest = name.partition(".")
-    root = _top_folder(top)
-    if root is None:
-        return None
-    place = root.joinpath(*rest.split(".")) if rest else root
-    module = place.with_name(f"{place.name}.py") if rest else None
-    if module is not None and module.is_file():
-        return module
-    package = place / "__init__.py"
-    return package if package.is_file() else None
+@cache
+def module_source(name: str) -> Source | None:
+    """The source of the module called ``name``, None for what is no module.
+
+    Read once in a process, which goes on computing with the code that it imported.
+    """
+    path = module_path(name)
+    package = name if path is not None and path.stem == "__init__" else name.rpartition(".")[0]
+    return parsed(path.read_text(encoding="utf-8"), package) if path is not None else None
 
 
 @cache
-def _top_folder(name: str) -> Path | None:
+def file_source(path: Path, changed: int) -> Source:
+    """The source of a file; ``changed`` (its time) distinguishes versions."""
+    return parsed(path.read_text(encoding="utf-8"))
+
+
+def parsed(code: str, package: str = "") -> Source:
+    """The source of a module with the text ``code``; relative imports start from ``package``."""
+    tree = ast.parse(code)
+    lazy = any(isinstance(node, ast.FunctionDef) and node.name == "__getattr__" for node in tree.body)
+    declared = _imports(tree, package) if lazy else set()  # a lazy package declares for type checkers what it loads
+    tree = meaning(tree)
+    imports = filter(module_path, _imports(tree, package) | declared)
+    return Source(hashlib.sha256(text(tree).encode()).hexdigest(), tuple(sorted(imports)))
+
+
+@cache
+def module_path(name: str) -> Path | None:
+    """The file of the module called ``name``, or None for what is no module; no package is imported but the top one."""
+    top, *rest = name.split(".")
+    root = _top_level(top)
+    if root is None or not rest:
+        return root
+    place = root.parent.joinpath(*rest) if root.stem == "__init__" else root.joinpath(*rest)
+    return next((path for path in (place.with_name(f"{place.name}.py"), place / "__init__.py") if path.is_file()), None)
+
+
+@cache
+def _top_level(name: str) -> Path | None:
+    """The file of a top-level module or package, or the folder of a package without one."""
     try:
         found = importlib.util.find_spec(name)
     except (ModuleNotFoundError, ValueError):
         return None
-    places = found.submodule_search_locations if found is not None else None
-    return Path(places[0]) if places else None
+    if found is None:
+        return None
+    if found.origin and found.origin.endswith(".py"):
+        return Path(found.origin)
+    return next((Path(place) for place in found.submodule_search_locations or ()), None)
 
 
-@cache
-def _parsed(path: Path, changed: int) -> tuple[str, tuple[str, ...]]:
-    """The digest of a module and what it imports; ``changed`` (its time) distinguishes versions of a file."""
-    tree = without_typing(ast.parse(read_text(path)))
-    return hashlib.sha256(canonical(tree).encode()).hexdigest(), tuple(_imports(tree))
+def _lies_in(name: str, folders: set[Path]) -> bool:
+    """Whether the module called ``name`` is a file below one of ``folders``, and not of an installed package there."""
+    path = module_path(name) if folders else None
+    return path is not None and "site-packages" not in path.parts and any(map(path.is_relative_to, folders))
 
 
-def read_text(path: Path) -> str:
-    """The text of a module."""
-    return path.read_text(encoding="utf-8")
-
-
-def _imports(tree: ast.AST) -> Iterator[str]:
-    """Modules that are imported anywhere, with ``from package import name`` also read as ``package.name``."""
+def _imports(tree: ast.AST, package: str) -> set[str]:
+    """The names that are imported anywhere, with ``from package import name`` also read as ``package.name``."""
+    found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split(".")[: 1 - node.level or None] if node.level else []
+            base = ".".join([*parts, *([node.module] if node.module else [])])
+            found.update([base, *(f"{base}.{alias.name}" for alias in node.names)])
+    return found

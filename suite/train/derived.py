@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from suite.identity.code import function_fingerprint
 from suite.spec.base import content_hash
 from suite.train.storage import checkpoint
 
@@ -22,10 +23,10 @@ class Derived:
     fingerprint: str
 
     def cached(self, key: Mapping[str, Any], make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        """The arrays of ``make()``, computed once for this data and ``key``, which must name all that matters."""
+        """The arrays of ``make()``, computed once for this data, its code and ``key``, which must name all else."""
         if self.folder is None:
             return make()
-        path = self.folder / f"{content_hash(self.fingerprint, dict(key))}.safetensors"
+        path = self.folder / f"{content_hash(self.fingerprint, dict(key), function_fingerprint(make))}.safetensors"
         if not path.exists():
             arrays = make()
             checkpoint.save(path, {name: torch.from_numpy(np.asarray(a)) for name, a in arrays.items()}, dict(key))

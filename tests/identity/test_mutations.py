@@ -1,180 +1,271 @@
-"""The name of a run changes with every module that makes its numbers, and with nothing else."""
+"""The name of a run changes with every module that makes its numbers, and with nothing else.
+
+All methods meet all datasets of their task; the lists of modules come from where files lie.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
-from suite.data import find_card
 from suite.data.reading import reader_source
+from suite.data.storage.cards import all_cards
 from suite.identity import code, source
-from suite.identity.numbers import makes_numbers, modules
+from suite.identity.numbers import makes_numbers
+from suite.places import Places
 from suite.registry import methods
+from suite.runs import resolve_run, run_id
+from suite.spec.base import content_hash
+from suite.spec.run import RunSpec
 from suite.tasks import MODULES
+from suite.work.execute import execute
+from suite.work.packing import run_packed
+from suite.work.preparation import Machine
 
 ROOT = Path(__file__).parents[2]
-# One method and one dataset for each reader family of every task; the prints of these name their runs.
-METHODS = ("mask-bce", "role", "action-selection", "em-mil", "npl", "spot", "multi-label", "flexmatch")
-DATASETS = ("planted-verbs", "hapt-confusing-24", "planted-videos", "hapt", "thumos-14", "planted-clips", "ava-v2.2")
-
-Prints = dict[str, str]
+Pair = tuple[str, str]  # method, dataset
 
 
-def _known(names: tuple[str, ...]) -> list[str]:
-    return [name for name in names if name in methods()]
+def modules(makes: bool) -> list[tuple[str, Path]]:
+    """The modules of the suite and the shipped methods that make numbers, or those that do not, with their files."""
+    paths = (path for package in ("suite", "methods") for path in sorted((ROOT / package).rglob("*.py")))
+    named = ((".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"), p) for p in paths)
+    return [(name, path) for name, path in named if makes_numbers(name) == makes]
 
 
-def closures() -> dict[str, dict[str, str]]:
-    """What each method and dataset depends on: module to digest."""
-    found = {name: code.method_sources(methods()[name], MODULES[methods()[name].task]) for name in _known(METHODS)}
-    return found | {name: code.reader_sources(reader_source(find_card(name))) for name in DATASETS}
+def used_by_methods() -> dict[str, dict[str, str]]:
+    return {name: code.method_sources(one, MODULES[one.task]) for name, one in methods().items()}
 
 
-def prints() -> Prints:
-    return {name: source.digest(sources) for name, sources in closures().items()}
+def used_by_datasets() -> dict[str, dict[str, str]]:
+    return {card.name: code.reader_sources(reader_source(card)) for card in cards()}
 
 
-class Overlay:
-    """Shows the fingerprints another text of single files, as if they had been edited."""
+cards = cache(all_cards)
+
+
+def pairs() -> list[Pair]:
+    return [(name, card.name) for name, one in methods().items() for card in cards() if one.task in card.tasks]
+
+
+def names() -> dict[Pair, str]:
+    """What names runs of every pair, but for the files of the dataset: they need not be here."""
+    trained = {name: code.code_fingerprint(one, MODULES[one.task]) for name, one in methods().items()}
+    read = {card.name: code.reader_fingerprint(reader_source(card)) for card in cards()}
+    return {(method, dataset): content_hash(trained[method], read[dataset]) for method, dataset in pairs()}
+
+
+class Edited:
+    """The prints as they would be if the source of one module were another."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.texts: dict[Path, str] = {}
-        parsed = source._parsed
-        edited = parsed.__wrapped__
-        monkeypatch.setattr(source, "_parsed", lambda p, t: (edited if p in self.texts else parsed)(p, t))
-        read = source.read_text
-        monkeypatch.setattr(source, "read_text", lambda path: self.texts.get(path) or read(path))
+        self.monkeypatch = monkeypatch
+        self.module_source = source.module_source
 
-    def prints(self, path: Path, text: str) -> Prints:
-        self.texts = {path: text}
-        found = prints()
-        self.texts = {}
+    def __call__(self, module: str, text: str, look: Callable[[], Any] = names) -> Any:
+        path = source.module_path(module)
+        package = module if path is not None and path.stem == "__init__" else module.rpartition(".")[0]
+        edited = source.parsed(text, package)
+        with self.monkeypatch.context() as patch:
+            patch.setattr(source, "module_source", lambda name: edited if name == module else self.module_source(name))
+            code._training_sources.cache_clear()
+            found = look()
+        code._training_sources.cache_clear()
         return found
 
 
 @pytest.fixture
-def overlay(monkeypatch: pytest.MonkeyPatch) -> Overlay:
-    return Overlay(monkeypatch)
+def edited(monkeypatch: pytest.MonkeyPatch) -> Edited:
+    return Edited(monkeypatch)
 
 
 class _Mutation(ast.NodeTransformer):
-    """Changes the first number, or inverts the first condition, inside a function or an assignment."""
+    """Changes the first number, or inverts the first condition, whichever comes first."""
 
     def __init__(self) -> None:
         self.done = False
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        if not self.done and type(node.value) in (int, float):
-            self.done = True
-            return ast.copy_location(ast.Constant(node.value + 1), node)
-        return node
+        if self.done or type(node.value) not in (int, float):
+            return node
+        self.done = True
+        return ast.Constant(node.value + 1)
 
     def visit_If(self, node: ast.If) -> ast.AST:
-        if not self.done and not ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            self.done = True
-            node.test = ast.UnaryOp(ast.Not(), node.test)
-            return node
-        return self.generic_visit(node)
+        if self.done or ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            return self.generic_visit(node)
+        self.done = True
+        node.test = ast.UnaryOp(ast.Not(), node.test)
+        return node
 
 
-def mutated(text: str) -> str:
-    tree, mutation = ast.parse(text), _Mutation()
-    tree = mutation.visit(tree)
+def mutated(path: Path) -> str:
+    mutation = _Mutation()
+    tree = mutation.visit(ast.parse(path.read_text(encoding="utf-8")))
     if not mutation.done:
         tree.body.append(ast.parse("ADDED = 1").body[0])
     return ast.unparse(ast.fix_missing_locations(tree))
 
 
-def _paths(names: list[str]) -> Iterator[tuple[str, Path]]:
-    for name in names:
-        path = source.module_path(name)
-        assert path is not None, name
-        yield name, path
+def changed(before: dict[Pair, str], after: dict[Pair, str]) -> set[Pair]:
+    return {pair for pair in before if before[pair] != after[pair]}
 
 
-def test_a_change_in_a_module_that_makes_numbers_renames_those_runs_that_use_it(overlay: Overlay) -> None:
-    before, uses = prints(), closures()
-    for name, path in _paths(modules()):
-        after = overlay.prints(path, mutated(path.read_text(encoding="utf-8")))
-        renamed = {pair for pair in before if before[pair] != after[pair]}
-        assert renamed == {pair for pair, sources in uses.items() if name in sources}, name
-        assert all(_may_use(pair, name) for pair in renamed), name
-    assert prints() == before
+def test_a_module_that_makes_numbers_renames_the_runs_that_use_it(edited: Edited) -> None:
+    before, trains, reads = names(), used_by_methods(), used_by_datasets()
+    for name, path in modules(makes=True):
+        uses = {(method, dataset) for method, dataset in before if name in trains[method] or name in reads[dataset]}
+        assert changed(before, edited(name, mutated(path))) == uses, name
+    assert names() == before
 
 
-def _may_use(pair: str, module: str) -> bool:
-    """Whether a change in ``module`` has any business with ``pair``: code of one task says nothing of another's."""
-    parts = module.split(".")
-    if parts[0] != "methods" or parts[1] == "networks":
-        return pair not in DATASETS or not module.startswith(("methods", "suite.train"))
-    return pair in methods() and methods()[pair].task.replace("-", "_") == parts[1]
+def test_modules_that_make_no_numbers_rename_nothing(edited: Edited) -> None:
+    before = names()
+    for name, path in modules(makes=False):
+        assert edited(name, mutated(path)) == before, name
 
 
-def test_who_is_labelled_is_in_the_name(overlay: Overlay) -> None:
-    path = source.module_path("suite.data.samples")
-    assert path is not None
-    text = path.read_text(encoding="utf-8")
-    inside = text[text.index("def known_segments") :]
-    assert "known" in inside
-    before, after = prints(), overlay.prints(path, text.replace(inside, mutated_function(inside)))
-    assert all(before[name] != after[name] for name in _known(METHODS))
+def test_a_change_of_one_task_or_reader_leaves_the_others_alone() -> None:
+    for method, used in used_by_methods().items():
+        task = methods()[method].task.replace("-", "_")
+        foreign = {name for name in used if name.startswith("methods.") and not name.startswith("methods.networks")}
+        assert all(name.split(".")[1] == task for name in foreign), method
+        assert not {name for name in used if name.startswith(("suite.data.readers.", "suite.data.planted."))}, method
+    for card, used in used_by_datasets().items():
+        assert not {name for name in used if name.startswith(("methods.", "suite.train.", "suite.tasks."))}, card
 
 
-def mutated_function(text: str) -> str:
-    """``text`` with what its first function returns negated."""
-    start = text.index("return ") + len("return ")
-    return f"{text[:start]}not {text[start:]}"
-
-
-def test_every_module_that_makes_numbers_of_runs_is_reached() -> None:
+def test_every_module_that_makes_numbers_is_used_by_some_run() -> None:
     """What no run uses does not belong among what makes numbers, but for the library of evaluators."""
-    reached = set().union(
-        *(code.method_sources(method, MODULES[method.task]) for method in methods().values()),
-        *(code.reader_sources(reader_source(find_card(path.stem))) for path in (ROOT / "datasets").glob("*.toml")),
-    )
-    idle = [name for name, path in _paths(modules()) if name not in reached and _has_code(path)]
-    assert [name for name in idle if not name.startswith("suite.evaluate.")] == []
+    used = set().union(*used_by_methods().values(), *used_by_datasets().values())
+    idle = [name for name, path in modules(makes=True) if name not in used and not _only_imports(path)]
+    assert [name for name in idle if name.split(".")[:2] != ["suite", "evaluate"]] == []
 
 
-def _has_code(path: Path) -> bool:
+def _only_imports(path: Path) -> bool:
     body = ast.parse(path.read_text(encoding="utf-8")).body
-    return (
-        any(not isinstance(node, ast.Expr | ast.Import | ast.ImportFrom) for node in body) and path.stem != "__init__"
-    )
+    listed = (ast.Expr, ast.Import, ast.ImportFrom)
+    return all(isinstance(one, listed) or ast.unparse(one).startswith("__all__") for one in body)
+
+
+def test_what_makes_numbers_leans_on_nothing_else_that_could() -> None:
+    """So that a new room that computes is not forgotten: the others are those that speak, name, look up and store."""
+    allowed = ("suite.errors", "suite.spec", "suite.identity")
+    for name, path in modules(makes=True):
+        package = name if path.stem == "__init__" else name.rpartition(".")[0]
+        imports = source.parsed(path.read_text(encoding="utf-8"), package).imports
+        known = {one for one in imports if one.startswith(("suite.", "methods.")) and source.module_path(one)}
+        assert all(makes_numbers(one) or "storage" in one or one.startswith(allowed) for one in known), name
 
 
 class _Neutral(ast.NodeTransformer):
-    """Other docstrings, other annotations, a log call in every function."""
+    """Other docstrings, annotations and words of errors, and a log call in every function."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         self.generic_visit(node)
         body = node.body[1:] if ast.get_docstring(node) is not None else node.body
-        documented = ast.Expr(ast.Constant("Something else."))
-        logged = ast.parse("logger.info('here')").body[0]
-        node.body = [documented, logged, *(body or [ast.Pass()])]
-        node.returns = None
-        for argument in [*node.args.args, *node.args.kwonlyargs]:
-            argument.annotation = ast.Constant("whatever")
+        logged = ast.parse("logger.info('%s values', len(__name__))").body[0]
+        node.body = [ast.Expr(ast.Constant("Something else.")), logged, *(body or [ast.Pass()])]
+        node.returns = ast.Constant("Anything")
+        for argument in (*node.args.args, *node.args.kwonlyargs):
+            argument.annotation = ast.parse("Sized[int]", mode="eval").body
+        return node
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        if isinstance(node.exc, ast.Call) and ast.unparse(node.exc.func).endswith("Error"):
+            node.exc.args = [
+                ast.Constant("in other words") if isinstance(a, ast.JoinedStr) else a for a in node.exc.args
+            ]
         return node
 
 
-def test_comments_docstrings_annotations_and_logging_rename_nothing(overlay: Overlay) -> None:
-    before = prints()
-    for name, path in _paths(modules()):
-        text = path.read_text(encoding="utf-8")
-        tree = _Neutral().visit(ast.parse(text))
-        logged = "import logging\nlogger = logging.getLogger(__name__)\n"
-        future = "from __future__ import annotations\n"
-        other = ast.unparse(ast.fix_missing_locations(tree)).replace(future, future + logged) + "\n# a comment\n"
-        assert overlay.prints(path, other) == before, name
+def test_comments_docstrings_annotations_logging_and_words_of_errors_rename_nothing(edited: Edited) -> None:
+    before = names()
+    future, added = "from __future__ import annotations\n", "import logging\nfrom collections.abc import Sized\n"
+    for name, path in modules(makes=True):
+        tree = ast.fix_missing_locations(_Neutral().visit(ast.parse(path.read_text(encoding="utf-8"))))
+        other = f"{ast.unparse(tree)}\nlogger = logging.getLogger(__name__)  # a comment\n"
+        other = other.replace(future, future + added) if future in other else added + other
+        assert edited(name, other) == before, name
 
 
-def test_modules_that_make_no_numbers_rename_nothing(overlay: Overlay) -> None:
-    before = prints()
-    for path in sorted((ROOT / "suite").rglob("*.py")):
-        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        if not makes_numbers(name):
-            assert overlay.prints(path, mutated(path.read_text(encoding="utf-8"))) == before, name
+# A small run of every task: what it executes must be in its name.
+SHORT = {"steps": 3, "semi_steps": 3, "evaluate_steps": 3}
+RUNS: dict[str, tuple[str, dict[str, Any], int | None]] = {
+    "mask-bce": ("planted-verbs[train=200,validation=40,test=40]", {"hidden": 8}, 1),
+    "action-selection": ("planted-videos[videos=12,video_seconds=30]", {"hidden": 8}, 1),
+    "npl": ("planted-videos[videos=12,video_seconds=30,labelled=0.5]", {"preset": "small", **SHORT}, None),
+    "multi-label-semi": ("planted-actors[train_videos=4,validation_videos=2,test_videos=2]", SHORT, None),
+}
+
+
+def asked(name: str, **more: Any) -> RunSpec:
+    dataset, params, epochs = RUNS[name]
+    return resolve_run(name, dataset, {**params, **more}, epochs=epochs)
+
+
+def ids(tmp_path: Path) -> dict[str, str]:
+    return {name: run_id(asked(name), Places(str(tmp_path))) for name in RUNS}
+
+
+def test_who_is_labelled_is_in_the_name(edited: Edited, tmp_path: Path) -> None:
+    """Labels known taken for labels unknown once left every name as it was."""
+    path = ROOT / "suite/data/samples.py"
+    text = path.read_text(encoding="utf-8")
+    inverted = text.replace("self.labelled[self.segments.video]", "~self.labelled[self.segments.video]")
+    before, after = ids(tmp_path), edited("suite.data.samples", inverted, lambda: ids(tmp_path))
+    assert inverted != text and all(before[name] != after[name] for name in RUNS)
+
+
+def test_ids_follow_the_code_of_method_reader_and_loop_alone(edited: Edited, tmp_path: Path) -> None:
+    before = ids(tmp_path)
+    for module, renamed in {
+        "suite.train.loop": set(RUNS),
+        "suite.data.planted.videos": {"action-selection", "npl"},
+        methods()["npl"].__module__: {"npl"},
+        "suite.report.tables": set(),
+    }.items():
+        path = source.module_path(module)
+        assert path is not None
+        after = edited(module, mutated(path), lambda: ids(tmp_path))
+        assert {name for name in RUNS if before[name] != after[name]} == renamed, module
+
+
+def executed(act: Callable[[], Any]) -> set[str]:
+    """The modules of the suite and the methods of which some function is called during ``act``."""
+    files: set[str] = set()
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code.co_name != "<module>":
+            files.add(frame.f_code.co_filename)
+
+    sys.setprofile(note)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return {name for makes in (True, False) for name, path in modules(makes) if str(path) in files}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_what_a_run_executes_is_in_its_name(name: str, tmp_path: Path) -> None:
+    spec, places, outcomes = asked(name), Places(str(tmp_path)), []
+    found = executed(lambda: outcomes.append(execute(spec, places)))
+    assert outcomes[0].run["status"] == "finished", outcomes[0].run["error"]
+    named = {*used_by_methods()[name], *used_by_datasets()[spec.dataset]}
+    assert {module for module in found if makes_numbers(module)} <= named
+    assert {"suite.train.loop", "suite.data.samples"} <= found and any(one.startswith("methods.") for one in found)
+
+
+def test_what_a_packed_run_executes_is_in_its_name(tmp_path: Path) -> None:
+    specs = [asked("mask-bce", neighbours=k) for k in (3, 5)]
+    found = executed(lambda: run_packed(specs, Places(str(tmp_path)), Machine(checkpoints=False), "", lambda: True))
+    named = {*used_by_methods()["mask-bce"], *used_by_datasets()["planted-verbs"]}
+    assert code.STACK in found and {module for module in found if makes_numbers(module)} <= named

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -124,6 +125,18 @@ def test_derived_arrays_are_made_once(tmp_path: Path):
         assert Derived(tmp_path, "data").cached({"k": 1}, make)["numbers"].tolist() == [0, 1, 2]
     Derived(tmp_path, "other data").cached({"k": 1}, make)
     assert len(made) == 2
+
+
+def test_derived_arrays_are_made_anew_by_other_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """An edit of the search for neighbours, say, must not be answered with the neighbours found before."""
+    from suite.train import derived
+
+    def make() -> dict[str, np.ndarray]:
+        return {"numbers": np.arange(len(list(tmp_path.iterdir())))}
+
+    assert len(Derived(tmp_path, "data").cached({}, make)["numbers"]) == 0
+    monkeypatch.setattr(derived, "function_fingerprint", lambda function: f"edited {function.__name__}")
+    assert len(Derived(tmp_path, "data").cached({}, make)["numbers"]) == 1
 
 
 @pytest.mark.parametrize("rows", [7, 8, 1])

@@ -1,7 +1,7 @@
 """planted-clips: small rendered videos of shapes with several labels each, encoded as real video files.
 
 A video is a few shots, each with a cast of its own and its key frame in the middle; all shots of a video share nothing
-that tells labels. Files are written once per version and dials below the cache and read through the real decoder.
+that tells labels. Files are written once per version, dials and code below the cache and read through the real decoder.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from suite.data.readers.ava import copy_labels
 from suite.data.samples import Actors, TaskData
 from suite.data.video import FPS, ClipSource, key_frame, write_video
 from suite.errors import DataError
+from suite.identity.code import reader_fingerprint
 from suite.spec.base import content_hash
 from suite.spec.card import DatasetCard, Value
 
@@ -60,8 +61,9 @@ def late(data: TaskData[Actors], dials: Mapping[str, Value]) -> TaskData[Actors]
 
 
 def videos_folder(folder: Path, card: DatasetCard, dials: Mapping[str, Value]) -> Path:
-    """Where below ``folder`` the rendered files of a version and its dials are."""
-    return (folder / "videos" / f"{card.name}-{content_hash(card.version, dict(dials))}").resolve()
+    """Where below ``folder`` the files are that this code renders for a version and its dials."""
+    key = content_hash(card.version, dict(dials), reader_fingerprint(__name__))
+    return (folder / "videos" / f"{card.name}-{key}").resolve()
 
 
 def script(
