@@ -27,6 +27,7 @@ class Hyper:
     help: str = ""
     post: bool = False
     packed: bool = False
+    file: bool = False
 
     def check(self, value: Any, name: str, owner: str) -> Value:
         """``value`` as the declared type; raises :class:`UsageError` when it is of another type or out of range."""
@@ -76,13 +77,15 @@ def hyper(
     help: str = "",
     post: bool = False,
     packed: bool = False,
+    file: bool = False,
 ) -> Any:
     """Declare a hyper-parameter as a class attribute: ``q: float = hyper(0.7, low=0.05, high=1.0, symbol="q")``.
 
     ``post`` marks one that only post-processes scores (searched without training); ``packed`` marks one that may be a
-    vector, one value per configuration, when many small networks train at once.
+    vector, one value per configuration, when many small networks train at once; ``file`` marks the path of a file whose
+    content, not its path, names the run.
     """
-    return Hyper(default, low, high, log, tuple(choices), symbol, source, help, post, packed)
+    return Hyper(default, low, high, log, tuple(choices), symbol, source, help, post, packed, file)
 
 
 def extended(presets: Presets, **changes: Mapping[str, Value]) -> dict[str, dict[str, Value]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from suite.method import Method, Selection
+from suite.spec.pinned import PinnedFile
 
 NOTES: dict[Selection, str] = {
     "last": "the authors report the last epoch: see column last",
@@ -52,5 +53,7 @@ def selection_note(method: type[Method], params: Mapping[str, Any]) -> str:
 
 
 def value_text(value: Any) -> str:
-    """A parameter's value as people write it: ``0.7``, ``true``, ``fused``."""
+    """A parameter's value as people write it: ``0.7``, ``true``, ``fused``; a file by its name and checksum."""
+    if isinstance(value, str):
+        return PinnedFile.parse(value).label if "@sha256:" in value else value
     return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)

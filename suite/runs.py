@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from suite.data import find_card, fingerprint
-from suite.errors import UsageError
+from suite.data.storage.files import dataset_folder
+from suite.errors import DataError, UsageError
 from suite.identity.code import code_fingerprint
+from suite.method import Method, Value
 from suite.places import Places
 from suite.registry import method
-from suite.spec.card import parse_dataset_name
+from suite.spec.card import DatasetCard, parse_dataset_name
+from suite.spec.pinned import PinnedFile
 from suite.spec.run import Precision, RunSpec
 from suite.tasks import MODULES
 
@@ -24,9 +28,11 @@ def resolve_run(
     seed: int = 0,
     epochs: int | None = None,
     precision: Precision = "float32",
+    root: Path | None = None,
 ) -> RunSpec:
     """A run with every parameter and dial resolved; ``dataset`` may carry dials, ``planted-verbs[snr=3]``.
 
+    Files among the parameters are pinned by their content; those that the dataset's card names lie below ``root``.
     Raises :class:`UsageError` for anything unknown, out of range or that does not go together.
     """
     chosen = method(method_name)
@@ -39,13 +45,45 @@ def resolve_run(
     return RunSpec(
         method=chosen.name,
         dataset=name,
-        params=chosen.resolve(params or {}),
+        params=_with_pinned_files(chosen, chosen.resolve(params or {}), card, root),
         dials=card.resolve_dials(dials),
         protocol=protocol,
         seed=seed,
         epochs=epochs,
         precision=precision,
     )
+
+
+def _with_pinned_files(
+    chosen: type[Method], params: Mapping[str, Value], card: DatasetCard, root: Path | None
+) -> dict[str, Value]:
+    """``params`` with the checksum of every file they name."""
+    files = {name for name, value in params.items() if chosen.hypers[name].file and value}
+    return {k: str(_file(str(v), card, root).pin()) if k in files else v for k, v in params.items()}
+
+
+def _file(named: str, card: DatasetCard, root: Path | None) -> PinnedFile:
+    """A file by its path, or by its name on the card, whose checksum it must then have."""
+    entry = card.weights.get(named)
+    if entry is None:
+        return PinnedFile.parse(named)
+    path = dataset_folder(card, root).absolute() / entry.path
+    if not path.is_file():
+        raise DataError(f"{card.name}: the weights '{named}' are not at {path}; get them from {entry.url}.")
+    if entry.sha256:
+        PinnedFile(path, entry.sha256).require()
+    return PinnedFile(path)
+
+
+def cautions(spec: RunSpec) -> list[str]:
+    """What a user should know of a run before it starts, in sentences without a full stop."""
+    chosen, card = method(spec.method), find_card(spec.dataset)
+    if "weights" in chosen.hypers and not spec.params["weights"] and card.kind == "real" and card.layout.channels == 0:
+        return [
+            f"{spec.method} learns from the pixels of {card.name} with random initial weights, published numbers start "
+            "from Kinetics; give --set weights=FILE"
+        ]
+    return []
 
 
 def run_id(spec: RunSpec, places: Places) -> str:

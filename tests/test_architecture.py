@@ -15,18 +15,18 @@ FLOORS = (
     (
         "hyper",
         "method",
-        "presets",
         "spec",
+        "presets",
         "identity",
         "places",
     ),  # 2: what a method is, what can be asked, what names it
-    ("data", "tasks", "results", "registry"),  # 3: data, tasks, the ledger
+    ("data", "weights", "tasks", "results", "registry"),  # 3: data, tasks, the ledger
     ("runs", "train", "work", "report", "scoring"),  # 4: doing what is asked, reporting what came out
     ("sweep", "leaderboard", "conformance", "analyse", "doctor", "rescore"),  # 5: many runs, and looking into them
     ("cli",),  # 6: the only place that prints
 )
 ROOMS = [room for floor in FLOORS for room in floor]
-FOR_METHODS = ("suite.method", "suite.errors", "suite.evaluate", "suite.data.samples")
+FOR_METHODS = ("suite.method", "suite.errors", "suite.evaluate", "suite.data.samples", "suite.weights")
 
 
 def _sources(folder: str) -> list[Path]:
@@ -94,4 +94,9 @@ def test_one_reader_alone_opens_pickles():
         text = path.read_text(encoding="utf-8")
         assert "pickle" not in _imports(path) or path.name == "array_pickles.py", path
         assert "allow_pickle=True" not in text, path
-        assert "torch.load(" not in text, path
+        assert "torch.load(" not in text or path == ROOT / "suite/weights/reading.py", path
+
+
+def test_released_weights_are_read_as_tensors_alone():
+    calls = (ROOT / "suite/weights/reading.py").read_text(encoding="utf-8").split("torch.load(")[1:]
+    assert calls and all("weights_only=True" in call.partition(")")[0] for call in calls)

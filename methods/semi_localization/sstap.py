@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.networks.bmn.model import BMNConfig, BoundaryMap
+from methods.networks.bmn.release import RELEASE
 from methods.networks.bmn.sampling import Layout
 from methods.semi_localization.parts.proposal_network import NamedBMN
 from methods.semi_localization.parts.teacher_student import TeacherStudent, disagreement, taught
@@ -89,7 +90,9 @@ class SSTAP(TeacherStudent):
     )
 
     def network(self, data: TaskData[Videos]) -> nn.Module:
-        return SelfSupervisedBMN(self.detector.config(data), self.detector.named_classes(data))
+        network = SelfSupervisedBMN(self.detector.config(data), self.detector.named_classes(data))
+        self.detector.initialized(network.bmn, RELEASE)
+        return network
 
     def perturbations(self, batch: Batch, generator: np.random.Generator) -> Batch:
         features = self.everything(batch)

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from suite.cli.console import complain
+from suite.cli.console import complain, listen
 from suite.errors import SuiteError
 
 # The base of all complaints about the words typed, from whichever click typer carries.
@@ -36,6 +36,7 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Run the command line: exit 0, 1 (failure), 2 (usage) or 130 (interrupted), never with a traceback for a user."""
+    listen()
     try:
         code = build()(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import sys
@@ -44,6 +45,29 @@ AddressOption = Annotated[
 def complain(message: str) -> None:
     """One line on standard error."""
     print(f"suite: {message}", file=sys.stderr)
+
+
+class _Once(logging.Handler):
+    """What the suite logs while it works, each line once, on standard error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.seen: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the message unless it was printed before."""
+        message = record.getMessage()
+        if message not in self.seen:
+            self.seen.add(message)
+            complain(f"{message}.")
+
+
+def listen() -> None:
+    """Print what the suite logs (initial weights that do not fit whole, for example) from now on."""
+    logger = logging.getLogger("suite")
+    logger.handlers = [_Once()]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
 
 
 def say(message: str) -> None:

@@ -55,6 +55,7 @@ def leaderboard(
     from suite.work.preparation import Machine
 
     places, plan = make(name, out, data, methods_files)
+    _caution(plan)
     room = Room(jobs, float(threads), gpu, address)
     machine = Machine("cuda" if gpu else "cpu", threads)
     with _display(plan, quiet=json) as watch:
@@ -64,6 +65,14 @@ def leaderboard(
         raise KeyboardInterrupt
     page = build_report(plan, places)
     _conclude(plan, result, page, json)
+
+
+def _caution(plan: Plan) -> None:
+    """What a user should know of the runs to do, each sentence once."""
+    from suite.runs import cautions
+
+    for caution in dict.fromkeys(text for asked in plan.todo for text in cautions(asked.spec)):
+        complain(f"{caution}.")
 
 
 def plan(

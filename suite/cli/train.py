@@ -87,7 +87,14 @@ def train(
     places = Places(out, data)
     given = _with_preset(parse_settings(settings or []), preset)
     spec = resolve_run(
-        method, dataset, given, protocol=protocol, seed=seed, epochs=epochs, precision=_precision(precision)
+        method,
+        dataset,
+        given,
+        protocol=protocol,
+        seed=seed,
+        epochs=epochs,
+        precision=_precision(precision),
+        root=places.root,
     )
     places.require_writable()
     ledger = Ledger(places.ledger)
@@ -108,10 +115,13 @@ def train(
 
 def _introduce(method: type[Method], spec: RunSpec) -> None:
     from suite.presets import in_words, selection_note
+    from suite.runs import cautions
 
     say(in_words(method, spec.params, spec.epochs))
     if note := selection_note(method, spec.params):
         say(f"{note}.")
+    for caution in cautions(spec):
+        complain(f"{caution}.")
 
 
 def _precision(name: str) -> Any:

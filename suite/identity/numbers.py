@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 # The rooms whose code computes what a run reports: arrays, labels, losses, weights, scores, metrics.
-ROOMS = ("methods", "suite.data", "suite.evaluate", "suite.hyper", "suite.method", "suite.tasks", "suite.train")
+ROOMS = (
+    "methods",
+    "suite.data",
+    "suite.evaluate",
+    "suite.hyper",
+    "suite.method",
+    "suite.tasks",
+    "suite.train",
+    "suite.weights",
+)
 # A folder of this name inside them holds what only moves bytes.
 ASIDE = "storage"
 

@@ -87,13 +87,13 @@ def make_plan(board: LeaderboardSpec, places: Places, ledger: Ledger, tuned: Tun
     Raises :class:`UsageError` for anything the board asks that does not exist. Runs whose data are missing are kept as
     blocked, unless nothing else is left: then the reason is raised as :class:`DataError`.
     """
-    asked = _named(list(_expand(board, tuned)), places)
+    asked = _named(list(_expand(board, tuned, places.root)), places)
     if asked and all(one.blocked for one in asked):
         raise DataError(asked[0].blocked)
     return Plan(board, tuple(asked), ledger.runs())
 
 
-def _expand(board: LeaderboardSpec, tuned: Tuned | None) -> Iterable[BoardRun]:
+def _expand(board: LeaderboardSpec, tuned: Tuned | None, root: Path | None) -> Iterable[BoardRun]:
     for index, table in enumerate(board.tables):
         task, where = task_of(table), f"leaderboard {board.name}, table '{table.title}'"
         entries = _entries(table, task)
@@ -103,7 +103,13 @@ def _expand(board: LeaderboardSpec, tuned: Tuned | None) -> Iterable[BoardRun]:
                 params = _params(entry, table, dataset, tuned, where)
                 for seed in table.seeds:
                     spec = resolve_run(
-                        entry.method, dataset, params, protocol=table.protocol, seed=seed, epochs=table.epochs
+                        entry.method,
+                        dataset,
+                        params,
+                        protocol=table.protocol,
+                        seed=seed,
+                        epochs=table.epochs,
+                        root=root,
                     )
                     yield BoardRun(spec, "", index, entry.label, dataset_label(spec))
 

@@ -100,6 +100,7 @@ class DatasetCard(Spec):
     ``reader`` is ``mulan`` for ``suite.data.readers.mulan:read``, ``planted.verbs`` for
     ``suite.data.planted.verbs:read``, ``package.module:function``, or ``file.py:function`` beside the card. ``folder``
     is the sub-folder of the data folder. ``options`` are constants for the reader (dials are what users turn).
+    ``weights`` are files that networks may start from, by the name that the parameter ``weights`` may take.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
@@ -121,6 +122,7 @@ class DatasetCard(Spec):
     dials: dict[str, Dial] = Field(default_factory=dict)
     protocols: dict[str, dict[str, Any]] = Field(default={"default": {}})
     options: dict[str, Any] = Field(default_factory=dict)
+    weights: dict[str, FileSpec] = Field(default_factory=dict)
     path: Path | None = Field(default=None, exclude=True)
 
     @field_validator("protocols")

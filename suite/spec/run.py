@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from suite.spec.base import Spec, content_hash
+from suite.spec.pinned import content_of
 
 Precision = Literal["float32", "bfloat16", "float16"]
 Value = bool | int | float | str
@@ -15,7 +16,8 @@ Value = bool | int | float | str
 class RunSpec(Spec):
     """Everything that is asked of one training run; ``params`` and ``dials`` are resolved, defaults included.
 
-    ``epochs`` overrides the method's own budget: phases are scaled so that they add up to it.
+    ``epochs`` overrides the method's own budget: phases are scaled so that they add up to it. A file among ``params``
+    is pinned (:mod:`suite.spec.pinned`): its content is part of the run's name, its path is not.
     """
 
     method: str
@@ -29,4 +31,5 @@ class RunSpec(Spec):
 
     def run_id(self, fingerprint: str, code: str) -> str:
         """The run's name: a hash of the request, the data's fingerprint and that of the code that computes."""
-        return content_hash(self.model_dump(mode="json"), fingerprint, code)
+        params = {name: content_of(value) for name, value in self.params.items()}
+        return content_hash(self.model_dump(mode="json") | {"params": params}, fingerprint, code)

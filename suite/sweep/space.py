@@ -6,12 +6,14 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from suite.errors import UsageError, did_you_mean
 from suite.method import Hyper, Method
 from suite.spec.base import canonical_json
 from suite.spec.card import DatasetCard
+from suite.spec.pinned import PinnedFile
 from suite.spec.run import Value
 from suite.spec.sweep import Axis, SweepSpec
 
@@ -210,7 +212,7 @@ def _filled(owner: str, name: str, axis: Axis, declared: Hyper, default: Value, 
     if isinstance(declared.default, bool) and not choices:
         choices = (False, True)
     if choices:
-        checked = tuple(declared.check(choice, name, owner) for choice in choices)
+        checked = tuple(_pinned(declared.check(choice, name, owner), declared) for choice in choices)
         return Parameter(kind="categorical", choices=checked, **common)
     if isinstance(declared.default, str):
         raise UsageError(f"{owner}: the axis '{name}' has no values to try; give it choices.")
@@ -230,6 +232,12 @@ def _filled(owner: str, name: str, axis: Axis, declared: Hyper, default: Value, 
             f"{owner}: the axis '{name}' cannot be logarithmic with a step or from 0; drop log or the step."
         )
     return Parameter(kind=kind, low=low, high=high, log=log, step=axis.step, **common)
+
+
+def _pinned(choice: Value, declared: Hyper) -> Value:
+    """A file with its checksum, as the ledger names it; any other value as it is."""
+    is_file = declared.file and isinstance(choice, str) and Path(choice).is_file()
+    return str(PinnedFile.parse(str(choice)).pin()) if is_file else choice
 
 
 def _check_condition(spec: SweepSpec, parameter: Parameter, found: Mapping[str, Parameter]) -> None:

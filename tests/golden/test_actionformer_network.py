@@ -13,10 +13,12 @@ from torch.nn.utils.rnn import pad_sequence
 from methods.networks.actionformer.config import ActionFormerConfig
 from methods.networks.actionformer.layers import ScaledDropPath
 from methods.networks.actionformer.losses import detector_losses, update_normalizer
-from methods.networks.actionformer.model import ActionFormer, Detections, load_published
+from methods.networks.actionformer.model import ActionFormer, Detections
 from methods.networks.actionformer.optim import decay_groups
+from methods.networks.actionformer.release import RELEASE
 from methods.networks.actionformer.targets import Targets, assign_batch
 from methods.semi_localization.actionformer import LabelledActionFormer
+from suite.weights import take
 from tests.golden import close, golden
 
 WINDOWS = ("thumos", "anet")
@@ -51,9 +53,8 @@ def config_of(published: dict[str, Any]) -> ActionFormerConfig:
 
 def network_of(config: ActionFormerConfig, arrays: Arrays, prefix: str, dtype: torch.dtype) -> ActionFormer:
     network = ActionFormer(config)
-    load_published(
-        network, {k.removeprefix(prefix): torch.from_numpy(v) for k, v in arrays.items() if k.startswith(prefix)}
-    )
+    released = {k.removeprefix(prefix): torch.from_numpy(v) for k, v in arrays.items() if k.startswith(prefix)}
+    assert not take(network, released, RELEASE).missing
     for module in network.modules():
         if isinstance(module, ScaledDropPath):
             module.drop = 0.0  # the golden values were made without stochastic depth

@@ -13,14 +13,16 @@ from methods.actor_detection.parts.clip_inputs import ClipAugmentation, ClipInpu
 from methods.actor_detection.parts.feature_inputs import FeatureAugmentation, FeatureInputs
 from methods.actor_detection.parts.losses import action_probabilities, balanced_mean, multi_label_loss
 from methods.networks.slowfast_detector import ActorDetector, Head
+from methods.networks.slowfast_release import RELEASE
 from suite.data.samples import Actors, ActorScores, TaskData
 from suite.errors import UsageError
 from suite.method import Batch, Losses, Method, Optimizer, Phase, Run, Schedule, Scores, hyper
+from suite.weights import InitialWeights
 
 Inputs = FeatureInputs | ClipInputs
 
 
-class ActorMethod(Method):
+class ActorMethod(InitialWeights, Method):
     """Label sets of people, learned from boxes with labels. Subclasses add their use of unlabelled people.
 
     A dataset with features trains a small network on them; one with clips trains SlowFast, with the linear head or with
@@ -62,7 +64,9 @@ class ActorMethod(Method):
         "linear", choices=("linear", "relation"), help="clips: head of SlowFast or ACAR (no feature bank)"
     )
     relation_dropout: float = hyper(0.2, low=0.0, high=0.95, source="ACAR", help="clips: inside the relation head")
-    frozen_bn: bool = hyper(False, source="ACAR freezes it (pre-trained weights)", help="clips: batch norms stay fixed")
+    frozen_bn: bool = hyper(
+        False, source="ACAR", help="clips: batch norms stay as initial weights bring them; no effect without weights"
+    )
     flip: float = hyper(0.5, low=0.0, high=1.0, source="MM 2022 §4.2.3", help="clips: probability of the mirror image")
     jitter: float = hyper(0.0, low=0.0, high=0.5, source="ACAR: 0.075", help="clips: jitter of boxes in their sizes")
     operations: int = hyper(2, low=0, high=16, source="RandAugment: N", help="clips, strong view: operations")
@@ -89,7 +93,8 @@ class ActorMethod(Method):
         blocks = self._blocks()
         size = (self.width, blocks, self.alpha, self.beta_inverse)
         dropout = self.dropout if self.head == "linear" else self.relation_dropout
-        return ActorDetector(len(data.classes), *size, self.frozen_bn, self.head, dropout)
+        frozen = self.frozen_bn and bool(self.weights)  # what was never trained must not be frozen
+        return self.initialized(ActorDetector(len(data.classes), *size, frozen, self.head, dropout), RELEASE)
 
     def batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
         labelled = self._stream(labelled_clips(run.data), generator)

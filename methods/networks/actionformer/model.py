@@ -239,14 +239,3 @@ class ActionFormer(nn.Module):
         logits = self.cls_head(pyramid, mask, inside)
         offsets = self.reg_head(pyramid, mask, inside, level_of_cell)
         return Detections(logits[:, kept], offsets[:, kept], mask[:, kept, 0] > 0, points)
-
-
-def load_published(network: ActionFormer, weights: dict[str, Tensor]) -> None:
-    """Copy weights of a published checkpoint: the same names, only norms and width-one convolutions change shape.
-
-    Raises:
-        KeyError: a parameter of the network is not among ``weights``.
-    """
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            parameter.copy_(weights[name].reshape(parameter.shape))

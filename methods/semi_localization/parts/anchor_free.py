@@ -15,6 +15,7 @@ from methods.networks.actionformer.losses import detector_losses, update_normali
 from methods.networks.actionformer.model import ActionFormer, Detections
 from methods.networks.actionformer.optim import decay_groups
 from methods.networks.actionformer.preparation import Sample
+from methods.networks.actionformer.release import RELEASE
 from methods.networks.actionformer.targets import Targets
 from methods.semi_localization.parts.batches import GridVideos, detector_batch, endless, padded, random_crop
 from methods.semi_localization.parts.detector import NOTHING, Detector, Labels
@@ -22,12 +23,13 @@ from methods.semi_localization.parts.external_classes import class_scores_of
 from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
 from suite.method import Batch, Losses, Run, Scores, Value, hyper
+from suite.weights import InitialWeights
 
 COLUMNS = ("video", "label", "start", "end", "score")
 Augment = Callable[[Sample, GridVideos, int], Sample]
 
 
-class AnchorFree(Detector):
+class AnchorFree(InitialWeights, Detector):
     """ActionFormer: training from segments on its pyramid of points, and inference."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Value]]] = {
@@ -113,7 +115,7 @@ class AnchorFree(Detector):
         )
 
     def network(self, data: TaskData[Videos]) -> nn.Module:
-        return ActionFormer(self.config(data))
+        return self.initialized(ActionFormer(self.config(data)), RELEASE)
 
     def parameter_groups(self, network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
         return decay_groups(network, weight_decay)

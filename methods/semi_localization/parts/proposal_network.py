@@ -19,6 +19,7 @@ from methods.networks.actionformer.losses import sigmoid_focal
 from methods.networks.bmn.losses import Draws, MapTargets, community_losses, opentad_losses
 from methods.networks.bmn.model import BMN, BMNConfig, BoundaryMap
 from methods.networks.bmn.proposals import Maps, Proposals, community_proposals, opentad_proposals
+from methods.networks.bmn.release import RELEASE
 from methods.networks.bmn.sampling import valid_cells
 from methods.networks.bmn.targets import Code, proposal_extents
 from methods.semi_localization.parts.batches import endless
@@ -29,6 +30,7 @@ from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
 from suite.evaluate.suppression import best_rows, soft_nms, video_class_groups
 from suite.method import Batch, Losses, Run, Scores, Value, hyper
+from suite.weights import InitialWeights
 
 COLUMNS = ("video", "label", "start", "end", "score")
 
@@ -54,7 +56,7 @@ def boundary_network(network: nn.Module) -> BMN:
     return bmn
 
 
-class ProposalNetwork(Detector):
+class ProposalNetwork(InitialWeights, Detector):
     """BMN: training from segments on windows of its boundary map, and inference."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Value]]] = {
@@ -129,7 +131,9 @@ class ProposalNetwork(Detector):
         )
 
     def network(self, data: TaskData[Videos]) -> nn.Module:
-        return NamedBMN(self.config(data), self.named_classes(data))
+        network = NamedBMN(self.config(data), self.named_classes(data))
+        self.initialized(network.bmn, RELEASE)
+        return network
 
     def named_classes(self, data: TaskData[Videos]) -> int:
         """Classes that the network itself predicts."""

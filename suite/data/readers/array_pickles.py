@@ -35,7 +35,7 @@ class ClipFeatures:
     """One modality: ``ids`` (N,) int, ``labels`` (N,) or None, ``rows`` (N, D) float or (N, frames, D)."""
 
     def __init__(self, path: Path) -> None:
-        content = _load(path)
+        content = load_arrays(path)
         features = content.get("clip_features") if isinstance(content, dict) else None
         if isinstance(features, tuple) and len(features) == 1:
             features = features[0]
@@ -61,12 +61,16 @@ class ClipFeatures:
         return found.mean(axis=1) if found.ndim == 3 else found
 
 
-def _load(path: Path) -> Any:
+def load_arrays(path: Path, encoding: str = "ASCII") -> Any:
+    """The content of a pickle of arrays; ``encoding`` reads text that Python 2 wrote.
+
+    Raises :class:`DataError` for a damaged file and for one that asks for anything but arrays, which is not run.
+    """
     try:
         with path.open("rb") as file:
-            return _Arrays(file).load()
+            return _Arrays(file, encoding=encoding).load()
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, IndexError, KeyError) as error:
-        raise DataError(f"{path} is not a whole file of arrays ({error}); get the features again.") from None
+        raise DataError(f"{path} is not a whole file of arrays ({error}); get it again.") from None
 
 
 def object_array(path: Path) -> np.ndarray:
