@@ -9,9 +9,10 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from suite.errors import SuiteError
+from suite.errors import SuiteError, UsageError
 from suite.places import Places
 from suite.results.provenance import hardware, versions
+from suite.work.cluster import connected
 
 LOW_MEMORY_GIB = 2.0
 LOW_DISK_GIB = 1.0
@@ -126,21 +127,14 @@ def ray_cluster(address: str | None) -> Facts:
 
 
 def _ask(address: str) -> Facts:
-    import logging
-
-    import ray
-
-    joined = ray.is_initialized()
     try:
-        if not joined:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-        resources = {name: amount for name, amount in ray.cluster_resources().items() if ":" not in name}
-        return {"answers": True, "nodes": sum(node["Alive"] for node in ray.nodes()), "resources": resources}
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        return {"answers": False, "error": str(error).split("\n")[0]}
-    finally:
-        if not joined:
-            ray.shutdown()
+        with connected(address):
+            import ray
+
+            resources = {name: amount for name, amount in ray.cluster_resources().items() if ":" not in name}
+            return {"answers": True, "nodes": sum(node["Alive"] for node in ray.nodes()), "resources": resources}
+    except UsageError as error:
+        return {"answers": False, "error": str(error)}
 
 
 def problems(facts: Facts) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import signal
 import sys
 from typing import Any
 
@@ -35,7 +36,11 @@ def build() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line: exit 0, 1 (failure), 2 (usage) or 130 (interrupted), never with a traceback for a user."""
+    """Run the command line: exit 0, 1 (failure), 2 (usage) or 130 (interrupted), never with a traceback for a user.
+
+    SIGTERM, which Slurm and Kubernetes send before they kill, is Ctrl-C.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     listen()
     try:
         code = build()(standalone_mode=False)

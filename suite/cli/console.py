@@ -8,19 +8,9 @@ import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
-
-def _with_token(address: str | None) -> str | None:
-    """Show an existing cluster the token that `ray start` left here; Ray reads the mode when it is first imported."""
-    present = "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ
-    if address and (present or (Path.home() / ".ray" / "auth_token").exists()):
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-    return address
-
 
 PIPED_WIDTH = 200  # of a table that goes to a file or another program
 
@@ -37,7 +27,7 @@ MethodsOption = Annotated[
 AddressOption = Annotated[
     str | None,
     typer.Option(
-        "--address", envvar="RAY_ADDRESS", callback=_with_token, help="An existing Ray cluster; else a local one."
+        "--address", help="An existing Ray cluster, host:port or auto (which RAY_ADDRESS may name); else a local one."
     ),
 ]
 

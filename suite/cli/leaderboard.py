@@ -35,9 +35,11 @@ NameArgument = Annotated[str, typer.Argument(help="Leaderboard name, or a TOML f
 
 def leaderboard(
     name: NameArgument = "quick",
-    jobs: Annotated[int, typer.Option(help="Runs at once; 0: one a core; 1: in this process.", min=0)] = 0,
-    gpu: Annotated[float, typer.Option(help="GPUs a run, shares allowed: 0.25 puts four on each.", min=0)] = 0.0,
-    threads: Annotated[int, typer.Option(help="CPU threads a run.", min=1)] = 1,
+    jobs: Annotated[int, typer.Option(help="Runs at once; 0: as many as fit; 1: in this process.", min=0)] = 0,
+    gpu: Annotated[float, typer.Option(help="GPUs per run, shares allowed: 0.25 puts four on each.", min=0)] = 0.0,
+    threads: Annotated[int, typer.Option(help="CPU threads per run, or per worker of a run.", min=1)] = 1,
+    workers: Annotated[int, typer.Option(help="Ray Train workers per run; 0: none.", min=0)] = 0,
+    packed: Annotated[int, typer.Option(help="Runs trained as one stack where methods allow; 0: never.", min=0)] = 0,
     methods_files: MethodsOption = None,
     out: OutOption = "outputs",
     data: DataOption = None,
@@ -50,16 +52,14 @@ def leaderboard(
 
     Example: suite leaderboard quick --jobs 2
     """
-    from suite.leaderboard.pool import Room
-    from suite.leaderboard.run import run_plan
-    from suite.work.preparation import Machine
+    from suite.leaderboard.run import Terms, run_plan
+    from suite.spec.resources import Resources
 
     places, plan = make(name, out, data, methods_files)
     _caution(plan)
-    room = Room(jobs, float(threads), gpu, address)
-    machine = Machine("cuda" if gpu else "cpu", threads)
+    terms = Terms(jobs, Resources(cpu=threads, gpu=gpu, workers=workers), address, packed)
     with _display(plan, quiet=json) as watch:
-        result = run_plan(plan, places, room=room, machine=machine, watch=watch)
+        result = run_plan(plan, places, terms, watch)
     if result.interrupted:
         _tell_interrupted(result, name)
         raise KeyboardInterrupt
@@ -218,8 +218,8 @@ def _display(plan: Plan, quiet: bool) -> Iterator[Watch | None]:
         task = bar.add_task(plan.board.name, total=len(plan.todo), left="")
         clock = Clock(plan)
 
-        def watch(done: Done | None) -> None:
-            if done is not None:
+        def watch(ended: list[Done]) -> None:
+            for done in ended:
                 clock.ended(done)
                 bar.console.print(_line(done), markup=False, highlight=False, soft_wrap=True)
                 bar.advance(task)

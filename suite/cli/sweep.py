@@ -29,7 +29,8 @@ LINE_EVERY = 10.0  # seconds between lines of progress where no terminal is
 if TYPE_CHECKING:
     from suite.places import Places
     from suite.spec.sweep import SweepSpec
-    from suite.sweep.search import Swept, Watch
+    from suite.sweep.search import Swept
+    from suite.work.source import Watch
 
 SweepArgument = Annotated[str, typer.Argument(help="Sweep name, or a TOML file.", autocompletion=sweeps)]
 OverOption = Annotated[
@@ -287,8 +288,8 @@ def _conclude(spec: SweepSpec, swept: Swept, places: Places, as_json: bool) -> N
     studies = swept.snapshot["studies"]
     if swept.interrupted:
         done = sum(sum(study["counts"].values()) for study in studies)
-        complain(f"sweep {spec.name} interrupted: {done} trials are done, {len(swept.abandoned)} abandoned.")
-        for line in swept.abandoned:
+        complain(f"sweep {spec.name} interrupted: {done} trials are done, {len(swept.snapshot['open'])} abandoned.")
+        for line in swept.snapshot["open"]:
             complain(f"abandoned  {line} (taken up first next time)")
         raise KeyboardInterrupt
     page = _page(spec, places)

@@ -1,29 +1,23 @@
-"""One asked run from start to its row in the ledger, and what to tell of it."""
+"""Carrying out the runs of a leaderboard, in whatever process, and what is known of each afterwards."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from suite.places import Places
-from suite.results.ledger import Ledger
 from suite.results.schema import Outcome, to_table
 from suite.spec.board import BoardRun
 from suite.tasks import task
-from suite.train.storage.reporter import Calling, Progress
-from suite.work.execute import execute
-from suite.work.preparation import Machine
-from suite.work.record import run_row, settle
+from suite.work.source import Supply
+from suite.work.worker import GoOn, Runner
 
 Status = Literal["finished", "failed", "stopped", "held"]
-Execute = Callable[..., Outcome]
 
 
 @dataclass(frozen=True)
 class Done:
-    """How an asked run ended. ``held``: another driver finished it meanwhile; ``stopped``: it goes on next time."""
+    """How a run ended. ``held``: another driver finished it meanwhile; ``stopped``: it goes on next time."""
 
     asked: BoardRun
     status: Status
@@ -32,43 +26,40 @@ class Done:
     headline: float | None = None
 
 
-@dataclass
-class Performer:
-    """Carries out runs one after the other in its process, each recorded before it is told of.
+class BoardPerformer:
+    """Carries out runs in its process, each recorded before it is reported."""
 
-    ``stop`` asks the run under way to end at its next epoch; its checkpoint stays.
-    """
+    def __init__(self, runner: Runner, source: Supply) -> None:
+        self.runner, self.source = runner, source
 
-    places: Places
-    machine: Machine
-    group: str
-    execute: Execute = execute
+    def perform(self, units: Sequence[BoardRun]) -> list[Done]:
+        """Carry out the runs that the ledger does not hold by now, together where they make a stack."""
+        held = self.runner.ledger.finished()
+        waiting = [unit for unit in units if unit.run not in held]
+        outcomes = self.runner.together([unit.spec for unit in waiting], self.source.going)
+        self.runner.record([outcome for outcome in outcomes if outcome is not None])
+        ends = [_end(unit, outcome) if outcome else self._alone(unit) for unit, outcome in zip(waiting, outcomes)]
+        return [*(Done(unit, "held") for unit in units if unit.run in held), *ends]
 
-    def __post_init__(self) -> None:
-        self.ledger = Ledger(self.places.ledger)
-        self.stop = threading.Event()
-        self.progress = (0, 0)
-
-    def perform(self, asked: BoardRun) -> Done:
-        """Run ``asked`` unless the ledger holds it by now; record it, finished or failed."""
-        if asked.run in self.ledger.finished():
-            return Done(asked, "held")
-        self.progress = (0, 0)
-        outcome = self.execute(asked.spec, self.places, Calling(self._note), self.machine, self.group)
-        seconds = float(outcome.run["seconds"])
-        if not outcome.extra.get("complete", True):
-            return Done(asked, "stopped", seconds)
-        settle(outcome, self.ledger, self.places)
-        if outcome.run["status"] == "failed":
-            return Done(asked, "failed", seconds, str(outcome.run["error"]))
-        return Done(asked, "finished", seconds, headline=headline(outcome))
-
-    def _note(self, progress: Progress) -> bool:
-        self.progress = (progress.done, progress.total)
-        return not self.stop.is_set()
+    def _alone(self, unit: BoardRun) -> Done:
+        if not self.source.going():
+            return Done(unit, "stopped")
+        outcome = self.runner.alone(unit.spec, GoOn(self.source.going))
+        if outcome.extra.get("complete", True):
+            self.runner.record([outcome])
+        return _end(unit, outcome)
 
 
-def headline(outcome: Outcome) -> float | None:
+def _end(unit: BoardRun, outcome: Outcome) -> Done:
+    seconds = float(outcome.run["seconds"])
+    if not outcome.extra.get("complete", True):
+        return Done(unit, "stopped", seconds)
+    if outcome.run["status"] == "failed":
+        return Done(unit, "failed", seconds, str(outcome.run["error"]))
+    return Done(unit, "finished", seconds, headline=_headline(outcome))
+
+
+def _headline(outcome: Outcome) -> float | None:
     """The task's headline metric on test data, at the epoch that validation data chose."""
     wanted = {
         "split": "test",
@@ -79,9 +70,3 @@ def headline(outcome: Outcome) -> float | None:
     }
     rows = to_table("metrics", outcome.metrics, outcome.id, "").to_pylist()
     return next((row["value"] for row in rows if all(row[k] == v for k, v in wanted.items())), None)
-
-
-def lost(asked: BoardRun, performer: Performer, error: str) -> Outcome:
-    """The failed outcome of a run whose worker died under it."""
-    row = run_row(asked.spec, performer.places, performer.machine, performer.group)
-    return Outcome(run={**row, "seconds": 0.0}).failed(error)

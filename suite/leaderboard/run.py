@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
-from suite.leaderboard.perform import Done, Execute, Performer
+from suite.leaderboard.perform import BoardPerformer, Done
 from suite.leaderboard.plan import Plan
-from suite.leaderboard.pool import Pool, Room, Watch
+from suite.leaderboard.source import BoardSource, queue_of
 from suite.places import Places
 from suite.spec.board import BoardRun
-from suite.work.execute import execute
+from suite.spec.resources import Resources
+from suite.work.pool import Work, work_on_ray
 from suite.work.preparation import Machine
+from suite.work.worker import Execute, Runner, work_here
 
 # Starting a local Ray cluster and warming its workers costs about as much as this many seconds of training.
 WORTHWHILE = 20.0
+
+Watch = Callable[[list[Done]], None]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How to carry out a plan: ``jobs`` runs at once (0: as many as fit; 1: in this process) with ``resources`` each.
+
+    ``address`` is that of a cluster (None: one of this machine); up to ``packed`` runs are trained as one stack.
+    """
+
+    jobs: int = 0
+    resources: Resources = field(default_factory=Resources)
+    address: str | None = None
+    packed: int = 0
 
 
 @dataclass
@@ -31,54 +49,43 @@ class Result:
 
 
 def run_plan(
-    plan: Plan,
-    places: Places,
-    *,
-    room: Room | None = None,
-    machine: Machine | None = None,
-    watch: Watch | None = None,
-    execute: Execute = execute,
+    plan: Plan, places: Places, terms: Terms | None = None, watch: Watch | None = None, execute: Execute | None = None
 ) -> Result:
-    """Carry out ``plan.todo``, longest first; a run that ended is in the ledger before ``watch`` hears of it.
+    """Carry out ``plan.todo``, longest first; a run that ended is in the ledger before ``watch`` is called with it.
 
-    Ctrl-C ends it in good order: runs under way are asked to stop at their next epoch, and :class:`Result` says which
-    were. ``watch`` is called with None now and then in between. Nothing is started when there is nothing to do.
+    Ctrl-C ends it in good order: runs under way on Ray are asked to stop at their next epoch, and :class:`Result` says
+    which were. ``watch`` is called without runs now and then in between. Nothing is started when nothing is to do.
     """
-    room, machine = room or Room(), machine or Machine()
-    todo, result = _longest_first(plan), Result()
-    performer = Performer(places, machine, plan.board.name, execute)
+    terms, result = terms or Terms(), Result()
+    runner = Runner(places.absolute(), Machine.of(terms.resources), plan.board.name, execute)
 
-    def tell(done: Done | None) -> None:
-        if done is not None:
-            result.ended.append(done)
+    def note(ended: list[Done]) -> None:
+        result.ended += ended
         if watch is not None:
-            watch(done)
+            watch(ended)
 
-    try:
-        if todo and in_process(plan, room):
-            _run_here(todo, performer, tell)
-        elif todo:
-            Pool(performer, room).run(todo, tell)
-    except KeyboardInterrupt:
-        result.interrupted = True
+    if plan.todo:
+        result.interrupted = not _carry_out(plan, runner, terms, note)
     ended = {done.asked.run for done in result.ended}
-    result.left = [asked for asked in todo if asked.run not in ended]
+    result.left = [run for run in plan.todo if run.run not in ended]
     return result
 
 
-def in_process(plan: Plan, room: Room) -> bool:
+def _carry_out(plan: Plan, runner: Runner, terms: Terms, watch: Watch) -> bool:
+    """Whether it came to its end."""
+    queue = queue_of(plan, runner.places, terms.resources, terms.packed)
+    performer = partial(BoardPerformer, runner)
+    if in_process(plan, terms):
+        source = BoardSource(queue, runner)
+        return work_here(source, performer(source), watch)
+    source_of = partial(BoardSource, queue, runner)
+    work = Work(f"leaderboard {plan.board.name}", source_of, performer, terms.resources, terms.jobs, len(queue))
+    return work_on_ray(work, runner.places, terms.address, watch)
+
+
+def in_process(plan: Plan, terms: Terms) -> bool:
     """Whether the plan is better carried out in this process: asked to, or too small to be worth a cluster."""
-    if room.address:
+    if terms.address or terms.resources.workers:
         return False
     seconds = plan.seconds()
-    return room.jobs == 1 or len(plan.todo) == 1 or (seconds is not None and seconds < WORTHWHILE)
-
-
-def _run_here(todo: Sequence[BoardRun], performer: Performer, watch: Watch) -> None:
-    for asked in todo:
-        watch(performer.perform(asked))
-
-
-def _longest_first(plan: Plan) -> list[BoardRun]:
-    """Long runs first, so that no core idles while the last one is under way; unknown ones before all."""
-    return sorted(plan.todo, key=lambda asked: -(plan.timings.expected(asked.spec) or float("inf")))
+    return terms.jobs == 1 or len(plan.todo) == 1 or (seconds is not None and seconds < WORTHWHILE)

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from suite.errors import UsageError
 from suite.spec.base import Spec
+from suite.spec.resources import Resources
 from suite.spec.run import Precision, Value
 
 SamplerName = Literal["tpe", "gp", "cmaes", "random", "qmc", "grid", "nsga2"]
@@ -111,15 +112,6 @@ class Budget(Spec):
     trials: Annotated[int, Field(ge=1)] | None = None
     hours: Annotated[float, Field(gt=0)] | None = None
     epochs: Annotated[int, Field(ge=1)] | None = None
-
-
-class Resources(Spec):
-    """What one trial holds while it runs. ``workers`` ≥ 1 trains each run on that many Ray Train workers, each with
-    ``cpu`` and ``gpu``; fractions of a GPU are bookkeeping, nothing enforces its memory."""
-
-    cpu: Annotated[float, Field(gt=0)] = 1.0
-    gpu: Annotated[float, Field(ge=0)] = 0.0
-    workers: Annotated[int, Field(ge=0)] = 0
 
 
 class Published(Spec):

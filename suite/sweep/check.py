@@ -17,10 +17,7 @@ from suite.spec.sweep import SweepSpec
 from suite.sweep.history import known_objectives
 from suite.sweep.problem import Problem, problems
 from suite.tasks import Task, task
-from suite.work.packing import can_pack
-
-# Stacking pays where launches cost more than arithmetic; beyond this many weights a CPU is faster one by one.
-SMALL_ON_CPU = 100_000
+from suite.work.packing import can_pack, pays
 
 
 def check(spec: SweepSpec, places: Places) -> list[bool]:
@@ -80,8 +77,4 @@ def _is_packable(problem: Problem, run: RunSpec, data: TaskData[Any]) -> bool:
         return False
     if not axes or any(p.dial for p in axes) or not can_pack(chosen, [p.name for p in axes]):
         return False
-    instance = chosen(**run.params)
-    if not instance.phases(data):
-        return False
-    weights = sum(parameter.numel() for parameter in instance.network(data).parameters())
-    return spec.resources.gpu > 0 or weights <= SMALL_ON_CPU
+    return pays(chosen(**run.params), data, spec.resources.gpu > 0)

@@ -79,6 +79,11 @@ class Proposals:
         foreign = {key for key, one in self.observed.items() if not one.own and key in self.closed}
         return min(self.limit, len(keys - foreign))
 
+    @property
+    def under_way(self) -> list[Values]:
+        """The configurations that have been handed out and have not come to their end."""
+        return [asked.proposal.values for asked in self.out.values()]
+
     def next(self) -> Proposal | None:
         """The next configuration, or None when the budget or the space is used up."""
         if self.counted + len(self.out) >= self.limit:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,8 +14,13 @@ from suite.places import Places
 from suite.results.schema import Outcome
 from suite.spec.run import RunSpec
 from suite.train.storage.reporter import Calling, Progress, Reporter, Silent
+from suite.work.cluster import answer, connected
+from suite.work.environment import environment
 from suite.work.execute import execute
 from suite.work.preparation import Machine
+
+LOOK_EVERY = 0.2  # seconds between looks at what the workers report
+GRACE = 30.0  # seconds after Ctrl-C for the workers to stop at the end of their epoch
 
 
 def launch(
@@ -34,75 +38,105 @@ def launch(
     """
     machine = machine or Machine()
     if machine.workers == 0:
-        return _fit(lambda _: execute(spec, places, reporter, machine, group), {}, machine)
-    return _launch_workers(spec, places.absolute(), reporter or Silent(), machine, group, address)
+        return _fit(lambda _: execute(spec, places, reporter, machine, group), machine)
+    with connected(address, machine.workers * max(1, machine.threads) + 1):
+        _require(machine)
+        return _launch_workers(spec, places.absolute(), reporter or Silent(), machine, group)
 
 
-def _fit(function: Callable[[dict[str, Any]], Any], config: dict[str, Any], machine: Machine) -> Any:
+def _fit(function: Callable[[dict[str, Any]], Any], machine: Machine, storage: str | None = None) -> Any:
     from ray.train import RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
     logging.getLogger("ray.train").setLevel(logging.WARNING)
-    scaling = ScalingConfig(num_workers=machine.workers, use_gpu=machine.device.startswith("cuda"))
-    storage = config.get("storage")
+    on_gpu = machine.device.startswith("cuda")
+    held = {"CPU": float(max(1, machine.threads)), **({"GPU": 1.0} if on_gpu else {})}
+    scaling = ScalingConfig(
+        num_workers=machine.workers, use_gpu=on_gpu, resources_per_worker=held if machine.workers else None
+    )
     run = RunConfig(storage_path=storage) if storage else None
-    trainer = TorchTrainer(function, train_loop_config=config, scaling_config=scaling, run_config=run)
+    trainer = TorchTrainer(function, train_loop_config={}, scaling_config=scaling, run_config=run)
     result: Any = trainer.fit()
     return result.return_value
 
 
-def _launch_workers(
-    spec: RunSpec, places: Places, reporter: Reporter, machine: Machine, group: str, address: str | None
-) -> Outcome:
+def _launch_workers(spec: RunSpec, places: Places, reporter: Reporter, machine: Machine, group: str) -> Outcome:
+    """Train in a thread, while this one passes on what the workers report, and back whether they should go on."""
     import ray
-    from ray.train import TrainingFailedError
-    from ray.util.queue import Queue
 
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
-    started = connect(address, machine.workers)
-    _require(machine)
-    # Holds no CPU and stays outside a placement group that this process may run in (a trial of a sweep).
-    queue = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": "DEFAULT"})
-    listener = threading.Thread(target=_listen, args=(queue, reporter), daemon=True)
-    listener.start()
-    config = {"storage": str(places.local / "train")}
+    # Holds no CPU and stays outside a placement group that this process may run in (a worker of a pool).
+    actor: Any = ray.remote(_Mailbox).options(num_cpus=0, scheduling_strategy="DEFAULT")
+    mailbox, inherited = actor.remote(), environment()
+    storage = str(places.local / "train")
+    fitting = _Fitting(
+        lambda: _fit(lambda _: _work(spec, places, machine, group, mailbox, inherited), machine, storage)
+    )
+    fitting.start()
     try:
-        outcome = _fit(lambda _: _work(spec, places, machine, group, queue), config, machine)
-    except TrainingFailedError as error:
-        raise TrainingError(f"the workers of {spec.method} on {spec.dataset} failed: {_first_line(error)}") from error
+        while fitting.is_alive():
+            _pass_on(mailbox, reporter)
+            fitting.join(LOOK_EVERY)
+        _pass_on(mailbox, reporter)
+    except KeyboardInterrupt:
+        mailbox.stop.remote()
+        fitting.join(GRACE)
+        raise
     finally:
-        queue.put(None)
-        listener.join(timeout=5)
-        if started:
-            ray.shutdown()
-    if not isinstance(outcome, Outcome):
-        raise TrainingError(f"the workers of {spec.method} on {spec.dataset} ended without a result; run it again.")
-    return outcome
+        ray.kill(mailbox)
+    return fitting.outcome(f"the workers of {spec.method} on {spec.dataset}")
 
 
-def connect(address: str | None, cpus: int) -> bool:
-    """Join the Ray cluster at ``address`` or start a local one with room for ``cpus``; whether one was started here."""
-    import ray
+class _Mailbox:
+    """Progress on its way from the leading worker to who asked for the run, and back whether to go on."""
 
-    if ray.is_initialized():
-        return False
-    try:
-        if address:
-            _knock(address)
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-            return False
-        room = max(cpus + 1, os.cpu_count() or 1)
-        ray.init(num_cpus=room, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, TimeoutError, OSError) as error:
-        raise UsageError(f"no Ray cluster answers at '{address}'; start one or leave --address out.") from error
-    return True
+    def __init__(self) -> None:
+        self.waiting: list[Progress] = []
+        self.going = True
+
+    def post(self, progress: Progress) -> bool:
+        """Leave ``progress``; whether to go on."""
+        self.waiting.append(progress)
+        return self.going
+
+    def collect(self) -> list[Progress]:
+        """What has been left since the last time."""
+        found, self.waiting = self.waiting, []
+        return found
+
+    def stop(self) -> None:
+        """From now on, not to go on."""
+        self.going = False
 
 
-def _knock(address: str) -> None:
-    """Try the port of a ``host:port`` address, which Ray itself would do for minutes; other forms are left to Ray."""
-    host, colon, port = address.rpartition("://")[2].rpartition(":")
-    if colon and port.isdigit():
-        socket.create_connection((host, int(port)), timeout=5).close()
+def _pass_on(mailbox: Any, reporter: Reporter) -> None:
+    for progress in answer(mailbox.collect.remote()):
+        if not reporter.report(progress):
+            mailbox.stop.remote()
+
+
+class _Fitting(threading.Thread):
+    """A call of Ray Train in a thread, as it would keep Ctrl-C to itself in the main one."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        super().__init__(daemon=True)
+        self.function = function
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            self.result = self.function()
+        except Exception as error:
+            self.error = error
+
+    def outcome(self, who: str) -> Outcome:
+        """What the workers returned; raises :class:`TrainingError` where they failed."""
+        if self.error is not None:
+            raise TrainingError(f"{who} failed: {_first_line(self.error)}") from self.error
+        if not isinstance(self.result, Outcome):
+            raise TrainingError(f"{who} ended without a result; run it again.")
+        return self.result
 
 
 def _require(machine: Machine) -> None:
@@ -121,22 +155,19 @@ def _require(machine: Machine) -> None:
         )
 
 
-def _work(spec: RunSpec, places: Places, machine: Machine, group: str, queue: Any) -> Outcome | None:
+def _work(
+    spec: RunSpec, places: Places, machine: Machine, group: str, mailbox: Any, inherited: dict[str, str]
+) -> Outcome | None:
     """What every worker runs; only the leader's outcome travels, without what belongs to its process."""
+    import ray
+
     from suite.train.distributed import Workers
 
+    os.environ.update(inherited)
     leads = Workers.current().leads
-    tell = Calling(lambda progress: queue.put(progress) or True)
-    outcome = execute(spec, places, tell if leads else Silent(), machine, group)
+    reporter = Calling(lambda progress: ray.get(mailbox.post.remote(progress)))
+    outcome = execute(spec, places, reporter if leads else Silent(), machine, group)
     return replace(outcome, extra={"complete": outcome.extra.get("complete", False)}) if leads else None
-
-
-def _listen(queue: Any, reporter: Reporter) -> None:
-    while True:
-        progress: Progress | None = queue.get()
-        if progress is None:
-            return
-        reporter.report(progress)
 
 
 def _first_line(error: Exception) -> str:

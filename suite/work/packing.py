@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from suite.data.samples import TaskData
 from suite.method import Method, Phase
 from suite.places import Places
 from suite.registry import method as find_method
@@ -18,6 +19,9 @@ from suite.train.prepared import Prepared
 from suite.work.preparation import Machine, prepare, threads
 from suite.work.record import outcome_of, run_row
 
+# Stacking pays where launches cost more than arithmetic; beyond this many weights a CPU is faster one by one.
+SMALL_ON_CPU = 100_000
+
 _REFUSED: set[str] = set()  # methods that turned out not to bear packing in this process
 
 
@@ -25,6 +29,13 @@ def can_pack(method: type[Method], names: Iterable[str]) -> bool:
     """Whether configurations that differ in the parameters ``names`` may train as one stack, by what is declared."""
     declared = all(name in method.hypers and method.hypers[name].packed for name in names)
     return declared and method.after_step is Method.after_step and method.name not in _REFUSED
+
+
+def pays(method: Method, data: TaskData[Any], gpu: bool) -> bool:
+    """Whether runs of ``method`` on ``data`` train faster as one stack than one by one."""
+    if not method.phases(data):
+        return False
+    return gpu or sum(parameter.numel() for parameter in method.network(data).parameters()) <= SMALL_ON_CPU
 
 
 def run_packed(
@@ -35,12 +46,12 @@ def run_packed(
     None stands for a run that has to be trained by itself, or that was stopped because ``going()`` said so.
     """
     found: dict[int, Outcome] = {}
-    for members in _groups(specs) if not machine.workers else []:
+    for members in groups(specs) if not machine.workers else []:
         found |= dict(zip(members, _run(places, machine, group, going, [specs[i] for i in members])))
     return [found.get(index) for index in range(len(specs))]
 
 
-def _groups(specs: Sequence[RunSpec]) -> list[list[int]]:
+def groups(specs: Sequence[RunSpec]) -> list[list[int]]:
     """Runs that differ in nothing but packed parameters, by index; those without company are left out."""
     alike: dict[str, list[int]] = {}
     for index, spec in enumerate(specs):

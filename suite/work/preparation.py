@@ -14,6 +14,7 @@ from suite.data.samples import TaskData
 from suite.places import Places
 from suite.registry import method as find_method
 from suite.runs import run_id
+from suite.spec.resources import Resources
 from suite.spec.run import RunSpec
 from suite.tasks import task
 from suite.train.prepared import Prepared
@@ -31,6 +32,11 @@ class Machine:
     threads: int = 1
     workers: int = 0
     checkpoints: bool = True
+
+    @classmethod
+    def of(cls, resources: Resources) -> Machine:
+        """The machine of a run that holds ``resources``."""
+        return cls("cuda" if resources.gpu else "cpu", max(1, int(resources.cpu)), resources.workers)
 
 
 def prepare(spec: RunSpec, places: Places) -> Prepared:

@@ -16,7 +16,8 @@ from typing import Any
 from suite.places import Places
 from suite.spec.base import validate
 from suite.spec.sweep import SweepSpec
-from suite.sweep.coordinator import Coordinator, Ended, Work
+from suite.sweep.source import Ended, SweepSource
+from suite.work.source import Item
 from tests.sweep.conftest import TOY, WORLD
 
 
@@ -47,14 +48,14 @@ def overhead(workers: int, seconds: float, each: int, folder: str) -> float:
 def coordinating(sampler: str, known: int, folder: str) -> float:
     """Seconds the coordinator spends on one trial, asked and answered, after ``known`` others."""
     places = Places(f"{folder}/{sampler}-{known}")
-    coordinator = Coordinator(spec_of(sampler=sampler, budget={"trials": known + 20}), places)
+    source = SweepSource(spec_of(sampler=sampler, budget={"trials": known + 20}), places)
     start = time.perf_counter()
     for count in range(known + 20):
         if count == known:
             start = time.perf_counter()
-        work = coordinator.next("w")
-        assert isinstance(work, Work)
-        coordinator.done("w", work.number, [Ended(work.proposals[0].number, "complete", (count % 7 / 7,))])
+        work = source.next("w")
+        assert isinstance(work, Item)
+        source.done("w", work.number, [Ended(work.units[0].proposal.number, "complete", (count % 7 / 7,))])
     return (time.perf_counter() - start) / 20
 
 

@@ -13,8 +13,9 @@ from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.spec.base import validate
 from suite.spec.sweep import SweepSpec
-from suite.sweep.coordinator import Coordinator
-from suite.sweep.worker import Worker
+from suite.sweep.source import SweepSource
+from suite.sweep.trials import TrialPerformer
+from suite.work.worker import Worker
 
 TOY = Path(__file__).with_name("toy.py")
 WORLD = "planted-verbs[train=40,validation=100,test=50,verbs=8]"
@@ -38,17 +39,14 @@ def sweep(**values: Any) -> SweepSpec:
     return validate(SweepSpec, {**base, **values}, "the test")
 
 
-def run_here(spec: SweepSpec, places: Places, works: int = 10_000, packable: Sequence[bool] = ()) -> Coordinator:
-    """Run ``works`` pieces of work in this process, then leave as a killed driver would: without a word."""
-    coordinator = Coordinator(spec, places, packable)
-    worker = Worker(spec, places, coordinator)
+def run_here(spec: SweepSpec, places: Places, works: int = 10_000, packable: Sequence[bool] = ()) -> SweepSource:
+    """Carry out ``works`` items in this process, then leave as a killed driver would: without a word."""
+    source = SweepSource(spec, places, packable)
+    worker = Worker("w", source, TrialPerformer(spec, places, source))
     for _ in range(works):
-        answer = coordinator.next("w")
-        if isinstance(answer, str):
-            assert answer == "over"
+        if not worker.step():
             break
-        coordinator.done("w", answer.number, worker.run(answer))
-    return coordinator
+    return source
 
 
 def rows(places: Places) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The coordinator and the worker without Ray: nothing lost, nothing twice, failures told."""
+"""The source and the performer of a sweep without Ray: nothing lost, nothing twice, failures told."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.runs import resolve_run
 from suite.sweep.check import check
-from suite.sweep.coordinator import Coordinator, Work
+from suite.sweep.source import SweepSource
 from suite.sweep.tuned import findings
 from suite.work.execute import execute
 from suite.work.preparation import Machine
+from suite.work.source import Item
 from tests.sweep.conftest import WORLD, rows, run_here, sweep
 
 
@@ -47,7 +48,7 @@ def test_a_model_finds_the_optimum_better_than_its_start(places: Places) -> None
 def test_a_finished_sweep_has_nothing_left(places: Places) -> None:
     spec = sweep(space={"q": [0.2, 0.6]}, sampler="grid", default=False)
     run_here(spec, places)
-    again = Coordinator(spec, places)
+    again = SweepSource(spec, places)
     assert again.settled() and again.next("w") == "over"
     assert len(rows(places)) == 2
 
@@ -58,9 +59,9 @@ def test_what_somebody_else_ran_is_not_run_again(places: Places) -> None:
     )
     Ledger(places.ledger).record(outcome)
     spec = sweep(space={"q": [0.2, 0.6]}, sampler="grid", default=False)
-    coordinator = run_here(spec, places)
+    source = run_here(spec, places)
     assert Counter(row["group"] for row in rows(places)) == {"a board": 1, "toys": 1}
-    assert coordinator.snapshot()["studies"][0]["counts"]["complete"] == 2
+    assert source.snapshot()["studies"][0]["counts"]["complete"] == 2
 
 
 def test_more_seeds_later_go_on_with_the_same_configurations(places: Places) -> None:
@@ -94,9 +95,9 @@ def test_datasets_are_studies_of_their_own_or_averaged(places: Places) -> None:
     each = sweep(space={"q": [0.2, 0.6]}, datasets=[WORLD, other], sampler="grid", default=False)
     assert len(findings(each, places)) == 2
     mean = sweep(space={"q": [0.2, 0.6]}, datasets=[WORLD, other], sampler="grid", default=False, across="mean")
-    coordinator = run_here(mean, places)
+    source = run_here(mean, places)
     assert len(rows(places)) == 4
-    assert coordinator.snapshot()["studies"][0]["counts"]["complete"] == 2
+    assert source.snapshot()["studies"][0]["counts"]["complete"] == 2
 
 
 def test_a_dial_of_the_dataset_is_an_axis(places: Places) -> None:
@@ -111,12 +112,12 @@ def test_a_dial_of_the_dataset_is_an_axis(places: Places) -> None:
 
 def test_failures_are_retried_within_the_limit_and_then_recorded(places: Places) -> None:
     spec = sweep(space={"trouble": ["none", "nan", "memory"]}, sampler="grid", retries=2, default=False)
-    coordinator = run_here(spec, places)
+    source = run_here(spec, places)
     attempts = Counter((json.loads(r["params"])["trouble"], r["status"]) for r in rows(places))
     assert attempts == {("none", "finished"): 1, ("nan", "failed"): 3, ("memory", "failed"): 3}
     errors = {row["error"] for row in rows(places) if row["status"] == "failed"}
     assert any("nan" in error for error in errors) and any("out of memory" in error for error in errors)
-    assert coordinator.snapshot()["studies"][0]["counts"] == {"complete": 1, "pruned": 0, "failed": 2}
+    assert source.snapshot()["studies"][0]["counts"] == {"complete": 1, "pruned": 0, "failed": 2}
     run_here(spec, places)
     assert len(rows(places)) == 7
 
@@ -131,39 +132,39 @@ def test_what_fails_once_succeeds_the_second_time(
 
 def test_a_lost_workers_configuration_goes_to_another(places: Places) -> None:
     spec = sweep(space={"q": [0.2, 0.6]}, sampler="grid", default=False)
-    coordinator = Coordinator(spec, places)
-    first = coordinator.next("a")
-    second = coordinator.next("b")
-    assert isinstance(first, Work) and isinstance(second, Work) and coordinator.next("c") == "wait"
-    coordinator.lost("a")
-    again = coordinator.next("c")
-    assert isinstance(again, Work) and again.proposals[0].values == first.proposals[0].values
-    coordinator.done("a", first.number, [])  # a late word of somebody taken for dead changes nothing
-    assert not coordinator.settled()
+    source = SweepSource(spec, places)
+    first = source.next("a")
+    second = source.next("b")
+    assert isinstance(first, Item) and isinstance(second, Item) and source.next("c") == "wait"
+    source.lost("a")
+    again = source.next("c")
+    assert isinstance(again, Item) and again.units[0].proposal.values == first.units[0].proposal.values
+    source.done("a", first.number, [])  # a late result of a worker taken for dead changes nothing
+    assert not source.settled()
 
 
 def test_what_kills_its_workers_is_given_up_and_recorded(places: Places) -> None:
     spec = sweep(space={"q": [0.2]}, sampler="grid", default=False, retries=1)
-    coordinator = Coordinator(spec, places)
+    source = SweepSource(spec, places)
     for name in ("a", "b"):
-        assert isinstance(coordinator.next(name), Work)
-        coordinator.lost(name)
-    assert coordinator.next("c") == "over" and coordinator.settled()
+        assert isinstance(source.next(name), Item)
+        source.lost(name)
+    assert source.next("c") == "over" and source.settled()
     assert "died 2 times" in rows(places)[0]["error"]
-    assert Coordinator(spec, places).settled()
+    assert SweepSource(spec, places).settled()
 
 
 def test_a_stopped_sweep_says_what_it_abandons_and_takes_it_up_first(places: Places) -> None:
     spec = sweep(budget={"trials": 3})
-    coordinator = Coordinator(spec, places)
-    work = coordinator.next("a")
-    assert isinstance(work, Work)
-    coordinator.stop()
-    assert coordinator.next("b") == "over" and not coordinator.going()
-    coordinator.done("a", work.number, [])
-    assert coordinator.abandoned() and coordinator.settled()
-    again = Coordinator(spec, places).next("a")
-    assert isinstance(again, Work) and again.proposals[0].values == work.proposals[0].values
+    source = SweepSource(spec, places)
+    work = source.next("a")
+    assert isinstance(work, Item)
+    source.stop()
+    assert source.next("b") == "over" and not source.going()
+    source.done("a", work.number, [])
+    assert source.snapshot()["open"] and source.settled()
+    again = SweepSource(spec, places).next("a")
+    assert isinstance(again, Item) and again.units[0].proposal.values == work.units[0].proposal.values
 
 
 # Pruners --------------------------------------------------------------------------------------------------------------
@@ -177,17 +178,17 @@ def test_bad_curves_are_given_up_early(places: Places, pruner: dict[str, Any]) -
     by_status = {json.loads(row["params"])["q"]: row["status"] for row in rows(places)}
     assert by_status[0.6] == "finished" and by_status[0.0] == by_status[1.0] == "pruned"
     assert "epoch" in next(row["error"] for row in rows(places) if row["status"] == "pruned")
-    assert Coordinator(spec, places).settled()
+    assert SweepSource(spec, places).settled()
 
 
 def test_wilcoxon_gives_up_between_seeds(places: Places) -> None:
     spec = sweep(
         space={"q": [0.6, 0.0]}, sampler="grid", seeds=8, pruner={"name": "wilcoxon", "startup": 1}, default=False
     )
-    coordinator = run_here(spec, places)
-    assert coordinator.snapshot()["studies"][0]["counts"] == {"complete": 1, "pruned": 1, "failed": 0}
+    source = run_here(spec, places)
+    assert source.snapshot()["studies"][0]["counts"] == {"complete": 1, "pruned": 1, "failed": 0}
     assert len(rows(places)) < 16
-    assert Coordinator(spec, places).settled()
+    assert SweepSource(spec, places).settled()
 
 
 # At once --------------------------------------------------------------------------------------------------------------

@@ -16,9 +16,8 @@ from typing import Any
 import psutil
 import pytest
 
-from suite.errors import UsageError
 from suite.places import Places
-from suite.sweep.search import concurrency, run_sweep
+from suite.sweep.search import run_sweep
 from tests.sweep.conftest import TOY, WORLD, rows, sweep
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,14 +108,6 @@ def test_trials_of_several_workers_nest_ray_train(cluster: None, places: Places)
     spec = sweep(space={"q": [0.2, 0.6]}, sampler="grid", default=False, resources={"workers": 2})
     swept = run_sweep(spec, places)
     assert swept.snapshot["studies"][0]["counts"] == {"complete": 2, "pruned": 0, "failed": 0}
-
-
-def test_more_than_the_cluster_has_is_one_sentence() -> None:
-    spec = sweep(resources={"gpu": 2.0}, concurrency=4)
-    with pytest.raises(UsageError, match="needs 8 GPUs for 4 trials at once, but the cluster has 1"):
-        concurrency(spec, {"CPU": 64.0, "GPU": 1.0})
-    assert concurrency(sweep(resources={"cpu": 2}), {"CPU": 7.0}) == 3
-    assert concurrency(sweep(resources={"workers": 2}), {"CPU": 4.0}) == 2
 
 
 def _kill_and_go_on(places: Places, folder: Path, trials: int, kills: int) -> None:

@@ -63,7 +63,7 @@ def test_ray_train_workers_agree_with_this_process(tmp_path: Path):
 
 def test_an_address_where_nothing_answers_is_told_at_once():
     from suite.errors import UsageError
-    from suite.work.launch import connect
+    from suite.work.cluster import connected
 
-    with pytest.raises(UsageError, match=r"no Ray cluster answers at '127\.0\.0\.1:9'"):
-        connect("127.0.0.1:9", 1)
+    with pytest.raises(UsageError, match=r"no Ray cluster answers at '127\.0\.0\.1:9'"), connected("127.0.0.1:9"):
+        pass

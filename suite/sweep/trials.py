@@ -1,31 +1,25 @@
-"""Running configurations: every run recorded in the ledger before the coordinator hears of it.
-
-A worker knows nothing of Ray: it is handed a way to talk to the coordinator (an actor's, or the object itself).
-"""
+"""Trials: the runs of a configuration, its objectives, and the search of its post-processing."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from suite.places import Places
-from suite.results.ledger import Ledger
 from suite.results.schema import Outcome, to_table
+from suite.runs import run_id
 from suite.spec.run import RunSpec
 from suite.spec.sweep import SweepSpec
-from suite.sweep.coordinator import Ended, Work
-from suite.sweep.failures import pruned, row_of
 from suite.sweep.history import known_objectives, numbers_of
 from suite.sweep.inner import Scored, search_post
 from suite.sweep.problem import Problem, problems
 from suite.sweep.proposals import Proposal
+from suite.sweep.source import Candidate, Ended
 from suite.sweep.watcher import Judge, Watcher
-from suite.work.execute import execute
-from suite.work.launch import launch
-from suite.work.packing import run_packed
 from suite.work.preparation import Machine
+from suite.work.worker import Runner
 
 
 @dataclass
@@ -48,25 +42,24 @@ class Trial:
         self.ended = Ended(self.proposal.number, state, objectives, **more)
 
 
-class Worker:
-    """Runs the work of one sweep in one process."""
+class TrialPerformer:
+    """Carries out the candidates of a sweep in its process; every run is in the ledger before it is reported."""
 
     def __init__(self, spec: SweepSpec, places: Places, judge: Judge) -> None:
         self.spec, self.places, self.judge = spec, places, judge
         self.problems = problems(spec)
-        self.ledger = Ledger(places.ledger)
-        device = "cuda" if spec.resources.gpu > 0 else "cpu"
-        self.machine = Machine(device, max(1, int(spec.resources.cpu)), spec.resources.workers)
+        self.runner = Runner(places, Machine.of(spec.resources), spec.name)
 
-    def run(self, work: Work) -> list[Ended]:
-        """Run every proposal of ``work``; those that were stopped before their end are not mentioned."""
-        problem = self.problems[work.study]
-        trials = [self._trial(problem, proposal) for proposal in work.proposals]
+    def perform(self, units: Sequence[Candidate]) -> list[Ended]:
+        """Run candidates of one study; those that were stopped before their end are not mentioned."""
+        study = units[0].study
+        problem = self.problems[study]
+        trials = [self._trial(problem, unit.proposal) for unit in units]
         for index in range(len(trials[0].specs)):
             waiting = [trial for trial in trials if trial.lacks(index)]
             self._run_together(problem, waiting, index)
             for trial in waiting:
-                self._run_alone(problem, work.study, trial, index)
+                self._run_alone(problem, study, trial, index)
             if any(trial.lacks(index) for trial in trials):
                 break  # the sweep was stopped
         for trial in trials:
@@ -85,8 +78,7 @@ class Worker:
 
     def _run_together(self, problem: Problem, trials: Sequence[Trial], index: int) -> None:
         """One run of each trial as a packed network, for those that can be."""
-        specs = [trial.specs[index] for trial in trials]
-        outcomes = run_packed(specs, self.places, self.machine, self.spec.name, self.judge.going)
+        outcomes = self.runner.together([trial.specs[index] for trial in trials], self.judge.going)
         self._take(problem, [(t, outcome) for t, outcome in zip(trials, outcomes) if outcome is not None], index)
 
     def _run_alone(self, problem: Problem, study: int, trial: Trial, index: int) -> None:
@@ -94,37 +86,26 @@ class Worker:
         tries = self.spec.retries + 1 - bool(trial.error)
         curve = self._curve(problem) if index == 0 else ""
         while trial.lacks(index) and tries > 0:
+            if not self.judge.going():
+                return
             tries -= 1
             watcher = Watcher(self.judge, study, trial.proposal.number, curve)
-            outcome = self._execute(trial.specs[index], watcher)
-            if watcher.said == "pruned":
-                self._prune(trial, outcome, watcher.place)
-            if watcher.said and not outcome.extra.get("complete", True):
+            outcome = self.runner.alone(trial.specs[index], watcher)
+            if not outcome.extra.get("complete", True):
+                if watcher.pruned:
+                    self._prune(trial, outcome, watcher.pruned)
                 return
             self._take(problem, [(trial, outcome)], index)
         if trial.lacks(index):
+            self.places.checkpoint(run_id(trial.specs[index], self.places)).unlink(missing_ok=True)
             trial.end("failed", error=trial.error)
         elif self.spec.pruner.name == "wilcoxon" and trial.ended is None:
             self._compare(study, trial, index)
 
-    def _execute(self, spec: RunSpec, watcher: Watcher) -> Outcome:
-        if not self.judge.going():
-            watcher.said = "stopped"
-            return Outcome(run={}, extra={"complete": False})
-        run = launch if self.machine.workers else execute
-        return run(spec, self.places, watcher, self.machine, self.spec.name)
-
-    def _record(self, outcomes: Sequence[Outcome]) -> None:
-        """Record runs in one commit; only then may their checkpoints go."""
-        if outcomes:
-            self.ledger.record_all(outcomes)
-        for outcome in outcomes:
-            self.places.checkpoint(outcome.id).unlink(missing_ok=True)
-
     def _take(self, problem: Problem, done: Sequence[tuple[Trial, Outcome]], index: int) -> None:
         """Record runs and take their objectives; those whose post-processing is to be searched wait for that."""
         waits = bool(problem.space.post().parameters)
-        self._record([o for _, o in done if o.run["status"] == "failed" or not waits])
+        self.runner.record([o for _, o in done if o.run["status"] == "failed" or not waits])
         for trial, outcome in done:
             trial.error = str(outcome.run.get("error") or "")
             if outcome.run["status"] == "failed":
@@ -144,12 +125,13 @@ class Worker:
         """Let the pruner compare this trial with the best one over the runs that both have."""
         following = trial.specs[index + 1 :]
         if self.judge.judge(study, trial.proposal.number, index, trial.numbers[index][0]) and following:
-            outcome = Outcome(run=row_of(following[0], self.places, self.spec.name))
-            self._prune(trial, outcome, f"run {index + 1} of {len(trial.specs)}")
+            self._prune(trial, self.runner.unfinished(following[0]), f"run {index + 1} of {len(trial.specs)}")
 
     def _prune(self, trial: Trial, outcome: Outcome, place: str) -> None:
         error = f"given up after {place} by the sweep's {self.spec.pruner.name} pruner"
-        self._record([pruned(outcome, error)])
+        # Its curves stay, numbers that could be believed do not.
+        row = {**outcome.run, "status": "pruned", "error": error}
+        self.runner.record([replace(outcome, run=row, metrics=(), predictions=())])
         trial.end("pruned", error=error)
 
     # Ends ---------------------------------------------------------------------------------------------------------
@@ -160,7 +142,7 @@ class Worker:
             return
         if problem.space.post().parameters:
             found = search_post(problem, trial.proposal.values, [Scored.of(o) for o in trial.held], self.spec.inner)
-            self._record(found.outcomes)
+            self.runner.record(found.outcomes)
             trial.end("complete", found.objectives, post=found.values)
             return
         columns = list(zip(*(trial.numbers[i] for i in range(len(trial.specs)))))

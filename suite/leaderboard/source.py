@@ -1,0 +1,71 @@
+"""The runs of a leaderboard as a source of work."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from suite.leaderboard.perform import Done
+from suite.leaderboard.plan import Plan
+from suite.places import Places
+from suite.spec.board import BoardRun
+from suite.spec.resources import Resources
+from suite.work.packing import groups, pays
+from suite.work.preparation import prepare
+from suite.work.source import Source
+from suite.work.worker import Runner
+
+Queue = list[list[BoardRun]]
+
+
+class BoardSource(Source):
+    """Hands out ``queue`` from its beginning; a snapshot is what ended since the last one."""
+
+    def __init__(self, queue: Queue, runner: Runner, workers: int = 1) -> None:
+        super().__init__()
+        self.queue, self.runner = deque(queue), runner
+        self.ended: list[Done] = []
+
+    def fresh(self) -> Sequence[BoardRun]:
+        """The next runs."""
+        return self.queue.popleft() if self.queue else []
+
+    def key(self, unit: BoardRun) -> str:
+        """The run's name."""
+        return unit.run
+
+    def take(self, units: Sequence[BoardRun], results: Sequence[Done]) -> Sequence[BoardRun]:
+        """Nothing is handed out again: a run that was stopped goes on with the next command."""
+        self.ended += results
+        return []
+
+    def give_up(self, unit: BoardRun, deaths: int) -> None:
+        """Record the failure of a run that kills its workers."""
+        error = f"its worker process died {deaths} times (killed, or out of memory); run it alone with --jobs 1."
+        self.runner.record([self.runner.unfinished(unit.spec).failed(error)])
+        self.ended.append(Done(unit, "failed", error=error))
+
+    def snapshot(self) -> list[Done]:
+        """The runs that ended since the last snapshot."""
+        news, self.ended = self.ended, []
+        return news
+
+
+def queue_of(plan: Plan, places: Places, resources: Resources, packed: int) -> Queue:
+    """What ``plan`` leaves to do, longest first, so that no worker idles while the last run is under way.
+
+    Runs of unknown length come before all. Up to ``packed`` runs that may train as one stack go together.
+    """
+    alone, queue = list(plan.todo), []
+    for members in groups([run.spec for run in plan.todo]) if packed > 1 and not resources.workers else []:
+        together = [plan.todo[index] for index in members]
+        first = prepare(together[0].spec, places)
+        if pays(first.method, first.data, resources.gpu > 0):
+            queue += [together[i : i + packed] for i in range(0, len(together), packed)]
+            alone = [run for run in alone if run not in together]
+    queue += [[run] for run in alone]
+
+    def expected(runs: list[BoardRun]) -> float:
+        return plan.timings.total(run.spec for run in runs) or float("inf")
+
+    return sorted(queue, key=expected, reverse=True)

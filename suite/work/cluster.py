@@ -1,0 +1,154 @@
+"""Reaching Ray: a cluster of this process's own on this machine, or one that somebody keeps.
+
+A cluster of its own listens on 127.0.0.1 only, admits those alone who know its token, and ignores whatever other Ray
+the machine or the environment knows of. Ray reads these settings when it is first imported: import it through here.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from psutil import NoSuchProcess, Process, wait_procs
+
+from suite.errors import SuiteError, UsageError
+
+ANSWER = 120.0  # seconds within which an actor must answer
+CONNECT = 5.0  # seconds within which a port must answer
+PROBE_EVERY = 5.0  # seconds between looks at the cluster's control store
+TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+
+
+class ClusterLostError(SuiteError):
+    """Ray died under the work: a node, its control store or an actor that all depends on."""
+
+
+@contextmanager
+def connected(address: str | None, cpus: float = 0) -> Iterator[None]:
+    """Inside, this process is connected to the cluster at ``address``, or to one of its own with room for ``cpus``.
+
+    A process that is connected already stays as it is. Raises :class:`UsageError` where nothing answers at ``address``.
+    """
+    _before_import(local=address is None)
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    others = _children()
+    try:
+        try:
+            with _own_sigterm():
+                _connect(address, cpus)
+        finally:
+            started = _children() - others
+        yield
+    finally:
+        _leave(started)
+
+
+def answer(reference: Any) -> Any:
+    """What a call to an actor returns; raises :class:`ClusterLostError` when the actor is dead or does not answer."""
+    import ray
+    from ray.exceptions import GetTimeoutError, RayActorError, RaySystemError
+
+    try:
+        return ray.get(reference, timeout=ANSWER)
+    except (RayActorError, RaySystemError, GetTimeoutError) as error:
+        raise ClusterLostError("Ray on this machine died or stopped answering") from error
+
+
+class Probe:
+    """Looks now and then whether the cluster's control store is alive; without it Ray itself would wait a minute."""
+
+    def __init__(self) -> None:
+        import ray
+
+        self.address = ray.get_runtime_context().gcs_address
+        self.looked = time.monotonic()
+
+    def check(self) -> None:
+        """Raises :class:`ClusterLostError` when nothing answers at its port."""
+        if time.monotonic() - self.looked > PROBE_EVERY:
+            if not _answers(self.address):
+                raise ClusterLostError(f"Ray's control store at {self.address} is gone")
+            self.looked = time.monotonic()
+
+
+def _before_import(local: bool) -> None:
+    """Settings that Ray reads once: no connection behind our back, loopback only, a token."""
+    if "ray" in sys.modules:
+        return
+    os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
+    if local:
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # on any system: this machine alone, on 127.0.0.1
+        os.environ["RAY_AUTH_MODE"] = "token"
+        if not any(name in os.environ for name in TOKENS):
+            os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    elif any(name in os.environ for name in TOKENS) or (Path.home() / ".ray" / "auth_token").exists():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # the token that `ray start` left here
+
+
+def _connect(address: str | None, cpus: float) -> None:
+    import ray
+
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+    if address is None:
+        room = max(round(cpus), os.cpu_count() or 1)
+        ray.init(address="local", num_cpus=room, include_dashboard=False, **quiet)
+        return
+    try:
+        if not _answers(address):
+            raise ConnectionError(address)
+        ray.init(address=address, **quiet)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UsageError(f"no Ray cluster answers at '{address}'; start one or leave --address out.") from error
+
+
+def _answers(address: str) -> bool:
+    """Whether something listens at a ``host:port`` address; what has another form is left to Ray."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not colon or not port.isdigit():
+        return True
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keep this process's handler of SIGTERM, which Ray replaces when it connects."""
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    if callable(handler) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _children() -> set[Process]:
+    return set(Process().children())
+
+
+def _leave(started: Iterable[Process]) -> None:
+    """Disconnect; no process stays of a cluster that was ``started`` here, even where Ray cannot end them itself."""
+    import ray
+
+    family = [*started]
+    for process in started:
+        with suppress(NoSuchProcess):
+            family += process.children(recursive=True)
+    ray.shutdown()
+    _, left = wait_procs(family, timeout=CONNECT)
+    for process in left:
+        process.kill()

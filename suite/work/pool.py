@@ -1,0 +1,147 @@
+"""A pool of workers on Ray: Tune keeps them alive, one source beside the driver hands out their items.
+
+A Tune trial here is a worker that carries out many items, not one of them. Starting a Tune trial costs 0.1 s even on a
+reused actor, plus what the driver spends on each result; a network on given features trains in a second. So Tune does
+what it is good at: it places workers on a cluster that may grow and shrink, holds their resources, and starts them anew
+when a process or a node dies. Items are handed out by an actor for a few milliseconds each, and what is finished is in
+the ledger before the source learns of it. Nothing of Tune's own state is kept: it is never restored.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from suite.errors import SuiteError, UsageError
+from suite.places import Places
+from suite.spec.resources import Resources
+from suite.work.cluster import ClusterLostError, Probe, connected
+from suite.work.source import Source, Supply, Watch
+from suite.work.worker import Performer
+
+if TYPE_CHECKING:
+    from suite.work.remote import RemoteSource
+
+GRACE = 30.0  # seconds after Ctrl-C for the runs under way to stop at the end of their epoch
+LOOK_EVERY = 0.5  # seconds between looks at the source
+PATIENCE = 300.0  # seconds without any worker after which the cluster is taken for dead
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a pool carries out: ``source`` makes the object that hands out items, given the number of workers;
+    ``performer`` makes, in every worker, what carries them out.
+
+    ``at_once`` workers hold ``resources`` each (0: as many as the cluster holds), but no more than ``most``.
+    """
+
+    title: str  # "sweep neighbours", for messages
+    source: Callable[[int], Source]
+    performer: Callable[[Supply], Performer]
+    resources: Resources
+    at_once: int = 0
+    most: float = float("inf")
+
+
+def work_on_ray(work: Work, places: Places, address: str | None, watch: Watch) -> bool:
+    """Carry out ``work`` on the cluster at ``address``, or on one of this machine; False when Ctrl-C ended it.
+
+    ``watch`` sees a snapshot of the source every half second. Ctrl-C asks the runs under way to stop at the end of
+    their epoch and waits for that; a second one leaves at once. When Ray dies that is a :class:`SuiteError` in one
+    sentence. In every case the same call goes on from there.
+    """
+    if address is None and work.resources.gpu:
+        _require_local_gpus(work)
+    with connected(address, work.resources.total("cpu") * max(1, work.at_once)):
+        import ray
+
+        from suite.work.remote import start_source
+
+        workers = int(min(concurrency(work, ray.cluster_resources()), work.most))
+        source = start_source(partial(work.source, workers))
+        try:
+            return _Watched(work, source, places, workers, watch).until_over()
+        except ClusterLostError as error:
+            raise SuiteError(f"{work.title} broke off: {error}; the same command goes on from there.") from error
+        finally:
+            with suppress(Exception):  # it may be dead already
+                ray.kill(source.actor)
+
+
+def concurrency(work: Work, there: dict[str, float]) -> int:
+    """How many workers to start: as many as asked for, or as many as the cluster ``there`` holds.
+
+    Raises :class:`UsageError` when the cluster cannot hold them.
+    """
+    needs = {"CPU": work.resources.total("cpu"), "GPU": work.resources.total("gpu")}
+    for kind, need in needs.items():
+        wanted = need * max(1, work.at_once)
+        if wanted > there.get(kind, 0.0) + 1e-9:
+            runs = f"{work.at_once} runs at once" if work.at_once > 1 else "a run"
+            raise UsageError(
+                f"{work.title} needs {wanted:g} {kind}s for {runs}, but the cluster has {there.get(kind, 0.0):g}; "
+                "ask for less at once, or for fewer resources."
+            )
+    return work.at_once or max(1, int(min(there[kind] / need for kind, need in needs.items() if need)))
+
+
+def _require_local_gpus(work: Work) -> None:
+    """Say at once, before a local cluster starts, that this machine lacks the GPUs."""
+    import torch
+
+    concurrency(work, {"CPU": float("inf"), "GPU": float(torch.cuda.device_count())})
+
+
+class _Watched:
+    """Work under way: Tune in a thread of its own, this one looks after it and keeps Ctrl-C to itself."""
+
+    def __init__(self, work: Work, source: RemoteSource, places: Places, workers: int, watch: Watch) -> None:
+        self.work, self.source, self.workers, self.watch = work, source, workers, watch
+        self.scratch = places.local.absolute() / ".tune"  # Tune wants a folder; nothing in it is read again
+        self.error: BaseException | None = None
+        self.thread = threading.Thread(target=self._tune, daemon=True)
+
+    def until_over(self) -> bool:
+        """Wait for the end, or for Ctrl-C and what follows; False in the second case."""
+        from suite.work.tune_workers import OVER
+
+        OVER.clear()
+        self.thread.start()
+        try:
+            self._look_after(float("inf"))
+        except KeyboardInterrupt:
+            with suppress(ClusterLostError):  # what can no longer be asked is in the ledger
+                self.source.stop()
+                self._look_after(time.monotonic() + GRACE)
+            return False
+        if self.error is not None:
+            raise ClusterLostError(f"{type(self.error).__name__}: {self.error}")
+        self.source.close()
+        return True
+
+    def _look_after(self, until: float) -> None:
+        from suite.work.tune_workers import OVER
+
+        probe = Probe()
+        while self.thread.is_alive() and time.monotonic() < until:
+            probe.check()
+            self.watch(self.source.snapshot())
+            if self.source.settled():
+                OVER.set()  # workers that wait for resources which never come would keep Tune waiting
+            elif self.source.silent() > PATIENCE:
+                raise ClusterLostError(f"no worker has been at work for {PATIENCE:.0f} s")
+            self.thread.join(LOOK_EVERY)
+        self.watch(self.source.snapshot())
+
+    def _tune(self) -> None:
+        from suite.work.tune_workers import tune_workers
+
+        try:
+            tune_workers(self.source.actor, self.work.performer, self.work.resources, self.workers, self.scratch)
+        except BaseException as error:
+            self.error = error

@@ -1,0 +1,45 @@
+"""A source of work in a Ray actor, for workers of other processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from suite.work.cluster import answer
+from suite.work.environment import environment
+from suite.work.source import Source
+
+
+class _SourceActor:
+    """What lives in the actor."""
+
+    def __init__(self, make: Callable[[], Source], inherited: dict[str, str]) -> None:
+        os.environ.update(inherited)
+        self.source = make()
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """What the method ``name`` of the source returns."""
+        return getattr(self.source, name)(*arguments)
+
+
+class RemoteSource:
+    """The methods of the source that lives in ``actor``."""
+
+    def __init__(self, actor: Any) -> None:
+        self.actor = actor
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *arguments: answer(self.actor.call.remote(name, *arguments))
+
+
+def start_source(make: Callable[[], Source]) -> RemoteSource:
+    """A source on the driver's node, ready to answer."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    actor: Any = ray.remote(_SourceActor).options(num_cpus=0, scheduling_strategy=here)
+    source = RemoteSource(actor.remote(make, environment()))
+    source.going()
+    return source

@@ -1,0 +1,118 @@
+"""One worker: asks a source for items, carries them out, reports what became of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from suite.errors import TrainingError
+from suite.places import Places
+from suite.results.ledger import Ledger
+from suite.results.schema import Outcome
+from suite.spec.run import RunSpec
+from suite.train.storage.reporter import Progress, Reporter
+from suite.work.execute import execute
+from suite.work.launch import launch
+from suite.work.packing import run_packed
+from suite.work.preparation import Machine
+from suite.work.record import run_row
+from suite.work.source import Source, Supply, Watch
+
+PAUSE = 0.2  # seconds between questions while other workers may still lose their items
+ASK_EVERY = 1.0  # seconds between questions whether to go on
+
+Execute = Callable[..., Outcome]
+
+
+class Performer(Protocol):
+    """Carries out the units of an item: boards know how to do runs, sweeps how to do proposals."""
+
+    def perform(self, units: Sequence[Any]) -> Sequence[Any]:
+        """Results for the source; everything that they speak of is in the ledger by then."""
+
+
+class Worker:
+    """Does the work of ``source`` in this process, item by item."""
+
+    def __init__(self, name: str, source: Supply, performer: Performer) -> None:
+        self.name, self.source, self.performer = name, source, performer
+
+    def step(self) -> bool:
+        """Carry out one item, or wait a little for one; False when nothing is left."""
+        answer = self.source.next(self.name)
+        if answer == "over":
+            return False
+        if answer == "wait":
+            time.sleep(PAUSE)
+        else:
+            self.source.done(self.name, answer.number, self.performer.perform(answer.units))
+        return True
+
+
+def work_here(source: Source, performer: Performer, watch: Watch) -> bool:
+    """Carry out all of ``source`` in this process; False when Ctrl-C ended it. ``watch`` sees a snapshot per item."""
+    worker = Worker("here", source, performer)
+    try:
+        while worker.step():
+            watch(source.snapshot())
+    except KeyboardInterrupt:
+        return False
+    source.close()
+    return True
+
+
+@dataclass
+class Runner:
+    """Carries out runs in this process and records them; ``group`` names the board or sweep that asked."""
+
+    places: Places
+    machine: Machine
+    group: str
+    execute: Execute | None = None
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.places.ledger)
+
+    def alone(self, spec: RunSpec, reporter: Reporter) -> Outcome:
+        """One run by itself, on Ray Train's workers where the machine has any."""
+        try:
+            run = self.execute or (launch if self.machine.workers else execute)
+            return run(spec, self.places, reporter, self.machine, self.group)
+        except TrainingError as error:  # of the workers, which cannot return an outcome any more
+            return self.unfinished(spec).failed(str(error))
+
+    def together(self, specs: Sequence[RunSpec], going: Callable[[], bool]) -> list[Outcome | None]:
+        """The runs that can be trained as one stack; None for the others."""
+        if len(specs) < 2:
+            return [None for _ in specs]
+        return run_packed(specs, self.places, self.machine, self.group, going)
+
+    def unfinished(self, spec: RunSpec) -> Outcome:
+        """The outcome of a run that never came to train: its row, without numbers."""
+        return Outcome(run={**run_row(spec, self.places, self.machine, self.group), "seconds": 0.0})
+
+    def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Record runs in one commit; only then may their checkpoints go (a failed run may go on from its own)."""
+        if outcomes:
+            self.ledger.record_all(outcomes)
+        for outcome in outcomes:
+            if outcome.run["status"] != "failed":
+                self.places.checkpoint(outcome.id).unlink(missing_ok=True)
+
+
+@dataclass
+class GoOn:
+    """A reporter that stops a run when ``going`` says so; asked at most once per second, as asking may cost a call."""
+
+    going: Callable[[], bool]
+    stopped: bool = False
+    asked: float = field(default_factory=time.monotonic)
+
+    def report(self, progress: Progress) -> bool:
+        """Whether to go on."""
+        if not self.stopped and time.monotonic() - self.asked > ASK_EVERY:
+            self.asked = time.monotonic()
+            self.stopped = not self.going()
+        return not self.stopped
