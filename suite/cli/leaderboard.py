@@ -105,10 +105,13 @@ def plan(
     if json:
         totals = {"asked": len({a.run for a in made.asked if a.run}), "finished": len(made.finished)}
         totals |= {"todo": len(made.todo), "failed": len(made.failed), "blocked": len(made.blocked)}
+        totals |= {"outdated": made.outdated}
         emit_json({"name": made.board.name, **totals, "seconds": seconds, "wall_seconds": wall, "runs": rows})
         return
     emit(_by_row(rows), ("method", "dataset", "finished", "to do", "failed", "blocked", "expected"), False)
     say(f"{len(made.finished)} finished, {len(made.todo)} to do: {_expected(made, wall, at_once)}.")
+    if made.outdated:
+        say(f"finished before, with other code or data: {made.outdated} of those to do; their rows do not count here.")
     for reason in dict.fromkeys(one.blocked for one in made.blocked):
         say(f"blocked: {reason}")
 

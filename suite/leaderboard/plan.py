@@ -17,6 +17,7 @@ from suite.places import Places
 from suite.registry import canonical_name, method, methods
 from suite.results.ledger import Ledger
 from suite.runs import data_fingerprint, dataset_label, method_code, resolve_run
+from suite.spec.base import canonical_json
 from suite.spec.board import BoardRun, Entry, LeaderboardSpec, TableSpec, board_name_is_path, load_board
 from suite.spec.card import parse_dataset_name
 from suite.spec.run import RunSpec
@@ -65,6 +66,16 @@ class Plan:
     def unlike(self) -> int:
         """How many of the runs to do the ledger has no timing of on the same dataset: their cost is a guess."""
         return sum(not self.timings.known(asked.spec) for asked in self.todo)
+
+    @cached_property
+    def outdated(self) -> int:
+        """How many of the runs to do are finished in the ledger under other names: code or data have changed since."""
+        done = self.runs.filter(pl.col("status") == "finished")
+        held = set(done.select("method", "dataset", "protocol", "seed", "params", "epochs").iter_rows())
+        specs = ((asked.spec, asked.dataset) for asked in self.todo)
+        return sum(
+            (s.method, dataset, s.protocol, s.seed, canonical_json(s.params), s.epochs) in held for s, dataset in specs
+        )
 
     def seconds(self) -> float | None:
         """Expected seconds of computing for what is to be done; None when the ledger has no timing to go by."""

@@ -10,6 +10,7 @@ from suite.places import Places
 from suite.registry import method
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
+from suite.spec.base import canonical_json
 from suite.spec.board import LeaderboardSpec, MetricKey, load_board
 from tests.results.ledgers import outcome
 
@@ -83,6 +84,17 @@ def test_what_the_ledger_holds_is_not_asked_again(tmp_path):
     ledger.record(Outcome({**outcome().run, "run": other.run}).failed("no"))
     again = planned(spec, tmp_path)
     assert {a.run for a in again.todo} == {a.run for a in first.todo[1:]} and again.failed == {other.run}
+
+
+def test_runs_of_other_code_or_data_are_counted_and_asked_again(tmp_path):
+    spec = board(seeds=2)
+    first = planned(spec, tmp_path)
+    ledger = Ledger(Places(str(tmp_path)).ledger)
+    params = canonical_json(first.todo[0].spec.params)
+    ledger.record(outcome(run="0123456789abcdef", params=params))  # seed 0, under a name that nobody asks for
+    ledger.record(outcome(run="0123456789abcdee", params="{}", seed=1))
+    again = planned(spec, tmp_path)
+    assert (first.outdated, again.outdated) == (0, 1) and len(again.todo) == 4
 
 
 def test_the_same_run_in_two_tables_is_done_once(tmp_path):
