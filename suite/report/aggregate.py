@@ -9,6 +9,7 @@ import polars as pl
 
 from suite.data import find_card
 from suite.evaluate.significance import summarize
+from suite.presets import reported_selection
 from suite.registry import method
 from suite.spec.board import BoardRun
 
@@ -25,6 +26,7 @@ _SCHEMA = {
     "blocked": pl.String,
     "ceiling": pl.Boolean,
     "kind": pl.String,
+    "reported": pl.String,
 }
 
 
@@ -41,6 +43,7 @@ def asked_frame(asked: Iterable[BoardRun], runs: pl.DataFrame) -> pl.DataFrame:
             "blocked": one.blocked,
             "ceiling": method(one.spec.method).oracle,
             "kind": find_card(one.spec.dataset).kind,
+            "reported": reported_selection(method(one.spec.method), one.spec.params),
         }
         for one in asked
     ]

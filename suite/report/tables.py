@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from suite.report.views import Cell, Row, View
+from suite.report.views import ORACLE, Cell, Row, View
 from suite.spec.board import MetricKey
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NOTHING = "—"
 MINUS = "−"
+DAGGER = "†"  # rows whose recipe's authors choose the epoch on test data
 METHOD, LEAK, SEEDS, KIND = "Method", "leak", "seeds", "kind"
 GROUPS = {False: "Methods", True: "Ceilings: these look at hidden truth"}
 
@@ -82,7 +83,8 @@ def frame(view: View, draw: Draw) -> pl.DataFrame:
 def _line(row: Row, columns: tuple[MetricKey, ...], draw: Draw) -> dict[str, str]:
     cells = {str(key): draw(cell) for key, cell in zip(columns, row.cells, strict=True)}
     ends = {LEAK: points(row.leak), SEEDS: row.state}
-    return {KIND: GROUPS[row.ceiling], METHOD: row.label, **cells, **ends}
+    label = f"{row.label} {DAGGER}" if row.reported == ORACLE else row.label
+    return {KIND: GROUPS[row.ceiling], METHOD: label, **cells, **ends}
 
 
 def to_html(view: View) -> str:
@@ -142,6 +144,11 @@ def notes(view: View) -> list[str]:
         f"(n−1) over {seeds} seed{'s' if seeds > 1 else ''}; epochs chosen on validation data.",
         f"leak: points that choosing the epoch on test data would add to {view.headline}.",
     ]
+    if any(row.reported == ORACLE for row in view.rows):
+        said.append(
+            f"{DAGGER}: a published recipe whose authors report the epoch best on test data (oracle): compare theirs "
+            "with the number here plus the leak."
+        )
     if seeds < 2:
         said.append("One seed says nothing about noise: no row is told apart from another here.")
     elif math.isfinite(view.detectable):

@@ -37,7 +37,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One method on one dataset: a cell a column, the leak, and how many of its seeds are there."""
+    """One method on one dataset: a cell per column, the leak, and how many of its seeds are there.
+
+    ``reported`` is the selection of epochs to which the numbers of the recipe's authors belong.
+    """
 
     label: str
     method: str
@@ -47,6 +50,7 @@ class Row:
     finished: int
     asked: int
     errors: tuple[str, ...] = ()
+    reported: str = HONEST
 
     @property
     def state(self) -> str:
@@ -125,6 +129,7 @@ def _row(
         finished=len(finished),
         asked=len(asked),
         errors=errors,
+        reported=asked["reported"][0],
     )
 
 

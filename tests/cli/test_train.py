@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
 
+from suite.cli import complete
 from suite.results.ledger import Ledger
 from tests.cli.conftest import Typed, sentence
 
@@ -70,6 +72,14 @@ def test_listings_name_presets_and_aliases(typed: Typed, tmp_path: Path):
     assert row["aliases"] == ["rec"]
     assert row["presets"]["published"] == {"hidden": 8}
     assert (row["default_preset"], row["published_selection"]) == ("recommended", "oracle")
+
+
+def test_completion_knows_aliases_and_presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "recipes.py").write_text(PRESETS)
+    monkeypatch.setenv("SUITE_METHODS", str(tmp_path / "recipes.py"))
+    assert complete.methods("rec") == ["rec", "recipes"]
+    assert complete.presets(SimpleNamespace(params={"method": "rec"}), "pu") == ["published"]
+    assert complete.presets(SimpleNamespace(params={"method": "unknown"}), "") == []
 
 
 def test_a_malformed_preset_is_told_in_one_sentence(typed: Typed, tmp_path: Path):

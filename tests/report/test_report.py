@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -11,7 +12,8 @@ import pytest
 from scipy import stats
 
 from suite.errors import SuiteError
-from suite.report import figures, tables
+from suite.registry import method
+from suite.report import aggregate, figures, tables
 from suite.report.build import build, write
 from suite.report.spread import common_spread
 from suite.results.ledger import Ledger
@@ -189,3 +191,26 @@ def test_unwritable_report_folder_is_told_in_one_sentence(content, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SuiteError, match="cannot write the report"):
         write(content, tmp_path / "file" / "report")
+
+
+def test_a_recipe_selected_on_test_data_carries_a_mark_and_its_note(content):
+    """Its authors' numbers are oracle numbers; the table says so beside the honest one."""
+    view = content.sections[0].view
+    assert not [note for note in tables.notes(view) if note.startswith(tables.DAGGER)]
+    marked = replace(view, rows=(replace(view.rows[0], reported="oracle"), *view.rows[1:]))
+    for draw in (tables.plain, tables.latex):
+        labels = tables.frame(marked, draw)[tables.METHOD].to_list()
+        assert labels == [f"{view.rows[0].label} †", *(row.label for row in view.rows[1:])]
+    (note,) = [note for note in tables.notes(marked) if note.startswith(tables.DAGGER)]
+    assert "epoch best on test data (oracle)" in note
+    assert f"{view.rows[0].label} †" in tables.to_html(marked)
+
+
+def test_the_mark_comes_from_method_and_preset(tmp_path, monkeypatch):
+    asked = synthetic.asked_and_outcomes()[0]
+    chosen = method("mask-bce")
+    monkeypatch.setattr(chosen, "published_selection", "oracle")
+    published = [replace(a, spec=a.spec.model_copy(update={"params": {**a.spec.params, "preset": p}}))
+                 for a, p in ((asked[0], "published"), (asked[0], "recommended"))]  # fmt: skip
+    frame = aggregate.asked_frame(published, Ledger(str(tmp_path)).runs())
+    assert frame["reported"].to_list() == ["oracle", "validation"]
