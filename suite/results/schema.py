@@ -1,4 +1,4 @@
-"""What the ledger's tables hold, column by column, and the version of that agreement."""
+"""What the ledger's tables hold, column by column, and the version of that schema."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from suite.errors import SuiteError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 had no column "carried"; such ledgers are read as they are, and upgraded by the next append
+ADDED = {"runs": ("carried",)}  # text columns that tables of schema 1 lack: blank in their rows
 
 _OWNER = [("run", pa.string()), ("attempt", pa.string())]
 _SCORED = [("split", pa.string()), ("selection", pa.string())]
@@ -37,6 +38,7 @@ TABLES: dict[str, pa.Schema] = {
             ("code", pa.string()),  # fingerprint of the sources that compute
             ("fingerprint", pa.string()),  # of the dataset
             ("group", pa.string()),  # the sweep or board that asked, or ""
+            ("carried", pa.string()),  # how it was carried out: solo | packed | workers:N, or "" (schema 1: unknown)
             ("schema", pa.int64()),
         ]
     ),
@@ -70,7 +72,7 @@ TABLES: dict[str, pa.Schema] = {
             ("score", pa.float64()),
             ("start", pa.float64()),  # seconds
             ("end", pa.float64()),  # seconds
-            ("scores", pa.list_(pa.float32())),  # one a class
+            ("scores", pa.list_(pa.float32())),  # one per class
         ]
     ),
 }
@@ -81,13 +83,13 @@ _NEEDED: dict[str, set[str]] = {
     "curves": {"split", "metric", "value"},
     "predictions": {"split", "selection", "item"},
 }
+_TEXT = ("title", "error", "hardware", "versions", "commit", "code", "fingerprint", "group", "carried")
 _BLANKS: dict[str, dict[str, Any]] = {  # columns that are filled in rather than null
-    "runs": dict.fromkeys(("title", "error", "hardware", "versions", "commit", "code", "fingerprint", "group"), ""),
+    "runs": {**dict.fromkeys(_TEXT, ""), "schema": SCHEMA_VERSION},
     "metrics": {"label": ""},
     "curves": {"phase": ""},
     "predictions": {},
 }
-_BLANKS["runs"]["schema"] = SCHEMA_VERSION
 
 Rows: TypeAlias = pa.Table | Sequence[Mapping[str, Any]]
 
@@ -108,7 +110,7 @@ class Outcome:
         return str(self.run["run"])
 
     def failed(self, error: str) -> Outcome:
-        """The same run as a failure: a row with its error in one line, and no numbers that could be believed."""
+        """The same run as a failure: a row with its error in one line, and no numbers."""
         row = {**self.run, "status": "failed", "error": " ".join(error.split())}
         return replace(self, run=row, metrics=(), curves=(), predictions=())
 

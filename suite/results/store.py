@@ -12,12 +12,12 @@ from urllib.parse import unquote
 
 import polars as pl
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from suite.errors import SuiteError
 from suite.results.location import is_uri
-from suite.results.schema import SCHEMA_VERSION, TABLES
+from suite.results.schema import ADDED, SCHEMA_VERSION, TABLES
 
 ResultT = TypeVar("ResultT")
 
@@ -25,6 +25,7 @@ _TRIES = 40
 _COMMIT = CommitProperties(max_commit_retries=100)
 _WRITER = WriterProperties(compression="ZSTD")
 _BATCH = 200  # names in one SQL predicate
+_DESCRIPTION = f"ledger of the weak-action-suite, schema {SCHEMA_VERSION}"
 
 
 class Store:
@@ -42,39 +43,43 @@ class Store:
     def open(self) -> DeltaTable | None:
         """The table at its newest version, or None while nothing was written."""
         if self._table is None:
-            self._table = self._told(self._find)
+            self._table = self._checked(self._find)
         else:
-            self._told(self._table.update_incremental)
+            self._checked(self._table.update_incremental)
         return self._table
 
     def append(self, rows: pa.Table) -> None:
         """Add ``rows`` in one commit."""
-        self._told(partial(_patiently, partial(self._append, rows)), "write")
+        self._checked(partial(_retried, partial(self._append, rows)), "write")
 
     def delete(self, column: str, values: Iterable[str]) -> None:
         """Remove the rows whose ``column`` (of safe names: ids) is one of ``values``."""
         table, names = self.open(), sorted(values)
         for start in range(0, len(names) if table else 0, _BATCH):
             listed = ", ".join(f"'{_safe(name)}'" for name in names[start : start + _BATCH])
-            self._told(partial(_patiently, partial(self._delete, f"{column} in ({listed})")), "write")
+            self._checked(partial(_retried, partial(self._delete, f"{column} in ({listed})")), "write")
 
     def compact(self, keep_hours: float) -> None:
         """Rewrite many small files as few, sorted by run, and drop files that no version of ``keep_hours`` needs."""
         if self.open():
-            self._told(partial(_patiently, partial(self._compact, keep_hours)), "write")
+            self._checked(partial(_retried, partial(self._compact, keep_hours)), "write")
 
     def scan(self) -> pl.LazyFrame:
-        """The rows, lazily."""
+        """The rows, lazily; columns that an older schema lacked are blank."""
         table = self.open()
         if table is None or not table.file_uris():
-            empty = pl.from_arrow(self.schema.empty_table())
-            assert isinstance(empty, pl.DataFrame)
-            return empty.lazy()
+            return pl.LazyFrame(schema=_polars(self.schema))
         if is_uri(self.uri):
-            return pl.scan_delta(table, storage_options=self.options or None)
-        # By decoded paths: scan_delta opens `file://` addresses as they are, with `%20` for a blank.
-        paths = [unquote(path.removeprefix("file://")) for path in table.file_uris()]
-        return pl.scan_parquet(paths, glob=False, hive_partitioning=False)
+            rows = pl.scan_delta(table, storage_options=self.options or None)
+        else:  # by decoded paths: scan_delta opens `file://` addresses as they are, with `%20` for a blank
+            paths = [unquote(path.removeprefix("file://")) for path in table.file_uris()]
+            rows = pl.scan_parquet(
+                paths, glob=False, hive_partitioning=False, schema=_polars(self.schema), missing_columns="insert"
+            )
+        held = rows.collect_schema().names()
+        for name in ADDED.get(self.name, ()):
+            rows = rows.with_columns((pl.col(name).fill_null("") if name in held else pl.lit("")).alias(name))
+        return rows.select(self.schema.names)
 
     @property
     def files(self) -> int:
@@ -86,17 +91,15 @@ class Store:
         if not DeltaTable.is_deltatable(self.uri, self.options):
             return None
         table = DeltaTable(self.uri, storage_options=self.options)
-        self._check_version(table.metadata().description)
+        self._check_version(_version(table))
         return table
 
-    def _check_version(self, description: str | None) -> None:
-        found = re.search(r"schema (\d+)", description or "")
-        version = int(found.group(1)) if found else 0
-        if version == SCHEMA_VERSION:
+    def _check_version(self, version: int) -> None:
+        if 1 <= version <= SCHEMA_VERSION:
             return
         remedy = "upgrade the suite" if version > SCHEMA_VERSION else "export it with the suite that wrote it"
         raise SuiteError(
-            f"the ledger table {self.uri} has schema {version} and this suite reads schema {SCHEMA_VERSION}; "
+            f"the ledger table {self.uri} has schema {version} and this suite reads 1 to {SCHEMA_VERSION}; "
             f"{remedy}, or choose another folder with --out."
         )
 
@@ -104,16 +107,24 @@ class Store:
         if self._table is None:
             self._table = self._find() or self._create()
         try:
+            self._upgrade(self._table)
             write_deltalake(self._table, rows, mode="append", writer_properties=_WRITER, commit_properties=_COMMIT)
         except CommitFailedError:
-            self._table = None  # two writers that create the table at once change its metadata: look again
+            self._table = None  # another writer created or upgraded the table at the same time: look again
             raise
 
+    def _upgrade(self, table: DeltaTable) -> None:
+        """Give a table of an older schema the columns that it lacks, and the version that older suites refuse."""
+        if _version(table) < SCHEMA_VERSION:
+            table.alter.add_columns(Schema.from_arrow(self.schema).fields)  # those that it has stay as they are
+            table.update_incremental()
+            table.alter.set_table_description(_DESCRIPTION)
+            table.update_incremental()
+
     def _create(self) -> DeltaTable:
-        description = f"ledger of the weak-action-suite, schema {SCHEMA_VERSION}"
         try:
             return DeltaTable.create(
-                self.uri, self.schema, "ignore", name=self.name, description=description, storage_options=self.options
+                self.uri, self.schema, "ignore", name=self.name, description=_DESCRIPTION, storage_options=self.options
             )
         except DeltaError:
             table = self._find()  # another writer created it in between
@@ -135,8 +146,8 @@ class Store:
         table.vacuum(int(keep_hours), dry_run=False, enforce_retention_duration=False, full=True)
         table.create_checkpoint()
 
-    def _told(self, act: Callable[[], ResultT], verb: str = "read") -> ResultT:
-        """``act()``, its mishaps told in one sentence."""
+    def _checked(self, act: Callable[[], ResultT], verb: str = "read") -> ResultT:
+        """``act()``; a failure of the store is raised as a :class:`SuiteError` of one sentence."""
         try:
             return act()
         except (DeltaError, OSError, TableNotFoundError) as error:
@@ -146,7 +157,7 @@ class Store:
             raise SuiteError(f"{where} ({said[:300]}); check the folder, or choose another with --out.") from error
 
 
-def _patiently(act: Callable[[], ResultT]) -> ResultT:
+def _retried(act: Callable[[], ResultT]) -> ResultT:
     """``act()``, again after a short random pause whenever another writer's commit came first."""
     for attempt in range(_TRIES):
         try:
@@ -156,6 +167,19 @@ def _patiently(act: Callable[[], ResultT]) -> ResultT:
                 raise
             time.sleep(random.uniform(0, min(1.0, 0.02 * 1.5**attempt)))
     raise AssertionError("unreachable")
+
+
+def _polars(schema: pa.Schema) -> pl.Schema:
+    """The columns of a table as polars types."""
+    empty = pl.from_arrow(schema.empty_table())
+    assert isinstance(empty, pl.DataFrame)
+    return empty.schema
+
+
+def _version(table: DeltaTable) -> int:
+    """The schema that the table's description states (0: none)."""
+    found = re.search(r"schema (\d+)", table.metadata().description or "")
+    return int(found.group(1)) if found else 0
 
 
 def _safe(name: str) -> str:
