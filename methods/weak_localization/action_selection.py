@@ -19,7 +19,7 @@ from methods.weak_localization.parts.selection import (
     classification_loss,
     generalized_cross_entropy,
     pool,
-    positives,
+    selected_positions,
     top_k,
 )
 from methods.weak_localization.parts.selection_localizer import SelectionLocalizer, fused
@@ -128,7 +128,7 @@ class ActionSelection(SelectionLocalizer):
         if run.phase.name != "actionness":
             parts["classification"] = classification_loss(pool(scores.logits, chosen), labels)
         if run.phase.name != "classifier":
-            mask, other = self.target(positives(chosen, labels, scores.logits.shape[1]), batch, run)
+            mask, other = self.target(selected_positions(chosen, labels, scores.logits.shape[1]), batch, run)
             parts |= self.actionness_losses(scores, mask, other)
         return parts
 

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from methods.weak_localization.parts.base import WeakLocalization, grid_batches, uniform_grid
+from methods.weak_localization.parts.basnet_network import BaSNetNet, BaSNetScores
 from methods.weak_localization.parts.localize import Activation
 from methods.weak_localization.parts.proposals import ProposalRule, Runs, chosen_classes, min_max, propose
-from methods.weak_localization.parts.suppression_network import BaSNetNet, BaSNetScores
 from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Losses, Run, Scores, hyper
 

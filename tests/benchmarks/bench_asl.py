@@ -25,7 +25,7 @@ from methods.weak_localization.parts.selection import (
     classification_loss,
     generalized_cross_entropy,
     pool,
-    positives,
+    selected_positions,
     top_k,
 )
 from methods.weak_localization.parts.selection_localizer import fused
@@ -74,7 +74,7 @@ class Training:
         scores = once(self.network, self.store, index, self.workspace) if distinct else self.network(self.store[index])
         with torch.no_grad():
             chosen = top_k(fused(scores.logits.softmax(-1), scores.actionness, "fused", 2 / 3), 8)
-            mask = positives(chosen, labels, POSITIONS)
+            mask = selected_positions(chosen, labels, POSITIONS)
         loss = classification_loss(pool(scores.logits, chosen), labels)
         for actionness in scores.actionness.unbind(-1):
             loss = loss + generalized_cross_entropy(actionness, mask, 0.7)

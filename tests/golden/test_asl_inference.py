@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from methods.weak_localization.action_selection import ActionSelection
-from methods.weak_localization.parts.localize import Suppression
+from methods.weak_localization.parts.localize import NonMaximumSuppression
 from methods.weak_localization.parts.proposals import (
     ProposalRule,
     Runs,
@@ -230,7 +230,9 @@ def test_suppression_alone(kind):
     rows = GOLD["nms_only__proposals"]
     for key in [key for key in GOLD if key.startswith(f"nms_only__{kind}_thr")]:
         threshold, sigma = re.search(r"thr([\d.]+)(?:_alpha([\d.]+))?$", key).groups()
-        rule = Suppression({"soft": "decay"}.get(kind, kind), float(threshold), float(sigma or 0.35), plus=1.0)
+        rule = NonMaximumSuppression(
+            {"soft": "decay"}.get(kind, kind), float(threshold), float(sigma or 0.35), plus=1.0
+        )
         zeros = np.zeros(len(rows))
         kept = rule(Segments(zeros, zeros, rows[:, 2], rows[:, 3], rows[:, 1]))
         expected = GOLD[key]

@@ -12,8 +12,8 @@ from methods.weak_localization.parts.selection import (
     classification_loss,
     generalized_cross_entropy,
     pool,
-    positives,
     select,
+    selected_positions,
     top_k,
 )
 from tests.golden import close, golden
@@ -47,7 +47,7 @@ def losses(network, features, labels, q, k):
     chosen = top_k(selection, 8)
     assert chosen.shape[1] == k, "the reference takes one position in eight"
     video = pool(scores.logits, chosen)
-    mask = positives(chosen, labels, features.shape[1])
+    mask = selected_positions(chosen, labels, features.shape[1])
     rgb, flow = (generalized_cross_entropy(scores.actionness[..., i], mask, q) for i in range(2))
     parts = {"classification": classification_loss(video, labels), "gce_rgb": rgb, "gce_flow": flow}
     return parts, {"scores": scores, "selection": selection, "chosen": chosen, "video": video, "mask": mask}

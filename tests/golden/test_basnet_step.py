@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from methods.weak_localization.basnet import basnet_losses
-from methods.weak_localization.parts.suppression_network import BaSNetNet
+from methods.weak_localization.parts.basnet_network import BaSNetNet
 from tests.golden import close, golden
 
 GOLD = golden("basnet_step.npz")

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.weak_localization.parts.localize import Activation, Suppression, localize
+from methods.weak_localization.parts.localize import Activation, NonMaximumSuppression, localize
 from methods.weak_localization.parts.proposals import Runs
 from methods.weak_localization.parts.sampling import random_index, uniform_index
 from suite.data.samples import TaskData, Videos
@@ -75,7 +75,7 @@ class WeakLocalization(Method):
         return {"index": torch.from_numpy(np.array(index))}
 
     def decode(self, scores: Scores, samples: Videos) -> Segments:
-        suppression = Suppression(self.nms, self.nms_threshold, plus=self.nms_plus)
+        suppression = NonMaximumSuppression(self.nms, self.nms_threshold, plus=self.nms_plus)
         return localize(self.activations(scores, samples), samples, self.propose, self.scale, suppression)
 
     # For subclasses ---------------------------------------------------------------------------------------------

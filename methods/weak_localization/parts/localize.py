@@ -30,7 +30,7 @@ class Activation:
 
 
 @dataclass(frozen=True)
-class Suppression:
+class NonMaximumSuppression:
     """Which proposals of a video and class yield to better ones.
 
     ``hard`` removes those that overlap a better one by ``threshold``; ``decay`` lets each leave once, with its score
@@ -57,7 +57,7 @@ class Suppression:
 
 
 def localize(
-    activations: Iterable[Activation], samples: Videos, propose: Propose, scale: int, suppression: Suppression
+    activations: Iterable[Activation], samples: Videos, propose: Propose, scale: int, suppression: NonMaximumSuppression
 ) -> Segments:
     """Scored segments in seconds of all videos of ``samples``, one activation a video, in their order.
 

@@ -32,7 +32,7 @@ def pool(logits: Tensor, chosen: Tensor) -> Tensor:
     return logits.gather(1, chosen).mean(dim=1)
 
 
-def positives(chosen: Tensor, labels: Tensor, positions: int) -> Tensor:
+def selected_positions(chosen: Tensor, labels: Tensor, positions: int) -> Tensor:
     """T_pos (eq. 7) as a (B, T) mask of zeros and ones: positions chosen for any class of the video.
 
     A video without labels has no positive position.

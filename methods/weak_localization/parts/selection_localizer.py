@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from methods.weak_localization.parts.base import WeakLocalization, as_tensor, looked_at, per_snippet
 from methods.weak_localization.parts.distinct import once
-from methods.weak_localization.parts.localize import Activation, Suppression, localize
+from methods.weak_localization.parts.localize import Activation, NonMaximumSuppression, localize
 from methods.weak_localization.parts.networks import SnippetScores
 from methods.weak_localization.parts.proposals import ProposalRule, Runs, chosen_classes, propose
 from methods.weak_localization.parts.sampling import interpolation, uniform_index
@@ -112,7 +112,7 @@ class SelectionLocalizer(WeakLocalization):
         return propose(signal, probability, ProposalRule(levels, self.outer, self.class_weight, self.strict))
 
     def decode(self, scores: Scores, samples: Videos) -> Segments:
-        suppression = Suppression(self.nms, self.nms_threshold, self.nms_sigma, self.nms_plus)
+        suppression = NonMaximumSuppression(self.nms, self.nms_threshold, self.nms_sigma, self.nms_plus)
         return localize(self.activations(scores, samples), samples, self.propose, self.scale, suppression)
 
 

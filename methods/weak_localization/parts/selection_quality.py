@@ -5,19 +5,15 @@ V videos at T positions of the uniform grid; masks and truths (V, T) bool. Truth
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 
 from methods.weak_localization.parts.base import uniform_grid
 from methods.weak_localization.parts.sampling import snippet_labels
-from methods.weak_localization.parts.selection import positives, top_k
+from methods.weak_localization.parts.selection import selected_positions, top_k
+from methods.weak_localization.parts.selection_localizer import SelectionLocalizer
 from suite.data.samples import Videos
 from suite.method import Run
-
-if TYPE_CHECKING:
-    from methods.weak_localization.action_selection import ActionSelection
 
 NEAREST = 100 / 750  # Fig. 5b: "Recall@100", the share of action among the best 100 of 750 positions
 
@@ -72,7 +68,7 @@ def precision_at(actionness: np.ndarray, action: np.ndarray, share: float = NEAR
     return float(np.take_along_axis(action, best, axis=1).mean())
 
 
-def selected_by(method: ActionSelection, run: Run, samples: Videos) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def selected_by(method: SelectionLocalizer, run: Run, samples: Videos) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """T_pos, mean actionness and truth, each (V, T), of a split under the current weights."""
     scores = method.score(run.network, samples, run)
     places = [scores["offsets"][v] + uniform_positions(scores, v, method.positions) for v in range(len(samples))]
@@ -80,7 +76,7 @@ def selected_by(method: ActionSelection, run: Run, samples: Videos) -> tuple[np.
     class_score, actionness = (torch.from_numpy(scores[name])[grid] for name in ("class_score", "actionness"))
     chosen = top_k(method.selection(class_score, actionness), method.divisor)
     labels = torch.from_numpy(np.asarray(samples.video_labels, dtype=np.float32))
-    mask = np.asarray(positives(chosen, labels, method.positions).numpy() > 0)
+    mask = np.asarray(selected_positions(chosen, labels, method.positions).numpy() > 0)
     any_action: np.ndarray = np.any(snippet_truth(samples), axis=1)
     action = any_action[uniform_grid(samples, method.positions)]
     return mask, actionness[..., 0].numpy(), action
@@ -92,7 +88,7 @@ def uniform_positions(scores: dict[str, np.ndarray], video: int, positions: int)
     return np.arange(positions) * int(last - first) // positions
 
 
-def actionness_analyses(method: ActionSelection, run: Run) -> dict[str, float]:
+def actionness_analyses(method: SelectionLocalizer, run: Run) -> dict[str, float]:
     """All analyses of one evaluation point, by name. ``run.memory`` keeps T_pos for the next point."""
     mask, _, action = selected_by(method, run, run.data.train)
     found = {"T_pos purity": purity(mask, action), "T_pos purity ceiling": purity_ceiling(mask, action)}

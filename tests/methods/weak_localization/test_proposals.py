@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from methods.weak_localization.parts.localize import Activation, Suppression, localize
+from methods.weak_localization.parts.localize import Activation, NonMaximumSuppression, localize
 from methods.weak_localization.parts.proposals import Runs, min_max, ranked_runs, runs_above, upsample
 from methods.weak_localization.parts.sampling import (
     crop_index,
@@ -92,7 +92,7 @@ def test_times_follow_the_middle_of_the_window():
     def propose(signal, probability, rank):
         return Runs(np.array([3]), np.array([5]), np.array([0.5]))
 
-    plain, shifted = (localize([activation], s, propose, 1, Suppression("none")) for s in (samples, wide))
+    plain, shifted = (localize([activation], s, propose, 1, NonMaximumSuppression("none")) for s in (samples, wide))
     assert plain.start[0] == pytest.approx(3 * 0.64)
     assert plain.end[0] == pytest.approx(6 * 0.64)
     assert shifted.start[0] - plain.start[0] == pytest.approx(10 / 25)
@@ -100,13 +100,13 @@ def test_times_follow_the_middle_of_the_window():
 
 def test_suppression_acts_inside_a_video_and_class_only():
     rows = Segments([0, 0, 0, 1], [0, 0, 1, 0], [0.0, 0.1, 0.0, 0.0], [10.0, 10.0, 10.0, 10.0], [0.9, 0.8, 0.7, 0.6])
-    assert len(Suppression("hard", 0.5)(rows)) == 3
-    decayed = Suppression("decay", 0.5)(rows)
+    assert len(NonMaximumSuppression("hard", 0.5)(rows)) == 3
+    decayed = NonMaximumSuppression("decay", 0.5)(rows)
     assert len(decayed) == 4
     assert decayed.score.min() < 0.1
-    assert Suppression("none")(rows) is rows
+    assert NonMaximumSuppression("none")(rows) is rows
 
 
 def test_a_video_that_localizes_nothing_leaves_no_row():
     nothing = Activation(np.zeros(0, int), np.zeros(0), np.zeros((10, 0)))
-    assert len(localize([nothing], videos_of([10]), lambda *_: Runs.concatenate([]), 24, Suppression())) == 0
+    assert len(localize([nothing], videos_of([10]), lambda *_: Runs.concatenate([]), 24, NonMaximumSuppression())) == 0

@@ -12,8 +12,8 @@ from methods.weak_localization.parts.selection import (
     binary_cross_entropy,
     classification_loss,
     generalized_cross_entropy,
-    positives,
     select,
+    selected_positions,
     top_k,
 )
 
@@ -63,7 +63,7 @@ def test_beta_of_zero_and_one_are_the_two_scores():
 def test_only_the_videos_own_classes_make_positives():
     chosen = torch.tensor([[[0, 1, 2]], [[3, 4, 5]]])
     labels = torch.tensor([[1.0, 0, 1], [0, 0, 0]])
-    mask = positives(chosen, labels, 6)
+    mask = selected_positions(chosen, labels, 6)
     assert mask.tolist() == [[1, 0, 1, 0, 0, 0], [0] * 6]
 
 
