@@ -18,8 +18,9 @@ from suite.errors import SuiteError, UsageError
 from suite.method import Method
 from suite.registry import method as find_method
 from suite.tasks import MODULES, task
-from suite.train.loop import Loop, Settings, Trained
-from suite.train.storage.reporter import Calling, Reporter, Silent
+from suite.train.loop import train
+from suite.train.storage.reporter import Calling
+from suite.train.training import Settings, Trained, Training
 
 
 @dataclass(frozen=True)
@@ -40,22 +41,22 @@ class Subject:
     data: TaskData[Any]
     epochs: int
 
-    def loop(self, settings: Settings | None = None, reporter: Reporter | None = None) -> Loop:
+    def training(self, settings: Settings | None = None) -> Training:
         """A new training of the method."""
         chosen = settings or Settings(epochs=self.epochs)
-        return Loop(self.method(**self.params), self.data, task(self.method.task), chosen, reporter or Silent())
+        return Training(self.method(**self.params), self.data, task(self.method.task), chosen)
 
     @cached_property
     def whole(self) -> Trained:
         """An undisturbed training, to compare others with."""
-        return self.loop().train()
+        return train(self.training())
 
     @cached_property
     def untrained(self) -> Trained:
         """The same network before its first step, evaluated."""
-        loop = self.loop()
-        loop.phases = []
-        return loop.train()
+        training = self.training()
+        training.phases = []
+        return train(training)
 
 
 def examine(
@@ -115,7 +116,7 @@ def _trains(subject: Subject) -> str:
 
 def _repeats(subject: Subject) -> str:
     """gives the same bytes for the same seed"""
-    first, second = subject.whole, subject.loop().train()
+    first, second = subject.whole, train(subject.training())
     assert _weights(first) == _weights(second), "two trainings differ: draw only from the generator batches() is given"
     assert _curves(first) == _curves(second), "curves differ though weights agree: score() or analyses() draw at random"
     return "two trainings agree"
@@ -125,8 +126,8 @@ def _resumes(subject: Subject) -> str:
     """resumes to the same bytes after a stop"""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(epochs=subject.epochs, checkpoint=Path(folder) / "run.safetensors")
-        stopped = subject.loop(settings, Calling(lambda progress: progress.done < progress.total - 1)).train()
-        resumed = subject.loop(settings).train() if not stopped.complete else stopped
+        stopped = train(subject.training(settings), Calling(lambda progress: progress.done < progress.total - 1))
+        resumed = train(subject.training(settings)) if not stopped.complete else stopped
     assert _weights(resumed) == _weights(subject.whole), (
         "a resumed training differs: keep what begin() prepares in run.memory, not in attributes"
     )
@@ -135,12 +136,12 @@ def _resumes(subject: Subject) -> str:
 
 def _survives_nothing(subject: Subject) -> str:
     """scores a split without samples"""
-    loop = subject.loop()
-    loop.run.network = loop.method.network(subject.data).eval()
+    training = subject.training()
+    network = training.fresh_network().eval()
     nothing = subject.data.test.take(np.zeros(0, dtype=np.int64))
     with torch.no_grad():
-        scores = loop.method.score(loop.run.network, nothing, loop.run)
-        predictions = loop.method.decode(scores, nothing)
+        scores = training.method.score(network, nothing, training.run)
+        predictions = training.method.decode(scores, nothing)
     assert predictions is not None, "decode() of no scores must be an empty prediction, not None"
     return "nothing in, nothing out"
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pyarrow as pa
-
 from suite.data import load
 from suite.errors import DataError
 from suite.places import Places
@@ -48,17 +46,8 @@ def score_again(ledger: Ledger, run: Row, places: Places, protocol: str = "") ->
 
 def record_again(ledger: Ledger, run: Row, metrics: list[dict[str, Any]]) -> None:
     """Record the run with new ``metrics``: same curves and predictions, in an attempt that supersedes the old."""
-    kept = {name: value for name, value in run.items() if name != "attempt"}
-    curves = ledger.curves([run["run"]]).drop("run", "attempt").to_arrow()
-    ledger.record(Outcome(run=kept, metrics=metrics, curves=curves, predictions=_predictions(ledger, run["run"])))
-
-
-def _predictions(ledger: Ledger, run: str) -> pa.Table:
-    tables = []
-    for selection in SELECTIONS:
-        for split in EVALUATED:
-            table = ledger.predictions(run, split, selection).to_arrow()
-            for name, value in (("split", split), ("selection", selection)):
-                table = table.append_column(name, pa.array([value] * len(table), pa.string()))
-            tables.append(table)
-    return pa.concat_tables(tables)
+    kept = {name: value for name, value in run.items() if name not in ("attempt", "schema")}
+    curves, predictions = (
+        rows([run["run"]]).drop("run", "attempt").to_arrow() for rows in (ledger.curves, ledger.all_predictions)
+    )
+    ledger.record(Outcome(run=kept, metrics=metrics, curves=curves, predictions=predictions))

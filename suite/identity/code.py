@@ -13,7 +13,7 @@ from suite.identity.source import Start, closure, digest
 from suite.method import Method
 
 LOOP = ("suite.method", "suite.train.loop")
-STACK = "suite.train.packed.pack"  # the loop of runs that train as a stack
+STACK = "suite.train.packed.stepper"  # for runs that train as a stack
 LOADING = "suite.data.loading"
 
 

@@ -122,9 +122,9 @@ class Ledger:
         rows = self.stores["predictions"].scan().filter(where & pl.col("attempt").is_in(attempts))
         return rows.drop("run", "attempt", "split", "selection").collect()
 
-    def all_predictions(self) -> pl.DataFrame:
-        """The predictions of all live attempts: large."""
-        return self._long("predictions", None)
+    def all_predictions(self, runs: Collection[str] | None = None) -> pl.DataFrame:
+        """The predictions of live attempts (of ``runs`` only, if given) on all splits, under all selections: large."""
+        return self._long("predictions", runs)
 
     def resolve(self, prefix: str) -> str:
         """The id of the one run whose id starts with ``prefix``."""

@@ -23,8 +23,8 @@ from suite.sweep.fast import metric_values
 from suite.sweep.history import known_objectives
 from suite.sweep.problem import Problem
 from suite.sweep.space import Parameter, Space, Values
-from suite.train.prepared import Prepared
-from suite.train.selection import EVALUATED, Point
+from suite.train.evaluation import judge
+from suite.work.preparation import Prepared
 from suite.work.record import point_rows
 
 WIDTH = 0.15  # of a range: how far the second half of the settings strays from the best of the first
@@ -41,10 +41,8 @@ class Scored:
     @classmethod
     def of(cls, outcome: Outcome) -> Scored:
         """The scores that an execution left in memory."""
-        last = outcome.extra["scores"]
-        return cls(
-            outcome, outcome.extra["prepared"], {"validation": outcome.extra.get("selected", last), "last": last}
-        )
+        extra = outcome.extra
+        return cls(outcome, extra["prepared"], {"validation": extra["selected"], "last": extra["scores"]})
 
     def method(self, values: Mapping[str, Any]) -> Method:
         """The run's method with other post-processing."""
@@ -165,17 +163,9 @@ def _outcome(run: Scored, values: Values, defaults: Values) -> Outcome:
     spec = prepared.spec.model_copy(update={"params": {**prepared.spec.params, **values}})
     row = {**run.outcome.run, "params": canonical_json(spec.params), "run": _renamed(run, spec)}
     method = run.method(values)
-    points = {name: _point(method, prepared, scores) for name, scores in run.points.items()}
+    points = {name: judge(method, prepared.task, prepared.data, scores) for name, scores in run.points.items()}
     metrics, predictions = point_rows(points, prepared.data)
     return replace(run.outcome, run=row, metrics=metrics, predictions=predictions)
-
-
-def _point(method: Method, prepared: Prepared, scores: Mapping[str, Scores]) -> Point:
-    """An evaluation point of the scores by split, decoded by ``method``."""
-    data = prepared.data
-    predictions = {split: method.decode(scores[split], data.split(split)) for split in EVALUATED}
-    metrics = {split: prepared.task.evaluate(predictions[split], data.split(split), data) for split in EVALUATED}
-    return Point("", 0, 0, metrics, predictions)
 
 
 def _renamed(run: Scored, spec: Any) -> str:

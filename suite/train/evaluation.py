@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import nn
 from suite.data.samples import TaskData
 from suite.method import Method, Run, Scores
 from suite.tasks import Metric, Task
-from suite.train.selection import EVALUATED, Point, Selector
+from suite.train.selection import EVALUATED, Judged, Point, Selector
 from suite.train.stopping import should_stop
 from suite.train.storage.curves import Curves
 
@@ -33,17 +34,15 @@ class Evaluation:
         network = run.teacher if run.phase.evaluate == "average" and run.teacher is not None else run.network
         network.eval()
         with torch.no_grad():
-            predictions = {split: self._predict(network, split, run) for split in EVALUATED}
+            self.scores = {split: self.method.score(network, self.data.split(split), run) for split in EVALUATED}
+            judged = judge(self.method, self.task, self.data, self.scores)
             self._analyse(network, run)
-        metrics = {
-            split: self.task.evaluate(predictions[split], self.data.split(split), self.data) for split in EVALUATED
-        }
-        self._draw(run, metrics)
+        self._draw(run, judged.metrics)
         if run.phase.select:
-            point = Point(run.phase.name, run.epoch + 1, run.step, metrics, predictions)
+            point = Point(judged.metrics, judged.predictions, run.phase.name, run.epoch + 1, run.step)
             self.selector.offer(point)
             if self.selector.points["validation"] is point:
-                self.selected = dict(self.scores)
+                self.selected = self.scores
 
     def stops(self, run: Run) -> bool:
         """Whether the stopping rule of the phase ends it here, by its evaluation points on validation data."""
@@ -58,11 +57,6 @@ class Evaluation:
                 found.setdefault(point["metric"], []).append(point["value"])
         return {**found, "headline": found.get(self.task.headline, [])}
 
-    def _predict(self, network: nn.Module, split: str, run: Run) -> Any:
-        samples = self.data.split(split)
-        self.scores[split] = self.method.score(network, samples, run)
-        return self.method.decode(self.scores[split], samples)
-
     def _analyse(self, network: nn.Module, run: Run) -> None:
         loss = self.method.validation_loss(network, self.data.validation, run)
         if loss is not None:
@@ -71,8 +65,15 @@ class Evaluation:
             self.curves.note(name, value)
         self.curves.add_noted(run)
 
-    def _draw(self, run: Run, metrics: dict[str, list[Metric]]) -> None:
+    def _draw(self, run: Run, metrics: Mapping[str, list[Metric]]) -> None:
         for split, found in metrics.items():
             for metric in found:
                 if not metric.label and metric.threshold is None:
                     self.curves.add(run, split, metric.metric, metric.value)
+
+
+def judge(method: Method, task: Task, data: TaskData[Any], scores: Mapping[str, Scores]) -> Judged:
+    """What ``method`` predicts from the raw scores of both evaluated splits, and its metrics."""
+    predictions = {split: method.decode(scores[split], data.split(split)) for split in EVALUATED}
+    metrics = {split: task.evaluate(predictions[split], data.split(split), data) for split in EVALUATED}
+    return Judged(metrics, predictions)

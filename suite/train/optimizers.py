@@ -22,10 +22,15 @@ def make_optimizer(method: Method, network: nn.Module, settings: Optimizer) -> t
     return kind(groups, settings.lr, settings.betas, settings.epsilon, settings.weight_decay)
 
 
+def phase_rate(phase: Phase, step: int, steps_per_epoch: int) -> float:
+    """The learning rate at the 0-based ``step`` of the phase."""
+    total = phase.steps or phase.epochs * steps_per_epoch
+    return rate(phase.schedule, phase.optimizer.lr, step, total, steps_per_epoch)
+
+
 def set_rate(optimizer: torch.optim.Optimizer, phase: Phase, step: int, steps_per_epoch: int) -> None:
     """Set every group's learning rate for the 0-based ``step`` of the phase, and what else changes with the step."""
-    total = phase.steps or phase.epochs * steps_per_epoch
-    now = rate(phase.schedule, phase.optimizer.lr, step, total, steps_per_epoch)
+    now = phase_rate(phase, step, steps_per_epoch)
     for group in optimizer.param_groups:
         group["lr"] = now * group.get("lr_scale", 1.0)
     if phase.optimizer.epsilon_hat:

@@ -1,6 +1,6 @@
 """Which evaluation point counts: chosen on validation data, the last one, and the best on test data (an oracle).
 
-All three are kept so that the difference between honest and oracle selection can be told.
+All three are kept, so that reports can show how far honest and oracle selection are apart.
 """
 
 from __future__ import annotations
@@ -22,14 +22,20 @@ EVALUATED = ("validation", "test")
 
 
 @dataclass(frozen=True)
-class Point:
-    """One evaluation: metrics and predictions of the validation and the test split."""
+class Judged:
+    """Predictions for the validation and the test split, and their metrics."""
+
+    metrics: Mapping[str, list[Metric]]
+    predictions: Mapping[str, Predictions]
+
+
+@dataclass(frozen=True)
+class Point(Judged):
+    """What a network predicted at one evaluation point of its training."""
 
     phase: str
     epoch: int
     step: int
-    metrics: Mapping[str, list[Metric]]
-    predictions: Mapping[str, Predictions]
 
 
 @dataclass
@@ -51,26 +57,34 @@ class Selector:
         value = self.task.headline_of(point.metrics[split])
         return value if np.isfinite(value) else -np.inf
 
-    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """The kept points as tensors and JSON-able facts, for a checkpoint."""
-        tensors: dict[str, Tensor] = {}
-        facts: dict[str, Any] = {}
-        for name, point in self.points.items():
-            facts[name] = {"phase": point.phase, "epoch": point.epoch, "step": point.step}
-            facts[name]["metrics"] = {split: [asdict(m) for m in found] for split, found in point.metrics.items()}
-            facts[name]["kinds"] = {split: type(p).__name__ for split, p in point.predictions.items()}
-            for split, predictions in point.predictions.items():
-                tensors.update({f"{name}/{split}/{k}": v for k, v in _columns(predictions).items()})
-        return tensors, facts
+    def tensors(self) -> dict[str, Tensor]:
+        """The predictions of the kept points, for a checkpoint."""
+        return {
+            f"{name}/{split}/{column}": values
+            for name, point in self.points.items()
+            for split, predictions in point.predictions.items()
+            for column, values in _columns(predictions).items()
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """The kept points without their predictions, as JSON."""
+        return {name: self._facts(point) for name, point in self.points.items()}
+
+    def _facts(self, point: Point) -> dict[str, Any]:
+        return {
+            "place": {"phase": point.phase, "epoch": point.epoch, "step": point.step},
+            "metrics": {split: [asdict(m) for m in found] for split, found in point.metrics.items()},
+            "kinds": {split: type(p).__name__ for split, p in point.predictions.items()},
+        }
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """Put back what :meth:`state` gave."""
+        """Put back what :meth:`tensors` and :meth:`facts` gave."""
         for name, kept in facts.items():
             metrics = {split: [Metric(**m) for m in found] for split, found in kept["metrics"].items()}
             predictions = {
                 split: _predictions(kind, f"{name}/{split}/", tensors) for split, kind in kept["kinds"].items()
             }
-            self.points[name] = Point(kept["phase"], kept["epoch"], kept["step"], metrics, predictions)
+            self.points[name] = Point(metrics, predictions, **kept["place"])
 
 
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in (ClipScores, ActorScores, Segments)}

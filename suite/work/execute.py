@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 
+import torch
+
+from suite.errors import SuiteError
 from suite.places import Places
 from suite.results.schema import Outcome
 from suite.spec.run import RunSpec
-from suite.train.loop import Loop, Settings, Trained
-from suite.train.prepared import Prepared
-from suite.train.storage.reporter import Reporter, Silent
+from suite.train.loop import train
+from suite.train.storage.reporter import Reporter
 from suite.work.preparation import Machine, prepare, threads
-from suite.work.record import outcome_of, run_row, told
+from suite.work.record import outcome_of, run_row
 
 
 def execute(
@@ -33,15 +35,19 @@ def execute(
     try:
         with threads(machine.threads):
             prepared = prepare(spec, places)
-            trained = _train(prepared, places, machine, reporter or Silent())
+            checkpoint = places.checkpoint(prepared.run) if machine.checkpoints else None
+            training = prepared.training(machine.device, places.derived, checkpoint)
+            complete = train(training, reporter).complete
     except Exception as error:
         failed = {**row, "seconds": time.monotonic() - clock}
-        return Outcome(run=failed).failed(told(error))
-    return outcome_of({**row, "seconds": time.monotonic() - clock}, prepared, trained)
+        return Outcome(run=failed).failed(_sentence(error))
+    return outcome_of({**row, "seconds": time.monotonic() - clock}, prepared, training, complete)
 
 
-def _train(prepared: Prepared, places: Places, machine: Machine, reporter: Reporter) -> Trained:
-    spec = prepared.spec
-    path = places.checkpoint(prepared.run) if machine.checkpoints else None
-    settings = Settings(spec.seed, spec.epochs, spec.precision, machine.device, path, cache=places.derived)
-    return Loop(prepared.method, prepared.data, prepared.task, settings, reporter).train()
+def _sentence(error: Exception) -> str:
+    """A failure in one sentence: the suite's own as they are, others with their kind."""
+    if isinstance(error, SuiteError):
+        return str(error)
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return f"out of memory ({error}); lower the batch size or use a machine with more."
+    return f"{type(error).__name__}: {error}"

@@ -1,11 +1,11 @@
-"""Which runs can be packed, and running those that can."""
+"""Which runs can be trained as one stack, and the outcomes of those that can."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from suite.data.samples import TaskData
 from suite.method import Method, Phase
@@ -14,15 +14,18 @@ from suite.registry import method as find_method
 from suite.results.schema import Outcome
 from suite.spec.base import canonical_json
 from suite.spec.run import RunSpec
-from suite.train.budget import budgeted
-from suite.train.prepared import Prepared
+from suite.train.loop import Loop
+from suite.train.packed.stepper import Stacked
+from suite.train.storage.reporter import Asking
 from suite.work.preparation import Machine, prepare, threads
 from suite.work.record import outcome_of, run_row
 
 # Stacking pays where launches cost more than arithmetic; beyond this many weights a CPU is faster one by one.
 SMALL_ON_CPU = 100_000
 
-_REFUSED: set[str] = set()  # methods that turned out not to bear packing in this process
+logger = logging.getLogger(__name__)
+
+_REFUSED: set[str] = set()  # methods whose loss turned out, in this process, not to work on stacks
 
 
 def can_pack(method: type[Method], names: Iterable[str]) -> bool:
@@ -47,12 +50,12 @@ def run_packed(
     """
     found: dict[int, Outcome] = {}
     for members in groups(specs) if not machine.workers else []:
-        found |= dict(zip(members, _run(places, machine, group, going, [specs[i] for i in members])))
+        found |= dict(zip(members, _run([specs[i] for i in members], places, machine, group, going)))
     return [found.get(index) for index in range(len(specs))]
 
 
 def groups(specs: Sequence[RunSpec]) -> list[list[int]]:
-    """Runs that differ in nothing but packed parameters, by index; those without company are left out."""
+    """Runs that differ in nothing but packed parameters, by index; single runs are left out."""
     alike: dict[str, list[int]] = {}
     for index, spec in enumerate(specs):
         method = find_method(spec.method)
@@ -64,37 +67,28 @@ def groups(specs: Sequence[RunSpec]) -> list[list[int]]:
 
 
 def _run(
-    places: Places, machine: Machine, group: str, going: Callable[[], bool], specs: Sequence[RunSpec]
+    specs: Sequence[RunSpec], places: Places, machine: Machine, group: str, going: Callable[[], bool]
 ) -> list[Outcome]:
-    """The outcomes of a group in order, or nothing where the method does not bear packing after all."""
-    from suite.train.packed.pack import Pack
-
+    """The outcomes of a group in order; none where it was stopped, or where the method cannot be packed after all."""
     clock = time.monotonic()
-    rows = [run_row(spec, places, machine, group) for spec in specs]
+    rows = [run_row(spec, places, machine, group, carried="packed") for spec in specs]
     try:
         with threads(machine.threads):
             prepared = [prepare(spec, places) for spec in specs]
-            phases = [_phases(one) for one in prepared]
-            if not _agree(phases):
+            data = prepared[0].data
+            trainings = [one.training(machine.device, places.derived, data=data) for one in prepared]
+            if not _agree([training.phases for training in trainings]):
                 return []
-            members = Pack(prepared, phases, places.derived, machine.device, going).train()
-    except Exception:  # whatever it was, training alone will tell, in the words of the method itself
+            complete = Loop(Stacked(trainings), Asking(going)).run()
+    except Exception:  # whatever it was: trained alone, the method reports it in its own words
+        logger.debug("%s is not packed", specs[0].method, exc_info=True)
         _REFUSED.add(specs[0].method)
         return []
-    if not members:
+    if not complete:
         return []
     seconds = (time.monotonic() - clock) / len(specs)
-    return [_end({**row, "seconds": seconds}, one, member) for row, one, member in zip(rows, prepared, members)]
-
-
-def _end(row: dict[str, Any], prepared: Prepared, member: Any) -> Outcome:
-    if member.error:
-        return Outcome(run=row).failed(member.error)
-    return outcome_of(row, prepared, member.trained())
-
-
-def _phases(prepared: Prepared) -> list[Phase]:
-    return budgeted(prepared.method.phases(prepared.data), prepared.spec.epochs)
+    ended = zip(rows, prepared, trainings, strict=True)
+    return [outcome_of({**row, "seconds": seconds}, one, training) for row, one, training in ended]
 
 
 def _agree(phases: Sequence[Sequence[Phase]]) -> bool:

@@ -5,27 +5,46 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from suite.data import load
 from suite.data.samples import TaskData
+from suite.method import Method
 from suite.places import Places
 from suite.registry import method as find_method
 from suite.runs import run_id
 from suite.spec.resources import Resources
 from suite.spec.run import RunSpec
-from suite.tasks import task
-from suite.train.prepared import Prepared
+from suite.tasks import Task, task
+from suite.train.training import Settings, Training
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run about to start: everything found, loaded and named."""
+
+    run: str
+    spec: RunSpec
+    method: Method
+    data: TaskData[Any]
+    task: Task
+
+    def training(self, device: str, cache: Path, checkpoint: Path | None = None, data: Any = None) -> Training:
+        """The training of this run on ``device`` (on ``data``, where it is in memory already)."""
+        spec = self.spec
+        settings = Settings(spec.seed, spec.epochs, spec.precision, device, checkpoint, cache=cache)
+        return Training(self.method, self.data if data is None else data, self.task, settings)
 
 
 @dataclass(frozen=True)
 class Machine:
     """Where and how a run computes: none of it is part of the run's name.
 
-    ``threads`` CPU threads (0: all cores; results are the same bytes for the same number); ``workers`` is told in the
-    row only, their group is started by the launcher. ``checkpoints=False`` keeps a short run off the disk.
+    ``threads`` CPU threads (0: all cores; results are the same bytes for the same number); ``workers`` is
+    recorded in the row, their group is started by the launcher. ``checkpoints=False`` keeps a short run off the disk.
     """
 
     device: str = "cpu"

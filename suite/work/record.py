@@ -1,19 +1,17 @@
-"""From a training to the rows of the ledger."""
+"""The rows of the ledger: of trained networks, of other post-processing, of predictions that are scored again."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import torch
 
 from suite.data.samples import TaskData
-from suite.errors import SuiteError
 from suite.places import Places
 from suite.registry import method as find_method
 from suite.results.ledger import Ledger
@@ -24,14 +22,16 @@ from suite.spec.base import canonical_json
 from suite.spec.run import RunSpec
 from suite.tasks import Metric
 from suite.tasks.storage.rows import prediction_columns
-from suite.train.loop import Trained
-from suite.train.prepared import Prepared
-from suite.train.selection import EVALUATED, Point
-from suite.work.preparation import Machine
+from suite.train.selection import EVALUATED, Judged
+from suite.train.training import Training
+from suite.work.preparation import Machine, Prepared
 
 
-def run_row(spec: RunSpec, places: Places, machine: Machine, group: str) -> dict[str, Any]:
-    """The run's row of the ledger, but for its end."""
+def run_row(spec: RunSpec, places: Places, machine: Machine, group: str, carried: str = "") -> dict[str, Any]:
+    """The run's row of the ledger, but for its end.
+
+    ``carried``: how the run is carried out, where that is not by itself or on the workers of ``machine``.
+    """
     chosen = find_method(spec.method)
     known = provenance()
     hardware = {**json.loads(known["hardware"]), **asdict(machine), "precision": spec.precision}
@@ -52,31 +52,31 @@ def run_row(spec: RunSpec, places: Places, machine: Machine, group: str) -> dict
         "code": method_code(spec),
         "fingerprint": data_fingerprint(spec, places),
         "group": group,
+        "carried": carried or (f"workers:{machine.workers}" if machine.workers else "solo"),
     }
 
 
-def outcome_of(run: dict[str, Any], prepared: Prepared, trained: Trained) -> Outcome:
-    """The rows of a training that came to its end (or was stopped); nothing to select is a failure."""
-    extra = {
-        "complete": trained.complete,
-        "scores": trained.scores,
-        "selected": trained.selected,
-        "prepared": prepared,
-    }
+def outcome_of(run: dict[str, Any], prepared: Prepared, training: Training, complete: bool = True) -> Outcome:
+    """The rows of a training that ended, or was stopped; an error, or nothing to select, makes it a failure."""
+    trained = training.trained(complete)
+    extra = {"complete": complete, "scores": trained.scores, "selected": trained.selected, "prepared": prepared}
+    outcome = Outcome(run=run, extra=extra)
+    if training.error is not None:
+        return outcome.failed(str(training.error))
     if not trained.points:
-        return Outcome(run=run, extra=extra).failed(f"{prepared.method.name} took no evaluation point; give it epochs.")
+        return outcome.failed(f"{prepared.method.name} took no evaluation point; give it epochs.")
     metrics, predictions = point_rows(trained.points, prepared.data)
-    noted = [*_coverage(prepared, trained), *trained.curves]
+    noted = [*_coverage(prepared, trained.curves), *trained.curves]
     curves = [{name: value for name, value in point.items() if name != "phase_index"} for point in noted]
     return Outcome(run=run, metrics=metrics, curves=curves, predictions=predictions, extra=extra)
 
 
-def _coverage(prepared: Prepared, trained: Trained) -> list[dict[str, Any]]:
+def _coverage(prepared: Prepared, curves: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """How many classes the labelled samples of this split never show, if any: nothing could be learnt of them."""
     missing = prepared.data.facts.get("missing_classes", [])
-    if not missing or not trained.curves:
+    if not missing or not curves:
         return []
-    start = {**trained.curves[0], "epoch": 0, "step": 0}
+    start = {**curves[0], "epoch": 0, "step": 0}
     return [{**start, "split": "analysis", "metric": "classes without a label", "value": float(len(missing))}]
 
 
@@ -87,7 +87,7 @@ def settle(outcome: Outcome, ledger: Ledger, places: Places) -> None:
         places.checkpoint(outcome.id).unlink(missing_ok=True)
 
 
-def point_rows(points: Mapping[str, Point], data: TaskData[Any]) -> tuple[list[dict[str, Any]], pa.Table]:
+def point_rows(points: Mapping[str, Judged], data: TaskData[Any]) -> tuple[list[dict[str, Any]], pa.Table]:
     """The rows of ``metrics`` and the table of predictions for the ``points`` of a run, by selection."""
     metrics: list[dict[str, Any]] = []
     tables: list[pa.Table] = []
@@ -107,12 +107,3 @@ def _table(predictions: Any, samples: Any, split: str, selection: str) -> pa.Tab
     columns = prediction_columns(predictions, samples)
     named = {name: np.full(len(columns["item"]), value) for name, value in (("split", split), ("selection", selection))}
     return pa.table({**named, **columns})
-
-
-def told(error: Exception) -> str:
-    """A failure in one sentence: the suite's own as they are, others with their kind."""
-    if isinstance(error, SuiteError):
-        return str(error)
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return f"out of memory ({error}); lower the batch size or use a machine with more."
-    return f"{type(error).__name__}: {error}"

@@ -108,7 +108,7 @@ def test_runs_that_differ_otherwise_are_left_to_themselves(places: Places) -> No
 
 
 def test_a_stopped_pack_leaves_nothing(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("suite.train.packed.pack.ASK_EVERY", -1.0)
+    monkeypatch.setattr("suite.train.storage.reporter.ASK_EVERY", -1.0)
     asked = specs("label-smoothing", [{"epsilon": 0.1}, {"epsilon": 0.2}])
     assert run_packed(asked, places, MACHINE, "", lambda: False) == [None, None]
 

@@ -12,7 +12,7 @@ import pytest
 WORKER = """
 import sys
 import torch, torch.distributed as dist
-from suite.train.loop import Settings
+from suite.train.training import Settings
 from tests.train.world import train, world
 rank, size, store = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 torch.set_num_threads(1)

@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from suite.errors import TrainingError
-from suite.train.loop import Settings
+from suite.train import loop
 from suite.train.storage.reporter import Calling
-from tests.train.world import Tiny, loop, train, weights, world
+from suite.train.training import Settings
+from tests.train.world import Tiny, train, training, weights, world
 
 
 def test_same_seed_same_bytes():
@@ -71,7 +72,7 @@ def test_a_stopped_training_resumes_to_the_same_bytes(tmp_path: Path, stop_after
 KILLED = """
 import os, signal
 from pathlib import Path
-from suite.train.loop import Settings
+from suite.train.training import Settings
 from suite.train.storage.reporter import Calling
 from tests.train.world import train
 settings = Settings(checkpoint=Path({path!r}), checkpoint_seconds=0.0)
@@ -92,10 +93,9 @@ def test_a_killed_process_resumes_to_the_same_bytes(tmp_path: Path, epoch: int):
 def test_memory_survives_a_resume(tmp_path: Path):
     settings = Settings(checkpoint=tmp_path / "run.safetensors")
     train(settings, Calling(lambda progress: progress.done < 2))
-    resumed = loop(settings)
-    resumed.train()
-    whole = loop()
-    whole.train()
+    resumed, whole = training(settings), training()
+    for one in (resumed, whole):
+        loop.train(one)
     assert torch.equal(resumed.run.memory["seen"], whole.run.memory["seen"])
     assert whole.run.memory["seen"].min() == 4  # begun anew for the second phase
 
@@ -119,10 +119,10 @@ def test_a_training_set_without_a_batch_is_an_error():
         def steps_per_epoch(self, run, generator):
             return 1
 
-    broken = loop()
+    broken = training()
     broken.method = Lazy()
     with pytest.raises(TrainingError, match="drew no batch"):
-        broken.train()
+        loop.train(broken)
 
 
 def test_bfloat16_trains_and_stays_near_float32():

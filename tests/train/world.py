@@ -10,8 +10,8 @@ from torch import nn
 from suite.data.samples import Clips, ClipScores, TaskData
 from suite.method import Average, Method, Optimizer, Phase, Schedule, hyper
 from suite.tasks import task
-from suite.train.loop import Loop, Settings, Trained
-from suite.train.storage.reporter import Silent
+from suite.train import loop
+from suite.train.training import Settings, Trained, Training
 
 CLASSES, CHANNELS = 4, 6
 
@@ -81,12 +81,12 @@ class Tiny(Method):
 
 def train(settings: Settings | None = None, reporter=None, data=None, **params) -> Trained:
     """Train the tiny method on the tiny world."""
-    return loop(settings, reporter, data, **params).train()
+    return loop.train(training(settings, data, **params), reporter)
 
 
-def loop(settings: Settings | None = None, reporter=None, data=None, **params) -> Loop:
-    """The loop that :func:`train` runs."""
-    return Loop(Tiny(**params), data or world(), task("recognition"), settings or Settings(), reporter or Silent())
+def training(settings: Settings | None = None, data=None, **params) -> Training:
+    """The training that :func:`train` runs."""
+    return Training(Tiny(**params), data or world(), task("recognition"), settings or Settings())
 
 
 def weights(trained: Trained) -> bytes:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from suite.method import Method, Optimizer
+from suite.method import Optimizer
+from suite.train.training import Training
 
 
 class StackedOptimizer:
@@ -50,14 +51,13 @@ class StackedOptimizer:
         if name not in self.state:
             self.state[name] = [torch.zeros_like(parameter), torch.zeros_like(parameter)]
         mean, square = self.state[name]
-        first, second = self.settings.betas
+        (first, second), step = self.settings.betas, self.steps
         mean.lerp_(gradient, 1 - first)
         square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
-        correction = (1 - second**self.steps) ** 0.5
+        correction = (1 - second**step) ** 0.5
         epsilon = self.settings.epsilon / (correction if self.settings.epsilon_hat else 1.0)
         spread = (square.sqrt() / correction).add_(epsilon)
-        step = _like(-rate / (1 - first**self.steps), parameter)
-        parameter.add_(step * mean / spread)
+        parameter.add_(_like(-rate / (1 - first**step), parameter) * mean / spread)
 
     def _sgd(self, name: str, parameter: Tensor, gradient: Tensor, rate: Tensor, decay: Tensor) -> None:
         gradient = gradient + decay * parameter
@@ -78,20 +78,20 @@ class StackedOptimizer:
         self.state = {name: [slot[members] for slot in slots] for name, slots in self.state.items()}
 
 
-def groups_of(
-    methods: Sequence[Method], networks: Sequence[nn.Module], optimizers: Sequence[Optimizer], device: torch.device
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Weight decays and learning-rate factors (members,) of every parameter that some group of the methods holds."""
-    rows = [_groups(m, n, o) for m, n, o in zip(methods, networks, optimizers)]
+def groups_of(trainings: Sequence[Training]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Weight decays and learning-rate factors (trainings,) of every parameter that some group of the methods holds."""
+    rows = [_groups(training) for training in trainings]
+    device = trainings[0].run.device
     decay = {name: torch.tensor([row[name][0] for row in rows], dtype=torch.float64, device=device) for name in rows[0]}
     scale = {name: torch.tensor([row[name][1] for row in rows], dtype=torch.float64, device=device) for name in rows[0]}
     return decay, scale
 
 
-def _groups(method: Method, network: nn.Module, settings: Optimizer) -> dict[str, tuple[float, float]]:
+def _groups(training: Training) -> dict[str, tuple[float, float]]:
+    network, settings = training.run.network, training.run.phase.optimizer
     names = {id(parameter): name for name, parameter in network.named_parameters()}
     found: dict[str, tuple[float, float]] = {}
-    for group in method.parameter_groups(network):
+    for group in training.method.parameter_groups(network):
         values = (float(group.get("weight_decay", settings.weight_decay)), float(group.get("lr_scale", 1.0)))
         found |= {names[id(parameter)]: values for parameter in group["params"]}
     return found

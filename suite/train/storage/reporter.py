@@ -1,10 +1,13 @@
-"""How the loop tells of its progress and asks whether to go on: one port, three adapters."""
+"""How the loop reports its progress and asks whether to go on: one port and its adapters."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
+
+ASK_EVERY = 1.0  # seconds between two questions of an Asking reporter
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Reporter(Protocol):
 
 
 class Silent:
-    """Says nothing and never stops."""
+    """Reports nothing and never stops."""
 
     def report(self, progress: Progress) -> bool:
         """Go on."""
@@ -44,12 +47,16 @@ class Calling:
         return self.function(progress) is not False
 
 
-class TrainReporter:
-    """Inside a Ray Train worker: metrics reach ``ray.train`` (which also notices a worker that is gone)."""
+@dataclass
+class Asking:
+    """Goes on as long as ``going()`` says so, which is asked once per second: it may live in another process."""
+
+    going: Callable[[], bool]
+    asked: float = field(default_factory=time.monotonic)
 
     def report(self, progress: Progress) -> bool:
-        """Report to Ray Train; the curves themselves go through the ledger."""
-        import ray.train
-
-        ray.train.report({"epoch": progress.done, **progress.values})
-        return True
+        """Go on unless it is time to ask and the answer is no."""
+        if time.monotonic() - self.asked <= ASK_EVERY:
+            return True
+        self.asked = time.monotonic()
+        return self.going()

@@ -1,68 +1,92 @@
-"""What a checkpoint of the loop holds, and how the loop takes it up again."""
+"""What a checkpoint of a training holds, when one is taken, and how the training goes on from it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
 
 import torch
 from torch import Tensor
 
 from suite.method import Scores
+from suite.train.stepper import Solo
 from suite.train.storage import checkpoint
 
-if TYPE_CHECKING:
-    from suite.train.loop import Loop
 
+class Checkpoints:
+    """Saves the training of ``stepper`` to the file that its settings name, and resumes from it; without one, neither.
 
-def save(loop: Loop, epoch: int, over: bool) -> None:
-    """Save the loop after ``epoch`` epochs of its current phase (``over``: the phase ends here)."""
-    assert loop.settings.checkpoint is not None and loop.optimizer is not None
-    run = loop.run
-    points, selected = loop.evaluation.selector.state()
-    parts: dict[str, dict[str, Tensor]] = {
-        "network": run.network.state_dict(),
-        "teacher": run.teacher.state_dict() if run.teacher is not None else {},
-        "optimizer": checkpoint.optimizer_tensors(loop.optimizer),
-        "memory": run.memory,
-        "points": points,
-        "selected": _flat(loop.evaluation.selected),
-    }
-    tensors = {name: t for prefix, part in parts.items() for name, t in checkpoint.prefixed(prefix, part).items()}
-    facts = {
-        "phase": run.phase_index,
-        "epoch": epoch,
-        "step": run.step,
-        "over": over,
-        "curves": loop.curves.points,
-        "noted": loop.curves.noted,
-        "scaler": loop.scaler.state_dict(),
-        "selected": selected,
-    }
-    checkpoint.save(loop.settings.checkpoint, tensors, facts)
+    A training long enough to have a checkpoint leaves its end there too, until its rows are safe in the ledger.
+    """
 
+    def __init__(self, stepper: Solo) -> None:
+        self.stepper, self.training = stepper, stepper.training
+        self.path = self.training.settings.checkpoint
+        self.saved_at = time.monotonic()
 
-def resume(loop: Loop) -> tuple[int, int]:
-    """Take up the checkpoint, if there is one; returns the phase to run and the epochs of it already done."""
-    path = loop.settings.checkpoint
-    if path is None or not path.exists():
-        return 0, 0
-    tensors, facts = checkpoint.load(path)
-    run = loop.run
-    loop.enter(facts["phase"], begin=False)
-    run.network.load_state_dict(checkpoint.under("network", tensors))
-    if run.teacher is not None:
-        run.teacher.load_state_dict(checkpoint.under("teacher", tensors))
-    assert loop.optimizer is not None
-    checkpoint.restore_optimizer(loop.optimizer, checkpoint.under("optimizer", tensors))
-    run.memory = {name: t.to(run.device) for name, t in checkpoint.under("memory", tensors).items()}
-    run.step, run.epoch = facts["step"], max(0, facts["epoch"] - 1)
-    loop.curves.points, loop.curves.noted = facts["curves"], facts["noted"]
-    loop.evaluation.selector.restore(checkpoint.under("points", tensors), facts["selected"])
-    loop.evaluation.selected = _nested(checkpoint.under("selected", tensors))
-    if facts["scaler"]:
-        loop.scaler.load_state_dict(facts["scaler"])
-    loop.count_steps()
-    return (facts["phase"] + 1, 0) if facts["over"] else (facts["phase"], facts["epoch"])
+    def save(self, epoch: int, over: bool, now: bool, done: bool) -> None:
+        """Save after ``epoch`` epochs of the current phase when the last checkpoint is old, or ``now``.
+
+        ``over``: the phase ends here, so that a resume starts with the next one; ``done``: so does the training.
+        """
+        if self.path is None:
+            return
+        old = time.monotonic() - self.saved_at >= self.training.settings.checkpoint_seconds
+        if old or now or (done and self.path.exists()):
+            run = self.training.run
+            facts = {"phase": run.phase_index, "epoch": epoch, "over": over, **self._facts()}
+            checkpoint.save(self.path, self._tensors(), facts)
+            self.saved_at = time.monotonic()
+
+    def resume(self) -> tuple[int, int]:
+        """Take up the checkpoint, if there is one; returns the phase to run and the epochs of it already done."""
+        if self.path is None or not self.path.exists():
+            return 0, 0
+        tensors, facts = checkpoint.load(self.path)
+        self.training.place(facts["phase"])
+        self.stepper.prepare()
+        self._restore_stepper(tensors, facts["scaler"])
+        run, seen = self.training.run, self.training.evaluation
+        run.memory = {name: t.to(run.device) for name, t in checkpoint.under("memory", tensors).items()}
+        run.step, run.epoch = facts["step"], max(0, facts["epoch"] - 1)
+        self.training.curves.points, self.training.curves.noted = facts["curves"], facts["noted"]
+        seen.selector.restore(checkpoint.under("points", tensors), facts["selected"])
+        seen.scores, seen.selected = (_nested(checkpoint.under(name, tensors)) for name in ("scores", "selected"))
+        return (facts["phase"] + 1, 0) if facts["over"] else (facts["phase"], facts["epoch"])
+
+    def _tensors(self) -> dict[str, Tensor]:
+        run, seen = self.training.run, self.training.evaluation
+        assert self.stepper.optimizer is not None
+        parts = {
+            "network": run.network.state_dict(),
+            "teacher": run.teacher.state_dict() if run.teacher is not None else {},
+            "optimizer": checkpoint.optimizer_tensors(self.stepper.optimizer),
+            "memory": run.memory,
+            "points": seen.selector.tensors(),
+            "scores": _flat(seen.scores),
+            "selected": _flat(seen.selected),
+        }
+        return {name: t for prefix, part in parts.items() for name, t in checkpoint.prefixed(prefix, part).items()}
+
+    def _facts(self) -> dict[str, object]:
+        curves = self.training.curves
+        return {
+            "step": self.training.run.step,
+            "curves": curves.points,
+            "noted": curves.noted,
+            "scaler": self.stepper.scaler.state_dict(),
+            "selected": self.training.evaluation.selector.facts(),
+        }
+
+    def _restore_stepper(self, tensors: dict[str, Tensor], scaler: dict[str, float]) -> None:
+        """Weights, optimizer and loss scale."""
+        run = self.training.run
+        run.network.load_state_dict(checkpoint.under("network", tensors))
+        if run.teacher is not None:
+            run.teacher.load_state_dict(checkpoint.under("teacher", tensors))
+        assert self.stepper.optimizer is not None
+        checkpoint.restore_optimizer(self.stepper.optimizer, checkpoint.under("optimizer", tensors))
+        if scaler:
+            self.stepper.scaler.load_state_dict(scaler)
 
 
 def _flat(scores: dict[str, Scores]) -> dict[str, Tensor]:

@@ -14,8 +14,8 @@ from suite.data.samples import Actors, TaskData
 from suite.errors import DataError
 from suite.method import Method
 from suite.tasks import task
-from suite.train.loop import Loop, Settings
-from suite.train.storage.reporter import Silent
+from suite.train.loop import train
+from suite.train.training import Settings, Trained, Training
 
 SMALL = {"train_videos": 12, "validation_videos": 3, "test_videos": 8, "key_frames": 8, "classes": 10, "poses": 4}
 QUICK = {"steps": 60, "semi_steps": 60, "evaluate_steps": 30, "batch": 8, "lr": 0.5, "semi_lr": 0.1, "hidden": 32}
@@ -28,9 +28,17 @@ def small_world(cache: Path, **dials: Any) -> TaskData[Actors]:
     return load("planted-actors", cache=cache, dials={**SMALL, **dials})
 
 
-def training(method: Method, data: TaskData[Any], seed: int = 0) -> Loop:
+class Runnable(Training):
+    """A training with the loop at hand."""
+
+    def train(self) -> Trained:
+        """Run it to its end."""
+        return train(self)
+
+
+def training(method: Method, data: TaskData[Any], seed: int = 0) -> Runnable:
     """A training of ``method`` that is ready to run."""
-    return Loop(method, data, task("actor-detection"), Settings(seed=seed), Silent())
+    return Runnable(method, data, task("actor-detection"), Settings(seed=seed))
 
 
 def headline(trained: Any, split: str = "test", selection: str = "last") -> float:

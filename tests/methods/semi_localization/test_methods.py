@@ -17,8 +17,8 @@ from suite.errors import UsageError
 from suite.evaluate.segments import Segments
 from suite.registry import method
 from suite.tasks import task
-from suite.train.loop import Loop, Settings, Trained
-from suite.train.storage.reporter import Silent
+from suite.train import loop as engine
+from suite.train.training import Settings, Trained, Training
 
 ANCHOR_FREE = ("actionformer", "npl", "self-training", "fixed-threshold", "top-n", "mixup")
 ON_MAPS = ("bmn", "npl-bmn", "mean-teacher", "sstap")
@@ -37,10 +37,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> TaskData[Videos]:
     return load(name, "semi-localization", cache=tmp_path_factory.mktemp("cache"))
 
 
-def train(name: str, data: TaskData[Videos], **params: Any) -> tuple[Loop, Trained]:
+def train(name: str, data: TaskData[Videos], **params: Any) -> tuple[Training, Trained]:
     chosen = method(name)(**{"preset": "small", **TINY, **TINY_NETWORK[name], **params})
-    loop = Loop(chosen, data, task("semi-localization"), Settings(), Silent())
-    return loop, loop.train()
+    training = Training(chosen, data, task("semi-localization"), Settings())
+    return training, engine.train(training)
 
 
 @pytest.mark.parametrize("name", METHODS)
