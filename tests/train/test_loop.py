@@ -141,3 +141,6 @@ def test_a_training_with_a_checkpoint_leaves_its_end_there(tmp_path: Path):
     assert not told  # nothing was left to train
     assert weights(again) == weights(resumed)
     assert again.points["validation"].metrics == resumed.points["validation"].metrics
+    for scores in ("scores", "selected"):  # a search of post-processing needs them
+        one, other = getattr(again, scores), getattr(resumed, scores)
+        assert all(np.array_equal(one[split]["logits"], other[split]["logits"]) for split in ("validation", "test"))

@@ -27,15 +27,15 @@ class StackedOptimizer:
         self.settings, self.parameters = settings, dict(parameters)
         self.decay, self.scale = dict(decay), dict(scale)
         self.state: dict[str, list[Tensor]] = {}
-        self.steps = 0
+        self.steps = dict.fromkeys(self.parameters, 0)  # of each, for the bias correction: not all move in every step
 
     @torch.no_grad()
     def step(self, rates: Tensor) -> None:
         """One update from the parameters' gradients with learning rates (members,)."""
-        self.steps += 1
         for name, parameter in self.parameters.items():
             if parameter.grad is None:
                 continue
+            self.steps[name] += 1
             rate = rates * self.scale[name]
             decay = _like(self.decay[name], parameter)
             if self.settings.name == "sgd":
@@ -51,7 +51,7 @@ class StackedOptimizer:
         if name not in self.state:
             self.state[name] = [torch.zeros_like(parameter), torch.zeros_like(parameter)]
         mean, square = self.state[name]
-        (first, second), step = self.settings.betas, self.steps
+        (first, second), step = self.settings.betas, self.steps[name]
         mean.lerp_(gradient, 1 - first)
         square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
         correction = (1 - second**step) ** 0.5

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -150,16 +149,19 @@ class Stacked:
         self.handed = [dict(own) for own in now]
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
-        """The parts of the loss, (trainings,) each."""
+        """The parts of the loss, (trainings,) each; what the methods remember of the batch goes into the memory."""
         template = self._first
 
-        def loss(tensors: Mapping[str, Tensor], hypers: Mapping[str, Tensor], memory: Memory) -> Any:
+        def loss(tensors: Mapping[str, Tensor], hypers: Mapping[str, Tensor], memory: Memory) -> tuple[Memory, Memory]:
             method, run = copy.copy(template.method), replace(template.run, memory=memory)
             for name, value in hypers.items():
                 setattr(method, name, value)
             objective = Objective(method, run, self.skeleton)
-            return functional_call(objective, {f"network.{name}": t for name, t in tensors.items()}, (batch,))
+            parts = functional_call(objective, {f"network.{name}": t for name, t in tensors.items()}, (batch,))
+            return parts, run.memory
 
         stacks = {**self.parameters, **self.buffers}
-        found: dict[str, Tensor] = vmap(loss, randomness="same")(stacks, self.hypers, self.memory)
+        parts, memory = vmap(loss, randomness="same")(stacks, self.hypers, self.memory)
+        self.memory = {name: stack.detach() for name, stack in memory.items()}
+        found: dict[str, Tensor] = parts
         return found
