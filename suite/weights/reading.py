@@ -45,7 +45,7 @@ def _content(path: Path) -> Any:
         return _saved_by_torch(path)
     if start[8:9] == b"{":  # eight bytes of length, then JSON
         return _safetensors(path)
-    from suite.data.readers.array_pickles import load_arrays
+    from suite.data.array_pickles import load_arrays
 
     return load_arrays(path, encoding="latin1")  # text of Python 2
 
@@ -65,7 +65,7 @@ def _saved_by_torch(path: Path) -> Any:
 
 def _array_builders() -> list[Any]:
     """What NumPy numbers need (a checkpoint's best score, say): arrays are as harmless as tensors."""
-    from suite.data.readers.array_pickles import ALLOWED
+    from suite.data.array_pickles import ALLOWED
 
     kinds = [type(np.dtype(kind)) for kind in ("f8", "f4", "i8", "i4", "b1")]
     return [(builder, f"{module}.{name}") for (module, name), builder in ALLOWED.items()] + kinds

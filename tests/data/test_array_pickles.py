@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from suite.data.readers.array_pickles import ClipFeatures
+from suite.data.readers.clip_features import ClipFeatures
 from suite.data.readers.two_streams import TwoStreams
 from suite.data.storage.rows import blocks_of
 from suite.errors import DataError

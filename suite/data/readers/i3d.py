@@ -18,8 +18,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from suite.data.array_pickles import object_array
 from suite.data.label_splits import withhold
-from suite.data.readers.array_pickles import object_array
 from suite.data.samples import TaskData, Videos
 from suite.data.storage.rows import LazyRows
 from suite.errors import DataError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.data.readers.array_pickles import ClipFeatures
+from suite.data.readers.clip_features import ClipFeatures
 from suite.data.storage.rows import LazyRows
 
 ROWS_AT_ONCE = 2048
