@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from suite.data import all_cards, load
-from suite.data.samples import TaskData
+from suite.data import load
 from suite.errors import SuiteError, UsageError
 from suite.method import Method
 from suite.registry import method as find_method
-from suite.tasks import MODULES, task
+from suite.tasks import task, tasks
+from suite.tasks.data import TaskData
 from suite.train.loop import train
 from suite.train.storage.reporter import Calling
 from suite.train.training import Settings, Trained, Training
 
 
 @dataclass(frozen=True)
-class Finding:
+class Expectation:
     """One expectation: its name, whether it holds, and what was seen."""
 
     check: str
@@ -33,7 +33,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Subject:
+class Examined:
     """The method under examination, with the data and the number of epochs to examine it with."""
 
     method: type[Method]
@@ -61,14 +61,14 @@ class Subject:
 
 def examine(
     name: str, dataset: str = "", params: Mapping[str, Any] | None = None, epochs: int = 3, cache: Path | None = None
-) -> Iterator[Finding]:
+) -> Iterator[Expectation]:
     """Try every expectation on the method called ``name``; later checks are left out when the first ones fail."""
     chosen = find_method(name)
     yield from _declarations(chosen)
-    if chosen.task not in MODULES:
+    if chosen.task not in tasks():
         return
     data: TaskData[Any] = load(dataset or planted_world(chosen.task), chosen.task, None, cache)
-    subject = Subject(chosen, params or {}, data, epochs)
+    subject = Examined(chosen, params or {}, data, epochs)
     for check in (_trains, _repeats, _resumes, _survives_nothing, _gradients, _learns):
         finding = _try(check, subject)
         yield finding
@@ -77,44 +77,45 @@ def examine(
 
 
 def planted_world(task_name: str) -> str:
-    """The first planted dataset for a task that needs no file."""
-    for card in all_cards():
-        if card.kind == "planted" and task_name in card.tasks and not card.files:
-            return card.name
-    raise UsageError(f"no planted dataset serves {task_name}; name one with --dataset.")
+    """The generated dataset of a task."""
+    if planted := task(task_name).planted:
+        return planted
+    raise UsageError(f"the task {task_name} names no generated dataset; name one with --dataset.")
 
 
-def _try(check: Callable[[Subject], str], subject: Subject) -> Finding:
+def _try(check: Callable[[Examined], str], subject: Examined) -> Expectation:
     """Run one check: it returns what it saw, and raises what is missing."""
     name = (check.__doc__ or "").rstrip(".")
     try:
-        return Finding(name, True, check(subject))
+        return Expectation(name, True, check(subject))
     except (SuiteError, AssertionError) as problem:
-        return Finding(name, False, str(problem))
+        return Expectation(name, False, str(problem))
     except Exception as error:
-        return Finding(name, False, f"{type(error).__name__}: {error}")
+        return Expectation(name, False, f"{type(error).__name__}: {error}")
 
 
-def _declarations(chosen: type[Method]) -> Iterator[Finding]:
-    known = chosen.task in MODULES
-    tasks = ", ".join(MODULES)
-    yield Finding("names a known task", known, chosen.task if known else f"task = '{chosen.task}'; use one of {tasks}")
+def _declarations(chosen: type[Method]) -> Iterator[Expectation]:
+    known = chosen.task in tasks()
+    said = chosen.task if known else f"task = '{chosen.task}'; use one of {', '.join(tasks())}"
+    yield Expectation("names a known task", known, said)
     told = bool(chosen.title and chosen.paper and (chosen.__doc__ or "").strip())
-    yield Finding("tells what it is", told, "title, paper and docstring" if told else "give title, paper and docstring")
+    yield Expectation(
+        "tells what it is", told, "title, paper and docstring" if told else "give title, paper and docstring"
+    )
     loose = [name for name, declared in chosen.hypers.items() if not (declared.source or declared.help)]
     loose = [name for name in loose if name != "preset"]
     said = f"{len(chosen.hypers)} declared" if not loose else f"give a source or help to {', '.join(loose)}"
-    yield Finding("says where its hyper-parameters come from", not loose, said)
+    yield Expectation("says where its hyper-parameters come from", not loose, said)
 
 
-def _trains(subject: Subject) -> str:
+def _trains(subject: Examined) -> str:
     """trains and is evaluated"""
     trained = subject.whole
     assert trained.points, "no evaluation point was taken: check the phases' epochs and select"
     return f"{trained.parameters:,} parameters, {len(trained.curves)} curve points"
 
 
-def _repeats(subject: Subject) -> str:
+def _repeats(subject: Examined) -> str:
     """gives the same bytes for the same seed"""
     first, second = subject.whole, train(subject.training())
     assert _weights(first) == _weights(second), "two trainings differ: draw only from the generator batches() is given"
@@ -122,7 +123,7 @@ def _repeats(subject: Subject) -> str:
     return "two trainings agree"
 
 
-def _resumes(subject: Subject) -> str:
+def _resumes(subject: Examined) -> str:
     """resumes to the same bytes after a stop"""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(epochs=subject.epochs, checkpoint=Path(folder) / "run.safetensors")
@@ -134,7 +135,7 @@ def _resumes(subject: Subject) -> str:
     return "too short to be stopped" if stopped.complete else "stopped before the last epoch and resumed"
 
 
-def _survives_nothing(subject: Subject) -> str:
+def _survives_nothing(subject: Examined) -> str:
     """scores a split without samples"""
     training = subject.training()
     network = training.fresh_network().eval()
@@ -146,7 +147,7 @@ def _survives_nothing(subject: Subject) -> str:
     return "nothing in, nothing out"
 
 
-def _gradients(subject: Subject) -> str:
+def _gradients(subject: Examined) -> str:
     """moves what it trains"""
     start = dict(subject.untrained.network.named_parameters())
     moved = {name: not torch.equal(p, start[name]) for name, p in subject.whole.network.named_parameters()}
@@ -157,7 +158,7 @@ def _gradients(subject: Subject) -> str:
     return f"unmoved in {subject.epochs} epochs: {', '.join(still[:5])}" if still else "every parameter moved"
 
 
-def _learns(subject: Subject) -> str:
+def _learns(subject: Examined) -> str:
     """learns on its planted world"""
     if not subject.method(**subject.params).phases(subject.data):
         return "not trained"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import uuid
 from pathlib import Path
 from typing import Any
 
+from suite.environment import DATA
 from suite.errors import SuiteError, UsageError
 from suite.places import Places
 from suite.results.provenance import hardware, versions
@@ -153,7 +153,7 @@ def problems(facts: Facts) -> list[str]:
         found.append("Ray is not installed, so nothing runs in parallel; install the suite with its dependencies.")
     if facts["ray"]["answers"] is False:
         found.append(f"no Ray cluster answers at '{facts['ray']['address']}'; start one or leave --address out.")
-    data_folder = os.environ.get("SUITE_DATA")
+    data_folder = DATA.value
     if data_folder and not Path(data_folder).is_dir():
         found.append(f"SUITE_DATA names {data_folder}, which is not a folder; correct it.")
     return found

@@ -11,7 +11,6 @@ from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
 from suite.tasks import task
-from suite.tasks.storage.rows import predictions_from
 from suite.train.selection import EVALUATED, SELECTIONS
 from suite.work.record import metric_rows
 
@@ -39,7 +38,7 @@ def score_again(ledger: Ledger, run: Row, places: Places, protocol: str = "") ->
         for split in EVALUATED:
             table = ledger.predictions(run["run"], split, selection).to_arrow()
             samples = data.split(split)
-            metrics = judge.evaluate(predictions_from(table, samples), samples, data)
+            metrics = judge.evaluate(judge.from_rows(table, samples), samples, data)
             found += metric_rows(metrics, split, selection)
     return found
 

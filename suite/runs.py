@@ -16,7 +16,7 @@ from suite.registry import method
 from suite.spec.card import DatasetCard, parse_dataset_name
 from suite.spec.pinned import PinnedFile
 from suite.spec.run import Precision, RunSpec
-from suite.tasks import MODULES
+from suite.tasks import task
 
 
 def resolve_run(
@@ -93,14 +93,14 @@ def run_id(spec: RunSpec, places: Places) -> str:
 
 def data_fingerprint(spec: RunSpec, places: Places) -> str:
     """The fingerprint of the dataset as ``spec`` sees it."""
-    task = method(spec.method).task
-    return fingerprint(spec.dataset, task, places.root, places.cache, protocol=spec.protocol, dials=spec.dials)
+    served = method(spec.method).task
+    return fingerprint(spec.dataset, served, places.root, places.cache, protocol=spec.protocol, dials=spec.dials)
 
 
 def method_code(spec: RunSpec) -> str:
     """The fingerprint of the code that computes ``spec``."""
     chosen = method(spec.method)
-    return code_fingerprint(chosen, MODULES[chosen.task])
+    return code_fingerprint(chosen, type(task(chosen.task)))
 
 
 def dataset_label(spec: RunSpec) -> str:

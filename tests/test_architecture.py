@@ -18,9 +18,11 @@ FLOORS = (
         "spec",
         "presets",
         "identity",
+        "environment",
+        "plugins",
         "places",
     ),  # 2: what a method is, what can be asked, what names it
-    ("data", "weights", "tasks", "results", "registry"),  # 3: data, tasks, the ledger
+    ("tasks", "data", "weights", "results", "registry"),  # 3: tasks, data, the ledger
     ("runs", "train", "work", "report", "scoring"),  # 4: doing what is asked, reporting what came out
     ("sweep", "leaderboard", "conformance", "analyse", "doctor", "rescore"),  # 5: many runs, and looking into them
     ("cli",),  # 6: the only place that prints

@@ -8,6 +8,7 @@ from typing import ClassVar
 import pytest
 
 from suite import registry
+from suite.environment import PLUGINS
 from suite.errors import UsageError
 from suite.leaderboard.plan import make_plan
 from suite.method import Method, extended, hyper
@@ -124,7 +125,7 @@ class One(AssumeNegative):
 def registered(folder: Path, monkeypatch: pytest.MonkeyPatch, alias: str) -> None:
     file = folder / "own.py"
     file.write_text(FILE.format(alias=alias))
-    monkeypatch.setenv(registry.USER_FILES, str(file))
+    monkeypatch.setenv(PLUGINS.name, str(file))
 
 
 def test_an_alias_finds_its_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

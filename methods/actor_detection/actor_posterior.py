@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from torch import nn
 
-from suite.data.samples import Actors, ActorScores, TaskData
 from suite.errors import UsageError
 from suite.method import Method, Phase, Run, Scores
+from suite.tasks.actors.samples import Actors, ActorScores
+from suite.tasks.data import TaskData
 
 
 class ActorPosterior(Method):

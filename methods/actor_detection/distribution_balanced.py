@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from methods.actor_detection.parts.base import ActorMethod, labelled_clips
 from methods.actor_detection.parts.losses import balanced_mean, distribution_balanced_loss
-from suite.data.samples import Actors, TaskData
 from suite.method import Batch, Run, hyper
+from suite.tasks.actors.samples import Actors
+from suite.tasks.data import TaskData
 
 
 class DistributionBalanced(ActorMethod):

@@ -20,8 +20,9 @@ from methods.actor_detection.parts.thresholds import (
     threshold_penalty,
     thresholded_targets,
 )
-from suite.data.samples import Actors, TaskData
 from suite.method import Batch, Run, Value, hyper
+from suite.tasks.actors.samples import Actors
+from suite.tasks.data import TaskData
 
 EDGE = 1e-3  # learnable thresholds stay this far from 0 and 1
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from methods.actor_detection.parts.base import ActorMethod
-from suite.data.samples import Actors, TaskData
 from suite.method import Phase, hyper
+from suite.tasks.actors.samples import Actors
+from suite.tasks.data import TaskData
 
 
 class Supervised(ActorMethod):

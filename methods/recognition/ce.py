@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.recognition.parts.base import SinglePositive
-from suite.data.samples import Clips
 from suite.method import Run, Scores
+from suite.tasks.recognition.samples import Clips
 
 
 class CrossEntropy(SinglePositive):

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from methods.recognition.parts import losses
 from methods.recognition.parts.base import SinglePositive, complete_truth, in_chunks
-from suite.data.samples import Clips
 from suite.method import Run, hyper
+from suite.tasks.recognition.samples import Clips
 
 
 class FullLabel(SinglePositive):

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from suite.data.samples import Clips, ClipScores
 from suite.errors import UsageError
 from suite.method import Method, Phase, Run, Scores
+from suite.tasks.recognition.samples import Clips, ClipScores
 
 
 class PlantedPosterior(Method):

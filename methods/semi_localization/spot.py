@@ -23,8 +23,9 @@ from methods.semi_localization.parts.batches import endless
 from methods.semi_localization.parts.mask_detector import MaskDetector
 from methods.semi_localization.parts.masks import MaskNetwork, class_loss, mask_loss
 from methods.semi_localization.parts.windows import unlabelled_batches
-from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Losses, Phase, Run, Value, hyper
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 REBUILDING, JOINT = "rebuilding", "joint"  # the two phases
 

@@ -19,8 +19,9 @@ from methods.networks.bmn.release import RELEASE
 from methods.networks.bmn.sampling import Layout
 from methods.semi_localization.parts.proposal_network import NamedBMN
 from methods.semi_localization.parts.teacher_student import TeacherStudent, disagreement, taught
-from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Losses, Run, hyper
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 
 class SelfSupervisedBMN(NamedBMN):

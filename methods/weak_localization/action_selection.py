@@ -23,8 +23,9 @@ from methods.weak_localization.parts.selection import (
     top_k,
 )
 from methods.weak_localization.parts.selection_localizer import SelectionLocalizer, fused
-from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Losses, Phase, Run, Stopping, Value, hyper
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 PAPER: dict[str, Value] = {
     "weight_decay": 1e-4,

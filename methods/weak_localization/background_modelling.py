@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from methods.weak_localization.basnet import spread
 from methods.weak_localization.parts.two_stream import AttentionScores, TwoStreamLocalizer, bias_of
-from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Losses, Run, hyper
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 
 def smoothed(signal: Tensor, sigma: float) -> Tensor:

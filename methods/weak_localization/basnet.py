@@ -14,8 +14,9 @@ from methods.weak_localization.parts.base import WeakLocalization, grid_batches,
 from methods.weak_localization.parts.basnet_network import BaSNetNet, BaSNetScores
 from methods.weak_localization.parts.localize import Activation
 from methods.weak_localization.parts.proposals import ProposalRule, Runs, chosen_classes, min_max, propose
-from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Losses, Run, Scores, hyper
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 
 def basnet_losses(scores: BaSNetScores, labels: Tensor, divisor: int, alpha: float) -> Losses:

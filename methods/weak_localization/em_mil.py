@@ -17,8 +17,9 @@ from torch.nn import functional as F
 from methods.weak_localization.parts.base import grid_batches, uniform_grid
 from methods.weak_localization.parts.networks import check_width, halves
 from methods.weak_localization.parts.selection_localizer import SelectionLocalizer
-from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Losses, Optimizer, Phase, Run, Scores, hyper
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 STREAMS = 2
 

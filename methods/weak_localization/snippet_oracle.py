@@ -10,9 +10,10 @@ from torch import nn
 
 from methods.weak_localization.parts.selection_localizer import SelectionLocalizer
 from methods.weak_localization.parts.selection_quality import snippet_truth
-from suite.data.samples import TaskData, Videos
 from suite.errors import UsageError
 from suite.method import Phase, Run, Scores, hyper
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 
 class SnippetOracle(SelectionLocalizer):

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from methods.weak_localization.parts.networks import check_width, halves
 from methods.weak_localization.parts.peak_localizer import PeakLocalizer, padded_rows, time_mask
 from methods.weak_localization.wtalc import multiple_instance_loss, top_share_mean
-from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Losses, Run, hyper
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 STREAMS = 2
 CENTRE_RATE = 0.1  # the released code moves centres by SGD at 0.1

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from methods.weak_localization.parts.networks import SnippetScores, check_width, snippet_mlp
 from methods.weak_localization.parts.selection import classification_loss, pool, top_k
 from methods.weak_localization.parts.selection_localizer import SelectionLocalizer
-from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Losses, Run
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 
 class ClassifierNet(nn.Module):

@@ -13,8 +13,9 @@ from torch.nn import functional as F
 from methods.weak_localization.basnet import spread
 from methods.weak_localization.parts.networks import check_width
 from methods.weak_localization.parts.peak_localizer import PeakLocalizer, padded_rows, time_mask
-from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Losses, Run, hyper
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 
 class WTALCScores(NamedTuple):

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from suite.data import load
-from suite.data.samples import TaskData, Videos
 from suite.errors import UsageError
 from suite.evaluate.protocols import TemporalProtocol
 from suite.evaluate.segments import Segments
 from suite.places import Places
 from suite.results.ledger import Ledger
-from suite.tasks.localization import TASKS, protocol_of
-from suite.tasks.storage.rows import predictions_from
+from suite.tasks import task
+from suite.tasks.data import TaskData
+from suite.tasks.localization.evaluator import counted_videos, protocol_for
+from suite.tasks.localization.samples import Videos
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,12 @@ class Subject:
     @property
     def protocol(self) -> TemporalProtocol:
         """The switches that the run was evaluated with."""
-        return protocol_of(self.data.facts.get("protocol", {}))
+        return protocol_for(self.data)
 
     @property
     def videos(self) -> np.ndarray:
         """Indices of the videos that take part in the protocol."""
-        left_out = set(self.protocol.excluded_videos)
-        return np.array([v for v, name in enumerate(self.samples.ids.tolist()) if name not in left_out], dtype=np.int64)
+        return counted_videos(self.samples, self.protocol)
 
 
 def subject(ledger: Ledger, prefix: str, places: Places, selection: str = "validation", split: str = "test") -> Subject:
@@ -46,7 +46,8 @@ def subject(ledger: Ledger, prefix: str, places: Places, selection: str = "valid
 
     name = ledger.resolve(prefix)
     row = ledger.runs().filter(pl.col("run") == name).row(0, named=True)
-    if row["task"] not in TASKS:
+    served = task(row["task"])
+    if served.predictions is not Segments:
         raise UsageError(f"run {name} is of the task {row['task']}; this analysis is of temporal localization.")
     if row["status"] != "finished":
         raise UsageError(f"run {name} is {row['status']}; analyse a finished one (suite results list).")
@@ -54,6 +55,5 @@ def subject(ledger: Ledger, prefix: str, places: Places, selection: str = "valid
         row["dataset"], row["task"], places.root, places.cache, protocol=row["protocol"], seed=row["seed"]
     )
     samples = data.split(split)
-    found = predictions_from(ledger.predictions(name, split, selection).to_arrow(), samples)
-    assert isinstance(found, Segments)
+    found = served.from_rows(ledger.predictions(name, split, selection).to_arrow(), samples)
     return Subject(row, data, samples, found)

@@ -33,10 +33,10 @@ def check(
     """
     from suite.cli.train import parse_settings
     from suite.conformance import examine
+    from suite.environment import PLUGINS
     from suite.places import Places
-    from suite.registry import add_user_files
 
-    add_user_files(methods_files or [])
+    PLUGINS.add(methods_files or [])
     findings = []
     for finding in examine(method, dataset, parse_settings(settings or []), epochs, Places(out).cache):
         findings.append(finding)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import typer
 
 from suite.cli.complete import datasets
 from suite.cli.console import DataOption, JsonOption, OutOption, emit, emit_json
+from suite.environment import CARDS
 from suite.errors import DataError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def own_cards(
 ) -> None:
     """Dataset cards: list, show, verify, get, prepare."""
     if folder is not None:
-        os.environ["SUITE_DATASETS"] = str(folder)  # so that worker processes find the cards, too
+        CARDS.add([folder])
 
 
 @commands.command("list")

@@ -118,12 +118,12 @@ def plan(
 
 def make(name: str, out: str, data: str | None, methods_files: list[str] | None) -> tuple[Places, Plan]:
     """Resolve the leaderboard ``name`` against the ledger under ``out``."""
+    from suite.environment import PLUGINS
     from suite.leaderboard.plan import find_board, make_plan
     from suite.places import Places
-    from suite.registry import add_user_files
     from suite.results.ledger import Ledger
 
-    add_user_files(methods_files or [])
+    PLUGINS.add(methods_files or [])
     places = Places(out, data)
     return places, make_plan(find_board(name), places, Ledger(places.ledger), tuned(places))
 

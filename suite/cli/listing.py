@@ -29,8 +29,9 @@ def list_methods(task: TaskOption = None, methods: MethodsOption = None, json: J
     A star marks the preset that is the default.
     """
     from suite import registry
+    from suite.environment import PLUGINS
 
-    registry.add_user_files(methods or [])
+    PLUGINS.add(methods or [])
     rows = [_method(method) for method in registry.methods().values() if task in (None, method.task)]
     if not json:
         rows = [{**row, "presets": _presets(row)} for row in rows]
@@ -84,11 +85,11 @@ def list_datasets(task: TaskOption = None, json: JsonOption = False) -> None:
 
 def list_tasks(json: JsonOption = False) -> None:
     """The tasks: what they learn from, what they predict, their headline metric."""
-    from suite.tasks import MODULES, task
+    from suite.tasks import tasks
 
     rows = [
         {"name": t.name, "learns from": t.learns_from, "predicts": t.predicts, "headline": t.headline}
-        for t in map(task, MODULES)
+        for t in tasks().values()
     ]
     emit(rows, ("name", "learns from", "predicts", "headline"), json)
 

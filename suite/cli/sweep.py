@@ -195,11 +195,11 @@ def _cost_in_words(total: dict[str, Any], at_once: int) -> str:
 def _asked(
     what: list[str], over: str, changes: dict[str, Any], out: str, data: str | None, methods_files: list[str] | None
 ) -> tuple[SweepSpec, Places]:
+    from suite.environment import PLUGINS
     from suite.places import Places
-    from suite.registry import add_user_files
     from suite.sweep.files import ad_hoc, changed, find_sweep
 
-    add_user_files(methods_files or [])
+    PLUGINS.add(methods_files or [])
     places = Places(out, data)
     if len(what) > 2:
         raise UsageError(f"'{' '.join(what)}' is too much; give a sweep's name, a TOML file, or METHOD DATASET.")
@@ -211,11 +211,11 @@ def _asked(
 
 
 def _known(name: str, out: str, data: str | None, methods_files: list[str] | None) -> tuple[SweepSpec, Places]:
+    from suite.environment import PLUGINS
     from suite.places import Places
-    from suite.registry import add_user_files
     from suite.sweep.files import known_sweep
 
-    add_user_files(methods_files or [])
+    PLUGINS.add(methods_files or [])
     places = Places(out, data)
     return known_sweep(name, places), places
 

@@ -73,8 +73,8 @@ def train(
 
     Example: suite train mask-bce planted-verbs --set neighbours=10 --set tau=0.2 --seed 1
     """
+    from suite.environment import PLUGINS
     from suite.places import Places
-    from suite.registry import add_user_files
     from suite.registry import method as find_method
     from suite.results.ledger import Ledger
     from suite.runs import resolve_run, run_id
@@ -82,7 +82,7 @@ def train(
     from suite.work.preparation import Machine
     from suite.work.record import settle
 
-    add_user_files(methods_files or [])
+    PLUGINS.add(methods_files or [])
     _check_gpu(gpu)
     places = Places(out, data)
     given = _with_preset(parse_settings(settings or []), preset)

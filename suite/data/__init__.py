@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from suite.data.loading import fingerprint, load
+from suite.data.reading import Reader
 from suite.data.storage.cards import all_cards, find_card, folders
 from suite.data.storage.files import is_available
 from suite.data.storage.rows import LazyRows
 
-__all__ = ["LazyRows", "all_cards", "find_card", "fingerprint", "folders", "is_available", "load"]
+__all__ = ["LazyRows", "Reader", "all_cards", "find_card", "fingerprint", "folders", "is_available", "load"]

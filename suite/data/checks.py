@@ -1,4 +1,4 @@
-"""What every dataset must satisfy, whatever its reader: finite features, labels that exist, disjoint splits."""
+"""What every dataset must satisfy, whatever its reader: finite features, disjoint splits, and what its task asks."""
 
 from __future__ import annotations
 
@@ -7,52 +7,41 @@ from typing import Any
 
 import numpy as np
 
-from suite.data.samples import Clips, TaskData, Videos
 from suite.data.storage.store import Check
 from suite.errors import DataError
+from suite.tasks import Task, task
+from suite.tasks.checks import same_length
+from suite.tasks.data import SPLITS, TaskData
 
-SPLITS = ("train", "validation", "test")
-FEATURES = ("features", "rows")
 
-
-def is_features(key: str) -> bool:
-    """Whether a stored array holds features: ``train.features``, ``test.rows``."""
-    split, _, field = key.partition(".")
-    return split in SPLITS and field in FEATURES
+def features_keys(served: Task) -> set[str]:
+    """The stored arrays that hold features: ``train.features``, ``test.rows``."""
+    return {f"{split}.{served.features}" for split in SPLITS}
 
 
 def finite_features(data: TaskData[Any]) -> Check:
     """A check of stored blocks: :class:`DataError` names dataset, split and item of a value that is not finite."""
+    served = task(data.task)
+    keys = features_keys(served)
 
     def check(key: str, start: int, block: np.ndarray) -> None:
-        if (
-            not is_features(key)
-            or block.size == 0
-            or np.isfinite(block.sum(dtype=np.float64))
-            or np.isfinite(block).all()
-        ):
+        if key not in keys or block.size == 0 or np.isfinite(block.sum(dtype=np.float64)) or np.isfinite(block).all():
             return
         finite = np.isfinite(block.reshape(len(block), -1)).all(axis=1)
         row, split = start + int(np.argmin(finite)), key.partition(".")[0]
         raise DataError(
-            f"{data.name}: the features of '{_item(data.split(split), row)}' ({split}) hold values that are not finite "
-            f"in {block.dtype}; replace that item's feature file (suite data verify {data.name} names damaged files)."
+            f"{data.name}: the features of '{served.item(data.split(split), row)}' ({split}) hold values that are not "
+            f"finite in {block.dtype}; replace that item's feature file (suite data verify {data.name} names damaged "
+            "files)."
         )
 
     return check
 
 
-def _item(samples: Any, row: int) -> str:
-    place = int(np.searchsorted(samples.offsets, row, side="right")) - 1 if isinstance(samples, Videos) else row
-    return str(samples.ids[place])
-
-
 def check_task_data(data: TaskData[Any]) -> None:
-    """Raise :class:`DataError` when labels lie outside the class list, lengths disagree, or splits share a unit."""
+    """Raise :class:`DataError` when a split is not what its task wants, or splits share a unit."""
     for split in SPLITS:
-        samples = data.split(split)
-        _check_lengths(data, split, samples)
-        _check_labels(data, split, samples)
+        _check_split(data, split, task(data.task))
     for one, other in combinations(SPLITS, 2):
         if {one, other} == {"validation", "test"} and data.facts.get("validation_is_test"):
             continue
@@ -63,36 +52,13 @@ def check_task_data(data: TaskData[Any]) -> None:
             )
 
 
-def _check_lengths(data: TaskData[Any], split: str, samples: Any) -> None:
-    names = ("features", "label", "truth", "unit") if isinstance(samples, Clips) else ("unit", "labelled")
-    for name in names:
-        if len(getattr(samples, name)) != len(samples):
-            found = len(getattr(samples, name))
-            raise DataError(
-                f"{data.name}: {split} has {len(samples)} ids but {found} rows of '{name}'; mend the reader."
-            )
-    if isinstance(samples, Videos) and int(samples.offsets[-1]) != len(samples.rows):
-        total = int(samples.offsets[-1])
-        raise DataError(f"{data.name}: {split} videos claim {total} snippets of {len(samples.rows)}; mend the reader.")
-
-
-def _check_labels(data: TaskData[Any], split: str, samples: Any) -> None:
-    count = len(data.classes)
-    for owners, labels in _label_columns(samples):
-        wrong = np.flatnonzero((labels < 0) | (labels >= count))
-        if len(wrong):
-            raise DataError(
-                f"{data.name}: '{samples.ids[owners[wrong[0]]]}' ({split}) has label {labels[wrong[0]]}, outside the "
-                f"{count} classes; correct its annotation or the class list."
-            )
-    for name in ("truth", "video_labels", "labels", "truth_labels"):
-        table = getattr(samples, name, None)
-        if table is not None and table.shape[1:] != (count,):
-            raise DataError(f"{data.name}: {split} '{name}' is {table.shape} for {count} classes; mend the reader.")
-
-
-def _label_columns(samples: Any) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of (index of the item, its label) for every column of class numbers."""
-    if isinstance(samples, Clips):
-        return [(np.arange(len(samples)), samples.label)]
-    return [(samples.segments.video, samples.segments.label)] if isinstance(samples, Videos) else []
+def _check_split(data: TaskData[Any], split: str, served: Task) -> None:
+    samples: Any = data.split(split)
+    if type(samples) is not served.samples:
+        given, wanted = type(samples).__name__, served.samples.__name__
+        raise DataError(f"{data.name}: {split} is {given}, but {served.name} needs {wanted}; correct the reader.")
+    try:
+        same_length(samples, split, ("unit",))
+        served.check(samples, split, len(data.classes))
+    except DataError as error:
+        raise DataError(f"{data.name}: {error}") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,16 +10,18 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-from suite.data.checks import check_task_data, finite_features, is_features
-from suite.data.reading import reader_function, reader_source
-from suite.data.samples import TaskData
+from suite.data.checks import check_task_data, features_keys, finite_features
+from suite.data.reading import find_reader, reader_source
 from suite.data.storage.cards import find_card
 from suite.data.storage.files import checked_hashes, dataset_folder
 from suite.data.storage.store import OutdatedStoreError, build_once, open_store, write_store
+from suite.environment import OUTPUTS
 from suite.errors import DataError
-from suite.identity.code import reader_fingerprint
+from suite.identity.code import function_fingerprint, reader_fingerprint
 from suite.spec.base import content_hash
 from suite.spec.card import DatasetCard, Value, parse_dataset_name
+from suite.tasks import task
+from suite.tasks.data import TaskData
 
 
 def cache_folder(cache: Path | None = None) -> Path:
@@ -28,7 +29,7 @@ def cache_folder(cache: Path | None = None) -> Path:
 
     Only a local disk can be mapped: where outputs are remote (``s3://…``), packed datasets stay below ``outputs``.
     """
-    outputs = os.environ.get("SUITE_OUTPUTS") or "outputs"
+    outputs = OUTPUTS.value or "outputs"
     return cache or Path("outputs" if "://" in outputs else outputs) / "cache" / "data"
 
 
@@ -61,8 +62,9 @@ class DatasetRequest:
         return self.cache / f"{self.card.name}-{self.store_key()}"
 
     def fingerprint(self) -> str:
-        """The store's key with the dials that act on loading and the protocol's settings."""
-        return content_hash(self.store_key(), dict(self.dials), self.card.protocol(self.protocol))
+        """The store's key with the dials and the code that act on loading, and the protocol's settings."""
+        split = function_fingerprint(task(self.task).withhold)
+        return content_hash(self.store_key(), dict(self.dials), self.card.protocol(self.protocol), split)
 
 
 def dataset_request(
@@ -113,13 +115,11 @@ def load(
 
 def open_dataset(asked: DatasetRequest, seed: int = 0, force: bool = False) -> TaskData[Any]:
     """Pack ``asked`` if it is not packed yet (or ``force``), open it and apply the dials that act on loading."""
-    data = _opened(asked, force)
-    late = reader_function(asked.card, "late")
-    if late is not None:
-        values = dict(asked.dials)
-        if values.get("split_seed") == -1:
-            values["split_seed"] = seed
-        data = late(data, values)
+    data, reader = _opened(asked, force), find_reader(asked.card)
+    dials = {**asked.dials, "split_seed": seed} if asked.dials.get("split_seed", -1) == -1 else asked.dials
+    if reader.on_open is not None:
+        data = reader.on_open(data, dials)
+    data = task(asked.task).withhold(data, dials)
     settings = asked.card.protocol(asked.protocol)
     facts = {"kind": asked.card.kind, **data.facts, "protocol": {**data.facts.get("protocol", {}), **settings}}
     label = asked.card.label(asked.dials)
@@ -129,7 +129,7 @@ def open_dataset(asked: DatasetRequest, seed: int = 0, force: bool = False) -> T
 def _opened(asked: DatasetRequest, force: bool) -> TaskData[Any]:
     folder = build_once(asked.store_folder(), lambda place: _pack(asked, place), force)
     try:
-        data: TaskData[Any] = open_store(folder)
+        data: TaskData[Any] = open_store(folder, (task(asked.task).samples,))
     except OutdatedStoreError:
         if force:
             raise
@@ -138,14 +138,16 @@ def _opened(asked: DatasetRequest, force: bool) -> TaskData[Any]:
 
 
 def _pack(asked: DatasetRequest, place: Path) -> None:
-    dtype = asked.card.layout.dtype
-    with _told(asked):
+    dtype, served = asked.card.layout.dtype, task(asked.task)
+    features = features_keys(served)
+    with _in_one_sentence(asked):
         data = read(asked)
-        write_store(place, data, lambda key: dtype if is_features(key) else None, finite_features(data))
+        checks, kinds = finite_features(data), (served.samples,)
+        write_store(place, data, lambda key: dtype if key in features else None, checks, kinds)
 
 
 @contextmanager
-def _told(asked: DatasetRequest) -> Iterator[None]:
+def _in_one_sentence(asked: DatasetRequest) -> Iterator[None]:
     """A damaged file that a reader did not foresee, as one sentence (the cause stays attached for developers)."""
     try:
         yield
@@ -160,7 +162,7 @@ def _told(asked: DatasetRequest) -> Iterator[None]:
 
 def read(asked: DatasetRequest) -> TaskData[Any]:
     """What the reader yields, checked but not packed."""
-    data = reader_function(asked.card)(asked.card, asked.folder, asked.read_dials(), asked.task)
+    data = find_reader(asked.card).read(asked.card, asked.folder, asked.read_dials(), asked.task)
     if not isinstance(data, TaskData):
         said = f"reader '{asked.card.reader}' returned {type(data).__name__}"
         raise DataError(f"{asked.card.name}: {said}; return TaskData.")

@@ -133,7 +133,7 @@ def write_video(path: str | Path, frames: np.ndarray, fps: int = FPS, codec: str
 
 @dataclass(frozen=True)
 class ClipSource:
-    """Where the pixels of a split's clips are: ``frames`` of :class:`suite.data.samples.Actors`.
+    """Where the pixels of a split's clips are: ``frames`` of :class:`suite.tasks.actors.samples.Actors`.
 
     ``files`` (M,) video file, or frame folder, of each clip; ``centres`` (M,) grid index of its key frame. ``frames``
     and ``rate`` say how a clip is sampled, ``fps`` the grid's rate (0: the file's own frames), ``pattern`` names the

@@ -17,22 +17,22 @@ STACK = "suite.train.packed.stepper"  # for runs that train as a stack
 LOADING = "suite.data.loading"
 
 
-def method_sources(method: type[Method], task_module: str) -> dict[str, str]:
-    """Module to digest of its source, for all that trains and scores ``method``."""
+def method_sources(method: type[Method], task: type) -> dict[str, str]:
+    """Module to digest of its source, for all that trains ``method`` and scores it as ``task`` does."""
     packs = any(declared.packed for declared in method.hypers.values())
-    return _training_sources(_home(method), task_module, packs)
+    return _training_sources(_home(method), _home(task), packs)
 
 
 @cache
-def _training_sources(home: Start, task_module: str, packs: bool) -> dict[str, str]:
+def _training_sources(method: Start, task: Start, packs: bool) -> dict[str, str]:
     """Looked at once in a process, which goes on computing with the code that it has when somebody edits a file."""
     # A run that can be packed may be carried out alone or packed, so both ways are in its name.
-    return _sources(home, task_module, *LOOP, *([STACK] if packs else []))
+    return _sources(method, task, *LOOP, *([STACK] if packs else []))
 
 
-def code_fingerprint(method: type[Method], task_module: str) -> str:
-    """The print of the code that trains and scores ``method``; ``task_module`` holds its evaluator."""
-    return digest(method_sources(method, task_module))[:16]
+def code_fingerprint(method: type[Method], task: type) -> str:
+    """The print of the code that trains ``method`` and scores it as ``task``, a class, does."""
+    return digest(method_sources(method, task))[:16]
 
 
 def reader_sources(reader: Start) -> dict[str, str]:
@@ -45,9 +45,14 @@ def reader_fingerprint(reader: Start) -> str:
     return digest(reader_sources(reader))[:16]
 
 
+def function_sources(function: Callable[..., Any]) -> dict[str, str]:
+    """Module to digest of its source, for the module that defines ``function`` and all that it uses."""
+    return _sources(_home(function.func if isinstance(function, partial) else function))
+
+
 def function_fingerprint(function: Callable[..., Any]) -> str:
     """The print of the module that defines ``function`` and of all that it uses."""
-    return digest(_sources(_home(function.func if isinstance(function, partial) else function)))[:16]
+    return digest(function_sources(function))[:16]
 
 
 def _home(thing: Any) -> Start:

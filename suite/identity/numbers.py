@@ -13,11 +13,11 @@ ROOMS = (
     "suite.train",
     "suite.weights",
 )
-# A folder of this name inside them holds what only moves bytes.
-ASIDE = "storage"
+# Folders of these names inside them hold what only moves bytes, and what scores predictions that are there already.
+ASIDE = {"storage", "scoring"}
 
 
 def makes_numbers(module: str) -> bool:
     """Whether ``module`` (a dotted name) may change what a run reports."""
     inside = any(module == room or module.startswith(f"{room}.") for room in ROOMS)
-    return inside and ASIDE not in module.split(".")
+    return inside and not ASIDE & set(module.split("."))

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from suite.data import load
-from suite.data.samples import ActorScores, Clips, ClipScores, TaskData, Videos
 from suite.errors import UsageError, did_you_mean
-from suite.evaluate.segments import Segments
 from suite.places import Places
 from suite.registry import method as find_method
 from suite.spec.run import RunSpec
@@ -17,6 +13,7 @@ from suite.spec.sweep import SweepSpec
 from suite.sweep.history import known_objectives
 from suite.sweep.problem import Problem, problems
 from suite.tasks import Task, task
+from suite.tasks.data import TaskData
 from suite.work.packing import can_pack, pays
 
 
@@ -48,15 +45,9 @@ def _check(problem: Problem, places: Places) -> bool:
 
 
 def reported(task: Task, data: TaskData[Any]) -> set[tuple[str, float | None]]:
-    """The metrics (name, threshold) that a run on ``data`` reports, found by evaluating a prediction of nothing."""
+    """The metrics (name, threshold) that a run on ``data`` reports, found by evaluating a guess."""
     samples = data.validation
-    if isinstance(samples, Clips):
-        guess: Any = ClipScores(np.zeros((len(samples), len(data.classes)), dtype=np.float32))
-    elif isinstance(samples, Videos):
-        truth = samples.segments
-        guess = Segments(truth.video, truth.label, truth.start, truth.end, np.ones(len(truth)))
-    else:
-        guess = ActorScores(np.zeros((len(samples), len(data.classes)), dtype=np.float32))
+    guess = task.guess(samples, len(data.classes))
     return {(metric.metric, metric.threshold) for metric in task.evaluate(guess, samples, data) if not metric.label}
 
 

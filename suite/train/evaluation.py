@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from suite.data.samples import TaskData
 from suite.method import Method, Run, Scores
 from suite.tasks import Metric, Task
+from suite.tasks.data import TaskData
 from suite.train.selection import EVALUATED, Judged, Point, Selector
 from suite.train.stopping import should_stop
 from suite.train.storage.curves import Curves

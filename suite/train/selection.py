@@ -13,8 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from suite.data.samples import ActorScores, ClipScores, Predictions
-from suite.evaluate.segments import Segments
 from suite.tasks import Metric, Task
 
 SELECTIONS = ("validation", "last", "oracle")
@@ -26,7 +24,7 @@ class Judged:
     """Predictions for the validation and the test split, and their metrics."""
 
     metrics: Mapping[str, list[Metric]]
-    predictions: Mapping[str, Predictions]
+    predictions: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -74,29 +72,20 @@ class Selector:
         return {
             "place": {"phase": point.phase, "epoch": point.epoch, "step": point.step},
             "metrics": {split: [asdict(m) for m in found] for split, found in point.metrics.items()},
-            "kinds": {split: type(p).__name__ for split, p in point.predictions.items()},
         }
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Put back what :meth:`tensors` and :meth:`facts` gave."""
         for name, kept in facts.items():
             metrics = {split: [Metric(**m) for m in found] for split, found in kept["metrics"].items()}
-            predictions = {
-                split: _predictions(kind, f"{name}/{split}/", tensors) for split, kind in kept["kinds"].items()
-            }
+            predictions = {split: self._predictions(f"{name}/{split}/", tensors) for split in metrics}
             self.points[name] = Point(metrics, predictions, **kept["place"])
 
+    def _predictions(self, prefix: str, tensors: Mapping[str, Tensor]) -> Any:
+        found = {name[len(prefix) :]: t.numpy() for name, t in tensors.items() if name.startswith(prefix)}
+        return self.task.predictions(**{name: v.item() if v.ndim == 0 else v for name, v in found.items()})
 
-_KINDS: dict[str, type] = {kind.__name__: kind for kind in (ClipScores, ActorScores, Segments)}
 
-
-def _columns(predictions: Predictions) -> dict[str, Tensor]:
+def _columns(predictions: Any) -> dict[str, Tensor]:
     values = {f.name: getattr(predictions, f.name) for f in fields(predictions)}
     return {name: torch.from_numpy(np.array(value)) for name, value in values.items() if value is not None}
-
-
-def _predictions(kind: str, prefix: str, tensors: Mapping[str, Tensor]) -> Predictions:
-    found = {name[len(prefix) :]: t.numpy() for name, t in tensors.items() if name.startswith(prefix)}
-    values = {name: value.item() if value.ndim == 0 else value for name, value in found.items()}
-    predictions: Predictions = _KINDS[kind](**values)
-    return predictions

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from suite.data.samples import TaskData
 from suite.errors import TrainingError
 from suite.method import Method, Run, Scores
 from suite.tasks import Task
+from suite.tasks.data import TaskData
 from suite.train.budget import budgeted
 from suite.train.derived import Derived
 from suite.train.evaluation import Evaluation

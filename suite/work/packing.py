@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from suite.data.samples import TaskData
 from suite.method import Method, Phase
 from suite.places import Places
 from suite.registry import method as find_method
 from suite.results.schema import Outcome
 from suite.spec.base import canonical_json
 from suite.spec.run import RunSpec
+from suite.tasks.data import TaskData
 from suite.train.loop import Loop
 from suite.train.packed.stepper import Stacked
 from suite.train.storage.reporter import Asking

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 
 from suite.data import load
-from suite.data.samples import TaskData
 from suite.method import Method
 from suite.places import Places
 from suite.registry import method as find_method
@@ -19,6 +18,7 @@ from suite.runs import run_id
 from suite.spec.resources import Resources
 from suite.spec.run import RunSpec
 from suite.tasks import Task, task
+from suite.tasks.data import TaskData
 from suite.train.training import Settings, Training
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from suite.data.samples import TaskData
 from suite.places import Places
 from suite.registry import method as find_method
 from suite.results.ledger import Ledger
@@ -20,8 +19,8 @@ from suite.results.schema import Outcome
 from suite.runs import data_fingerprint, dataset_label, method_code, run_id
 from suite.spec.base import canonical_json
 from suite.spec.run import RunSpec
-from suite.tasks import Metric
-from suite.tasks.storage.rows import prediction_columns
+from suite.tasks import Metric, task
+from suite.tasks.data import TaskData
 from suite.train.selection import EVALUATED, Judged
 from suite.train.training import Training
 from suite.work.preparation import Machine, Prepared
@@ -94,7 +93,8 @@ def point_rows(points: Mapping[str, Judged], data: TaskData[Any]) -> tuple[list[
     for selection, point in points.items():
         for split in EVALUATED:
             metrics += metric_rows(point.metrics[split], split, selection)
-            tables.append(_table(point.predictions[split], data.split(split), split, selection))
+            columns = task(data.task).to_rows(point.predictions[split], data.split(split))
+            tables.append(_table(columns, split, selection))
     return metrics, pa.concat_tables(tables, promote_options="default")
 
 
@@ -103,7 +103,6 @@ def metric_rows(metrics: Iterable[Metric], split: str, selection: str) -> list[d
     return [{"split": split, "selection": selection, **asdict(metric)} for metric in metrics]
 
 
-def _table(predictions: Any, samples: Any, split: str, selection: str) -> pa.Table:
-    columns = prediction_columns(predictions, samples)
+def _table(columns: Mapping[str, Any], split: str, selection: str) -> pa.Table:
     named = {name: np.full(len(columns["item"]), value) for name, value in (("split", split), ("selection", selection))}
     return pa.table({**named, **columns})

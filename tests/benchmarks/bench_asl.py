@@ -29,10 +29,11 @@ from methods.weak_localization.parts.selection import (
     top_k,
 )
 from methods.weak_localization.parts.selection_localizer import fused
-from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
 from suite.method import Run
 from suite.tasks import task
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 ANNOTATIONS = "thumos14/thumos14_412.json"
 WIDTH, HIDDEN, CLASSES, POSITIONS, BATCH = 2048, 512, 20, 750, 16

@@ -15,9 +15,13 @@ from suite.data import load
 from suite.evaluate.protocols import AVA, THUMOS_210
 from suite.evaluate.spatial import frame_map
 from suite.evaluate.temporal import temporal_map
-from suite.scoring.predictions_files import THUMOS_CLASSES, read_predictions
-from suite.scoring.predictions_join import join_boxes, join_segments
-from suite.scoring.truth_files import BoxTruth, SegmentTruth, truth_from_file
+from suite.tasks.actors.scoring.forms import read_boxes
+from suite.tasks.actors.scoring.join import join_boxes
+from suite.tasks.actors.scoring.truth import truth_from_file as boxes_from_file
+from suite.tasks.localization.scoring.forms import THUMOS_CLASSES, read_segments
+from suite.tasks.localization.scoring.join import join_segments
+from suite.tasks.localization.scoring.truth import truth_from_file
+from suite.tasks.scoring.contents import open_contents
 from tests.cli.conftest import Typed, sentence
 from tests.data.conftest import Toy, toy
 from tests.golden import golden
@@ -156,7 +160,6 @@ def thumos() -> dict[str, np.ndarray]:
     """The golden detections, where their ground truth is that of the annotation file."""
     data = golden("temporal_map_thumos.npz")
     truth = truth_from_file(real("thumos14/gt_410.json") / "thumos14" / "gt_410.json", "test")
-    assert isinstance(truth, SegmentTruth)
     if not np.array_equal(np.sort(truth.segments.start), np.sort(data["gt_start"])):
         pytest.skip("the golden ground truth is not that of gt_410.json")
     assert truth.classes == tuple(data["class_names"].tolist())
@@ -257,9 +260,9 @@ def test_ava_csv_over_the_real_annotations(typed: Typed, tmp_path: Path) -> None
     assert told["counts"]["videos"] == 38
     assert told["counts"]["ground truths"] == 41425
     assert {row["problem"]: row["count"] for row in told["findings"]}["unknown video"] == 1
-    truth = truth_from_file(path, "test")
-    assert isinstance(truth, BoxTruth)
-    boxes, _, _ = join_boxes(read_predictions(tmp_path / "found.csv"), truth)
+    rows, truth = read_boxes(open_contents(tmp_path / "found.csv")), boxes_from_file(path)
+    assert rows is not None
+    boxes, _, _ = join_boxes(rows, truth)
     assert told["metrics"][0]["value"] == pytest.approx(frame_map(truth.boxes, boxes, AVA).mean_ap)
     assert 0 < told["metrics"][0]["low"] < told["metrics"][0]["high"] < 1
     assert told["classes"][0].keys() == {"class", "ground truths", "predictions", "AP"}
@@ -268,8 +271,9 @@ def test_ava_csv_over_the_real_annotations(typed: Typed, tmp_path: Path) -> None
 def test_the_command_and_the_library_agree(typed: Typed, files: tuple[Path, Path]) -> None:
 
     truth = truth_from_file(files[1], "test")
-    assert isinstance(truth, SegmentTruth)
-    found, _ = join_segments(read_predictions(files[0]), truth)
+    rows = read_segments(open_contents(files[0]))
+    assert rows is not None
+    found, _ = join_segments(rows, truth)
     out, _ = typed("evaluate", files[0], "--truth", files[1], "--resamples", 0, "--json")
     assert scores(out)[("mAP", None)] == pytest.approx(temporal_map(truth.segments, found).average_map)
 

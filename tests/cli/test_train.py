@@ -118,7 +118,7 @@ def test_the_seed_and_a_parameter_make_other_runs(typed: Typed, out: Path):
         (("mask-bce", SMALL, "--protocol", "other"), "other"),
         (("mask-bce", SMALL, "--precision", "int4"), "use float32, bfloat16 or float16"),
         (("mask-bce", SMALL, "--gpu"), "torch sees no CUDA device"),
-        (("mask-bce", SMALL, "--methods", "nowhere.py"), "cannot load methods from"),
+        (("mask-bce", SMALL, "--methods", "nowhere.py"), "there is no Python file"),
         (("mask-bce", SMALL, "--preset", "other"), "preset=other is not a choice; use one of"),
         (("mask-bce", SMALL, "--preset", "a", "--set", "preset=b"), "--preset a contradicts --set preset=b"),
         (("focal", SMALL, "--set", "preset=b"), "focal has no presets; leave preset=b out"),

@@ -10,8 +10,10 @@ import pytest
 READER = """
 import numpy as np
 from pathlib import Path
-from suite.data.storage.rows import LazyRows
-from suite.data.samples import Clips, TaskData, Videos
+from suite.data import LazyRows, Reader
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
+from suite.tasks.recognition.samples import Clips
 from suite.evaluate.segments import Segments
 
 def read(card, folder, dials, task):
@@ -53,11 +55,10 @@ def videos(place, name, size, fault):
                   truth, Segments(np.arange(size), label, 0 * one, one), np.ones(size, bool),
                   np.array([unit(name, i, fault) for i in range(size)]))
 
-def late(data, dials):
-    return TaskData(**{**vars(data), "facts": {**data.facts, "late": [dials["labelled"], dials["split_seed"]]}})
+def with_dials(data, dials):
+    return TaskData(**{**vars(data), "facts": {**data.facts, "opened": [dials["labelled"], dials["split_seed"]]}})
 
-def counts(card, folder, data):
-    return {"crates": 7}
+READER = Reader(read, with_dials, lambda card, folder, data: {"crates": 7})
 """
 
 CARD = """
@@ -65,7 +66,7 @@ name = "toy"
 title = "A toy"
 tasks = ["recognition", "weak-localization"]
 kind = "planted"
-reader = "toy_reader.py:read"
+reader = "toy_reader.py"
 about = "{about}"
 {files}
 [counts]

@@ -15,6 +15,7 @@ from suite.data.readers import activitynet
 from suite.data.storage.cards import shipped
 from suite.errors import DataError, UsageError
 from suite.spec.card import load_card
+from suite.tasks.localization.splits import withhold_segments
 
 CARD = load_card(shipped("datasets") / "activitynet-13.toml")
 REAL = Path(os.environ.get("SUITE_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")
@@ -94,11 +95,11 @@ def test_published_list(folder: Path) -> None:
     text += [f"{n},{'training' if n in labelled else 'training_unlabel'}" for n in names()[:8]]
     (folder / "video_info_new_0.6.csv").write_text("\n".join(text))
     data = activitynet.read(CARD, folder, dials(), "semi-localization")  # type: ignore[arg-type]
-    split = activitynet.late(data, dials(list="published", labelled=0.4))  # type: ignore[arg-type]
+    split = withhold_segments(data, dials(list="published", labelled=0.4))  # type: ignore[arg-type]
     assert [str(name) for name in split.train.ids[split.train.labelled]] == labelled
     with pytest.raises(UsageError, match=r"no published list for labelled=0.1 \(there are: 0.4\)"):
-        activitynet.late(data, dials(list="published", labelled=0.1))  # type: ignore[arg-type]
-    drawn = activitynet.late(data, dials(labelled=0.5, split_seed=0))  # type: ignore[arg-type]
+        withhold_segments(data, dials(list="published", labelled=0.1))  # type: ignore[arg-type]
+    drawn = withhold_segments(data, dials(labelled=0.5, split_seed=0))  # type: ignore[arg-type]
     assert 0 < drawn.train.labelled.sum() < 6
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from suite.data import load
-from suite.data.readers.ava import box_overlap, copy_labels, label_map, read, read_annotations, read_detections
+from suite.data.readers.ava import box_overlap, copy_labels, read
 from suite.data.storage.cards import find_card
 from suite.errors import DataError
+from suite.tasks.actors.ava_files import label_map, read_annotations, read_detections
 
 REAL = Path(os.environ.get("SUITE_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data") / "ava_v1"
 MAP_2018 = """item {

@@ -14,10 +14,10 @@ from suite.data import find_card, load
 from suite.data.checks import check_task_data
 from suite.data.confusing import all_twins, confusing_hmdb, hmdb_classes, hmdb_split, toss, twin_names
 from suite.data.readers import hmdb
-from suite.data.samples import TaskData
 from suite.data.storage.rows import blocks_of
 from suite.errors import DataError
 from suite.spec.card import Value
+from suite.tasks.data import TaskData
 from tests.data.published import CHANNELS, feature_of, write_features
 
 REAL = Path(os.environ.get("SUITE_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")

@@ -12,9 +12,9 @@ import pytest
 from suite.data import find_card, load
 from suite.data.checks import check_task_data
 from suite.data.readers import epic
-from suite.data.samples import TaskData
 from suite.data.storage.rows import blocks_of
 from suite.errors import DataError
+from suite.tasks.data import TaskData
 from tests.data.published import CHANNELS, feature_of, write_features
 
 REAL = Path(os.environ.get("SUITE_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data") / "epic100"

@@ -13,9 +13,9 @@ import pytest
 from suite.data import find_card, load
 from suite.data.loading import dataset_request
 from suite.data.readers import hapt
-from suite.data.samples import Videos
 from suite.data.storage.verify import verify
 from suite.errors import DataError
+from suite.tasks.localization.samples import Videos
 
 REAL = Path(os.environ.get("SUITE_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")
 LABELS = "1 1 5 11 100\n1 1 7 101 140\n2 6 1 1 200\n3 2 12 21 60\n3 2 1 61 300\n"

@@ -14,6 +14,7 @@ import pytest
 
 from suite.data import fingerprint, load
 from suite.data.loading import dataset_request
+from suite.data.reading import Reader
 from suite.errors import DataError, SuiteError, UsageError
 from tests.data.conftest import Toy
 
@@ -44,9 +45,9 @@ def test_tasks_and_dials_are_packed_apart(toy: Toy) -> None:
 
 
 def test_dials_that_act_on_loading_pack_nothing_anew(toy: Toy) -> None:
-    assert load("toy[labelled=0.5]", seed=3).facts["late"] == [0.5, 3]
-    assert load("toy[split_seed=8]", seed=3).facts["late"] == [1.0, 8]
-    assert load("toy").facts["late"] == [1.0, 0]
+    assert load("toy[labelled=0.5]", seed=3).facts["opened"] == [0.5, 3]
+    assert load("toy[split_seed=8]", seed=3).facts["opened"] == [1.0, 8]
+    assert load("toy").facts["opened"] == [1.0, 0]
     assert toy.reads() == 1
 
 
@@ -216,14 +217,40 @@ def test_a_group_of_files_must_be_complete(toy: Toy) -> None:
     ("reader", "said"),
     [
         ("nowhere", "no reader 'nowhere'"),
-        ("nowhere.py:read", "no reader file"),
-        ("toy_reader.py:raed", "no function 'raed'"),
+        ("nowhere.py", r"no Python file .*nowhere\.py"),
+        ("toy_reader.py:raed", "no 'raed' in reader"),
     ],
 )
 def test_a_reader_that_is_not_there_is_told(toy: Toy, reader: str, said: str) -> None:
     path = toy.root / "cards" / "toy.toml"
-    path.write_text(path.read_text().replace("toy_reader.py:read", reader))
+    path.write_text(path.read_text().replace("toy_reader.py", reader))
     with pytest.raises(SuiteError, match=said):
+        load("toy")
+
+
+def test_a_function_is_a_reader_without_hooks(toy: Toy) -> None:
+    path = toy.root / "cards" / "toy.toml"
+    path.write_text(path.read_text().replace("toy_reader.py", "toy_reader.py:read"))
+    assert "opened" not in load("toy").facts
+
+
+@pytest.mark.parametrize("hook", ["late", "on_open", "counts"])
+def test_a_hook_that_nobody_would_call_is_told(toy: Toy, hook: str) -> None:
+    toy.reader.write_text(toy.reader.read_text() + f"\n{hook} = with_dials\n")
+    path = toy.root / "cards" / "toy.toml"
+    path.write_text(path.read_text().replace("toy_reader.py", "toy_reader.py:read"))
+    with pytest.raises(UsageError, match=rf"does not use {hook}\(\); declare READER = Reader\(read"):
+        load("toy")
+
+
+def test_hooks_are_checked_when_they_are_declared() -> None:
+    with pytest.raises(UsageError, match="'on_open' must be a function of data, dials"):
+        Reader(lambda card, folder, dials, task: None, on_open=lambda data: data)  # type: ignore[arg-type, misc]
+
+
+def test_a_reader_of_another_task_is_told(toy: Toy) -> None:
+    toy.reader.write_text(toy.reader.read_text().replace('clips if task == "recognition" else videos', "videos"))
+    with pytest.raises(DataError, match="toy: train is Videos, but recognition needs Clips"):
         load("toy")
 
 

@@ -13,11 +13,11 @@ from scipy.sparse import csc_matrix
 from suite.data import find_card, load
 from suite.data.loading import dataset_request
 from suite.data.readers import mulan
-from suite.data.samples import TaskData
-from suite.data.single_positive import draw_label, head_and_tail
 from suite.data.storage.verify import verify
 from suite.errors import DataError
 from suite.spec.card import FileSpec
+from suite.tasks.data import TaskData
+from suite.tasks.recognition.single_positive import draw_label, head_and_tail
 
 REAL = Path(os.environ.get("SUITE_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")
 ROWS, CHANNELS, CLASSES = 120, 5, 4

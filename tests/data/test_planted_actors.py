@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from suite.data import is_available, load
-from suite.data.actor_tables import BoxTable, assemble, withhold_labels
 from suite.data.planted.actor_world import ActorWorld, actor_features, class_directions
 from suite.data.planted.ava_actors import STEP, follow, with_halfway
-from suite.data.samples import TaskData
 from suite.data.storage.cards import find_card
 from suite.evaluate.multilabel import mean_average_precision
+from suite.tasks.actors.splits import withhold_labels
+from suite.tasks.actors.tables import BoxTable, assemble
+from suite.tasks.data import TaskData
 
 SMALL = {"train_videos": 8, "validation_videos": 3, "test_videos": 6, "key_frames": 8, "classes": 12, "poses": 4}
 REAL = Path(os.environ.get("SUITE_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")

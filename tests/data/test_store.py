@@ -17,11 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from suite.data.samples import Clips, TaskData
 from suite.data.storage.rows import LazyRows
 from suite.data.storage.store import build_once, open_store, verify_store, write_store
 from suite.errors import DataError
 from suite.evaluate.segments import Segments
+from suite.tasks.data import TaskData
+from suite.tasks.recognition.samples import Clips
 
 PROJECT = Path(__file__).resolve().parents[2]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from suite.data.loading import dataset_request, load
-from suite.data.storage.verify import Finding, measure, summary, verify
+from suite.data.storage.verify import Comparison, measure, summary, verify
 from tests.data.conftest import Toy
 
 
-def wrong(findings: list[Finding]) -> dict[str, tuple[str, str]]:
-    return {finding.what: (finding.stated, finding.found) for finding in findings if not finding.agrees}
+def wrong(comparisons: list[Comparison]) -> dict[str, tuple[str, str]]:
+    return {one.what: (one.stated, one.found) for one in comparisons if not one.agrees}
 
 
 def test_a_right_dataset_agrees_in_everything(toy: Toy) -> None:
@@ -84,7 +84,7 @@ def test_packed_features_that_changed_are_found(toy: Toy) -> None:
 def test_counts_by_split(toy: Toy) -> None:
     measured = measure(load("toy[size=4]", "weak-localization"))
     assert measured == {
-        "classes": 3, "channels": 4, "samples": 12, "segments": 12,
+        "classes": 3, "channels": 4, "samples": 12, "segments": 12, "snippets": 60,
         "train": 4, "train_units": 4, "train_segments": 4, "train_snippets": 20,
         "validation": 4, "validation_units": 4, "validation_segments": 4, "validation_snippets": 20,
         "test": 4, "test_units": 4, "test_segments": 4, "test_snippets": 20,

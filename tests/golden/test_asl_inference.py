@@ -21,11 +21,11 @@ from methods.weak_localization.parts.proposals import (
 )
 from methods.weak_localization.parts.selection import pool, select, top_k
 from methods.weak_localization.parts.selection_localizer import video_probability
-from suite.data.samples import Videos
 from suite.evaluate.protocols import ACTIVITYNET
 from suite.evaluate.segments import Segments
 from suite.evaluate.temporal import temporal_map
 from suite.method import Scores
+from suite.tasks.localization.samples import Videos
 from tests.golden import close, golden
 
 GOLD = golden("asl_inference.npz")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -18,13 +18,13 @@ import pytest
 from suite.data.reading import reader_source
 from suite.data.storage.cards import all_cards
 from suite.identity import code, source
-from suite.identity.numbers import makes_numbers
+from suite.identity.numbers import ASIDE, makes_numbers
 from suite.places import Places
 from suite.registry import methods
 from suite.runs import resolve_run, run_id
 from suite.spec.base import content_hash
 from suite.spec.run import RunSpec
-from suite.tasks import MODULES
+from suite.tasks import task
 from suite.work.execute import execute
 from suite.work.packing import run_packed
 from suite.work.preparation import Machine
@@ -41,7 +41,7 @@ def modules(makes: bool) -> list[tuple[str, Path]]:
 
 
 def used_by_methods() -> dict[str, dict[str, str]]:
-    return {name: code.method_sources(one, MODULES[one.task]) for name, one in methods().items()}
+    return {name: code.method_sources(one, type(task(one.task))) for name, one in methods().items()}
 
 
 def used_by_datasets() -> dict[str, dict[str, str]]:
@@ -57,9 +57,10 @@ def pairs() -> list[Pair]:
 
 def names() -> dict[Pair, str]:
     """What names runs of every pair, but for the files of the dataset: they need not be here."""
-    trained = {name: code.code_fingerprint(one, MODULES[one.task]) for name, one in methods().items()}
+    trained = {name: code.code_fingerprint(one, type(task(one.task))) for name, one in methods().items()}
     read = {card.name: code.reader_fingerprint(reader_source(card)) for card in cards()}
-    return {(method, dataset): content_hash(trained[method], read[dataset]) for method, dataset in pairs()}
+    split = {name: code.function_fingerprint(task(one.task).withhold) for name, one in methods().items()}
+    return {(one, dataset): content_hash(trained[one], read[dataset], split[one]) for one, dataset in pairs()}
 
 
 class Edited:
@@ -134,12 +135,20 @@ def test_modules_that_make_no_numbers_rename_nothing(edited: Edited) -> None:
 
 def test_a_change_of_one_task_or_reader_leaves_the_others_alone() -> None:
     for method, used in used_by_methods().items():
-        task = methods()[method].task.replace("-", "_")
+        own = methods()[method].task.replace("-", "_")
         foreign = {name for name in used if name.startswith("methods.") and not name.startswith("methods.networks")}
-        assert all(name.split(".")[1] == task for name in foreign), method
+        assert all(name.split(".")[1] == own for name in foreign), method
+        assert families(used) == families([type(task(methods()[method].task)).__module__]), method
         assert not {name for name in used if name.startswith(("suite.data.readers.", "suite.data.planted."))}, method
     for card, used in used_by_datasets().items():
-        assert not {name for name in used if name.startswith(("methods.", "suite.train.", "suite.tasks."))}, card
+        assert not {name for name in used if name.startswith(("methods.", "suite.train."))}, card
+        assert len(families(used)) == 1, card
+
+
+def families(modules: Iterable[str]) -> set[str]:
+    """The folders of ``suite/tasks`` that modules lie in."""
+    parts = (name.split(".") for name in modules if name.startswith("suite.tasks."))
+    return {part[2] for part in parts if len(part) > 3}
 
 
 def test_every_module_that_makes_numbers_is_used_by_some_run() -> None:
@@ -157,12 +166,12 @@ def _only_imports(path: Path) -> bool:
 
 def test_what_makes_numbers_leans_on_nothing_else_that_could() -> None:
     """So that a new room that computes is not forgotten: the others are those that speak, name, look up and store."""
-    allowed = ("suite.errors", "suite.spec", "suite.identity")
+    allowed = ("suite.errors", "suite.spec", "suite.identity", "suite.environment", "suite.plugins")
     for name, path in modules(makes=True):
         package = name if path.stem == "__init__" else name.rpartition(".")[0]
         imports = source.parsed(path.read_text(encoding="utf-8"), package).imports
         known = {one for one in imports if one.startswith(("suite.", "methods.")) and source.module_path(one)}
-        assert all(makes_numbers(one) or "storage" in one or one.startswith(allowed) for one in known), name
+        assert all(makes_numbers(one) or ASIDE & set(one.split(".")) or one.startswith(allowed) for one in known), name
 
 
 class _Neutral(ast.NodeTransformer):
@@ -217,11 +226,12 @@ def ids(tmp_path: Path) -> dict[str, str]:
 
 def test_who_is_labelled_is_in_the_name(edited: Edited, tmp_path: Path) -> None:
     """Labels known taken for labels unknown once left every name as it was."""
-    path = ROOT / "suite/data/samples.py"
+    path = ROOT / "suite/tasks/localization/samples.py"
     text = path.read_text(encoding="utf-8")
     inverted = text.replace("self.labelled[self.segments.video]", "~self.labelled[self.segments.video]")
-    before, after = ids(tmp_path), edited("suite.data.samples", inverted, lambda: ids(tmp_path))
-    assert inverted != text and all(before[name] != after[name] for name in RUNS)
+    before, after = ids(tmp_path), edited("suite.tasks.localization.samples", inverted, lambda: ids(tmp_path))
+    assert inverted != text
+    assert {name for name in RUNS if before[name] != after[name]} == {"action-selection", "npl"}
 
 
 def test_ids_follow_the_code_of_method_reader_and_loop_alone(edited: Edited, tmp_path: Path) -> None:
@@ -261,7 +271,7 @@ def test_what_a_run_executes_is_in_its_name(name: str, tmp_path: Path) -> None:
     assert outcomes[0].run["status"] == "finished", outcomes[0].run["error"]
     named = {*used_by_methods()[name], *used_by_datasets()[spec.dataset]}
     assert {module for module in found if makes_numbers(module)} <= named
-    assert {"suite.train.loop", "suite.data.samples"} <= found and any(one.startswith("methods.") for one in found)
+    assert {"suite.train.loop", "suite.tasks.data"} <= found and any(one.startswith("methods.") for one in found)
 
 
 def test_what_a_packed_run_executes_is_in_its_name(tmp_path: Path) -> None:

@@ -12,11 +12,12 @@ from suite.evaluate import multilabel
 from suite.places import Places
 from suite.runs import resolve_run
 from suite.spec.sweep import Objective
-from suite.sweep.fast import metric_values, threshold_curves
+from suite.sweep.fast import metric_values
 from suite.sweep.inner import Scored, around, search_post, spread
 from suite.sweep.problem import problems
 from suite.sweep.tuned import findings
 from suite.tasks import task
+from suite.tasks.recognition.scoring.thresholds import threshold_curves
 from suite.work.execute import execute
 from suite.work.preparation import Machine
 from tests.sweep.conftest import WORLD, rows, run_here, sweep

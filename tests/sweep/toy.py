@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from suite.data.samples import ClipScores
 from suite.errors import TrainingError
 from suite.method import Method, Phase, Run, hyper
+from suite.tasks.recognition.samples import ClipScores
 
 
 class Toy(Method):

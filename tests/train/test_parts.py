@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import nn
 
+from suite.environment import PLUGINS
 from suite.errors import DataError, UsageError
 from suite.identity.code import code_fingerprint
 from suite.method import Average, Phase, Schedule, Stopping
-from suite.tasks import MODULES
+from suite.tasks.recognition.task import Recognition
 from suite.train.averaging import averaged_copy, update_average
 from suite.train.budget import budgeted
 from suite.train.derived import Derived
@@ -158,7 +159,7 @@ def test_code_fingerprint_ignores_comments_but_not_code(tmp_path: Path, monkeypa
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / "mine.py").write_text(text)
-        monkeypatch.setenv(registry.USER_FILES, str(folder / "mine.py"))
-        prints.append(code_fingerprint(registry.method("tiny-file"), MODULES["recognition"]))
+        monkeypatch.setenv(PLUGINS.name, str(folder / "mine.py"))
+        prints.append(code_fingerprint(registry.method("tiny-file"), Recognition))
     assert prints[0] == prints[1] != prints[2]
-    assert code_fingerprint(Tiny, MODULES["recognition"])
+    assert code_fingerprint(Tiny, Recognition)

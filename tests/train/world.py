@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from suite.data.samples import Clips, ClipScores, TaskData
 from suite.method import Average, Method, Optimizer, Phase, Schedule, hyper
 from suite.tasks import task
+from suite.tasks.data import TaskData
+from suite.tasks.recognition.samples import Clips, ClipScores
 from suite.train import loop
 from suite.train.training import Settings, Trained, Training
 

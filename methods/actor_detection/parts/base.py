@@ -14,9 +14,10 @@ from methods.actor_detection.parts.feature_inputs import FeatureAugmentation, Fe
 from methods.actor_detection.parts.losses import action_probabilities, balanced_mean, multi_label_loss
 from methods.networks.slowfast_detector import ActorDetector, Head
 from methods.networks.slowfast_release import RELEASE
-from suite.data.samples import Actors, ActorScores, TaskData
 from suite.errors import UsageError
 from suite.method import Batch, Losses, Method, Optimizer, Phase, Run, Schedule, Scores, hyper
+from suite.tasks.actors.samples import Actors, ActorScores
+from suite.tasks.data import TaskData
 from suite.weights import InitialWeights
 
 Inputs = FeatureInputs | ClipInputs

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from methods.actor_detection.parts.augment_clips import RandAugment, flipped, jittered
 from methods.actor_detection.parts.feature_inputs import View
 from methods.networks.slowfast_detector import boxes_with_owner
-from suite.data.samples import Actors, TaskData
 from suite.errors import DataError
 from suite.method import Batch, Run
+from suite.tasks.actors.samples import Actors
+from suite.tasks.data import TaskData
 
 AHEAD = 2  # batches decoded ahead of the one in training
 

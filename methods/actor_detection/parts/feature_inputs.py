@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from methods.actor_detection.parts.augment_features import strong_view, weak_view
 from methods.networks.actor_mlp import ActorMLP
-from suite.data.samples import Actors, TaskData
 from suite.method import Batch, Run
+from suite.tasks.actors.samples import Actors
+from suite.tasks.data import TaskData
 
 View = Literal["plain", "weak", "strong"]
 ROWS_AT_ONCE = 4096

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from suite.data.samples import Actors, TaskData
 from suite.method import Run
+from suite.tasks.actors.samples import Actors
+from suite.tasks.data import TaskData
 
 PEOPLE = 20_000  # scored to find the best thresholds
 STAGES = ("pseudo", "kept", "right", "true")  # positives given, left by the mask, right, and in the truth

@@ -20,8 +20,9 @@ from methods.actor_detection.parts.losses import (
 )
 from methods.actor_detection.parts.tally import PEOPLE, Tally, best_thresholds
 from methods.actor_detection.parts.thresholds import PseudoTargets, thresholded_targets
-from suite.data.samples import Actors, TaskData
 from suite.method import Average, Batch, Losses, Phase, Run, Schedule, hyper
+from suite.tasks.actors.samples import Actors
+from suite.tasks.data import TaskData
 
 
 class TeacherStudent(ActorMethod):

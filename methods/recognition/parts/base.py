@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from methods.networks.mlp import FeatureMLP
 from methods.recognition.parts import losses
-from suite.data.samples import Clips, ClipScores, TaskData
 from suite.errors import UsageError
 from suite.method import Batch, Losses, Method, Optimizer, Phase, Run, Scores, Stopping, hyper
+from suite.tasks.data import TaskData
+from suite.tasks.recognition.samples import Clips, ClipScores
 
 ROWS_AT_ONCE = 4096
 

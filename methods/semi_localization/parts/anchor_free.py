@@ -20,9 +20,10 @@ from methods.networks.actionformer.targets import Targets
 from methods.semi_localization.parts.batches import GridVideos, detector_batch, endless, padded, random_crop
 from methods.semi_localization.parts.detector import NOTHING, Detector, Labels
 from methods.semi_localization.parts.external_classes import class_scores_of
-from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
 from suite.method import Batch, Losses, Run, Scores, Value, hyper
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 from suite.weights import InitialWeights
 
 COLUMNS = ("video", "label", "start", "end", "score")

@@ -14,10 +14,11 @@ from torch import nn
 
 from methods.semi_localization.parts.detector import Detector, Labels
 from methods.semi_localization.parts.part import adopt
-from suite.data.samples import TaskData, Videos
 from suite.errors import UsageError
 from suite.evaluate.segments import Segments
 from suite.method import Average, Batch, Losses, Method, Optimizer, Phase, Run, Schedule, Scores, hyper
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 
 class SemiLocalization(Method):

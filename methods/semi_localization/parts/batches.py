@@ -13,8 +13,8 @@ from methods.networks.actionformer.config import ActionFormerConfig
 from methods.networks.actionformer.model import pyramid_points
 from methods.networks.actionformer.preparation import Grid, Sample, inside_features, resize_features, truncate
 from methods.networks.actionformer.targets import assign, assign_batch
-from suite.data.samples import Videos
 from suite.evaluate.segments import Segments, without_duplicates
+from suite.tasks.localization.samples import Videos
 
 DUPLICATE_SECONDS = 1e-3
 

@@ -9,9 +9,10 @@ import numpy as np
 from torch import nn
 
 from methods.semi_localization.parts.part import Part
-from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
 from suite.method import Batch, Losses, Run, Scores
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 NOTHING = Segments.empty()
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from suite.data.samples import TaskData, Videos
 from suite.errors import UsageError
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 
 def class_scores_of(data: TaskData[Videos], samples: Videos) -> np.ndarray:

@@ -13,10 +13,11 @@ from methods.semi_localization.parts.batches import endless
 from methods.semi_localization.parts.detector import Detector, Labels
 from methods.semi_localization.parts.masks import MaskNetwork, class_loss, mask_loss, mask_segments, snippet_targets
 from methods.semi_localization.parts.windows import Windows
-from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
 from suite.evaluate.suppression import best_rows, soft_nms, video_class_groups
 from suite.method import Batch, Losses, Run, Scores, hyper
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 COLUMNS = ("video", "label", "start", "end", "score")
 

@@ -26,10 +26,11 @@ from methods.semi_localization.parts.batches import endless
 from methods.semi_localization.parts.detector import Detector, Labels
 from methods.semi_localization.parts.external_classes import class_scores_of
 from methods.semi_localization.parts.windows import Windows, window_batch
-from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
 from suite.evaluate.suppression import best_rows, soft_nms, video_class_groups
 from suite.method import Batch, Losses, Run, Scores, Value, hyper
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 from suite.weights import InitialWeights
 
 COLUMNS = ("video", "label", "start", "end", "score")

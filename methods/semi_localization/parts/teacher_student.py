@@ -18,8 +18,9 @@ from methods.networks.bmn.model import BoundaryMap
 from methods.semi_localization.parts.base import SemiLocalization, unlabelled_rows
 from methods.semi_localization.parts.proposal_network import ProposalNetwork
 from methods.semi_localization.parts.windows import unlabelled_batches
-from suite.data.samples import TaskData, Videos
 from suite.method import Average, Batch, Phase, Run, hyper
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 
 class TeacherStudent(SemiLocalization):

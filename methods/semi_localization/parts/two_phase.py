@@ -21,9 +21,10 @@ from methods.semi_localization.parts.detector import NOTHING, Labels
 from methods.semi_localization.parts.label_analyses import analyse
 from methods.semi_localization.parts.pseudo_labels import Predicted
 from methods.semi_localization.parts.ranking import top_filter
-from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
 from suite.method import Batch, Losses, Phase, Run, hyper
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 LABELLED, BOTH = "labelled", "pseudo-labelled"  # the two phases
 STARTS: dict[str, Literal["continue", "average", "fresh"]] = {

@@ -13,9 +13,9 @@ from torch import Tensor
 from methods.networks.actionformer.preparation import Grid, resize_features
 from methods.networks.bmn.targets import Code, boundary_targets, proposal_targets
 from methods.semi_localization.parts.batches import endless
-from suite.data.samples import Videos
 from suite.evaluate.segments import Segments
 from suite.method import Batch
+from suite.tasks.localization.samples import Videos
 
 LEAST_INSIDE = 0.9  # share of a segment that a window must hold to learn from it
 

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from methods.weak_localization.parts.localize import Activation, NonMaximumSuppression, localize
 from methods.weak_localization.parts.proposals import Runs
 from methods.weak_localization.parts.sampling import random_index, uniform_index
-from suite.data.samples import TaskData, Videos
 from suite.evaluate.segments import Segments
 from suite.method import Batch, Method, Optimizer, Phase, Run, Scores, hyper
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 ROWS_AT_ONCE = 2048
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from methods.weak_localization.parts.proposals import Runs, upsample
-from suite.data.samples import Videos
 from suite.evaluate.segments import Segments
 from suite.evaluate.suppression import hard_nms, one_shot_decay, video_class_groups
+from suite.tasks.localization.samples import Videos
 
 Propose = Callable[[np.ndarray, float, np.ndarray], Runs]
 

@@ -12,8 +12,8 @@ from methods.weak_localization.parts.base import WeakLocalization, per_snippet
 from methods.weak_localization.parts.localize import Activation
 from methods.weak_localization.parts.proposals import Runs, ranked_runs
 from methods.weak_localization.parts.sampling import crop_index
-from suite.data.samples import Videos
 from suite.method import Batch, Run, Scores, hyper
+from suite.tasks.localization.samples import Videos
 
 
 def padded_rows(train: Videos, videos: np.ndarray, limit: int, generator: np.random.Generator) -> Batch:

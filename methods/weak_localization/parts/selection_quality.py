@@ -12,8 +12,8 @@ from methods.weak_localization.parts.base import uniform_grid
 from methods.weak_localization.parts.sampling import snippet_labels
 from methods.weak_localization.parts.selection import selected_positions, top_k
 from methods.weak_localization.parts.selection_localizer import SelectionLocalizer
-from suite.data.samples import Videos
 from suite.method import Run
+from suite.tasks.localization.samples import Videos
 
 NEAREST = 100 / 750  # Fig. 5b: "Recall@100", the share of action among the best 100 of 750 positions
 

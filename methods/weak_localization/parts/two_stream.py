@@ -19,8 +19,9 @@ from methods.weak_localization.parts.localize import Activation
 from methods.weak_localization.parts.networks import check_width, halves, snippet_mlp
 from methods.weak_localization.parts.proposals import Runs, ranked_runs
 from methods.weak_localization.parts.sampling import uniform_index
-from suite.data.samples import TaskData, Videos
 from suite.method import Batch, Run, Scores, hyper
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 STREAMS = 2
 

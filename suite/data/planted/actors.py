@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.data.actor_tables import BoxTable, assemble, frame_precision, head_and_tail, task_data, withhold_labels
 from suite.data.planted.actor_world import ActorWorld, actor_features, class_directions, known_sets, world_settings
-from suite.data.samples import Actors, TaskData
+from suite.data.reading import Reader
 from suite.spec.card import DatasetCard, Value
+from suite.tasks.actors.precision import frame_precision
+from suite.tasks.actors.samples import Actors
+from suite.tasks.actors.tables import BoxTable, assemble, frequent_and_rare
+from suite.tasks.data import TaskData
 
 INTERACTIONS = (0.1772, 0.5074, 0.2586, 0.0515, 0.0048, 0.0005)  # 0 ... 5 labels beside the pose: shares in AVA v1.0
 PARTNERS = 10  # interactions that go with a pose
@@ -73,11 +76,13 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     }
     names = [f"pose {c}" for c in range(poses)] + [f"interaction {c}" for c in range(classes - poses)]
     counts = samples["train"].labels[samples["train"].labelled].sum(axis=0)
-    facts = {"poses": poses, "groups": head_and_tail(counts), "unit": "video", "ceilings": ceilings(samples["test"])}
-    return task_data(card.name, task, names, samples, facts)
-
-
-late = withhold_labels
+    facts = {
+        "poses": poses,
+        "groups": frequent_and_rare(counts),
+        "unit": "video",
+        "ceilings": ceilings(samples["test"]),
+    }
+    return TaskData.of(card.name, task, names, samples, facts)
 
 
 def ceilings(test: Actors) -> dict[str, float]:
@@ -138,3 +143,6 @@ def _placed(generator: np.random.Generator) -> np.ndarray:
 def _moved(box: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     shift = np.tile(generator.normal(0.0, 0.02, size=2), 2)
     return np.clip(box + np.clip(shift, -np.tile(box[:2], 2), np.tile(1 - box[2:], 2)), 0.0, 1.0)
+
+
+READER = Reader(read)

@@ -12,12 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.data.actor_tables import BoxTable, assemble, head_and_tail, task_data, withhold_labels
 from suite.data.planted.actor_world import ActorWorld, actor_features, class_directions, known_sets, world_settings
 from suite.data.planted.actors import ceilings
-from suite.data.readers.ava import box_overlap, label_map, read_annotations
-from suite.data.samples import Actors, TaskData
+from suite.data.readers.ava import box_overlap
+from suite.data.reading import Reader
 from suite.spec.card import DatasetCard, Value
+from suite.tasks.actors.ava_files import label_map, read_annotations
+from suite.tasks.actors.samples import Actors
+from suite.tasks.actors.tables import BoxTable, assemble, frequent_and_rare
+from suite.tasks.data import TaskData
 
 STEP = 3.0  # seconds between annotated key frames of v1.0
 SAME_PERSON = 0.4  # overlap from which two boxes on consecutive key frames are one person
@@ -41,12 +44,9 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
         for (split, videos), seed in zip(parts.items(), seeds[2].spawn(len(parts)), strict=True)
     }
     counts = samples["train"].labels[samples["train"].labelled].sum(axis=0)
-    facts = {"poses": len(poses & set(ids)), "class_ids": ids, "groups": head_and_tail(counts), "unit": "video"}
+    facts = {"poses": len(poses & set(ids)), "class_ids": ids, "groups": frequent_and_rare(counts), "unit": "video"}
     facts["ceilings"] = ceilings(samples["test"])
-    return task_data(card.name, task, (names[number] for number in ids), samples, facts)
-
-
-late = withhold_labels
+    return TaskData.of(card.name, task, (names[number] for number in ids), samples, facts)
 
 
 def in_time_order(table: BoxTable) -> BoxTable:
@@ -121,3 +121,6 @@ def _split(
     features[halfway] += np.float32(float(dials["unlabelled_shift"]) * world.noise)
     oracle = {"posterior": world.posterior(features)} if split != "train" else {}
     return assemble(table, features=features, labelled=~halfway, oracle=oracle)
+
+
+READER = Reader(read)

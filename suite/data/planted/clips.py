@@ -14,16 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.data.actor_tables import BoxTable, assemble, head_and_tail, task_data, withhold_labels
 from suite.data.planted.scenes import CLASSES, MIRROR, POSES, Behaviour, draw_cast, stage
 from suite.data.planted.shapes import moving_background, render
 from suite.data.readers.ava import copy_labels
-from suite.data.samples import Actors, TaskData
+from suite.data.reading import Reader
 from suite.data.video import FPS, ClipSource, key_frame, write_video
 from suite.errors import DataError
 from suite.identity.code import reader_fingerprint
 from suite.spec.base import content_hash
 from suite.spec.card import DatasetCard, Value
+from suite.tasks.actors.samples import Actors
+from suite.tasks.actors.tables import BoxTable, assemble, frequent_and_rare
+from suite.tasks.data import TaskData
 
 SHOT = 40  # frames of a shot: the clip around its key frame (16 frames, every second) and a margin
 SHOTS = (2, 3)  # shots in a video: 2.7 to 4 seconds
@@ -48,16 +50,16 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
         samples[part] = assemble(detected(tables[part], dials, noise), tables[part])
     samples = {part: replace(actors, frames=_source(actors, place, dials)) for part, actors in samples.items()}
     counts = tables["train"].labels.sum(axis=0)
-    facts = {"poses": POSES, "mirror": MIRROR, "groups": head_and_tail(counts), "unit": "video"}
-    return task_data(card.name, task, CLASSES, samples, facts)
+    facts = {"poses": POSES, "mirror": MIRROR, "groups": frequent_and_rare(counts), "unit": "video"}
+    return TaskData.of(card.name, task, CLASSES, samples, facts)
 
 
-def late(data: TaskData[Actors], dials: Mapping[str, Value]) -> TaskData[Actors]:
-    """Withhold labels as the dials say; :class:`DataError` when the rendered files are gone since they were packed."""
+def require_videos(data: TaskData[Actors], dials: Mapping[str, Value]) -> TaskData[Actors]:
+    """``data`` as it is; :class:`DataError` when the rendered files are gone since they were packed."""
     place = Path(str(data.test.frames.files[0])).parent
     if not place.is_dir():
         raise DataError(f"{data.name}: its videos are gone from {place}; suite data prepare --force makes them anew.")
-    return withhold_labels(data, dials)
+    return data
 
 
 def videos_folder(folder: Path, card: DatasetCard, dials: Mapping[str, Value]) -> Path:
@@ -156,3 +158,6 @@ def _source(actors: Actors, place: Path, dials: Mapping[str, Value]) -> ClipSour
     return ClipSource(
         files, centres, int(dials["frames"]), 32 // int(dials["frames"]), short_side=int(dials["short_side"])
     )
+
+
+READER = Reader(read, on_open=require_videos)

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from suite.data.planted.bayes import ceilings, marginals
-from suite.data.samples import Clips, TaskData
-from suite.data.single_positive import head_and_tail, one_hot
+from suite.data.reading import Reader
 from suite.spec.card import DatasetCard, Value
+from suite.tasks.data import TaskData
+from suite.tasks.recognition.samples import Clips
+from suite.tasks.recognition.single_positive import head_and_tail, one_hot
 
 SPLITS = ("train", "validation", "test")
 SYNONYMS = 4  # verbs in a group of synonyms, from which a sense takes its verbs where senses do not overlap
@@ -135,4 +137,7 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
         "unit": "source video",
     }
     names = tuple(f"verb-{i:02d}" for i in range(int(dials["verbs"])))
-    return TaskData(card.name, task, names, clips["train"], clips["validation"], clips["test"], facts=facts)
+    return TaskData.of(card.name, task, names, clips, facts)
+
+
+READER = Reader(read)

@@ -17,10 +17,12 @@ import numpy as np
 
 from suite.data.planted.snippet_states import LEVELS, Snippets, StateLaw, World
 from suite.data.planted.timelines import Timeline, planted_instances, real_instances, with_scenes
-from suite.data.samples import TaskData, Videos
+from suite.data.reading import Reader
 from suite.errors import UsageError
 from suite.evaluate.segments import Segments
 from suite.spec.card import DatasetCard, Value
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 FPS, STRIDE = 25.0, 16.0  # of the published I3D features: 0.64 s a snippet
 FLOW_SHARE = 0.8  # share of the actionness direction's energy in the flow half
@@ -42,16 +44,7 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
         split: _videos(timelines[split], drawn[split], law, world, 1 + index) for index, split in enumerate(SPLITS)
     }
     facts = {"feature_halves": True, "unit": "video", "kind": "planted"}
-    return TaskData(card.name, task, names, splits["train"], splits["validation"], splits["test"], facts=facts)
-
-
-def late(data: TaskData[Videos], dials: Mapping[str, Value]) -> TaskData[Videos]:
-    """Withhold annotations for semi-supervised localization; video-level labels are all known otherwise."""
-    if data.task != "semi-localization":
-        return data
-    from suite.data.label_splits import withhold
-
-    return withhold(data, float(dials["labelled"]), int(dials["split_seed"]), bool(dials["stratified"]))
+    return TaskData.of(card.name, task, names, splits, facts)
 
 
 def draw_timelines(
@@ -166,3 +159,6 @@ def _oracle(drawn: list[Snippets], posterior: np.ndarray) -> dict[str, np.ndarra
         "ramp": (highest > 0) & (highest < LEVELS),
         "hard": np.concatenate([s.hard for s in drawn]),
     }
+
+
+READER = Reader(read)

@@ -19,13 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from suite.data.label_splits import read_published_list, with_labelled, withhold
 from suite.data.readers.i3d import HELD_OUT, FilePerVideo
-from suite.data.samples import TaskData, Videos
+from suite.data.reading import Reader
 from suite.data.storage.rows import LazyRows
-from suite.errors import DataError, UsageError
+from suite.errors import DataError
 from suite.evaluate.segments import Segments
 from suite.spec.card import DatasetCard, Value
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 ANNOTATIONS, INFO, CELLS = "anet_anno_action.json", "video_info_new.csv", "csv_mean_100"
 CLASS_SCORES = "cuhk_val_simp_share.json"
@@ -59,26 +60,7 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     facts: dict[str, Any] = {"unit": "video", "kind": "real", "validation_is_test": shared}
     facts["published_lists"] = published_lists(folder, videos["train"].ids)
     facts["class_scores"] = class_scores(folder, classes, videos)
-    return TaskData(card.name, task, classes, videos["train"], videos["validation"], videos["test"], facts=facts)
-
-
-def late(data: TaskData[Videos], dials: Mapping[str, Value]) -> TaskData[Videos]:
-    """Withhold segments: by a draw, or by the published list of the same share.
-
-    Raises:
-        UsageError: no list of that share is there.
-    """
-    share = float(dials["labelled"])
-    if dials["list"] == "drawn" or share == 1.0:
-        return withhold(data, share, int(dials["split_seed"]), bool(dials["stratified"]))
-    lists = data.facts["published_lists"]
-    if f"{share:g}" not in lists:
-        there = ", ".join(lists) or "none"
-        raise UsageError(
-            f"{data.name} has no published list for labelled={share:g} (there are: {there}); "
-            f"put video_info_new_{1 - share:g}.csv beside {INFO} or use list=drawn."
-        )
-    return with_labelled(data, np.asarray(lists[f"{share:g}"], dtype=bool))
+    return TaskData.of(card.name, task, classes, videos, facts)
 
 
 def counts(card: DatasetCard, folder: Path, data: Any) -> dict[str, int | float]:
@@ -122,6 +104,34 @@ def published_lists(folder: Path, ids: np.ndarray) -> dict[str, np.ndarray]:
         if path.is_file():
             found[f"{1 - unlabelled:g}"] = read_published_list(path, ids)
     return found
+
+
+def read_published_list(path: Path, ids: np.ndarray) -> np.ndarray:
+    """The labelled videos of a published ActivityNet list (SSTAP and SPOT: ``video_info_new_<unlabelled>.csv``).
+
+    Rows have columns ``video`` and ``subset``; unlabelled training videos are marked ``training_unlabel``.
+
+    Args:
+        path: the list.
+        ids: (V,) training videos of the dataset.
+
+    Returns:
+        (V,) bool, True for labelled.
+
+    Raises:
+        DataError: columns are missing, or a training video is not in the list.
+    """
+    with path.open(newline="") as file:
+        rows = csv.DictReader(file)
+        if not {"video", "subset"} <= set(rows.fieldnames or ()):
+            raise DataError(f"{path} has no columns 'video' and 'subset': use a list like video_info_new.csv.")
+        subset = {row["video"]: row["subset"] for row in rows}
+    absent = [name for name in ids if str(name) not in subset]
+    if absent:
+        raise DataError(
+            f"{path} does not name {len(absent)} training videos (first: {absent[0]}): use the list of this dataset."
+        )
+    return np.array([subset[str(name)] == "training" for name in ids], dtype=bool)
 
 
 def class_scores(folder: Path, classes: tuple[str, ...], videos: Mapping[str, Videos]) -> dict[str, np.ndarray]:
@@ -217,3 +227,6 @@ def _segments(entries: list[Entry], classes: tuple[str, ...]) -> Segments:
     rows = [(v, place[name], start, end) for v, entry in enumerate(entries) for name, start, end in entry.rows]
     video, label, start, end = np.array(rows, dtype=np.float64).reshape(-1, 4).T
     return Segments(video.astype(np.int64), label.astype(np.int64), start, end)
+
+
+READER = Reader(read, counts=counts)

@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 
 from suite.data.readers.two_streams import TwoStreams
-from suite.data.samples import Clips, TaskData
-from suite.data.single_positive import head_and_tail, one_hot
+from suite.data.reading import Reader
 from suite.errors import DataError
 from suite.spec.card import DatasetCard, Value
+from suite.tasks.data import TaskData
+from suite.tasks.recognition.samples import Clips
+from suite.tasks.recognition.single_positive import head_and_tail, one_hot
 
 ANNOTATIONS = "epic-kitchens-100-annotations"
 SPMV = "ek100-val-multiple-verbs-halfagree-halfconfident-include_original-20220427.csv"
@@ -50,7 +52,7 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     }
     frequency = np.bincount(parts["train"].label, minlength=len(classes))
     facts = {"groups": _groups(notes, frequency), "complete": ["test"], "feature_halves": True, "unit": "segment"}
-    return TaskData(card.name, task, classes, parts["train"], parts["validation"], parts["test"], facts=facts)
+    return TaskData.of(card.name, task, classes, parts, facts)
 
 
 def read_segments(path: Path, classes: int) -> dict[str, int]:
@@ -127,3 +129,6 @@ def _clips(
     label = np.array(list(segments.values()), dtype=np.int64)
     rows: Any = streams.rows(np.array([numbers[name] for name in segments], dtype=np.int64))
     return Clips(names, rows, label, one_hot(label, classes) if truth is None else truth, names)
+
+
+READER = Reader(read)

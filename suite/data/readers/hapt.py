@@ -21,11 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from suite.data.label_splits import withhold
-from suite.data.samples import TaskData, Videos
+from suite.data.reading import Reader
 from suite.errors import DataError
 from suite.evaluate.segments import Segments
 from suite.spec.card import DatasetCard, Value
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 RATE = 50.0
 """Samples a second."""
@@ -246,7 +247,7 @@ def as_task(
     scale = scale_of(raw.rows)
     parts = {name: as_videos(recordings, len(classes), window, stride, scale) for name, recordings in splits.items()}
     facts = {"feature_halves": True, "unit": "user", "kind": "real"}
-    return TaskData(card.name, task, classes, parts["train"], parts["validation"], parts["test"], facts=facts)
+    return TaskData.of(card.name, task, classes, parts, facts)
 
 
 # The dataset of whole sequences ------------------------------------------------------------------------------------
@@ -256,11 +257,6 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     """Whole sequences, split by user."""
     recordings, classes = read_recordings(folder)
     return as_task(card, task, by_split(recordings), classes)
-
-
-def late(data: TaskData[Videos], dials: Mapping[str, Value]) -> TaskData[Videos]:
-    """Withhold the segments of some training sequences, as the dials say."""
-    return withhold(data, float(dials["labelled"]), int(dials["split_seed"]), bool(dials["stratified"]))
 
 
 def counts(card: DatasetCard, folder: Path, data: Any) -> dict[str, int | float]:
@@ -277,3 +273,6 @@ def counts(card: DatasetCard, folder: Path, data: Any) -> dict[str, int | float]
         "overlaps": sum(int((recording.start[1:] < recording.end[:-1]).sum()) for recording in recordings),
         "background_percent": round(100 * (1 - covered / samples)),
     }
+
+
+READER = Reader(read, counts=counts)

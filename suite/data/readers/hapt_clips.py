@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from suite.data.readers.hapt import RATE, Recording, as_task, by_split, read_recordings
-from suite.data.samples import TaskData, Videos
+from suite.data.reading import Reader
 from suite.spec.card import DatasetCard, Value
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 SLACK = 0.25
 """How far a cut may move from where the clip should end, as a share of the clip's length."""
@@ -60,3 +62,6 @@ def counts(card: DatasetCard, folder: Path, data: Any) -> dict[str, int | float]
     splits = [data.split(name) for name in ("train", "validation", "test")]
     labels = np.concatenate([split.video_labels.sum(axis=1) for split in splits])
     return {"clips": len(labels), "classes_per_clip": round(float(labels.mean()), 2)}
+
+
+READER = Reader(read, counts=counts)

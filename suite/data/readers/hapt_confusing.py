@@ -14,9 +14,11 @@ import numpy as np
 
 from suite.data.confusing import all_twins, toss, twin_names
 from suite.data.readers.hapt import Recording, by_split, pure_windows, read_recordings, scale_of, statistics
-from suite.data.samples import Clips, TaskData
-from suite.data.single_positive import head_and_tail, one_hot
+from suite.data.reading import Reader
 from suite.spec.card import DatasetCard, Value
+from suite.tasks.data import TaskData
+from suite.tasks.recognition.samples import Clips
+from suite.tasks.recognition.single_positive import head_and_tail, one_hot
 
 SPLITS = ("train", "validation", "test")
 
@@ -45,7 +47,7 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
         "unit": "user",
     }
     names = twin_names(classes)
-    return TaskData(card.name, task, names, clips["train"], clips["validation"], clips["test"], facts=facts)
+    return TaskData.of(card.name, task, names, clips, facts)
 
 
 def _windows(recordings: list[Recording], window: int, stride: int) -> Clips:
@@ -60,3 +62,6 @@ def _windows(recordings: list[Recording], window: int, stride: int) -> Clips:
         users += [f"user-{recording.user:02d}"] * len(starts)
     label = np.concatenate(labels)
     return Clips(np.array(ids), np.concatenate(features), label, label[:, None], np.array(users))
+
+
+READER = Reader(read)

@@ -15,10 +15,12 @@ import numpy as np
 
 from suite.data.confusing import HMDB_SPLITS, all_twins, confusing_hmdb, twin_names
 from suite.data.readers.two_streams import TwoStreams
-from suite.data.samples import Clips, TaskData
-from suite.data.single_positive import head_and_tail, one_hot
+from suite.data.reading import Reader
 from suite.errors import DataError
 from suite.spec.card import DatasetCard, Value
+from suite.tasks.data import TaskData
+from suite.tasks.recognition.samples import Clips
+from suite.tasks.recognition.single_positive import head_and_tail, one_hot
 
 LABELS = "confusing102_splits_gulp_rgb"
 OFFICIAL = "testTrainMulti_7030_splits"
@@ -61,9 +63,7 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
         "validation_is_test": on_test,
         "unit": "source video",
     }
-    return TaskData(
-        card.name, task, twin_names(classes), parts["train"], parts["validation"], parts["test"], facts=facts
-    )
+    return TaskData.of(card.name, task, twin_names(classes), parts, facts)
 
 
 def counts(card: DatasetCard, folder: Path, data: TaskData[Clips]) -> dict[str, int | float]:
@@ -142,3 +142,6 @@ def _feature_files(folder: Path, split: int, part: str) -> tuple[Path, Path]:
     rgb = folder / FEATURES / "tsm_resnet50_nopartialbn" / f"split{split}" / f"{RGB[split]}_{suffix}"
     flow = folder / FEATURES / "ch_epic.tsm_resnet50_flow" / f"split{split}" / f"{FLOW[split]}_{suffix}"
     return rgb, flow
+
+
+READER = Reader(read, counts=counts)

@@ -19,12 +19,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from suite.data.array_pickles import object_array
-from suite.data.label_splits import withhold
-from suite.data.samples import TaskData, Videos
+from suite.data.reading import Reader
 from suite.data.storage.rows import LazyRows
 from suite.errors import DataError
 from suite.evaluate.segments import Segments
 from suite.spec.card import DatasetCard, Value
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 NAMES = ("Thumos14reduced-Annotations/videoname.npy", "videoname.npy")
 PLACES = ("features", "features/train", "features/test", "features/val", "")
@@ -57,14 +58,7 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
              (("train", kept), ("validation", held), ("test", test))}  # fmt: skip
     facts: dict[str, Any] = {"feature_halves": True, "unit": "video", "kind": "real", "validation_is_test": shared}
     facts["class_scores"] = class_scores(card, folder, parts)
-    return TaskData(card.name, task, classes, parts["train"], parts["validation"], parts["test"], facts=facts)
-
-
-def late(data: TaskData[Videos], dials: Mapping[str, Value]) -> TaskData[Videos]:
-    """Withhold the segments of some training videos, where segments are what is learned from."""
-    if data.task != "semi-localization":
-        return data
-    return withhold(data, float(dials["labelled"]), int(dials["split_seed"]), bool(dials["stratified"]))
+    return TaskData.of(card.name, task, classes, parts, facts)
 
 
 def counts(card: DatasetCard, folder: Path, data: Any) -> dict[str, int | float]:
@@ -267,3 +261,6 @@ def _segments(videos: list[Annotated], classes: tuple[str, ...]) -> Segments:
     ]
     video, label, start, end = np.array(rows, dtype=np.float64).reshape(-1, 4).T
     return Segments(video.astype(np.int64), label.astype(np.int64), start, end)
+
+
+READER = Reader(read, counts=counts)

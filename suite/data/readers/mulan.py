@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.data.samples import Clips, TaskData
-from suite.data.single_positive import draw_label, head_and_tail, one_hot
+from suite.data.reading import Reader
 from suite.errors import DataError
 from suite.spec.card import DatasetCard, Value
+from suite.tasks.data import TaskData
+from suite.tasks.recognition.samples import Clips
+from suite.tasks.recognition.single_positive import draw_label, head_and_tail, one_hot
 
 SHARES = {"train": 0.6, "validation": 0.1, "test": 0.3}
 
@@ -51,7 +53,7 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
         "unit": "row",
     }
     names = tuple(f"label-{i + 1:02d}" for i in range(truth.shape[1]))
-    return TaskData(card.name, task, names, clips["train"], clips["validation"], clips["test"], facts=facts)
+    return TaskData.of(card.name, task, names, clips, facts)
 
 
 def counts(card: DatasetCard, folder: Path, data: TaskData[Clips]) -> dict[str, int | float]:
@@ -81,3 +83,6 @@ def read_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _dense(matrix: object) -> np.ndarray:
     return np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix)
+
+
+READER = Reader(read, counts=counts)

@@ -15,12 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.data.actor_tables import BoxTable, assemble, head_and_tail, task_data, withhold_labels
 from suite.data.readers.ava import copy_labels
-from suite.data.samples import Actors, TaskData
+from suite.data.reading import Reader
 from suite.data.video import ClipSource
 from suite.errors import DataError
 from suite.spec.card import DatasetCard, Value
+from suite.tasks.actors.samples import Actors
+from suite.tasks.actors.tables import BoxTable, assemble, frequent_and_rare
+from suite.tasks.data import TaskData
 
 WIDTH, HEIGHT = 320, 240
 RATE = 25.0  # frames a second in UCF101; seconds here are frame / 25, so hundredths name every frame
@@ -108,11 +110,8 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
         units = np.array([group_of(video) for video in actors.video], dtype=str)
         samples[split] = replace(actors, unit=units, frames=_pixels(actors, folder))
     counts = samples["train"].labels.sum(axis=0)
-    facts = {"poses": 0, "unit": "group", "pixels": [WIDTH, HEIGHT], "groups": head_and_tail(counts)}
-    return task_data(card.name, task, tubes.classes, samples, facts)
-
-
-late = withhold_labels
+    facts = {"poses": 0, "unit": "group", "pixels": [WIDTH, HEIGHT], "groups": frequent_and_rare(counts)}
+    return TaskData.of(card.name, task, tubes.classes, samples, facts)
 
 
 def counts(card: DatasetCard, folder: Path, data: TaskData[Actors]) -> dict[str, int]:
@@ -173,3 +172,6 @@ def _pixels(actors: Actors, folder: Path) -> ClipSource | None:
         files = np.array([str(folder / "videos" / f"{video}.avi") for video, _ in owners], dtype=str)
         return ClipSource(files, centres, rate=1, fps=0)
     return None
+
+
+READER = Reader(read, counts=counts)

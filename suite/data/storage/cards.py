@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
 from pathlib import Path
 
 import suite
+from suite.environment import CARDS
 from suite.errors import UsageError, did_you_mean
 from suite.spec.card import DatasetCard, load_card
 
@@ -25,7 +25,7 @@ def shipped(kind: str) -> Path:
 
 def folders() -> list[Path]:
     """Where cards are looked for: ``SUITE_DATASETS`` (several joined by the path separator), then the shipped cards."""
-    own = [Path(part) for part in os.environ.get("SUITE_DATASETS", "").split(os.pathsep) if part]
+    own = [Path(part) for part in CARDS.paths()]
     for folder in own:
         if not folder.is_dir():
             raise UsageError(f"{folder} is not a folder of dataset cards; correct --datasets or SUITE_DATASETS.")

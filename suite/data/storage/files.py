@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import uuid
 from functools import lru_cache
 from pathlib import Path
 
+from suite.environment import DATA
 from suite.errors import DataError
 from suite.spec.base import content_hash
 from suite.spec.card import DatasetCard, FileSpec
@@ -17,7 +17,7 @@ from suite.spec.card import DatasetCard, FileSpec
 
 def data_root(root: Path | None = None) -> Path:
     """The folder that has one sub-folder a dataset: ``root``, ``SUITE_DATA`` or ``data``."""
-    return root or Path(os.environ.get("SUITE_DATA") or "data")
+    return root or Path(DATA.value or "data")
 
 
 def dataset_folder(card: DatasetCard, root: Path | None = None) -> Path:

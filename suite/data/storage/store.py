@@ -14,7 +14,7 @@ import mmap
 import os
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,7 +22,7 @@ import numpy as np
 
 from suite.data.storage.locks import locked
 from suite.data.storage.rows import LazyRows, blocks_of
-from suite.data.storage.tree import flatten, restore
+from suite.data.storage.tree import class_name, flatten, restore
 from suite.errors import DataError
 
 ALIGNMENT = 64
@@ -39,13 +39,20 @@ def no_check(key: str, start: int, block: np.ndarray) -> None:
     """Accept every block."""
 
 
-def write_store(folder: Path, value: Any, dtype_of: Callable[[str], str | None], check: Check = no_check) -> None:
+def write_store(
+    folder: Path,
+    value: Any,
+    dtype_of: Callable[[str], str | None],
+    check: Check = no_check,
+    kinds: Sequence[type] = (),
+) -> None:
     """Stream ``value`` (nested dataclasses of arrays) into a new store at ``folder``, which must not exist.
 
-    ``dtype_of(key)`` gives the type to store an array in (None: as it is); ``check`` sees every block as it is stored.
+    ``dtype_of(key)`` gives the type to store an array in (None: as it is); ``check`` sees every block as it is stored;
+    ``kinds`` are dataclasses from outside the suite that it may hold.
     """
     columns: dict[str, np.ndarray | LazyRows] = {}
-    tree = flatten(value, "", columns.__setitem__)
+    tree = flatten(value, "", columns.__setitem__, kinds)
     folder.mkdir(parents=True)
     with (folder / DATA).open("wb") as file:
         stream = _Stream(file)
@@ -126,8 +133,11 @@ def read_index(folder: Path) -> dict[str, Any]:
     return index
 
 
-def open_store(folder: Path) -> Any:
-    """The stored value, its arrays read-only views of the mapped file; takes the same time whatever the size."""
+def open_store(folder: Path, kinds: Sequence[type] = ()) -> Any:
+    """The stored value, its arrays read-only views of the mapped file; takes the same time whatever the size.
+
+    ``kinds`` are dataclasses from outside the suite that it may hold.
+    """
     index = read_index(folder)
     with (folder / DATA).open("rb") as file:
         pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -136,7 +146,7 @@ def open_store(folder: Path) -> Any:
         for key, entry in index["arrays"].items()
     }
     try:
-        return restore(index["tree"], arrays)
+        return restore(index["tree"], arrays, {class_name(kind): kind for kind in kinds})
     except (TypeError, AttributeError, ImportError) as error:  # a class was renamed or has other fields now
         raise OutdatedStoreError(
             f"{folder} was packed for other classes ({error}); delete it and prepare again."

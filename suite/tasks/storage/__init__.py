@@ -1,1 +1,1 @@
-"""Predictions to and from rows of the ledger: modules that carry numbers and make none."""
+"""Predictions to and from rows of the ledger: what several tasks share."""

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from suite.data import load
-from suite.data.actor_tables import BoxTable, assemble
-from suite.data.samples import Actors, TaskData
 from suite.errors import DataError
 from suite.method import Method
 from suite.tasks import task
+from suite.tasks.actors.samples import Actors
+from suite.tasks.actors.tables import BoxTable, assemble
+from suite.tasks.data import TaskData
 from suite.train.loop import train
 from suite.train.training import Settings, Trained, Training
 

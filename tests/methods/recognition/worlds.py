@@ -11,9 +11,10 @@ import numpy as np
 import torch
 
 from suite.data.planted import verbs
-from suite.data.samples import Clips, TaskData
 from suite.data.storage.cards import find_card
 from suite.method import Method, Run
+from suite.tasks.data import TaskData
+from suite.tasks.recognition.samples import Clips
 
 SMALL = {"senses": 12, "verbs": 10, "channels": 8, "train": 300, "validation": 60, "test": 200, "tail": 0.5}
 

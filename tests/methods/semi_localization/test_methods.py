@@ -12,11 +12,12 @@ import pytest
 
 from suite.conformance import examine
 from suite.data import load
-from suite.data.samples import TaskData, Videos
 from suite.errors import UsageError
 from suite.evaluate.segments import Segments
 from suite.registry import method
 from suite.tasks import task
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 from suite.train import loop as engine
 from suite.train.training import Settings, Trained, Training
 

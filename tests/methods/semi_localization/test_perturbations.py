@@ -13,7 +13,7 @@ from methods.semi_localization.parts.ranking import proposal_ambiguity
 from methods.semi_localization.parts.windows import Windows
 from methods.semi_localization.sstap import reverse, reverse_map, sharpen, shift_channels
 from suite.evaluate.segments import Segments
-from tests.data.test_label_splits import toy_videos
+from tests.tasks.localization.test_splits import toy_videos
 
 
 def extents_map(layout: str, rows: int, length: int) -> tuple[torch.Tensor, torch.Tensor, np.ndarray, np.ndarray]:

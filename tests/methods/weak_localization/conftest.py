@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from suite.data.planted.videos import read
-from suite.data.samples import TaskData, Videos
 from suite.data.storage.cards import find_card
 from suite.evaluate.segments import Segments
 from suite.method import Method, Phase, Run
+from suite.tasks.data import TaskData
+from suite.tasks.localization.samples import Videos
 
 
 @pytest.fixture(scope="session")

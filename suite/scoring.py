@@ -1,0 +1,103 @@
+"""Scoring a file of predictions, made here or elsewhere, against a dataset or an annotation file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from suite.data import find_card, load
+from suite.data.storage.files import dataset_folder
+from suite.errors import DataError, UsageError, did_you_mean
+from suite.places import Places
+from suite.spec.card import DatasetCard, parse_dataset_name
+from suite.tasks import task, tasks
+from suite.tasks.scoring.contents import Contents, open_contents
+from suite.tasks.scoring.files import PredictionFiles
+from suite.tasks.scoring.ledger_form import score_table
+from suite.tasks.scoring.report import Report
+
+LEDGER_FORM = "Parquet"
+
+
+@dataclass(frozen=True)
+class Against:
+    """What predictions are scored against: a ``dataset`` (with or without dials) or an annotation file, ``truth``.
+
+    ``videos`` lists the only ones that count; ``subset`` of the annotations counts; ``protocol`` is one of the card's,
+    or a named one (empty: the default); ``resamples`` of videos give intervals (0: none).
+    """
+
+    dataset: str = ""
+    truth: Path | None = None
+    protocol: str = ""
+    videos: Path | None = None
+    subset: str = "test"
+    resamples: int = 1000
+
+    @property
+    def card(self) -> DatasetCard | None:
+        """The card of the dataset, if there is one."""
+        return find_card(parse_dataset_name(self.dataset)[0]) if self.dataset else None
+
+
+def score_file(path: Path, against: Against, places: Places) -> tuple[str, Report]:
+    """The form of the file at ``path`` and what it scores.
+
+    Raises:
+        UsageError: a truth that does not fit the predictions, or an unknown protocol.
+        DataError: a file that is missing, malformed or in no known form.
+    """
+    if bool(against.dataset) == bool(against.truth):
+        raise UsageError("say what the truth is: --dataset CARD or --truth FILE, one of them.")
+    contents, card = open_contents(path), against.card
+    for name in card.tasks if card is not None else tasks():
+        for files in task(name).files:
+            if (rows := files.read(contents)) is not None:
+                truth = _truth(files, against, name, places)
+                protocol = _protocol(files, card, against.protocol)
+                return rows.form, files.score(rows, truth, protocol, against.resamples)
+    return LEDGER_FORM, _score_ledger_form(contents, against, card, places)
+
+
+def _truth(files: PredictionFiles, against: Against, task_name: str, places: Places) -> Any:
+    """The annotations: from a file, from the files that a card names, or else from the packed dataset."""
+    card, truth = against.card, None
+    if against.truth is not None:
+        if not against.truth.is_file():
+            raise DataError(f"there is no annotation file {against.truth}: give ActivityNet's JSON or AVA's csv")
+        truth = files.truth_from_file(against.truth, against.subset)
+    elif card is not None and "[" not in against.dataset:
+        truth = files.truth_from_card(card, dataset_folder(card, places.root), against.subset)
+    if truth is None:
+        truth = files.truth_from_data(load(against.dataset, task_name, places.root, places.cache))
+    return truth if against.videos is None else files.only(truth, against.videos, against.subset)
+
+
+def _protocol(files: PredictionFiles, card: DatasetCard | None, name: str) -> Any:
+    """The card's protocol called ``name`` (its default without a name), or one of the named ones."""
+    if card is not None and (not name or name in card.protocols):
+        return files.protocol_of(card.protocol(name or "default"))
+    if name in files.protocols:
+        return files.protocols[name]
+    if not name:
+        return files.protocol_of({})
+    known = [*files.protocols, *(card.protocols if card else ())]
+    raise UsageError(f"no protocol is called '{name}'{did_you_mean(name, known)}")
+
+
+def _score_ledger_form(contents: Contents, against: Against, card: DatasetCard | None, places: Places) -> Report:
+    """The score of a table that holds, as the ledger does, what a task made of its predictions."""
+    others = [files for one in tasks().values() for files in one.files if files.read(contents) is not None]
+    if others and card is not None:
+        raise UsageError(f"{card.name} serves {', '.join(card.tasks)}, which a file of {others[0].kind} cannot answer.")
+    if contents.table is None or not contents.has_columns("item"):
+        known = dict.fromkeys(form for one in tasks().values() for files in one.files for form in files.forms)
+        raise DataError(
+            f"{contents.path} is in no form that is known: write {', '.join(known)} or the ledger's Parquet"
+        )
+    if card is None:
+        raise UsageError("predictions in the ledger's form need the dataset they belong to: give --dataset.")
+    protocol = against.protocol or "default"
+    data = load(against.dataset, card.tasks[0], places.root, places.cache, protocol=protocol)
+    return score_table(contents.table, data, task(card.tasks[0]), against.resamples)

@@ -1,1 +1,0 @@
-"""Scoring what others predicted: their files read, joined with a dataset's truth and evaluated."""

@@ -1,0 +1,113 @@
+"""What a task declares: its samples, its predictions, and what a prediction is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from suite.tasks.data import TaskData
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from suite.tasks.scoring.files import PredictionFiles
+
+Wanted = Sequence[tuple[str, float | None]]  # metrics by name and threshold
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number; ``label`` names a class in per-class rows, ``threshold`` is a tIoU or a probability."""
+
+    metric: str
+    value: float
+    label: str = ""
+    threshold: float | None = None
+
+
+class Task:
+    """A task. Subclass it, give it a name, and implement what a task must have.
+
+    Class attributes: ``name`` (how users call it); ``title`` (how tables print it); ``headline`` (its first metric,
+    higher is better); ``learns_from`` and ``predicts`` (in words); ``samples`` and ``predictions`` (dataclasses of
+    arrays; those of samples have ``ids``, ``unit``, ``take`` and a length); ``features`` (the field of samples that
+    holds the features, one array); ``planted`` (the generated dataset on which methods are checked); ``files`` (the
+    prediction files that ``suite evaluate`` scores beside the ledger's own form).
+
+    Tasks of one family (two kinds of labels for one kind of prediction) share a base class without a name.
+    """
+
+    name: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    headline: ClassVar[str] = ""
+    learns_from: ClassVar[str] = ""
+    predicts: ClassVar[str] = ""
+    samples: ClassVar[type[Any]]
+    predictions: ClassVar[type[Any]]
+    features: ClassVar[str] = "features"
+    planted: ClassVar[str] = ""
+    files: ClassVar[Sequence[PredictionFiles]] = ()
+
+    # What a task implements ---------------------------------------------------------------------------------------
+
+    def evaluate(self, predictions: Any, samples: Any, data: TaskData[Any]) -> list[Metric]:
+        """The metrics of ``predictions`` for a split of ``data``; the headline is a row without label or threshold."""
+        raise TypeError(f"{self.name} does not say what a prediction is worth: implement evaluate().")
+
+    def to_rows(self, predictions: Any, samples: Any) -> dict[str, Any]:
+        """Predictions as columns of the ledger: ``item``, ``label``, ``score``, ``start``, ``end``, ``scores``."""
+        raise TypeError(f"{self.name} does not say how predictions are stored: implement to_rows().")
+
+    def from_rows(self, table: pa.Table, samples: Any) -> Any:
+        """What :meth:`to_rows` made columns of, for the same split."""
+        raise TypeError(f"{self.name} does not say how predictions are read: implement from_rows().")
+
+    def guess(self, samples: Any, classes: int) -> Any:
+        """Some prediction for ``samples``, good or not, from which the names of the metrics are learned."""
+        raise TypeError(f"{self.name} guesses nothing: implement guess().")
+
+    # What a task may override -------------------------------------------------------------------------------------
+
+    def check(self, samples: Any, split: str, classes: int) -> None:
+        """Raise :class:`DataError` when a split that a reader returned contradicts itself or the ``classes`` there are.
+
+        :mod:`suite.tasks.checks` has the usual questions. Lengths of ``unit`` and shared units are checked for all.
+        """
+
+    def item(self, samples: Any, row: int) -> str:
+        """The id of the sample to which a row of the features belongs."""
+        return str(samples.ids[row])
+
+    def counts(self, samples: Any) -> dict[str, int]:
+        """What can be counted in a split beside samples and units: ``labels``, ``segments``."""
+        return {}
+
+    @staticmethod
+    def withhold(data: TaskData[Any], dials: Mapping[str, Any]) -> TaskData[Any]:
+        """``data`` of which some training labels are withheld, as the dataset's ``dials`` say; by default none are.
+
+        Called each time a dataset is opened. The module of this function is part of the data's fingerprint.
+        """
+        return data
+
+    def quick(self, predictions: Sequence[Any], samples: Any, data: TaskData[Any], wanted: Wanted) -> np.ndarray | None:
+        """(predictions, wanted) metrics of many predictions for one split by a shorter way than :meth:`evaluate`.
+
+        None where there is none for what is wanted.
+        """
+        return None
+
+    def intervals(
+        self, metrics: list[dict[str, Any]], predictions: Any, data: TaskData[Any], resamples: int
+    ) -> list[dict[str, Any]]:
+        """``metrics`` of the test split, with ``low`` and ``high`` where resampling gives a 95 % interval."""
+        return metrics
+
+    # What follows -------------------------------------------------------------------------------------------------
+
+    def headline_of(self, metrics: Sequence[Metric]) -> float:
+        """The headline value among ``metrics`` (the row of that name without label or threshold)."""
+        return next(m.value for m in metrics if m.metric == self.headline and not m.label and m.threshold is None)

@@ -1,0 +1,1 @@
+"""Temporal localization, weakly or semi-supervised: untrimmed videos in which scored segments are predicted."""

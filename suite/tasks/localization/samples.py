@@ -1,0 +1,74 @@
+"""Untrimmed videos. What is predicted for them is scored :class:`suite.evaluate.segments.Segments`, in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from suite.evaluate.segments import Segments
+
+
+@dataclass(frozen=True)
+class Videos:
+    """Untrimmed videos for localization: V videos, L_v snippets each, D channels, C classes.
+
+    ``ids`` (V,) str; ``rows`` (ΣL, D) float, all snippets one video after the other; ``offsets`` (V+1,) int, video v
+    owns ``rows[offsets[v]:offsets[v+1]]``; ``fps`` (V,) frames a second; ``stride`` and ``window`` (V,) frames between
+    snippets and frames a snippet sees; ``duration`` (V,) seconds; ``video_labels`` (V, C) bool; ``segments`` the
+    annotated segments in seconds, with ``segments.video`` an index into ``ids``; ``labelled`` (V,) bool, False where a
+    semi-supervised split withholds the annotation (``segments`` then still holds it for evaluation only: learn from
+    :meth:`known_segments`); ``unit`` (V,) str. ``oracle`` arrays are per snippet (ΣL, ...).
+    """
+
+    ids: np.ndarray
+    rows: np.ndarray
+    offsets: np.ndarray
+    fps: np.ndarray
+    stride: np.ndarray
+    window: np.ndarray
+    duration: np.ndarray
+    video_labels: np.ndarray
+    segments: Segments
+    labelled: np.ndarray
+    unit: np.ndarray
+    oracle: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(V,) snippets in each video."""
+        return np.diff(self.offsets)
+
+    @property
+    def snippet_seconds(self) -> np.ndarray:
+        """(V,) seconds between snippets."""
+        return np.asarray(self.stride / self.fps)
+
+    def features(self, video: int) -> np.ndarray:
+        """(L, D) snippet features of one video, a view of the store."""
+        return self.rows[self.offsets[video] : self.offsets[video + 1]]
+
+    def take(self, index: np.ndarray) -> Videos:
+        """The videos at ``index``, with copies of their snippets."""
+        index = np.asarray(index, dtype=np.int64)
+        rows = np.concatenate([np.arange(self.offsets[v], self.offsets[v + 1]) for v in index] or [index])
+        place = np.full(len(self), -1)
+        place[index] = np.arange(len(index))
+        kept = self.segments.take(place[self.segments.video] >= 0)
+        columns = ("ids", "fps", "stride", "window", "duration", "video_labels", "labelled", "unit")
+        return replace(
+            self,
+            **{name: getattr(self, name)[index] for name in columns},
+            rows=self.rows[rows],
+            offsets=np.concatenate([[0], np.cumsum(self.lengths[index])]),
+            segments=replace(kept, video=place[kept.video]),
+            oracle={name: values[rows] for name, values in self.oracle.items()},
+        )
+
+    def known_segments(self) -> Segments:
+        """The segments of labelled videos: all that a method may learn from."""
+        return self.segments.take(np.flatnonzero(self.labelled[self.segments.video]))

@@ -1,0 +1,119 @@
+"""Scored segments in the forms in which others publish them, read as they stand: names and numbers, nothing resolved.
+
+Forms, distinguished by content: ActivityNet JSON (``results``: video to a list of segment, label, score), ActionFormer
+JSON (``database``: video to a list of segment, label_id, scores; or columns video-id, t-start, t-end, label, score),
+THUMOS text (video, start, end, class id, score, separated by blanks), and the ledger's Parquet (item, label, start,
+end, score). Numbers may be NaN: what is wrong with them is counted when the rows are joined with the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from suite.errors import DataError
+from suite.tasks.scoring.contents import Contents, label_text, numbers_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+THUMOS_CLASSES = {
+    7: "BaseballPitch", 9: "BasketballDunk", 12: "Billiards", 21: "CleanAndJerk", 22: "CliffDiving",
+    23: "CricketBowling", 24: "CricketShot", 26: "Diving", 31: "FrisbeeCatch", 33: "GolfSwing", 36: "HammerThrow",
+    40: "HighJump", 45: "JavelinThrow", 51: "LongJump", 68: "PoleVault", 79: "Shotput", 85: "SoccerPenalty",
+    92: "TennisSwing", 93: "ThrowDiscus", 97: "VolleyballSpiking",
+}  # fmt: skip
+"""The 20 detection classes of THUMOS-14 by their number among its 101."""
+
+
+@dataclass(frozen=True)
+class SegmentRows:
+    """N scored segments: ``video`` and ``label`` are names (a number as its text), times in seconds."""
+
+    form: str
+    video: tuple[str, ...]
+    label: tuple[str, ...]
+    start: np.ndarray
+    end: np.ndarray
+    score: np.ndarray
+
+
+def read_segments(contents: Contents) -> SegmentRows | None:
+    """The segments of a file, or None where it is in none of these forms; :class:`DataError` for a malformed row."""
+    if isinstance(contents.json, Mapping):
+        return _json(contents.path, contents.json)
+    if contents.lines and len(contents.lines[0][1]) == 5:
+        numbers = numbers_of(contents, 5)
+        return _segments("THUMOS text", [_thumos(row[0], *rest) for (_, row), rest in zip(contents.lines, numbers)])
+    names = ("item", "label", "start", "end", "score")
+    if contents.table is None or not contents.has_columns(*names) or _has_scores(contents.table):
+        return None
+    return _segments("Parquet", list(zip(*(_filled(contents.table[name].to_pylist()) for name in names))))
+
+
+def _json(path: Path, content: Mapping[str, Any]) -> SegmentRows | None:
+    if isinstance(content.get("results"), Mapping):
+        return _by_video(path, "ActivityNet JSON", content["results"], ("label",), ("score",))
+    if isinstance(content.get("database"), Mapping):
+        return _by_video(path, "ActionFormer JSON", content["database"], ("label_id", "label"), ("scores", "score"))
+    return _by_column(path, content) if "video-id" in content else None
+
+
+def _by_video(
+    path: Path, form: str, videos: Mapping[str, Any], label_keys: Sequence[str], score_keys: Sequence[str]
+) -> SegmentRows:
+    rows = []
+    for video, found in videos.items():
+        if not isinstance(found, list):
+            raise DataError(f"{path}, video {video}: not a list of detections: write one, empty where there is none")
+        for place, row in enumerate(found):
+            try:
+                start, end = row["segment"]
+                label = next(row[key] for key in label_keys if key in row)
+                score = next(row[key] for key in score_keys if key in row)
+                rows.append((video, label, _number(start), _number(end), _number(score)))
+            except (KeyError, StopIteration, TypeError, ValueError):
+                wanted = f"segment [start, end], {label_keys[0]} and {score_keys[0]}"
+                raise DataError(f"{path}, video {video}, detection {place}: needs {wanted}") from None
+    return _segments(form, rows)
+
+
+def _by_column(path: Path, content: Mapping[str, Any]) -> SegmentRows:
+    names = ("video-id", "label", "t-start", "t-end", "score")
+    missing = [name for name in names if name not in content]
+    if missing or len({len(content[name]) for name in names}) > 1:
+        raise DataError(f"{path} needs the columns {', '.join(names)}, all of one length: write it again")
+    columns = [content[name] for name in names]
+    try:
+        rows = [(video, label, *map(_number, numbers)) for video, label, *numbers in zip(*columns)]
+    except (TypeError, ValueError):
+        raise DataError(f"{path}: a time or score is not a number: write numbers there") from None
+    return _segments("ActionFormer columns", rows)
+
+
+def _thumos(video: str, start: float, end: float, label: float, score: float) -> tuple[str, str, float, float, float]:
+    number = int(label) if label.is_integer() else -1
+    name = THUMOS_CLASSES.get(number, f"THUMOS class {label:g}")
+    return video.removesuffix(".mp4").removesuffix(".mpeg"), name, start, end, score
+
+
+def _has_scores(table: pa.Table) -> bool:
+    return "scores" in table.column_names and table["scores"].null_count < len(table)
+
+
+def _filled(values: Iterable[Any]) -> list[Any]:
+    return [float("nan") if value is None else value for value in values]
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _segments(form: str, rows: Sequence[Sequence[Any]]) -> SegmentRows:
+    video, label, start, end, score = zip(*rows) if rows else ((), (), (), (), ())
+    times = (np.array(column, dtype=np.float64) for column in (start, end, score))
+    return SegmentRows(form, tuple(map(str, video)), tuple(map(label_text, label)), *times)

@@ -1,0 +1,31 @@
+"""mAP at the thresholds that are wanted, without recall and without classes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from suite.evaluate.protocols import TemporalProtocol
+from suite.evaluate.segments import Segments
+from suite.tasks.base import Wanted
+from suite.tasks.localization.evaluator import scored
+from suite.tasks.localization.samples import Videos
+
+
+def map_only(
+    predictions: Sequence[Segments], samples: Videos, protocol: TemporalProtocol, wanted: Wanted
+) -> np.ndarray | None:
+    """(predictions, wanted) values where nothing but mAP is wanted, None elsewhere."""
+    if {name for name, _ in wanted} != {"mAP"}:
+        return None
+    thresholds = [threshold for _, threshold in wanted]
+    tious = [threshold for threshold in thresholds if threshold is not None]
+    narrowed = protocol if None in thresholds else protocol.at(*tious)
+    rows = []
+    for one in predictions:
+        result = scored(one, samples, narrowed)
+        at = {round(float(t), 6): float(v) for t, v in zip(result.tiou, result.map_per_tiou)}
+        rows.append([result.average_map if t is None else at.get(round(t, 6), math.nan) for t in thresholds])
+    return np.array(rows, dtype=np.float64).reshape(len(predictions), len(wanted))

@@ -1,0 +1,90 @@
+"""The tasks of temporal localization: one kind of prediction, learned from two kinds of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from suite.errors import DataError
+from suite.evaluate.segments import Segments
+from suite.tasks.base import Metric, Task, Wanted
+from suite.tasks.checks import column_per_class, known_labels, same_length
+from suite.tasks.data import TaskData
+from suite.tasks.localization.evaluator import evaluate, protocol_for
+from suite.tasks.localization.samples import Videos
+from suite.tasks.localization.scoring.files import SegmentFiles
+from suite.tasks.localization.scoring.quick import map_only
+from suite.tasks.localization.splits import withhold_segments
+from suite.tasks.localization.storage.rows import from_rows, to_rows
+
+
+class Localization(Task):
+    """Untrimmed videos, in which scored segments are predicted."""
+
+    headline = "mAP"
+    predicts = "scored segments"
+    samples = Videos
+    predictions = Segments
+    features = "rows"
+    planted = "planted-videos"
+    files = (SegmentFiles(),)
+
+    def evaluate(self, predictions: Segments, samples: Videos, data: TaskData[Any]) -> list[Metric]:
+        """See :func:`suite.tasks.localization.evaluator.evaluate`."""
+        return evaluate(predictions, samples, data)
+
+    def to_rows(self, predictions: Segments, samples: Videos) -> dict[str, Any]:
+        """One row per segment."""
+        return to_rows(predictions, samples)
+
+    def from_rows(self, table: pa.Table, samples: Videos) -> Segments:
+        """Segments in the order of the rows."""
+        return from_rows(table, samples)
+
+    def guess(self, samples: Videos, classes: int) -> Segments:
+        """The annotated segments, so that every metric has a value."""
+        truth = samples.segments
+        return Segments(truth.video, truth.label, truth.start, truth.end, np.ones(len(truth)))
+
+    def check(self, samples: Videos, split: str, classes: int) -> None:
+        """Snippets and segments agree with the videos and with the classes."""
+        same_length(samples, split, ("labelled",))
+        if int(samples.offsets[-1]) != len(samples.rows):
+            total = int(samples.offsets[-1])
+            raise DataError(f"{split} videos claim {total} snippets of {len(samples.rows)}; correct the reader.")
+        known_labels(samples, split, samples.segments.video, samples.segments.label, classes)
+        column_per_class(samples, split, ("video_labels",), classes)
+
+    def item(self, samples: Videos, row: int) -> str:
+        """The video of a snippet."""
+        return str(samples.ids[int(np.searchsorted(samples.offsets, row, side="right")) - 1])
+
+    def counts(self, samples: Videos) -> dict[str, int]:
+        """Annotated segments and snippets."""
+        return {"segments": len(samples.segments), "snippets": len(samples.rows)}
+
+    def quick(
+        self, predictions: Sequence[Segments], samples: Videos, data: TaskData[Any], wanted: Wanted
+    ) -> np.ndarray | None:
+        """mAP alone, at the wanted tIoUs alone."""
+        return map_only(predictions, samples, protocol_for(data), wanted)
+
+
+class WeakLocalization(Localization):
+    """All training videos have their classes, and nothing else."""
+
+    name = "weak-localization"
+    title = "Weakly supervised temporal localization"
+    learns_from = "video-level labels"
+
+
+class SemiLocalization(Localization):
+    """Some of the training videos have segments."""
+
+    name = "semi-localization"
+    title = "Semi-supervised temporal localization"
+    learns_from = "segments for some of the videos"
+    withhold = staticmethod(withhold_segments)

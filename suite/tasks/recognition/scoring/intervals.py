@@ -1,0 +1,43 @@
+"""Intervals of the metrics that are means over clips, drawing their units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from suite.evaluate import multilabel
+from suite.evaluate.resampling import Statistic, bootstrap
+from suite.tasks.recognition.samples import Clips, ClipScores
+
+
+def with_intervals(
+    metrics: list[dict[str, Any]], scores: ClipScores, clips: Clips, resamples: int
+) -> list[dict[str, Any]]:
+    """``metrics`` with ``low`` and ``high`` where they are means over ``clips``."""
+    return [row | _interval(row, scores, clips, resamples) for row in metrics] if resamples else metrics
+
+
+def _interval(row: dict[str, Any], scores: ClipScores, clips: Clips, resamples: int) -> dict[str, float]:
+    truth, logits = np.asarray(clips.truth), np.asarray(scores.logits, dtype=np.float64)
+    probability = multilabel.probabilities(logits)
+    threshold = scores.threshold if row["threshold"] is None else row["threshold"]
+    per_clip: dict[str, Callable[[], np.ndarray]] = {
+        "top-set": lambda: multilabel.top_set_shares(logits, truth),
+        "top-1": lambda: multilabel.top1_hits(logits, truth),
+        "IoU": lambda: multilabel.iou_per_clip(probability, truth, threshold),
+        "F1": lambda: multilabel.f1_per_clip(probability, truth, threshold),
+    }
+    name = row["metric"].removesuffix(" calibrated")
+    if name not in per_clip:
+        return {}
+    units, unit = np.unique(clips.unit, return_inverse=True)
+    found = bootstrap(_mean_over(per_clip[name](), unit.reshape(-1)), len(units), resamples)
+    return {"low": float(found.low), "high": float(found.high)}
+
+
+def _mean_over(values: np.ndarray, unit: np.ndarray) -> Statistic:
+    """The mean of one value per clip when whole units are drawn."""
+    sums, sizes = np.bincount(unit, values), np.bincount(unit)
+    return lambda weights: (weights @ sums) / (weights @ sizes)

@@ -1,0 +1,69 @@
+"""The task of single-positive multi-label recognition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from suite.tasks.base import Metric, Task, Wanted
+from suite.tasks.checks import column_per_class, known_labels, same_length
+from suite.tasks.data import TaskData
+from suite.tasks.recognition.evaluator import evaluate
+from suite.tasks.recognition.samples import Clips, ClipScores
+from suite.tasks.recognition.scoring.intervals import with_intervals
+from suite.tasks.recognition.scoring.thresholds import by_threshold
+from suite.tasks.recognition.storage.rows import from_rows, to_rows
+
+
+class Recognition(Task):
+    """Clips with one annotated class each; sets of classes are predicted."""
+
+    name = "recognition"
+    title = "Single-positive multi-label recognition"
+    headline = "top-set"
+    learns_from = "one positive label per clip"
+    predicts = "a label set per clip"
+    samples = Clips
+    predictions = ClipScores
+    planted = "planted-verbs"
+
+    def evaluate(self, predictions: ClipScores, samples: Clips, data: TaskData[Any]) -> list[Metric]:
+        """See :func:`suite.tasks.recognition.evaluator.evaluate`."""
+        return evaluate(predictions, samples, data)
+
+    def to_rows(self, predictions: ClipScores, samples: Clips) -> dict[str, Any]:
+        """One row per clip."""
+        return to_rows(predictions, samples)
+
+    def from_rows(self, table: pa.Table, samples: Clips) -> ClipScores:
+        """Scores in the order of the clips."""
+        return from_rows(table, samples)
+
+    def guess(self, samples: Clips, classes: int) -> ClipScores:
+        """Every class as likely as not."""
+        return ClipScores(np.zeros((len(samples), classes), dtype=np.float32))
+
+    def check(self, samples: Clips, split: str, classes: int) -> None:
+        """Labels and truth agree with the clips and with the classes."""
+        same_length(samples, split, ("features", "label", "truth"))
+        known_labels(samples, split, np.arange(len(samples)), samples.label, classes)
+        column_per_class(samples, split, ("truth",), classes)
+
+    def counts(self, samples: Clips) -> dict[str, int]:
+        """Labels of the label sets that the split shows."""
+        return {"labels": int(samples.truth.sum())}
+
+    def quick(
+        self, predictions: Sequence[ClipScores], samples: Clips, data: TaskData[Any], wanted: Wanted
+    ) -> np.ndarray | None:
+        """Calibrated IoU and F1 at all thresholds at once."""
+        return by_threshold(predictions, samples, wanted)
+
+    def intervals(
+        self, metrics: list[dict[str, Any]], predictions: ClipScores, data: TaskData[Any], resamples: int
+    ) -> list[dict[str, Any]]:
+        """Of metrics that are means over clips."""
+        return with_intervals(metrics, predictions, data.test, resamples)

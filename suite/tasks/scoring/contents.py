@@ -1,0 +1,96 @@
+"""A file of predictions as it stands: JSON, a table of text, or Parquet, before anybody knows whose form it is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from suite.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A file, parsed once: one of ``json``, ``lines`` (number and fields of each) and ``table`` is set."""
+
+    path: Path
+    json: Any = None
+    lines: tuple[tuple[int, list[str]], ...] = ()
+    table: pa.Table | None = None
+
+    def has_columns(self, *names: str) -> bool:
+        """Whether it is a table with these columns."""
+        return self.table is not None and set(names) <= set(self.table.column_names)
+
+
+def open_contents(path: Path) -> Contents:
+    """Parse ``path`` by its suffix.
+
+    Raises:
+        DataError: no such file, or one that is damaged or empty.
+    """
+    if not path.is_file():
+        raise DataError(f"there is no file {path}: give the path of a prediction file")
+    if path.suffix == ".parquet":
+        return Contents(path, table=_parquet(path))
+    if path.suffix == ".json":
+        try:
+            return Contents(path, json=json.loads(path.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise DataError(f"{path} is not JSON ({error}): write it again") from None
+    lines = enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1)
+    rows = tuple((number, _fields(line)) for number, line in lines if line.strip())
+    if not rows:
+        raise DataError(f"{path} is empty: give a file with one prediction per line")
+    return Contents(path, lines=rows)
+
+
+def numbers_of(contents: Contents, width: int) -> list[list[float]]:
+    """All fields but the first of every line; :class:`DataError` where one is missing or is not a number."""
+    rows = []
+    for number, row in contents.lines:
+        try:
+            rows.append([float(field) for field in row[1:]])
+        except ValueError:
+            rows.append([])
+        if len(rows[-1]) != width - 1:
+            raise DataError(
+                f"{contents.path}, line {number}: not the {width} fields of the first line, a name and numbers"
+            )
+    return rows
+
+
+def label_text(value: Any) -> str:
+    """A class as text: a whole number without its decimals."""
+    text = str(value)
+    return text[:-2] if text.endswith(".0") and text[:-2].lstrip("-").isdigit() else text
+
+
+def _fields(line: str) -> list[str]:
+    parts = line.split(",") if "," in line else line.split()
+    return [part.strip() for part in parts]
+
+
+def _parquet(path: Path) -> pa.Table:
+    """The table; of the ledger's, what validation chose on the test split."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+    from pyarrow import ArrowInvalid
+
+    try:
+        table = pq.read_table(path)
+    except (ArrowInvalid, OSError) as error:
+        raise DataError(f"{path} is not a whole Parquet file ({str(error).splitlines()[0]}): write it again") from None
+    for column, wanted in (("split", "test"), ("selection", "validation")):
+        if column in table.column_names and wanted in table[column].unique().to_pylist():
+            table = table.filter(pc.field(column) == wanted)
+    for column in ("run", "attempt", "selection", "split"):
+        if column in table.column_names and len(values := table[column].unique()) > 1:
+            raise DataError(
+                f"{path} holds {len(values)} values of '{column}': keep the rows of one before scoring them"
+            )
+    return table

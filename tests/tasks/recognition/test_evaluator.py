@@ -1,0 +1,67 @@
+"""The recognition task: rank metrics of logits, set metrics at 0.5 and at a method's own threshold, groups, classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from suite.evaluate import multilabel
+from suite.tasks import Metric, task
+from suite.tasks.data import TaskData
+from suite.tasks.recognition.evaluator import evaluate
+from suite.tasks.recognition.samples import Clips, ClipScores
+
+TRUTH = np.array([[1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 1, 0]], dtype=bool)
+CLASSES = ("cut", "slice", "wash", "never")
+
+
+def clips(truth: np.ndarray = TRUTH) -> Clips:
+    ids = np.array([f"clip-{i}" for i in range(len(truth))])
+    return Clips(ids, np.zeros((len(truth), 2)), truth.argmax(axis=1), truth, ids)
+
+
+def world(**facts: object) -> TaskData[Clips]:
+    return TaskData("toy", "recognition", CLASSES, clips(), clips(), clips(), facts=facts)
+
+
+def value(metrics: list[Metric], name: str, label: str = "", threshold: float | None = None) -> float:
+    return next(m.value for m in metrics if (m.metric, m.label, m.threshold) == (name, label, threshold))
+
+
+def test_perfect_scores() -> None:
+    metrics = evaluate(ClipScores(np.where(TRUTH, 4.0, -4.0)), clips(), world())
+    for name in ("top-set", "top-1", "mAP", "IoU calibrated", "F1 calibrated"):
+        assert value(metrics, name) == 1, name
+    assert value(metrics, "IoU", threshold=0.5) == value(metrics, "F1", threshold=0.5) == 1
+    assert task("recognition").headline_of(metrics) == 1
+
+
+def test_set_metrics_use_the_threshold_that_the_method_names() -> None:
+    logits = np.where(TRUTH, 3.0, 0.5)  # probabilities 0.95 and 0.62: everything is predicted at 0.5
+    metrics = evaluate(ClipScores(logits, threshold=0.75), clips(), world())
+    assert value(metrics, "IoU calibrated") == 1
+    assert value(metrics, "IoU", threshold=0.5) == pytest.approx(TRUTH.sum(axis=1).mean() / 4)
+
+
+def test_groups_and_classes() -> None:
+    logits = np.random.default_rng(0).normal(size=TRUTH.shape)
+    metrics = evaluate(ClipScores(logits), clips(), world(groups={"head": [0, 1], "tail": [2, 3]}))
+    assert value(metrics, "top-1 head") == multilabel.grouped_top1(logits, TRUTH, [0, 1])
+    expected = multilabel.grouped_iou(multilabel.probabilities(logits), TRUTH, [2, 3])
+    assert value(metrics, "IoU tail", threshold=0.5) == expected
+    areas = {m.label: m.value for m in metrics if m.metric == "AP"}
+    assert set(areas) == {"cut", "slice", "wash"}, "a class without a clip has no AP"
+    assert value(metrics, "mAP") == pytest.approx(np.mean(list(areas.values())))
+
+
+def test_a_group_without_clips_is_left_out() -> None:
+    metrics = evaluate(ClipScores(np.zeros(TRUTH.shape)), clips(), world(groups={"tail": [3]}))
+    assert not [m for m in metrics if "tail" in m.metric]
+
+
+def test_single_labels_make_top_set_plain_accuracy() -> None:
+    truth = np.eye(4, dtype=bool)[[0, 1, 2, 3, 0]]
+    logits = np.random.default_rng(1).normal(size=truth.shape)
+    metrics = evaluate(ClipScores(logits), clips(truth), world())
+    accuracy = np.mean(logits.argmax(axis=1) == truth.argmax(axis=1))
+    assert value(metrics, "top-set") == value(metrics, "top-1") == pytest.approx(accuracy)
