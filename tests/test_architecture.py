@@ -103,3 +103,28 @@ def test_one_reader_alone_opens_pickles():
 def test_released_weights_are_read_as_tensors_alone():
     calls = (ROOT / "suite/weights/reading.py").read_text(encoding="utf-8").split("torch.load(")[1:]
     assert calls and all("weights_only=True" in call.partition(")")[0] for call in calls)
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    """Imports for type checkers count, too; packages that only list what their modules hold do not."""
+    paths = {_dotted(path): path for path in [*_sources("suite"), *_sources("methods")] if path.stem != "__init__"}
+    imports = {name: _mentioned(path) & paths.keys() - {name} for name, path in paths.items()}
+    reached = {name: set(found) for name, found in imports.items()}
+    while grown := {
+        name: more for name, found in reached.items() if (more := set().union(*(imports[one] for one in found)) - found)
+    }:
+        for name, more in grown.items():
+            reached[name] |= more
+    assert not sorted(name for name, found in reached.items() if name in found)
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def _mentioned(path: Path) -> set[str]:
+    """Every module that is imported anywhere in ``path``."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    froms = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return plain | {f"{node.module}.{alias.name}" for node in froms for alias in node.names} | {n.module for n in froms}

@@ -32,6 +32,8 @@ def test_a_run_is_trained_once_and_then_answered_from_the_ledger(typed: Typed, o
     text, _ = typed("train", "mask-bce", SMALL, *QUICK, "--out", out)
     assert "--again trains it anew" in text
     assert first["run"] in text
+    shown, _ = typed("results", "show", first["run"], "--out", out)
+    assert "carried" in shown and "solo" in shown
 
 
 PRESETS = """

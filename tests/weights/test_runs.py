@@ -153,14 +153,14 @@ def test_a_sweep_over_files_knows_them_as_the_ledger_does(file: Path, tmp_path: 
 
 def test_a_run_with_weights_trains_and_repeats(file: Path):
     from suite.tasks import task
-    from suite.train.loop import Loop, Settings
-    from suite.train.storage.reporter import Silent
+    from suite.train.loop import train
+    from suite.train.training import Settings, Training
 
     data = load(CLIPS, "actor-detection")
     params = {**SMALL, "weights": str(file), "frozen_bn": True, "steps": 2, "semi_steps": 1, "evaluate_steps": 1}
     params |= {"batch": 2, "lr": 0.001, "semi_lr": 0.001}
     one, other = (
-        Loop(method("supervised-actors")(**params), data, task("actor-detection"), Settings(), Silent()).train()
+        train(Training(method("supervised-actors")(**params), data, task("actor-detection"), Settings()))
         for _ in range(2)
     )
     assert all(np.array_equal(one.scores["test"][k], other.scores["test"][k]) for k in one.scores["test"])
