@@ -50,6 +50,7 @@ def connected(address: str | None, cpus: float = 0) -> Iterator[None]:
         try:
             with _own_sigterm():
                 _connect(address, cpus)
+            _be_quiet()
         finally:
             started = _children() - others
         yield
@@ -113,6 +114,13 @@ def _connect(address: str | None, cpus: float) -> None:
         ray.init(address=address, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"no Ray cluster answers at '{address}'; start one or leave --address out.") from error
+
+
+def _be_quiet() -> None:
+    """Of a node that dies Ray prints the end of its log, whatever the level of logging; a sentence says it better."""
+    import ray._private.worker as inside
+
+    inside.print_to_stdstream = lambda *words, **more: None
 
 
 def _answers(address: str) -> bool:
