@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from suite.results.ledger import Ledger
 from tests.work.drivers import Driver, board
 
 pytestmark = pytest.mark.slow
@@ -33,7 +34,7 @@ def goes_on(folder: Path) -> None:
 
 def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
     driver = started(tmp_path)
-    driver.named("TuneWorker")[0].kill()
+    driver.named("Trainable")[0].kill()
     assert driver.end() == 0, driver.said()
     assert len(driver.finished()) == 12 and set(driver.finished().values()) == {1}
     assert "Traceback" not in driver.said()
@@ -101,7 +102,7 @@ def test_another_ray_of_the_machine_does_not_matter_to_a_local_run(tmp_path: Pat
     stale = {"RAY_ADDRESS": "127.0.0.1:9", "RAY_TMPDIR": str(ray)}
     driver = Driver(tmp_path, ["leaderboard", board(tmp_path, seeds=4), "--jobs", "2", "--json"], **stale)
     driver.wait(lambda: len(driver.finished()) >= 1)
-    for process in [*driver.named("raylet"), *driver.named("gcs_server"), *driver.named("TuneWorker")]:
+    for process in [*driver.named("raylet"), *driver.named("gcs_server"), *driver.named("Trainable")]:
         for one in process.net_connections():
             assert one.status != "LISTEN" or one.laddr.ip.endswith("127.0.0.1"), (process.name(), one)
     assert driver.end() == 0, driver.said()
@@ -112,8 +113,6 @@ def test_another_ray_of_the_machine_does_not_matter_to_a_local_run(tmp_path: Pat
 def test_runs_of_a_board_train_on_two_workers_each(tmp_path: Path) -> None:
     words = ["leaderboard", board(tmp_path, seeds=2, seconds=0.1), "--workers", "2", "--json"]
     driver = Driver(tmp_path, words)
-    assert driver.end() == 0, driver.said()
-    from suite.results.ledger import Ledger
-
+    assert driver.end(seconds=480) == 0, driver.said()
     rows = Ledger(driver.places.ledger).runs().to_dicts()
     assert len(rows) == 2 and all('"workers":2' in row["hardware"].replace(" ", "") for row in rows)
