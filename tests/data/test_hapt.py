@@ -12,7 +12,7 @@ import pytest
 
 from suite.data import find_card, load
 from suite.data.loading import dataset_request
-from suite.data.readers import hapt
+from suite.data.readers import hapt, hapt_signals
 from suite.data.storage.verify import verify
 from suite.errors import DataError
 from suite.tasks.localization.samples import Videos
@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_recordings_pair_sensors_and_labels(folder: Path) -> None:
-    recordings, classes = hapt.read_recordings(folder)
+    recordings, classes = hapt_signals.read_recordings(folder)
     assert [(r.name, r.user, len(r)) for r in recordings] == [("exp01", 1, 160), ("exp02", 6, 200), ("exp03", 2, 300)]
     assert classes[:2] == ("walking", "sit to stand")
     first = recordings[0]
@@ -60,14 +60,14 @@ def test_recordings_pair_sensors_and_labels(folder: Path) -> None:
 
 
 def test_the_archive_may_be_unpacked_or_a_zip_in_a_zip(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    expected, _ = hapt.read_recordings(folder)
+    expected, _ = hapt_signals.read_recordings(folder)
     unpacked, nested = tmp_path_factory.mktemp("unpacked"), tmp_path_factory.mktemp("nested")
     with zipfile.ZipFile(folder / "hapt.zip") as archive:
         archive.extractall(unpacked)
     with zipfile.ZipFile(nested / "outer.zip", "w") as archive:
         archive.writestr("inner.zip", zipped(files(), prefix=""))
     for place in (unpacked, nested):
-        found, _ = hapt.read_recordings(place)
+        found, _ = hapt_signals.read_recordings(place)
         assert len(found) == 3
         np.testing.assert_array_equal(found[2].signals, expected[2].signals)
 
@@ -94,7 +94,7 @@ def test_damage_is_told_in_one_sentence(folder: Path, name: str, text: str | Non
         del content[name]
     damaged(folder, content)
     with pytest.raises(DataError, match=said) as caught:
-        hapt.read_recordings(folder)
+        hapt_signals.read_recordings(folder)
     assert "\n" not in str(caught.value)
 
 
@@ -102,12 +102,12 @@ def test_a_cut_archive_is_told(folder: Path) -> None:
     whole = (folder / "hapt.zip").read_bytes()
     (folder / "hapt.zip").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match="not a whole zip archive"):
-        hapt.read_recordings(folder)
+        hapt_signals.read_recordings(folder)
 
 
 def test_statistics_are_what_they_are_called() -> None:
     signals = np.random.default_rng(1).normal(size=(100, 6)).astype(np.float32)
-    rows = hapt.statistics(signals, window=32, stride=10)
+    rows = hapt_signals.statistics(signals, window=32, stride=10)
     assert rows.shape == ((100 - 32) // 10 + 1, 36)
     for place in (0, 6):
         window = signals[place * 10 : place * 10 + 32].astype(np.float64)
@@ -125,15 +125,15 @@ def test_statistics_are_what_they_are_called() -> None:
 
 
 def test_statistics_of_the_short_and_the_still() -> None:
-    assert hapt.statistics(np.ones((5, 6), np.float32), window=32, stride=10).shape == (1, 36)
-    still = hapt.statistics(np.ones((64, 6), np.float32), window=32, stride=10)
+    assert hapt_signals.statistics(np.ones((5, 6), np.float32), window=32, stride=10).shape == (1, 36)
+    still = hapt_signals.statistics(np.ones((64, 6), np.float32), window=32, stride=10)
     assert np.isfinite(still).all()
     assert set(np.unique(still)) == {0.0, 1.0}
 
 
-def recording(label: list[int], start: list[int], end: list[int], length: int = 200) -> hapt.Recording:
+def recording(label: list[int], start: list[int], end: list[int], length: int = 200) -> hapt_signals.Recording:
     signals = np.arange(length * 6, dtype=np.float32).reshape(length, 6)
-    return hapt.Recording("exp01", 1, signals, np.array(label), np.array(start), np.array(end))
+    return hapt_signals.Recording("exp01", 1, signals, np.array(label), np.array(start), np.array(end))
 
 
 def test_a_cut_keeps_and_shortens_what_it_meets() -> None:
@@ -144,14 +144,14 @@ def test_a_cut_keeps_and_shortens_what_it_meets() -> None:
 
 def test_pure_windows_lie_in_one_segment() -> None:
     whole = recording([3, 1, 2], [0, 60, 110], [60, 90, 120])
-    starts, labels = hapt.pure_windows(whole, window=40, stride=10)
+    starts, labels = hapt_signals.pure_windows(whole, window=40, stride=10)
     assert list(zip(starts.tolist(), labels.tolist())) == [(0, 3), (10, 3), (20, 3), (55, 1)]
-    edge_starts, _ = hapt.pure_windows(recording([1], [0], [25], length=60), window=40, stride=10)
+    edge_starts, _ = hapt_signals.pure_windows(recording([1], [0], [25], length=60), window=40, stride=10)
     assert edge_starts.tolist() == [0]
 
 
 def test_videos_tell_time_in_seconds(folder: Path) -> None:
-    recordings, _ = hapt.read_recordings(folder)
+    recordings, _ = hapt_signals.read_recordings(folder)
     videos = hapt.as_videos(recordings, 12, window=50, stride=25)
     assert videos.lengths.tolist() == [5, 7, 11]
     assert videos.snippet_seconds.tolist() == [0.5] * 3

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from suite.data import find_card, load
-from suite.data.readers.hapt import RATE, Recording
 from suite.data.readers.hapt_clips import clips_of, cuts
+from suite.data.readers.hapt_signals import RATE, Recording
 
 REAL = Path(os.environ.get("SUITE_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from suite.data.readers.hapt import RATE, Recording, as_task, by_split, read_recordings
+from suite.data.readers.hapt import as_task
+from suite.data.readers.hapt_signals import RATE, Recording, by_split, read_recordings
 from suite.data.reading import Reader
 from suite.spec.card import DatasetCard, Value
 from suite.tasks.data import TaskData

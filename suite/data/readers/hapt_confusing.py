@@ -13,7 +13,7 @@ from random import Random
 import numpy as np
 
 from suite.data.confusing import all_twins, toss, twin_names
-from suite.data.readers.hapt import Recording, by_split, pure_windows, read_recordings, scale_of, statistics
+from suite.data.readers.hapt_signals import Recording, by_split, pure_windows, read_recordings, scale_of, statistics
 from suite.data.reading import Reader
 from suite.spec.card import DatasetCard, Value
 from suite.tasks.data import TaskData
