@@ -9,5 +9,6 @@ class FixMatch(TeacherStudent):
     """Fixed thresholds, the teacher follows the student, no balancing (MM 2022, supplement E.3)."""
 
     name = "fixmatch-actors"
+    aliases = ("fixmatch",)
     title = "FixMatch"
     paper = "Sohn et al., FixMatch, NeurIPS 2020, as in Zhang et al., MM 2022, supplement E.3"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from methods.actor_detection.parts.base import PUBLISHED, RECOMMENDED
 from methods.actor_detection.parts.class_balancing import Balance, GapForm, GapScale, class_counts
 from methods.actor_detection.parts.teacher_student import TeacherStudent, unlabelled_scores
 from methods.actor_detection.parts.thresholds import (
@@ -20,7 +20,7 @@ from methods.actor_detection.parts.thresholds import (
     threshold_penalty,
     thresholded_targets,
 )
-from suite.method import Batch, Run, Value, hyper
+from suite.method import Batch, Presets, Run, extended, hyper
 from suite.tasks.actors.samples import Actors
 from suite.tasks.data import TaskData
 
@@ -51,19 +51,18 @@ class MultiLabelSemiSupervised(TeacherStudent):
     name = "multi-label-semi"
     title = "Learnable thresholds + class balancing"
     paper = "Zhang et al., Semi-supervised Learning for Multi-label Video Action Detection, MM 2022"
-    presets: ClassVar[Mapping[str, Mapping[str, Value]]] = {
-        "paper": {},
-        "literal": {"gap_scale": "own", "literal_sampling": True, "clamp_thresholds": False},
-        "exact": {"gap": "exact"},
-        "no-balancing": {"balancing": False},
-        "fixed": {"thresholds": "fixed", "tau_positive": 0.5},
-        "class-related": {"thresholds": "class-related"},
-    }
+    aliases = ("mm22",)
+    presets: ClassVar[Presets] = extended(
+        TeacherStudent.presets,
+        literal={**PUBLISHED, "gap_scale": "own", "literal_sampling": True, "clamp_thresholds": False},
+        exact={**RECOMMENDED, "gap": "exact"},
+    )
 
     thresholds: str = hyper(
         "learnable", choices=("fixed", "class-related", "learnable"), source="MM 2022 §3.2, Table 6"
     )
     tau_positive: float = hyper(0.9, low=0.0, high=1.0, symbol="τ_pos", source="MM 2022 §4.2.3, Fig. 6")
+    tau_fixed: float = hyper(0.5, low=0.0, high=1.0, source="MM 2022 §4.4.1", help="of thresholds=fixed")
     mapping: Stretch = hyper("concave", choices=("concave", "linear", "convex"), symbol="M", source="MM 2022 Table 7")
     steepness: float = hyper(20.0, low=0.1, high=1000.0, symbol="a", source="MM 2022 eq. 6, Fig. 8a")
     penalty_weight: float = hyper(1.0, low=0.0, high=100.0, symbol="λ_1", source="MM 2022 eq. 14, Fig. 8b")
@@ -141,7 +140,7 @@ class MultiLabelSemiSupervised(TeacherStudent):
     def _start(self, counts: Tensor) -> Tensor:
         """The thresholds before training: eq. 5, or the same for every class."""
         if self.thresholds == "fixed":
-            return torch.full((len(counts),), self.tau_positive)
+            return torch.full((len(counts),), self.tau_fixed)
         floor = self.tau_negative if self.clamp_thresholds else None
         return class_related_thresholds(imbalance_ratio(counts), self.tau_positive, self.mapping, floor).float()
 
@@ -153,11 +152,3 @@ class MultiLabelSemiSupervised(TeacherStudent):
             torch.from_numpy(scores), run.network.thresholds.detach().cpu(), self.tau_negative
         )
         return inferred.labels.double()
-
-    @classmethod
-    def resolve(cls, params: dict[str, Value]) -> dict[str, Value]:  # type: ignore[override]
-        """As declared; the fixed thresholds of the paper are at 0.5 unless another value is given."""
-        values = super().resolve(params)
-        if values["thresholds"] == "fixed" and "tau_positive" not in params:
-            values["tau_positive"] = 0.5
-        return values

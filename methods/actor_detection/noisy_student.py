@@ -18,6 +18,7 @@ class NoisyStudent(TeacherStudent):
     """
 
     name = "noisy-student-actors"
+    aliases = ("noisy-student",)
     title = "Noisy Student"
     paper = "Xie et al., Noisy Student, CVPR 2020, as in Zhang et al., MM 2022, supplement E.2"
 
@@ -25,6 +26,7 @@ class NoisyStudent(TeacherStudent):
     ema: float = hyper(1.0, low=0.0, high=1.0, symbol="m", source="MM 2022, supplement E.2: fixed within a round")
 
     def phases(self, data: TaskData[Actors]) -> Sequence[Phase]:
+        self.require_unlabelled(data)
         steps = max(1, self.semi_steps // self.rounds)
         rounds = [self.semi_phase(steps, f"round {number + 1}") for number in range(self.rounds)]
         return [self.supervised_phase(self.steps, select=False), *rounds]

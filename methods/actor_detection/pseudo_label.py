@@ -11,6 +11,7 @@ class PseudoLabel(TeacherStudent):
     """Fixed thresholds, weak views for labelled and unlabelled clips, no balancing (MM 2022, supplement E.1)."""
 
     name = "pseudo-label-actors"
+    aliases = ("pseudo-label",)
     title = "Pseudo-label"
     paper = "Lee, Pseudo-Label, ICML Workshop 2013, as in Zhang et al., MM 2022, supplement E.1"
 

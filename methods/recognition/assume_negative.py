@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from methods.recognition.parts import losses
-from methods.recognition.parts.base import SinglePositive
-from suite.method import hyper
+from methods.recognition.parts.base import COLE, LOG_OFFSET, SinglePositive
+from suite.method import Presets, extended, hyper
 
 
 class AssumeNegative(SinglePositive):
@@ -14,9 +16,13 @@ class AssumeNegative(SinglePositive):
 
     name = "assume-negative"
     title = "AN"
+    aliases = ("an",)
     paper = "Cole et al., Multi-Label Learning from Single Positive Labels, CVPR 2021"
+    presets: ClassVar[Presets] = extended(SinglePositive.presets, cvpr2021={**COLE, "reduction": "paper"})
 
     reduction: str = hyper("code", choices=("code", "paper"), source="eq. 1 averages over classes; the code sums")
 
+    log_offset: float = LOG_OFFSET
+
     def objective(self, logits: Tensor, target: Tensor) -> Tensor:
-        return losses.assume_negative(logits, target, self.reduction)
+        return losses.assume_negative(logits, target, self.reduction, self.log_offset)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from methods.recognition.entropy_maximization import EntropyMaximization
 from methods.recognition.parts import losses
-from methods.recognition.parts.base import in_chunks
-from suite.method import Run, hyper
+from methods.recognition.parts.base import RECOMMENDED, in_chunks
+from suite.method import Presets, Run, hyper
 
 
 class AsymmetricPseudoLabels(EntropyMaximization):
@@ -20,6 +22,19 @@ class AsymmetricPseudoLabels(EntropyMaximization):
 
     name = "em-apl"
     title = "EM + APL"
+    aliases = ("em+apl",)
+    presets: ClassVar[Presets] = {
+        "recommended": RECOMMENDED,
+        "published": {  # Pascal VOC; stops at the first epoch without a new best validation mAP
+            "lr": 1e-5,
+            "batch": 8,
+            "epochs": 10,
+            "patience": 1,
+            "watch": "mAP",
+            "log_offset": 1e-5,
+            "single_batch_quirk": True,
+        },
+    }
 
     beta: float = hyper(0.02, low=0.0, high=10.0, symbol="β", packed=True, source="ECCV 2022: 0.02 for VOC")
     warmup: int = hyper(5, low=0, high=100_000, source="ECCV 2022: 5 of 10 epochs for VOC")
@@ -28,19 +43,31 @@ class AsymmetricPseudoLabels(EntropyMaximization):
         0.9, low=0.0, high=1.0, source="ECCV 2022", help="of the unannotated clips of a class, after the last round"
     )
 
+    reduction: str = hyper("paper", choices=("code", "paper"), help="of the validation loss; training takes the mean")
+    single_batch_quirk: bool = hyper(
+        False,
+        source="ECCV 2022 code, a defect",
+        help="a training set that fits in one batch gets no pseudo-labels",
+    )
+
     def begin(self, run: Run) -> None:
         label = torch.from_numpy(np.array(run.data.train.label)).to(run.device)
         run.memory["stored"] = torch.full((len(label), len(run.data.classes)), -1.0, device=run.device)
         run.memory["label"] = label
 
     def begin_epoch(self, run: Run) -> None:
-        if self.warmup <= run.epoch < self.warmup + self.spread:
+        if self.chooses_before(run.epoch, len(run.data.train)):
             run.network.eval()
             logits = torch.from_numpy(in_chunks(run.network, run.data.train.features, run.device)).to(run.device)
             run.network.train()
-            run.memory["stored"] = self._choose(logits.sigmoid(), run.memory["stored"].clone(), run.memory["label"])
+            run.memory["stored"] = self.choose(logits.sigmoid(), run.memory["stored"].clone(), run.memory["label"])
 
-    def _choose(self, probability: Tensor, stored: Tensor, label: Tensor) -> Tensor:
+    def chooses_before(self, epoch: int, clips: int) -> bool:
+        """Whether soft negatives are chosen before the 0-based ``epoch``: after each epoch from ``warmup`` on."""
+        whole = self.single_batch_quirk and clips <= self.batch
+        return self.warmup <= epoch < self.warmup + self.spread and not whole
+
+    def choose(self, probability: Tensor, stored: Tensor, label: Tensor) -> Tensor:
         """``stored`` with the probabilities of each class's next share of clips, least likely first."""
         rows = torch.arange(len(label), device=label.device)
         taken = stored >= 0
@@ -54,9 +81,14 @@ class AsymmetricPseudoLabels(EntropyMaximization):
 
     def train_objective(self, logits: Tensor, target: Tensor, index: Tensor, run: Run) -> Tensor:
         stored = run.memory["stored"][index]
-        return losses.entropy_with_soft_negatives(logits, target, stored, stored >= 0, self.alpha, self.beta)
+        return losses.entropy_with_soft_negatives(
+            logits, target, stored, stored >= 0, self.alpha, self.beta, self.log_offset
+        )
 
     def analyses(self, run: Run) -> dict[str, float]:
         """Share of all entries that are soft negatives."""
         stored = run.memory.get("stored")
-        return {} if stored is None else {"soft negatives": float((stored >= 0).float().mean())}
+        if stored is None:
+            return {}
+        share = float((stored >= 0).float().mean())
+        return {"soft negatives": share, "no pseudo-labels": float(share == 0)}

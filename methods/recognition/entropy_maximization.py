@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from methods.recognition.parts import losses
-from methods.recognition.parts.base import SinglePositive
+from methods.recognition.parts.base import LOG_OFFSET, SinglePositive
 from suite.method import hyper
 
 
@@ -14,6 +14,7 @@ class EntropyMaximization(SinglePositive):
 
     name = "entropy-maximization"
     title = "EM"
+    aliases = ("em",)
     paper = "Zhou et al., Acknowledging the Unknown, ECCV 2022"
 
     alpha: float = hyper(
@@ -21,8 +22,10 @@ class EntropyMaximization(SinglePositive):
     )
     reduction: str = hyper("code", choices=("code", "paper"), source="the code sums over classes")
 
+    log_offset: float = LOG_OFFSET
+
     def objective(self, logits: Tensor, target: Tensor) -> Tensor:
-        return losses.entropy_maximization(logits, target, self.alpha, self.reduction)
+        return losses.entropy_maximization(logits, target, self.alpha, self.reduction, self.log_offset)
 
     def calibrated(self, classes: int) -> float:
         """0.75, as the authors' README states: unknown classes are near 0.5."""

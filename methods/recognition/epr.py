@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.recognition.parts import losses
-from methods.recognition.parts.base import SinglePositive, labels_per_clip
-from suite.method import hyper
+from methods.recognition.parts.base import COLE, LOG_OFFSET, SinglePositive, labels_per_clip
+from suite.method import Presets, hyper
 
 
 class ExpectedPositives(SinglePositive):
@@ -18,6 +17,7 @@ class ExpectedPositives(SinglePositive):
     name = "epr"
     title = "EPR"
     paper = "Cole et al., Multi-Label Learning from Single Positive Labels, CVPR 2021"
+    presets: ClassVar[Presets] = {"recommended": {}, "published": COLE}
 
     cardinality: float = hyper(
         0.0,
@@ -27,11 +27,11 @@ class ExpectedPositives(SinglePositive):
         source="CVPR 2021: the dataset's mean, a statistic of complete labels",
         help="mean number of labels per clip; 0: as the dataset states it",
     )
+    log_offset: float = LOG_OFFSET
 
     def network(self, data: Any) -> nn.Module:
         self.mean_labels = labels_per_clip(self.cardinality, data, self.name)
         return super().network(data)
 
     def objective(self, logits: Tensor, target: Tensor) -> Tensor:
-        positive = -(target * F.logsigmoid(logits)).mean()
-        return positive + losses.label_count_penalty(logits.sigmoid(), self.mean_labels)
+        return losses.expected_positive_regularization(logits, target, self.mean_labels, self.log_offset)

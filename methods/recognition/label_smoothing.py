@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from methods.recognition.parts import losses
-from methods.recognition.parts.base import SinglePositive
-from suite.method import hyper
+from methods.recognition.parts.base import COLE, LOG_OFFSET, SinglePositive
+from suite.method import Presets, extended, hyper
 
 
 class LabelSmoothing(SinglePositive):
@@ -14,10 +16,19 @@ class LabelSmoothing(SinglePositive):
 
     name = "label-smoothing"
     title = "LS"
+    aliases = ("ls",)
     paper = "Szegedy et al., CVPR 2016, as in An Action Is Worth Multiple Words, BMVC 2022"
+    presets: ClassVar[Presets] = extended(
+        SinglePositive.presets, cvpr2021={**COLE, "reduction": "paper", "shared": False, "batch": 8, "lr": 1e-4}
+    )
 
     epsilon: float = hyper(0.1, low=0.0, high=1.0, symbol="ε", packed=True, source="released code")
     reduction: str = hyper("code", choices=("code", "paper"), source="the code sums over classes")
 
+    shared: bool = hyper(True, source="BMVC 2022 code; not so in the CVPR 2021 code", help="negatives get ε / C, not ε")
+    log_offset: float = LOG_OFFSET
+
     def objective(self, logits: Tensor, target: Tensor) -> Tensor:
+        if not self.shared:
+            return losses.plain_label_smoothing(logits, target, self.epsilon, self.reduction, self.log_offset)
         return losses.label_smoothing(logits, target, self.epsilon, self.reduction)

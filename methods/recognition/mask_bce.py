@@ -13,6 +13,7 @@ class MaskBCE(NeighbourLabelled):
 
     name = "mask-bce"
     title = "Mask BCE"
+    aliases = ("mask",)
     paper = "Kim et al., An Action Is Worth Multiple Words, BMVC 2022"
 
     def pseudo_objective(self, logits: Tensor, target: Tensor, pseudo: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ class NegativeLabelSmoothing(SinglePositive):
 
     name = "negative-label-smoothing"
     title = "N-LS"
+    aliases = ("n-ls", "nls")
     paper = "Zhou et al., ECCV 2022, as in An Action Is Worth Multiple Words, BMVC 2022"
 
     epsilon: float = hyper(0.1, low=0.0, high=1.0, symbol="ε", packed=True, source="released code")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,13 @@ from methods.recognition.epr import ExpectedPositives
 from methods.recognition.parts import losses
 from suite.method import Batch, Losses, Run, hyper
 
+CLIP = 1e-5  # probabilities stay this far from 0 and 1 on their way to logits (released code)
+
+
+def inverse_sigmoid(probability: Tensor) -> Tensor:
+    """Logits of probabilities, which are first cut to [1e-5, 1 - 1e-5]."""
+    return torch.logit(probability.clamp(CLIP, 1 - CLIP))
+
 
 class WithEstimates(nn.Module):
     """A classifier beside label estimates (N, C), logits that start near 0 but for the annotated class."""
@@ -20,9 +26,9 @@ class WithEstimates(nn.Module):
     def __init__(self, classifier: nn.Module, labels: np.ndarray, classes: int, spread: float, certain: float) -> None:
         super().__init__()
         self.classifier = classifier
-        bound = math.log(spread / (1 - spread))
+        bound, observed = inverse_sigmoid(torch.tensor([spread, certain], dtype=torch.float64)).tolist()
         start = torch.empty(len(labels), classes).uniform_(-bound, bound)
-        start[torch.arange(len(labels)), torch.from_numpy(np.array(labels))] = math.log(certain / (1 - certain))
+        start[torch.arange(len(labels)), torch.from_numpy(np.array(labels))] = observed
         self.estimates = nn.Parameter(start)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -51,4 +57,4 @@ class OnlineEstimation(ExpectedPositives):
     def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
         logits, target = self.labelled(network, batch, run)
         estimates: Tensor = network.estimates[batch["index"]]  # type: ignore[index]
-        return {"loss": losses.joint_estimation(logits, estimates, target, self.mean_labels)}
+        return {"loss": losses.joint_estimation(logits, estimates, target, self.mean_labels, self.log_offset)}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from methods.recognition.parts import losses
-from methods.recognition.parts.base import SinglePositive
-from suite.method import hyper
+from methods.recognition.parts.base import COLE, LOG_OFFSET, SinglePositive
+from suite.method import Presets, extended, hyper
 
 
 class WeakAssumeNegative(SinglePositive):
@@ -14,7 +16,9 @@ class WeakAssumeNegative(SinglePositive):
 
     name = "weak-assume-negative"
     title = "WAN"
+    aliases = ("wan",)
     paper = "Cole et al., Multi-Label Learning from Single Positive Labels, CVPR 2021"
+    presets: ClassVar[Presets] = extended(SinglePositive.presets, cvpr2021={**COLE, "reduction": "paper"})
 
     negatives: float = hyper(
         1.0,
@@ -27,9 +31,11 @@ class WeakAssumeNegative(SinglePositive):
     )
     reduction: str = hyper("code", choices=("code", "paper"), source="the code sums over classes")
 
+    log_offset: float = LOG_OFFSET
+
     def objective(self, logits: Tensor, target: Tensor) -> Tensor:
-        gamma = self.negatives / (logits.shape[1] - 1)
-        return losses.weak_assume_negative(logits, target, gamma, self.reduction)
+        gamma = self.negatives / max(logits.shape[1] - 1, 1)
+        return losses.weak_assume_negative(logits, target, gamma, self.reduction, self.log_offset)
 
     def calibrated(self, classes: int) -> float:
         """1 / (1 + γ): the optimum of a class that is annotated in half of its clips."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,12 +16,39 @@ from methods.actor_detection.parts.losses import action_probabilities, balanced_
 from methods.networks.slowfast_detector import ActorDetector, Head
 from methods.networks.slowfast_release import RELEASE
 from suite.errors import UsageError
-from suite.method import Batch, Losses, Method, Optimizer, Phase, Run, Schedule, Scores, hyper
+from suite.method import (
+    Batch,
+    Losses,
+    Method,
+    Optimizer,
+    Phase,
+    Presets,
+    Run,
+    Schedule,
+    Scores,
+    Selection,
+    Value,
+    hyper,
+)
 from suite.tasks.actors.samples import Actors, ActorScores
 from suite.tasks.data import TaskData
 from suite.weights import InitialWeights
 
 Inputs = FeatureInputs | ClipInputs
+# Few steps, and no pre-trained weights needed: AdamW at its usual rate.
+RECOMMENDED: dict[str, Value] = {
+    "rule": "adamw",
+    "lr": 1e-3,
+    "semi_lr": 3e-4,
+    "weight_decay": 1e-4,
+    "batch": 32,
+    "steps": 2000,
+    "semi_steps": 2000,
+    "evaluate_steps": 200,
+}
+# MM 2022 §4.2 after ACAR: six epochs with two falls, frozen normalization, jittered boxes, then one cycle.
+PUBLISHED: dict[str, Value] = {"schedule": "acar", "frozen_bn": True, "jitter": 0.075, "dropout": 0.0}
+UCF101: dict[str, Value] = {**PUBLISHED, "lr": 0.002, "steps": 5400, "semi_steps": 5400, "semi_lr": 8e-4}  # supp. D
 
 
 class ActorMethod(InitialWeights, Method):
@@ -32,6 +60,8 @@ class ActorMethod(InitialWeights, Method):
     """
 
     task = "actor-detection"
+    presets: ClassVar[Presets] = {"recommended": RECOMMENDED, "published": PUBLISHED, "published-ucf101": UCF101}
+    published_selection: ClassVar[Selection] = "last"
 
     steps: int = hyper(35_000, low=1, high=10_000_000, source="MM 2022 §4.2.3 after ACAR", help="supervised steps")
     semi_steps: int = hyper(35_000, low=1, high=10_000_000, source="MM 2022 §4.2.3", help="semi-supervised steps")

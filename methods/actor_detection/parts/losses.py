@@ -1,4 +1,4 @@
-"""Multi-label losses of actor detection: cross-entropy from logits, balanced means, distribution-balanced loss."""
+"""Multi-label losses of actor detection: cross-entropy from logits, balanced means."""
 
 from __future__ import annotations
 
@@ -51,46 +51,3 @@ def balanced_mean(losses: Tensor, mask: Tensor | None = None, weights: Tensor | 
     if weights is not None:
         losses = losses * weights.to(losses.dtype)
     return losses.sum() / max(losses.numel(), 1)
-
-
-def rebalanced_weights(
-    targets: Tensor, counts: Tensor, alpha: float = 0.1, beta: float = 10.0, mu: float = 0.2
-) -> Tensor:
-    """Smoothed re-balancing weights of the distribution-balanced loss, (N, C) (Wu et al., ECCV 2020, eqs. 3 to 5).
-
-    r = (1/n^k) / sum over the instance's classes of 1/n^c, the rate at which class-aware sampling should have drawn the
-    instance for class k against the rate at which it did; then alpha + sigmoid(beta (r - mu)). An instance without
-    labels is never drawn by such sampling: its r is 0.
-    """
-    rarity = (1 / counts.clamp(min=1)).to(targets.dtype)
-    drawn = targets @ rarity
-    ratio = torch.where(drawn[:, None] > 0, rarity / drawn.clamp(min=1e-12)[:, None], torch.zeros_like(targets))
-    return alpha + torch.sigmoid(beta * (ratio - mu))
-
-
-def distribution_balanced_loss(
-    logits: Tensor,
-    targets: Tensor,
-    counts: Tensor,
-    total: int,
-    smoothing: tuple[float, float, float] = (0.1, 10.0, 0.2),
-    kappa: float = 0.05,
-    scale: float = 2.0,
-    focusing: float = 2.0,
-) -> Tensor:
-    """Distribution-balanced loss of every entry, (N, C): re-balanced weights and negative-tolerant logits (ECCV 2020).
-
-    Args:
-        counts: (C,) instances of each class among ``total``.
-        smoothing: alpha, beta, mu of :func:`rebalanced_weights`.
-        kappa: strength of the class-specific bias, -log(1/prior - 1), added to logits.
-        scale: lambda: logits of negatives are stretched by it and their loss divided by it.
-        focusing: exponent of the focal factor (0 for none).
-    """
-    prior = (counts.clamp(min=1) / max(total, 1)).clamp(max=1 - 1e-6)
-    shifted = logits + kappa * torch.logit(prior).to(logits.dtype)
-    stretched = torch.where(targets > 0, shifted, scale * shifted)
-    loss = F.binary_cross_entropy_with_logits(stretched, targets, reduction="none")
-    focus = (1 - torch.exp(-loss)) ** focusing if focusing else torch.ones_like(loss)
-    weights = rebalanced_weights(targets, counts, *smoothing)
-    return torch.where(targets > 0, loss, loss / scale) * weights * focus

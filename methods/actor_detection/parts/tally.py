@@ -16,6 +16,7 @@ from suite.tasks.data import TaskData
 PEOPLE = 20_000  # scored to find the best thresholds
 STAGES = ("pseudo", "kept", "right", "true")  # positives given, left by the mask, right, and in the truth
 NAME = "tally"
+EVER = "pseudo-labels ever"  # positives given since the phase began
 
 
 @dataclass
@@ -58,10 +59,12 @@ class Tally:
     def curves(self, run: Run, data: TaskData[Actors]) -> dict[str, float]:
         """Curve values since the last call; counting then starts at zero."""
         counts, seen = self.counts.cpu().numpy(), self.seen.cpu().numpy()
+        given = run.memory.setdefault(EVER, torch.zeros((), dtype=torch.float64, device=run.device))
+        given += float(counts[0].sum())
         Tally.empty(counts.shape[1]).store(run)
         if seen[0] == 0:
             return {}
-        values = {"people without pseudo-label": float(seen[1] / seen[0])}
+        values = {"people without pseudo-label": float(seen[1] / seen[0]), "no pseudo-labels": float(given == 0)}
         known = data.train.labels[data.train.labelled]
         values |= {f"labelled: {name}": float(n) for name, n in zip(data.classes, known.mean(axis=0), strict=True)}
         for stage, row in zip(STAGES[:2], counts):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -20,7 +21,8 @@ from methods.actor_detection.parts.losses import (
 )
 from methods.actor_detection.parts.tally import PEOPLE, Tally, best_thresholds
 from methods.actor_detection.parts.thresholds import PseudoTargets, thresholded_targets
-from suite.method import Average, Batch, Losses, Phase, Run, Schedule, hyper
+from suite.errors import UsageError
+from suite.method import Average, Batch, Losses, Phase, Presets, Run, Schedule, hyper
 from suite.tasks.actors.samples import Actors
 from suite.tasks.data import TaskData
 
@@ -31,6 +33,8 @@ class TeacherStudent(ActorMethod):
     The teacher starts as the supervised network. It scores the weak view of an unlabelled clip, the student the
     strong one; in each step the labelled batch comes first. Subclasses change thresholds, balance or the teacher.
     """
+
+    presets: ClassVar[Presets] = ActorMethod.presets
 
     ema: float = hyper(0.999, low=0.0, high=1.0, symbol="m", source="MM 2022 §4.2.3", help="1: the teacher stays")
     weight: float = hyper(0.3, low=0.0, high=100.0, symbol="λ", source="MM 2022 eq. 17; 0.3 in §4.2.3, Fig. 9")
@@ -43,7 +47,16 @@ class TeacherStudent(ActorMethod):
     # Phases and batches ---------------------------------------------------------------------------------------------
 
     def phases(self, data: TaskData[Actors]) -> Sequence[Phase]:
+        self.require_unlabelled(data)
         return [self.supervised_phase(self.steps, select=False), self.semi_phase(self.semi_steps)]
+
+    def require_unlabelled(self, data: TaskData[Actors]) -> None:
+        """Raise :class:`UsageError` where everybody is labelled: the second phase would be supervised, too."""
+        if len(unlabelled_clips(data)) == 0:
+            raise UsageError(
+                f"{self.name} finds nobody unlabelled in {data.name}; lower the dataset's 'labelled', add unlabelled "
+                "clips, or train supervised-actors."
+            )
 
     def semi_phase(self, steps: int, name: str = "semi-supervised", ema: float | None = None) -> Phase:
         """A phase with a teacher that follows the student (``ema`` 1: that keeps its first weights)."""
@@ -61,8 +74,7 @@ class TeacherStudent(ActorMethod):
             Tally.empty(len(run.data.classes)).store(run)
 
     def batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
-        unlabelled = unlabelled_clips(run.data)
-        if run.teacher is None or len(unlabelled) == 0:  # with everything labelled this is supervised learning
+        if run.teacher is None:
             yield from super().batches(run, generator)
             return
         first, second = self._stream(labelled_clips(run.data), generator), self.unlabelled_stream(run, generator)

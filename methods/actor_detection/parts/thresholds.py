@@ -96,13 +96,52 @@ def threshold_penalty(thresholds: Tensor) -> Tensor:
     return 2 * thresholds - thresholds.log()
 
 
-def learning_status(confident: Tensor, seen: int) -> Tensor:
-    """FlexMatch's status of each class, (C,) in [0, 1], from (N, C) bool ``confident``: teacher score above tau.
+def learning_status(confident: Tensor, people: int) -> Tensor:
+    """FlexMatch's status of each class read for label sets, (C,) in [0, 1], from (N, C) bool ``confident``.
 
-    Each class's count is divided by the largest count, or, while most of the ``seen`` unlabelled instances have no
+    Each class's count of confident people is divided by the largest count, or, while most of the ``people`` have no
     confident class at all, by the number of those (threshold warm-up; Zhang et al., NeurIPS 2021, eqs. 5 and 11).
-    The multi-label reading counts an instance once for every class above tau instead of for its arg-max alone.
+    An instance counts once for every class above tau instead of for its arg-max alone.
     """
     counts = confident.sum(dim=0)
-    unused = seen - confident.any(dim=1).sum()
+    unused = people - confident.any(dim=1).sum()
     return counts / torch.maximum(counts.max(), unused).clamp(min=1)
+
+
+def single_label_status(selected: Tensor, status: Tensor, warm_up: bool = True) -> Tensor:
+    """FlexMatch's status of each class as released, (C,), from the last confident class of each instance.
+
+    Args:
+        selected: (N,) int, -1 for an instance that never was confident.
+        status: (C,) the status until now; it stays where no instance, or every one, shares one value of ``selected``
+            (so in the released code, where a class that has every instance stops the updates).
+        warm_up: instances that never were confident take part in the maximum.
+    """
+    counts = torch.bincount(selected + 1, minlength=len(status) + 1)
+    if counts.max() >= len(selected):
+        return status
+    return counts[1:] / (counts if warm_up else counts[1:]).max()
+
+
+def last_confident(selected: Tensor, rows: Tensor, teacher: Tensor, tau: float) -> Tensor:
+    """``selected`` (N,) after a batch: the arg-max of ``rows`` whose greatest score (n, C) reaches ``tau``.
+
+    An instance that is not confident now keeps its last confident class.
+    """
+    score, label = teacher.max(dim=1)
+    after = selected.clone()
+    after[rows] = torch.where(score >= tau, label, selected[rows])
+    return after
+
+
+def single_label_targets(teacher: Tensor, thresholds: Tensor | float, negative: float) -> PseudoTargets:
+    """FixMatch and FlexMatch as released: the arg-max alone is a positive, where it reaches its class's threshold.
+
+    Classes whose score is below ``negative`` are negatives of the instances that have a positive.
+    """
+    score, label = teacher.max(dim=1)
+    needed = thresholds[label] if isinstance(thresholds, Tensor) else thresholds
+    labels = torch.zeros_like(teacher)
+    labels[torch.arange(len(teacher), device=teacher.device), label] = (score >= needed).to(teacher.dtype)
+    rejected = (teacher < negative).to(teacher.dtype) * (1 - labels) * labels.amax(dim=1, keepdim=True)
+    return PseudoTargets(labels, labels, rejected)

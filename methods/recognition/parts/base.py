@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -11,11 +12,22 @@ from torch import Tensor, nn
 from methods.networks.mlp import FeatureMLP
 from methods.recognition.parts import losses
 from suite.errors import UsageError
-from suite.method import Batch, Losses, Method, Optimizer, Phase, Run, Scores, Stopping, hyper
+from suite.method import Batch, Losses, Method, Optimizer, Phase, Presets, Run, Scores, Stopping, Value, hyper
 from suite.tasks.data import TaskData
 from suite.tasks.recognition.samples import Clips, ClipScores
 
 ROWS_AT_ONCE = 4096
+RECOMMENDED: dict[str, Value] = {"lr": 1e-3, "epochs": 100, "batch": 128, "evaluate_every": 2}  # by AN's validation
+HMDB: dict[str, Value] = {"epochs": 1000}  # what the released code changes for Confusing-HMDB-102
+# CVPR 2021, a linear classifier on fixed features: no stopping rule, the best epoch by validation
+COLE: dict[str, Value] = {"layers": 0, "epochs": 25, "batch": 16, "lr": 1e-3, "patience": 25, "log_offset": 1e-5}
+LOG_OFFSET = hyper(
+    0.0,
+    low=0.0,
+    high=0.1,
+    source="codes of CVPR 2021 and ECCV 2022: 1e-5",
+    help="added to probabilities inside logarithms; 0: log-sigmoid",
+)
 
 
 class SinglePositive(Method):
@@ -26,6 +38,7 @@ class SinglePositive(Method):
     """
 
     task = "recognition"
+    presets: ClassVar[Presets] = {"recommended": RECOMMENDED, "published": {}, "published-hmdb": HMDB}
 
     lr: float = hyper(5e-6, low=1e-8, high=1.0, log=True, packed=True, source="released code, feature experiments")
     epochs: int = hyper(500, low=1, high=100_000, source="released code: 500 for EPIC-Kitchens, 1000 for HMDB")
@@ -36,6 +49,12 @@ class SinglePositive(Method):
     patience: int = hyper(20, low=1, high=100_000, source="released code", help="epochs without a best value")
     hidden: int = hyper(1024, low=1, high=65_536, source="released code", help="units of a hidden layer")
     layers: int = hyper(2, low=0, high=16, source="released code", help="hidden layers")
+    watch: str = hyper(
+        "loss and accuracy",
+        choices=("loss and accuracy", "mAP"),
+        source="BMVC 2022 code: both must be old; ECCV 2022 code: mAP alone",
+        help="validation curves that stop the training",
+    )
     evaluate_every: int = hyper(1, low=1, high=10_000, source="released code", help="epochs between evaluations")
     threshold: float = hyper(
         0.0,
@@ -63,7 +82,8 @@ class SinglePositive(Method):
 
     def phases(self, data: TaskData[Clips]) -> Sequence[Phase]:
         optimizer = Optimizer("adam", lr=self.lr, weight_decay=self.weight_decay)
-        stopping = Stopping(patience=max(1, self.patience // self.evaluate_every))
+        watch = ("mAP",) if self.watch == "mAP" else ("loss", "headline")
+        stopping = Stopping(max(1, self.patience // self.evaluate_every), watch)
         return [
             Phase(
                 epochs=self.epochs,

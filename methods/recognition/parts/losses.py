@@ -33,30 +33,44 @@ def reduce(elements: Tensor, reduction: str, kept: Tensor | None = None) -> Tens
     return sums.mean()
 
 
-def cross_entropy_elements(logits: Tensor, target: Tensor) -> Tensor:
+def log_probability(logits: Tensor, offset: float = 0.0) -> Tensor:
+    """``log σ(z)``, or ``log(σ(z) + offset)``: with 1e-5 (CVPR 2021, ECCV 2022) a wrong entry costs at most 11.5."""
+    return torch.log(logits.sigmoid() + offset) if offset else F.logsigmoid(logits)
+
+
+def cross_entropy_elements(logits: Tensor, target: Tensor, offset: float = 0.0) -> Tensor:
     """Binary cross-entropy of each class: ``-t log σ(z) - (1 - t) log σ(-z)``."""
-    return -(target * F.logsigmoid(logits) + (1 - target) * F.logsigmoid(-logits))
+    return -(target * log_probability(logits, offset) + (1 - target) * log_probability(-logits, offset))
 
 
-def binary_entropy(logits: Tensor) -> Tensor:
+def binary_entropy(logits: Tensor, offset: float = 0.0) -> Tensor:
     """Entropy in nats of each class's own Bernoulli distribution."""
-    return cross_entropy_elements(logits, logits.sigmoid())
+    return cross_entropy_elements(logits, logits.sigmoid(), offset)
 
 
-def assume_negative(logits: Tensor, target: Tensor, reduction: str = "code") -> Tensor:
+def assume_negative(logits: Tensor, target: Tensor, reduction: str = "code", offset: float = 0.0) -> Tensor:
     """AN: what is not annotated is negative (eq. 1; Cole et al., CVPR 2021)."""
-    return reduce(cross_entropy_elements(logits, target), reduction)
+    return reduce(cross_entropy_elements(logits, target, offset), reduction)
 
 
-def weak_assume_negative(logits: Tensor, target: Tensor, gamma: Constant, reduction: str = "code") -> Tensor:
+def weak_assume_negative(
+    logits: Tensor, target: Tensor, gamma: Constant, reduction: str = "code", offset: float = 0.0
+) -> Tensor:
     """WAN: the assumed negatives weigh ``gamma``, usually 1/(C - 1), so that together they weigh as the positive."""
-    elements = -(target * F.logsigmoid(logits) + gamma * (1 - target) * F.logsigmoid(-logits))
-    return reduce(elements, reduction)
+    positive, negative = log_probability(logits, offset), log_probability(-logits, offset)
+    return reduce(-(target * positive + gamma * (1 - target) * negative), reduction)
 
 
 def label_smoothing(logits: Tensor, target: Tensor, epsilon: Constant, reduction: str = "code") -> Tensor:
     """LS: both targets are smoothed, ``t (1 - ε) + ε / C``."""
     return assume_negative(logits, target * (1 - epsilon) + epsilon / logits.shape[1], reduction)
+
+
+def plain_label_smoothing(
+    logits: Tensor, target: Tensor, epsilon: Constant, reduction: str = "code", offset: float = 0.0
+) -> Tensor:
+    """LS of Cole et al. (CVPR 2021): targets 1 - ε and ε, the latter not divided by the number of classes."""
+    return assume_negative(logits, target * (1 - epsilon) + (1 - target) * epsilon, reduction, offset)
 
 
 def negative_label_smoothing(logits: Tensor, target: Tensor, epsilon: Constant, reduction: str = "code") -> Tensor:
@@ -71,10 +85,12 @@ def focal(logits: Tensor, target: Tensor, alpha: Constant, gamma: Constant) -> T
     return (balance * torch.exp(gamma * miss) * cross_entropy_elements(logits, target)).mean()
 
 
-def entropy_maximization(logits: Tensor, target: Tensor, alpha: Constant, reduction: str = "code") -> Tensor:
+def entropy_maximization(
+    logits: Tensor, target: Tensor, alpha: Constant, reduction: str = "code", offset: float = 0.0
+) -> Tensor:
     """EM: the entropy of unknown classes is maximized, ``-log p_y - α Σ H(p_c)`` (Zhou et al., ECCV 2022)."""
-    elements = -target * F.logsigmoid(logits) - (1 - target) * alpha * binary_entropy(logits)
-    return reduce(elements, reduction)
+    unknown = (1 - target) * alpha * binary_entropy(logits, offset)
+    return reduce(-target * log_probability(logits, offset) - unknown, reduction)
 
 
 def mask_bce(logits: Tensor, target: Tensor, pseudo: Tensor, reduction: str = "code") -> Tensor:
@@ -92,7 +108,17 @@ def label_count_penalty(probabilities: Tensor, cardinality: Constant) -> Tensor:
     return ((probabilities.sum(dim=1).mean() - cardinality) / probabilities.shape[1]) ** 2
 
 
-def joint_estimation(logits: Tensor, estimates: Tensor, target: Tensor, cardinality: Constant) -> Tensor:
+def expected_positive_regularization(
+    logits: Tensor, target: Tensor, cardinality: Constant, offset: float = 0.0
+) -> Tensor:
+    """EPR (Cole et al., CVPR 2021): log-likelihood of the annotated classes, mean over B·C, plus the count penalty."""
+    annotated = -(target * log_probability(logits, offset)).mean()
+    return annotated + label_count_penalty(logits.sigmoid(), cardinality)
+
+
+def joint_estimation(
+    logits: Tensor, estimates: Tensor, target: Tensor, cardinality: Constant, offset: float = 0.0
+) -> Tensor:
     """ROLE (Cole et al., CVPR 2021): classifier and label estimates (B, C), as logits, fit each other; mean over B·C.
 
     Half the cross-entropy toward the annotated class and the other side's detached probability, half the regularizer on
@@ -100,20 +126,27 @@ def joint_estimation(logits: Tensor, estimates: Tensor, target: Tensor, cardinal
     """
     total = logits.new_zeros(())
     for side, other in ((logits, estimates), (estimates, logits)):
-        known = -target * F.logsigmoid(side)
-        agreement = cross_entropy_elements(side, other.detach().sigmoid())
+        known = -target * log_probability(side, offset)
+        agreement = cross_entropy_elements(side, other.detach().sigmoid(), offset)
         total = total + 0.5 * (known + agreement).mean() + 0.5 * label_count_penalty(side.sigmoid(), cardinality)
     return total
 
 
 def entropy_with_soft_negatives(
-    logits: Tensor, target: Tensor, stored: Tensor, chosen: Tensor, alpha: Constant, beta: Constant
+    logits: Tensor,
+    target: Tensor,
+    stored: Tensor,
+    chosen: Tensor,
+    alpha: Constant,
+    beta: Constant,
+    offset: float = 0.0,
 ) -> Tensor:
     """EM with asymmetric pseudo-labels (Zhou et al., ECCV 2022), mean over B·C.
 
     Where ``chosen`` (B, C) bool, cross-entropy toward the ``stored`` (B, C) probabilities, weighted by ``beta``, takes
     the place of the entropy term.
     """
-    unknown = -alpha * binary_entropy(logits)
-    soft = beta * cross_entropy_elements(logits, stored)
-    return (-target * F.logsigmoid(logits) + (1 - target) * torch.where(chosen, soft, unknown)).mean()
+    unknown = -alpha * binary_entropy(logits, offset)
+    soft = beta * cross_entropy_elements(logits, stored, offset)
+    annotated = -target * log_probability(logits, offset)
+    return (annotated + (1 - target) * torch.where(chosen, soft, unknown)).mean()

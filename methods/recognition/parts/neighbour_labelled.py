@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from methods.recognition.parts import losses, neighbours
-from methods.recognition.parts.base import SinglePositive, complete_truth, in_chunks
-from suite.method import Run, Value, hyper
+from methods.recognition.parts.base import HMDB, SinglePositive, complete_truth, in_chunks
+from suite.errors import UsageError
+from suite.method import Presets, Run, Value, extended, hyper
 
 SHARED_WIDTH = 32  # neighbours kept on disk: searches for fewer read the first columns of the same file
 RECALL_SAMPLE = 500
@@ -49,10 +50,7 @@ class NeighbourLabelled(PseudoLabelled):
     embeddings, the released code's end-to-end variant.
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, Value]]] = {
-        "release": {"neighbours": 15, "tau": 0.1},
-        "notebook": {"neighbours": 10, "tau": 0.2},
-    }
+    presets: ClassVar[Presets] = extended(SinglePositive.presets, notebook={**HMDB, "neighbours": 10, "tau": 0.2})
     neighbours: int = hyper(
         15,
         low=1,
@@ -75,12 +73,21 @@ class NeighbourLabelled(PseudoLabelled):
         source="released code: features as they are",
         help="cosine scales every feature to unit length first",
     )
+    neighbours_by_class: str = hyper("", source="released code: overrides by class", help="as 'take:5 put:20'")
+    tau_by_class: str = hyper("", source="released code: overrides by class", help="as 'take:0.2 put:0'")
+    neighbours_from: str = hyper(
+        "features", choices=("features", "random"), help="random: a control, other training clips drawn at random"
+    )
     refresh: int = hyper(0, low=0, high=10_000, source="released code, end-to-end: 5", help="0: searched once")
     search: str = hyper("exact", choices=("exact", "cells"), help="cells: approximate, its recall is reported")
     probes: int = hyper(8, low=1, high=100_000, help="cells searched, of about √N")
 
     def begin(self, run: Run) -> None:
-        found = run.cached(self._key(run), lambda: self._search(run.data.train.features))
+        if self.neighbours_from == "random":
+            rows = neighbours.random_others(len(run.data.train), self._width(run), run.seed)
+            found = {"rows": rows, "recall": np.zeros(())}
+        else:
+            found = run.cached(self._key(run), lambda: self._search(run.data.train.features, run))
         self._label(run, found)
 
     def begin_epoch(self, run: Run) -> None:
@@ -88,7 +95,7 @@ class NeighbourLabelled(PseudoLabelled):
             run.network.eval()
             embeddings = in_chunks(run.network.embed, run.data.train.features, run.device)  # type: ignore[arg-type]
             run.network.train()
-            self._label(run, self._search(embeddings))
+            self._label(run, self._search(embeddings, run))
 
     def analyses(self, run: Run) -> dict[str, float]:
         """Pseudo-labels per clip, agreement of neighbours, and precision and recall where label sets are complete."""
@@ -98,6 +105,7 @@ class NeighbourLabelled(PseudoLabelled):
         found = {
             "pseudo-labels": float(pseudo.sum(axis=1).mean()),
             "clips without": float(1 - pseudo.any(axis=1).mean()),
+            "no pseudo-labels": float(not pseudo.any()),
         }
         found |= {name: float(run.memory[name]) for name in ("neighbour agreement", "neighbour recall")}
         if "train" in run.data.facts.get("complete", ()):
@@ -109,15 +117,23 @@ class NeighbourLabelled(PseudoLabelled):
         return found
 
     def _key(self, run: Run) -> dict[str, Value]:
-        key: dict[str, Value] = {"what": "neighbours", "version": 1, "width": self._width(len(run.data.train))}
+        key: dict[str, Value] = {"what": "neighbours", "version": 1, "width": self._width(run)}
         key |= {"metric": self.metric, "search": self.search}
         return key | {"probes": self.probes} if self.search == "cells" else key
 
-    def _width(self, count: int) -> int:
-        return max(self.neighbours, min(SHARED_WIDTH, count - 1))
+    def _width(self, run: Run) -> int:
+        return max(int(self.settings(run)[0].max()), min(SHARED_WIDTH, len(run.data.train) - 1))
 
-    def _search(self, features: np.ndarray) -> dict[str, np.ndarray]:
-        width = self._width(len(features))
+    def settings(self, run: Run) -> tuple[np.ndarray, np.ndarray]:
+        """K and τ of each class, (C,): the declared ones, or a class's own."""
+        classes = run.data.classes
+        counts = overridden(self.neighbours, self.neighbours_by_class, classes, self.name)
+        if (counts < 1).any() or (counts != counts.round()).any():
+            raise UsageError(f"{self.name}: neighbours_by_class={self.neighbours_by_class} needs whole numbers from 1.")
+        return counts.astype(np.int64), overridden(self.tau, self.tau_by_class, classes, self.name)
+
+    def _search(self, features: np.ndarray, run: Run) -> dict[str, np.ndarray]:
+        width = self._width(run)
         if self.search == "exact":
             return {"rows": neighbours.nearest(features, width, metric=self.metric), "recall": np.ones(())}
         rows = neighbours.approximate(features, width, self.probes, self.metric)
@@ -127,11 +143,28 @@ class NeighbourLabelled(PseudoLabelled):
 
     def _label(self, run: Run, found: Mapping[str, np.ndarray]) -> None:
         labels, classes = np.asarray(run.data.train.label), len(run.data.classes)
-        counts = neighbours.label_counts(found["rows"], labels, classes, self.neighbours)
-        self.remember(run, neighbours.pseudo_labels(counts, labels, self.neighbours, self.tau))
-        agreement = counts[np.arange(len(labels)), labels].mean() / self.neighbours
+        k, tau = (of_class[labels] for of_class in self.settings(run))
+        counts = neighbours.label_counts(found["rows"], labels, classes, k)
+        self.remember(run, neighbours.pseudo_labels(counts, labels, k, tau))
+        agreement = (counts[np.arange(len(labels)), labels] / k).mean()
         run.memory["neighbour agreement"] = torch.tensor(agreement)
         run.memory["neighbour recall"] = torch.tensor(float(found["recall"]))
+
+
+def overridden(value: float, text: str, classes: Sequence[str], method: str) -> np.ndarray:
+    """(C,) ``value``, but for the classes that ``text`` lists as ``name:value`` (or ``number:value``), with blanks
+    between them; raises :class:`UsageError` for what cannot be read."""
+    values, places = np.full(len(classes), float(value)), {name: place for place, name in enumerate(classes)}
+    for entry in text.split():
+        name, _, number = entry.rpartition(":")
+        place = places.get(name, int(name) if name.isdigit() and int(name) < len(classes) else -1)
+        try:
+            values[place] = float(number)
+        except ValueError:
+            place = -1
+        if place < 0:
+            raise UsageError(f"{method}: '{entry}' is not class:value with a class of the dataset; correct it.")
+    return values
 
 
 class Ideal(PseudoLabelled):

@@ -89,6 +89,15 @@ def approximate(source: np.ndarray, k: int, probes: int, metric: str = "euclidea
     return found
 
 
+def random_others(count: int, k: int, seed: int) -> np.ndarray:
+    """Row numbers (N, k) of ``k`` different other rows for each of ``count`` rows, drawn at random: a control."""
+    if not 0 < k < count:
+        raise UsageError(f"{k} neighbours were requested from {count - 1} rows; choose 1 to {count - 1}.")
+    generator = np.random.default_rng([seed, count, k])
+    rows = np.stack([generator.choice(count - 1, k, replace=False) for _ in range(count)])
+    return rows + (rows >= np.arange(count)[:, None])  # leaves out the row itself
+
+
 def recall(found: np.ndarray, truth: np.ndarray) -> float:
     """Share of the true neighbours ``truth`` (Q, k) that are among ``found`` (Q, k)."""
     return float(np.mean([len(np.intersect1d(a, b)) for a, b in zip(found, truth, strict=True)]) / truth.shape[1])

@@ -11,11 +11,10 @@ import torch.nn.functional as F
 from methods.actor_detection.parts.losses import (
     action_probabilities,
     balanced_mean,
-    distribution_balanced_loss,
     log_probabilities,
     multi_label_loss,
-    rebalanced_weights,
 )
+from methods.actor_detection.parts.rebalanced_loss import Rebalancing, Tolerance, distribution_balanced_loss
 
 
 def test_masked_instances_stay_in_the_denominator() -> None:
@@ -59,26 +58,28 @@ def test_rebalanced_weights_by_hand() -> None:
     counts, targets = torch.tensor([10.0, 2.0]), torch.tensor([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0]])
     ratio = [[0.1 / 0.6, 0.5 / 0.6], [1.0, 5.0], [0.0, 0.0]]
     expected = [[0.1 + 1 / (1 + math.exp(-10 * (r - 0.2))) for r in row] for row in ratio]
-    torch.testing.assert_close(rebalanced_weights(targets, counts), torch.tensor(expected))
+    torch.testing.assert_close(Rebalancing().weights(targets, counts, 12), torch.tensor(expected))
 
 
 def test_distribution_balanced_loss_without_its_parts_is_weighted_cross_entropy() -> None:
     generator = torch.Generator().manual_seed(2)
     logits, targets = torch.randn(9, 4, generator=generator), (torch.rand(9, 4, generator=generator) < 0.4).float()
     counts = targets.sum(dim=0)
-    plain = distribution_balanced_loss(logits, targets, counts, 9, kappa=0.0, scale=1.0, focusing=0.0)
-    expected = F.binary_cross_entropy_with_logits(logits, targets, reduction="none") * rebalanced_weights(
-        targets, counts
-    )
+    none = Tolerance(kappa=0.0, scale=1.0, focusing=0.0)
+    plain = distribution_balanced_loss(logits, targets, counts, 9, Rebalancing(), none)
+    weights = Rebalancing().weights(targets, counts, 9)
+    expected = F.binary_cross_entropy_with_logits(logits, targets, reduction="none") * weights
     torch.testing.assert_close(plain, expected)
 
 
 def test_negative_tolerance_flattens_easy_negatives_and_keeps_the_prior() -> None:
     logits = torch.tensor([[1.5]], requires_grad=True)
-    loss = distribution_balanced_loss(
-        logits, torch.zeros(1, 1), torch.tensor([5.0]), 10, kappa=0.1, scale=2.0, focusing=0
-    )
+    smooth = Rebalancing()
+    stretched = Tolerance(kappa=0.1, scale=2.0, focusing=0.0)
+    loss = distribution_balanced_loss(logits, torch.zeros(1, 1), torch.tensor([5.0]), 10, smooth, stretched)
     assert loss.item() == pytest.approx(math.log1p(math.exp(3.0)) / 2 * (0.1 + 1 / (1 + math.exp(2))), rel=1e-5)
-    rare = distribution_balanced_loss(torch.zeros(1, 1), torch.ones(1, 1), torch.tensor([1.0]), 1000, focusing=0)
-    common = distribution_balanced_loss(torch.zeros(1, 1), torch.ones(1, 1), torch.tensor([500.0]), 1000, focusing=0)
+    zero, one, plain = torch.zeros(1, 1), torch.ones(1, 1), Tolerance(focusing=0.0)
+    rare, common = (
+        distribution_balanced_loss(zero, one, torch.tensor([count]), 1000, smooth, plain) for count in (1.0, 500.0)
+    )
     assert rare > common

@@ -56,14 +56,43 @@ def test_same_seed_same_curves(kind: type[ActorMethod], cache: Path) -> None:
     assert [repr(point) for point in one.curves] == [repr(point) for point in again.curves]
 
 
-def test_with_everything_labelled_semi_supervised_is_supervised(cache: Path) -> None:
+@pytest.mark.parametrize(
+    "kind", [FixMatch, PseudoLabel, NoisyStudent, FlexMatch, MultiLabelSemiSupervised, OfflineResampling]
+)
+def test_nobody_unlabelled_is_an_error(kind: type[ActorMethod], cache: Path) -> None:
     data = small_world(cache, labelled=1.0, unlabelled=False)
     assert len(unlabelled_clips(data)) == 0
-    supervised = training(Supervised(**QUICK), data).train()
-    semi = training(FixMatch(**QUICK), data).train()
-    assert headline(semi) == headline(supervised)
-    trained = training(MultiLabelSemiSupervised(**QUICK), data).train()
-    assert np.isfinite(headline(trained))
+    with pytest.raises(UsageError, match=r"finds nobody unlabelled.*train supervised-actors"):
+        training(kind(**QUICK), data)
+    assert np.isfinite(headline(training(Supervised(**QUICK), data).train()))
+
+
+def test_training_without_a_pseudo_label_is_noted(cache: Path) -> None:
+    data = small_world(cache)
+    for tau, expected in ((1.0, 1.0), (0.3, 0.0)):
+        curves = training(FixMatch(**QUICK, tau_positive=tau), data).train().curves
+        noted = [c["value"] for c in curves if (c["split"], c["metric"]) == ("analysis", "no pseudo-labels")]
+        assert noted[-1] == expected
+
+
+def test_flexmatch_keeps_the_last_confident_classes_of_a_person(cache: Path) -> None:
+    data = small_world(cache)
+    for reading in ("label-set", "single-label"):
+        method = FlexMatch(**QUICK, reading=reading, tau_positive=0.8)
+        run = training(method, data).run
+        run.teacher = run.network = method.network(data)
+        method.begin(run)
+        rows = torch.from_numpy(np.flatnonzero(~data.train.labelled)[:2])
+        sure = torch.full((2, len(data.classes)), 0.05)
+        sure[0, 3] = 0.95
+        before = method.thresholds(run)
+        targets = method.pseudo_labels(sure, run.network, {"rows": rows}, run)
+        floor = 0.0 if reading == "single-label" else method.tau_negative
+        assert before.tolist() == pytest.approx([floor] * len(data.classes)), "the status before the batch"
+        assert targets.labels[0].nonzero().flatten().tolist() == [3]
+        after = method.thresholds(run)
+        method.pseudo_labels(torch.full_like(sure, 0.4), run.network, {"rows": rows}, run)
+        assert torch.equal(method.thresholds(run), after), "an unsure prediction erases nothing"
 
 
 def test_thresholds_start_at_class_frequency_move_and_stay_inside(cache: Path) -> None:
@@ -91,8 +120,8 @@ def test_teacher_does_not_average_the_thresholds(cache: Path) -> None:
 
 def test_fixed_thresholds_stay_where_the_paper_has_them(cache: Path) -> None:
     data = small_world(cache)
-    assert MultiLabelSemiSupervised(thresholds="fixed").tau_positive == 0.5
-    assert MultiLabelSemiSupervised(thresholds="fixed", tau_positive=0.7).tau_positive == 0.7
+    higher = MultiLabelSemiSupervised(**QUICK, thresholds="fixed", tau_fixed=0.7)
+    assert higher.network(data).thresholds.tolist() == pytest.approx([0.7] * len(data.classes))
     trained = training(MultiLabelSemiSupervised(**QUICK, thresholds="fixed"), data).train()
     assert trained.network.thresholds.tolist() == [0.5] * len(data.classes)
 
@@ -109,7 +138,7 @@ def test_without_thresholds_and_balancing_it_is_fixmatch(cache: Path) -> None:
     [
         {"preset": "literal"},
         {"preset": "exact"},
-        {"preset": "class-related"},
+        {"thresholds": "class-related"},
         {"gate": "soft"},
         {"distribution": "unlabelled"},
         {"keep_empty": False},

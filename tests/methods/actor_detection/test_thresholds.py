@@ -100,6 +100,6 @@ def test_loss_of_each_kind_of_entry() -> None:
 
 def test_learning_status_warms_up_with_the_unused() -> None:
     confident = torch.tensor([[1, 1], [1, 0], [0, 0], [0, 0], [0, 0]], dtype=torch.bool)
-    assert learning_status(confident, seen=5).tolist() == pytest.approx([2 / 3, 1 / 3]), "three unused > largest count"
-    assert learning_status(confident[:2], seen=2).tolist() == pytest.approx([1, 0.5])
-    assert learning_status(torch.zeros(0, 2, dtype=torch.bool), seen=0).tolist() == [0, 0]
+    assert learning_status(confident, people=5).tolist() == pytest.approx([2 / 3, 1 / 3]), "three unused"
+    assert learning_status(confident[:2], people=2).tolist() == pytest.approx([1, 0.5])
+    assert learning_status(torch.zeros(0, 2, dtype=torch.bool), people=0).tolist() == [0, 0]

@@ -19,7 +19,17 @@ from suite.train.loop import train
 from suite.train.training import Settings, Trained, Training
 
 SMALL = {"train_videos": 12, "validation_videos": 3, "test_videos": 8, "key_frames": 8, "classes": 10, "poses": 4}
-QUICK = {"steps": 60, "semi_steps": 60, "evaluate_steps": 30, "batch": 8, "lr": 0.5, "semi_lr": 0.1, "hidden": 32}
+QUICK = {
+    "steps": 60,
+    "semi_steps": 60,
+    "evaluate_steps": 30,
+    "batch": 8,
+    "lr": 0.5,
+    "semi_lr": 0.1,
+    "hidden": 32,
+    "rule": "sgd",
+    "weight_decay": 1e-7,
+}
 CLIP = {"steps": 4, "semi_steps": 4, "evaluate_steps": 2, "batch": 2, "lr": 0.05, "semi_lr": 0.01}
 TINY = {"width": 4, "beta_inverse": 2, "blocks": "1-1", "alpha": 2, "dropout": 0.0}
 

@@ -66,8 +66,8 @@ def test_batches_cover_an_epoch_without_repeats() -> None:
     assert [len(b["index"]) for b in whole.batches(started(whole, data), np.random.default_rng(1))] == [len(data.train)]
 
 
-def test_the_training_of_the_released_code_is_the_default() -> None:
-    (phase,) = AssumeNegative().phases(world())
+def test_the_training_of_the_released_code_is_published() -> None:
+    (phase,) = AssumeNegative(preset="published").phases(world())
     assert (phase.epochs, phase.optimizer.name, phase.optimizer.lr, phase.optimizer.weight_decay) == (
         500,
         "adam",
@@ -75,7 +75,8 @@ def test_the_training_of_the_released_code_is_the_default() -> None:
         0,
     )
     assert phase.stopping is not None and phase.stopping.patience == 20
-    network = AssumeNegative().network(world())
+    assert MaskBCE(preset="published-hmdb").epochs == 1000
+    network = AssumeNegative(preset="published").network(world())
     kinds = [type(layer).__name__ for layer in network.modules() if not list(layer.children())]
     assert kinds == ["Linear", "ReLU", "BatchNorm1d"] * 2 + ["Linear"]
 
@@ -128,6 +129,28 @@ def test_refreshed_pseudo_labels_follow_the_network() -> None:
     method.begin_epoch(run)
     assert not torch.equal(run.memory["pseudo"], before)
     assert not run.memory["pseudo"][torch.arange(len(before)), torch.from_numpy(data.train.label)].any()
+
+
+def test_single_classes_may_have_their_own_settings() -> None:
+    data = world()
+    method = MaskBCE(neighbours_by_class=f"{data.classes[2]}:40 3:7", tau_by_class="2:1", **NETWORK)
+    run = started(method, data)
+    k, tau = method.settings(run)
+    assert (k[2], k[3], k[0], tau[2], tau[0]) == (40, 7, 15, 1.0, 0.1)
+    assert not run.memory["pseudo"][torch.from_numpy(data.train.label == 2)].any(), "no share of votes exceeds 1"
+    for wrong in ("nowhere:3", "2:", "2:0", "2:1.5"):
+        with pytest.raises(UsageError, match=r"neighbours_by_class|not class:value"):
+            started(MaskBCE(neighbours_by_class=wrong, **NETWORK), data)
+
+
+def test_random_neighbours_agree_no_more_than_chance() -> None:
+    data = world(snr=8.0)
+    found, random = (
+        started(method, data).memory["neighbour agreement"]
+        for method in (MaskBCE(**NETWORK), MaskBCE(neighbours_from="random", **NETWORK))
+    )
+    chance = (np.bincount(data.train.label) / len(data.train)) ** 2
+    assert abs(float(random) - chance.sum()) < 0.03 < float(found) - float(random)
 
 
 def test_ideal_pseudo_labels_are_the_other_true_labels() -> None:

@@ -85,7 +85,7 @@ def test_cosine_ignores_length() -> None:
 
 @pytest.mark.parametrize("k", [0, 10, -1])
 def test_too_many_neighbours_are_refused(k: int) -> None:
-    with pytest.raises(UsageError, match="ask for 1 to 9"):
+    with pytest.raises(UsageError, match="choose 1 to 9"):
         nearest(np.zeros((10, 2)), k)
 
 
