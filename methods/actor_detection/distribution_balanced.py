@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from methods.actor_detection.parts.base import ActorMethod, labelled_clips
-from methods.actor_detection.parts.losses import balanced_mean, distribution_balanced_loss
+from methods.actor_detection.parts.losses import balanced_mean
 from methods.actor_detection.parts.rebalanced_loss import (
     EmptyRows,
     Rebalancing,
