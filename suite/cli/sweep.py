@@ -58,8 +58,10 @@ def run(
     hours: Annotated[float | None, typer.Option(help="Start no trial after this many hours.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of each training.", min=1)] = None,
     seeds: Annotated[int | None, typer.Option(help="Seeds of each trial.", min=1)] = None,
-    sampler: Annotated[str | None, typer.Option(help="tpe, gp, cmaes, random, qmc, grid or nsga2.")] = None,
-    pruner: Annotated[str | None, typer.Option(help="none, median, asha or wilcoxon.")] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="tpe, gp, cmaes, random, qmc, grid, nsga2 or module:Class.")
+    ] = None,
+    pruner: Annotated[str | None, typer.Option(help="none, median, asha, wilcoxon or module:Class.")] = None,
     objective: Annotated[str | None, typer.Option(help="Metric to optimize on validation data.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="A fixed parameter, name=value.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Trials at once; 0: as many as fit.", min=0)] = None,

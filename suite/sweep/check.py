@@ -12,6 +12,7 @@ from suite.spec.run import RunSpec
 from suite.spec.sweep import SweepSpec
 from suite.sweep.history import known_objectives
 from suite.sweep.problem import Problem, problems
+from suite.sweep.pruners import pruner_kind
 from suite.tasks import Task, task
 from suite.tasks.data import TaskData
 from suite.work.packing import can_pack, pays
@@ -36,7 +37,8 @@ def _check(problem: Problem, places: Places) -> bool:
         if objective.metric != "seconds" and (objective.metric, objective.threshold) not in names:
             raise UsageError(_unreported(problem, objective.metric, objective.threshold, names))
     first = known_objectives(problem)[0]
-    if problem.sweep.pruner.name in ("median", "asha") and (first.threshold is not None or first.metric == "seconds"):
+    looks = pruner_kind(problem.sweep.pruner).looks
+    if looks == "curve" and (first.threshold is not None or first.metric == "seconds"):
         raise UsageError(
             f"sweep {problem.sweep.name}: the {problem.sweep.pruner.name} pruner needs a curve, and '{first.metric}' "
             "has none; choose another objective or leave the pruner out."

@@ -25,6 +25,7 @@ from suite.spec.card import parse_dataset_name
 from suite.spec.run import Value
 from suite.spec.sweep import Objective
 from suite.sweep.problem import Problem
+from suite.sweep.pruners import pruner_kind
 from suite.sweep.space import Values
 from suite.tasks import task
 
@@ -181,7 +182,7 @@ def _setting(problem: Problem, named: Named, by_run: Mapping[str, list[dict[str,
         post=post,
         objectives=means,
         instances=tuple(scores),
-        curve=_curve(problem, ids[0], tables) if problem.sweep.pruner.name in ("median", "asha") else {},
+        curve=_curve(problem, ids[0], tables) if pruner_kind(problem.sweep.pruner).looks == "curve" else {},
         error=error,
         own=any(row["group"] == problem.sweep.name for row in rows),
         seconds=sum(row["seconds"] for row in rows),

@@ -12,6 +12,8 @@ from suite.runs import resolve_run
 from suite.spec.card import parse_dataset_name
 from suite.spec.run import RunSpec, Value
 from suite.spec.sweep import SweepSpec
+from suite.sweep.pruners import pruner_kind
+from suite.sweep.samplers import sampler_kind
 from suite.sweep.space import Space, Values, space_of
 
 
@@ -75,6 +77,7 @@ class Problem:
 def problems(spec: SweepSpec) -> list[Problem]:
     """The studies of a sweep; raises :class:`UsageError` for whatever the methods and datasets do not know."""
     groups = [spec.datasets] if spec.across == "mean" else [(dataset,) for dataset in spec.datasets]
+    _check_search(spec)
     _check_names(spec)
     names = dict.fromkeys(find_method(name).name for name in spec.methods)
     return [_problem(spec, name, group) for name in names for group in groups]
@@ -90,6 +93,17 @@ def _problem(spec: SweepSpec, name: str, datasets: tuple[str, ...]) -> Problem:
     for point in problem.points():
         problem.runs(point)
     return problem
+
+
+def _check_search(spec: SweepSpec) -> None:
+    """The sampler and the pruner must be known, and fit what is asked of them."""
+    if len(spec.objectives) > 1 and not sampler_kind(spec.sampler).several:
+        raise UsageError(f"sweep {spec.name}: the sampler {spec.sampler.name} takes one objective; use nsga2.")
+    if pruner_kind(spec.pruner).looks == "runs" and spec.instances < 2:
+        raise UsageError(
+            f"sweep {spec.name}: the {spec.pruner.name} pruner compares over seeds and datasets; give seeds, or "
+            'across = "mean".'
+        )
 
 
 def _check_names(spec: SweepSpec) -> None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from suite.spec.sweep import DEFAULT_TRIALS
 from suite.sweep.history import Observed, State
 from suite.sweep.problem import Problem
-from suite.sweep.samplers import make_study
+from suite.sweep.samplers import sampler_kind
 from suite.sweep.space import Space, Values
+from suite.sweep.study import make_study
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -132,7 +133,8 @@ class Proposals:
         """A proposal of the sampler; where it repeats itself, one of what is left."""
         from optuna.trial import TrialState
 
-        for _ in range(max(REPEATS, len(self.closed) if self.problem.sweep.sampler.name == "qmc" else 0)):
+        passed = len(self.closed) if sampler_kind(self.problem.sweep.sampler).sequence else 0
+        for _ in range(max(REPEATS, passed)):
             trial = self.study.ask()
             values = self.space.suggest(trial)
             if not self._is_known(values):

@@ -1,75 +1,93 @@
-"""Optuna's samplers and pruners for a study that is rebuilt from the ledger each time it is opened."""
+"""Optuna's samplers by name, each with what the search must know of it, and classes of a user's own."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from suite.errors import UsageError
-from suite.spec.base import content_hash
-from suite.spec.sweep import Pruner, Sampler
-from suite.sweep.history import Observed
-from suite.sweep.space import Space
-
-Direction = Literal["maximize", "minimize"]
-
-WARM = 10  # complete trials below which CMA-ES cannot be warmed up: it looks at the best tenth
+from suite.errors import UsageError, did_you_mean
+from suite.plugins import load_object
+from suite.spec.sweep import Sampler
 
 if TYPE_CHECKING:
-    from optuna import Study
-    from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
 
+WARM = 10  # complete trials below which CMA-ES cannot be warmed up: it looks at the best tenth
 
-def make_study(
-    space: Space,
-    sampler: Sampler,
-    pruner: Pruner,
-    directions: Sequence[Direction],
-    observed: Sequence[Observed],
-    seed: int,
-) -> Study:
-    """A study in memory that knows ``observed``.
 
-    Its random state follows from ``seed`` and from how much is known, so that a resumed sweep draws new proposals and
-    not the first ones again.
+@dataclass(frozen=True)
+class SamplerKind:
+    """One way to propose configurations: ``make(settings, seed, trials known)``.
+
+    ``several``: it takes more than one objective. ``batch``: the share of a stack of runs that may be asked for at once
+    without much loss, though it learns nothing in between. ``sequence``: it proposes the same each time, so the
+    study's own seed stays and what is known already is passed over. ``note(settings, index)`` gives what it would have
+    noted on the trial at ``index`` of a study that is rebuilt.
     """
-    import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    trials = [_frozen(space, one, i, sampler, pruner) for i, one in enumerate(observed) if space.contains(one.values)]
-    drawn = int(content_hash(seed, len(trials)), 16) % 2**31
-    made = make_sampler(sampler, drawn if sampler.name != "qmc" else seed, trials)
-    study = optuna.create_study(directions=list(directions), sampler=made, pruner=make_pruner(pruner))
-    study.add_trials(trials)
-    return study
+    make: Callable[[Sampler, int, Sequence[FrozenTrial]], BaseSampler]
+    several: bool = True
+    batch: float = 0.5
+    sequence: bool = False
+    note: Callable[[Sampler, int], dict[str, Any]] = lambda settings, index: {}
 
 
-def make_sampler(sampler: Sampler, seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
-    """The sampler; a grid is walked by the search itself and only falls back to random draws."""
-    from optuna import samplers
-
-    if sampler.name == "tpe":
-        return samplers.TPESampler(
-            n_startup_trials=sampler.startup, seed=seed, constant_liar=True, multivariate=True, group=True
-        )
-    if sampler.name == "gp":
-        return samplers.GPSampler(seed=seed, n_startup_trials=sampler.startup, warn_independent_sampling=False)
-    if sampler.name == "nsga2":
-        return samplers.NSGAIISampler(population_size=sampler.population, seed=seed)
-    if sampler.name == "qmc":  # its sequence is the same each time; what is known already is passed over
-        return samplers.QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
-    if sampler.name == "cmaes":
-        return _cmaes(seed, sampler.startup, known)
-    return samplers.RandomSampler(seed=seed)
+def sampler_kind(settings: Sampler) -> SamplerKind:
+    """The sampler that a sweep names, from the table or as ``module:Class``; raises :class:`UsageError` for no such."""
+    if ":" in settings.name:
+        return SamplerKind(lambda given, seed, known: _own(given, seed))
+    if settings.name not in SAMPLERS:
+        known = did_you_mean(settings.name, SAMPLERS)
+        raise UsageError(f"there is no sampler '{settings.name}'{known} Your own is named package.module:Class.")
+    if settings.options:
+        raise UsageError(f"the sampler {settings.name} takes no options; leave them out.")
+    return SAMPLERS[settings.name]
 
 
-def _cmaes(seed: int, startup: int, known: Sequence[FrozenTrial]) -> BaseSampler:
+def _own(settings: Sampler, seed: int) -> BaseSampler:
+    from optuna.samplers import BruteForceSampler, GridSampler
+
+    made = load_object(settings.name, "sampler")
+    if made in (BruteForceSampler, GridSampler):
+        raise UsageError(f"the sampler {settings.name} ends a study by itself; use grid, which the suite walks.")
+    seeded = {"seed": seed} if "seed" in inspect.signature(made).parameters else {}
+    try:
+        sampler: BaseSampler = made(**seeded, **settings.options)
+    except Exception as error:
+        raise UsageError(f"the sampler {settings.name} cannot be made with its options: {error}.") from error
+    return sampler
+
+
+def _tpe(settings: Sampler, seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
+    from optuna.samplers import TPESampler
+
+    return TPESampler(n_startup_trials=settings.startup, seed=seed, constant_liar=True, multivariate=True, group=True)
+
+
+def _gp(settings: Sampler, seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
+    from optuna.samplers import GPSampler
+
+    return GPSampler(seed=seed, n_startup_trials=settings.startup, warn_independent_sampling=False)
+
+
+def _nsga2(settings: Sampler, seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
+    from optuna.samplers import NSGAIISampler
+
+    return NSGAIISampler(population_size=settings.population, seed=seed)
+
+
+def _qmc(settings: Sampler, seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
+    from optuna.samplers import QMCSampler
+
+    return QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
+
+
+def _cmaes(settings: Sampler, seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
     """CMA-ES; its covariance is lost with the process, so a resumed one is warmed up by what is known."""
-    from optuna import samplers
+    from optuna.samplers import CmaEsSampler
     from optuna.trial import TrialState
 
     try:
@@ -77,52 +95,27 @@ def _cmaes(seed: int, startup: int, known: Sequence[FrozenTrial]) -> BaseSampler
     except ModuleNotFoundError:
         raise UsageError("the sampler cmaes needs the package cmaes; install it or use tpe.") from None
     complete = [trial for trial in known if trial.state == TrialState.COMPLETE]
-    warm = len(complete) >= max(startup, WARM)
-    more: dict[str, Any] = {"source_trials": complete} if warm else {"n_startup_trials": startup}
-    return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False, **more)
+    warm = len(complete) >= max(settings.startup, WARM)
+    more: dict[str, Any] = {"source_trials": complete} if warm else {"n_startup_trials": settings.startup}
+    return CmaEsSampler(seed=seed, warn_independent_sampling=False, **more)
 
 
-def make_pruner(pruner: Pruner) -> BasePruner:
-    """The pruner that judges reported values."""
-    from optuna import pruners
+def _random(settings: Sampler, seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
+    from optuna.samplers import RandomSampler
 
-    if pruner.name == "median":
-        return pruners.MedianPruner(n_startup_trials=pruner.startup, n_warmup_steps=pruner.warmup)
-    if pruner.name == "asha":
-        return pruners.SuccessiveHalvingPruner(min_resource=pruner.warmup, reduction_factor=pruner.reduction)
-    if pruner.name == "wilcoxon":
-        return pruners.WilcoxonPruner(p_threshold=pruner.threshold, n_startup_steps=2)
-    return pruners.NopPruner()
+    return RandomSampler(seed=seed)
 
 
-def _frozen(space: Space, one: Observed, index: int, sampler: Sampler, pruner: Pruner) -> FrozenTrial:
-    """A configuration of the ledger as a trial that has ended (or, where runs are missing, goes on)."""
-    from optuna.trial import TrialState, create_trial
-
-    states = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
-    attributes: dict[str, Any] = {}
-    if sampler.name == "nsga2":
-        attributes["NSGAIISampler:generation"] = index // sampler.population
-    if pruner.name == "asha":
-        attributes |= _rungs(one, pruner)
-    steps = dict(one.curve)
-    if pruner.name == "wilcoxon":
-        steps = {step: numbers[0] for step, numbers in enumerate(one.instances) if numbers[0] == numbers[0]}
-    return create_trial(
-        state=states.get(one.state, TrialState.FAIL),
-        values=list(one.objectives) if one.state == "complete" else None,
-        params=dict(one.values),
-        distributions=space.distributions(one.values),
-        intermediate_values=steps,
-        system_attrs=attributes,
-    )
+def _generation(settings: Sampler, index: int) -> dict[str, Any]:
+    return {"NSGAIISampler:generation": index // settings.population}
 
 
-def _rungs(one: Observed, pruner: Pruner) -> dict[str, float]:
-    """What successive halving noted when the configuration passed its rungs."""
-    rungs: dict[str, float] = {}
-    step = pruner.warmup
-    while step in one.curve:
-        rungs[f"completed_rung_{len(rungs)}"] = one.curve[step]
-        step *= pruner.reduction
-    return rungs
+SAMPLERS = {
+    "tpe": SamplerKind(_tpe),
+    "gp": SamplerKind(_gp, batch=0.25),
+    "nsga2": SamplerKind(_nsga2, batch=1.0, note=_generation),
+    "cmaes": SamplerKind(_cmaes, several=False),
+    "qmc": SamplerKind(_qmc, batch=1.0, sequence=True),
+    "random": SamplerKind(_random, batch=1.0),
+    "grid": SamplerKind(_random, batch=1.0),  # the search itself walks the grid
+}

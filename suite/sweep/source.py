@@ -15,13 +15,12 @@ from suite.sweep.history import Observed, State, Tables, observe
 from suite.sweep.journal import Journal
 from suite.sweep.problem import Problem, problems
 from suite.sweep.proposals import Proposal, Proposals
+from suite.sweep.samplers import sampler_kind
 from suite.sweep.space import Values
 from suite.sweep.standing import in_words, standing
 from suite.work.preparation import Machine
 from suite.work.source import Source
 from suite.work.worker import Runner
-
-BATCHING = {"grid": 1.0, "random": 1.0, "qmc": 1.0, "nsga2": 1.0, "cmaes": 0.5, "tpe": 0.5, "gp": 0.25}
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ class SweepSource(Source):
     # Inside -------------------------------------------------------------------------------------------------------
 
     def _batch(self, study: _Study) -> list[Proposal]:
-        share = BATCHING[self.spec.sampler.name] if study.packable else 0.0
+        share = sampler_kind(self.spec.sampler).batch if study.packable else 0.0
         left = study.proposals.planned - study.proposals.counted - len(study.proposals.out)
         size = max(1, int(min(self.spec.packed * share, math.ceil(left / self.workers) if left < math.inf else 1e9)))
         found: list[Proposal] = []

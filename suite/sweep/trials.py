@@ -16,6 +16,7 @@ from suite.sweep.history import known_objectives, numbers_of
 from suite.sweep.inner import Scored, search_post
 from suite.sweep.problem import Problem, problems
 from suite.sweep.proposals import Proposal
+from suite.sweep.pruners import pruner_kind
 from suite.sweep.source import Candidate, Ended
 from suite.sweep.watcher import Judge, Watcher
 from suite.work.preparation import Machine
@@ -99,7 +100,7 @@ class TrialPerformer:
         if trial.lacks(index):
             self.places.checkpoint(run_id(trial.specs[index], self.places)).unlink(missing_ok=True)
             trial.end("failed", error=trial.error)
-        elif self.spec.pruner.name == "wilcoxon" and trial.ended is None:
+        elif pruner_kind(self.spec.pruner).looks == "runs" and trial.ended is None:
             self._compare(study, trial, index)
 
     def _take(self, problem: Problem, done: Sequence[tuple[Trial, Outcome]], index: int) -> None:
@@ -118,8 +119,8 @@ class TrialPerformer:
 
     def _curve(self, problem: Problem) -> str:
         """The progress value that the pruner looks at, if it looks at curves."""
-        looks = self.spec.pruner.name in ("median", "asha")
-        return f"validation/{known_objectives(problem)[0].metric}" if looks else ""
+        looks = pruner_kind(self.spec.pruner).looks
+        return f"validation/{known_objectives(problem)[0].metric}" if looks == "curve" else ""
 
     def _compare(self, study: int, trial: Trial, index: int) -> None:
         """Let the pruner compare this trial with the best one over the runs that both have."""
