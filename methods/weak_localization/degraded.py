@@ -1,14 +1,12 @@
-"""How much noise actionness learning bears (Fig. 5b): T_pos loses action snippets until a given share is left."""
+"""How much noise actionness learning tolerates (Fig. 5b): T_pos loses action snippets until a given share is left."""
 
 from __future__ import annotations
-
-from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from methods.weak_localization.action_selection import PAPER, ActionSelection
+from methods.weak_localization.action_selection import ActionSelection
 from methods.weak_localization.parts.selection_quality import snippet_truth
 from suite.method import Batch, Run, hyper
 
@@ -24,7 +22,7 @@ def thinned(mask: Tensor, action: Tensor, rate: float, draw: Tensor) -> Tensor:
 
 
 class DegradedActionSelection(ActionSelection):
-    """ASL whose G learns from thinned T_pos. It looks at the truth to thin them, and is no method to compare with.
+    """ASL whose G learns from thinned T_pos. It looks at the truth: its numbers compare with no method.
 
     Positions taken out of T_pos join neither side.
     """
@@ -33,7 +31,6 @@ class DegradedActionSelection(ActionSelection):
     title = "ASL with degraded T_pos"
     paper = "Ma et al., CVPR 2021, Fig. 5b"
     oracle = True
-    presets: ClassVar = {"code": {}, "paper": PAPER}
 
     class_rate: float = hyper(0.5, low=0.05, high=0.95, source="Fig. 5b: .7 to .3", help="share of action in T_pos")
 

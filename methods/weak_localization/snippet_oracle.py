@@ -1,9 +1,8 @@
-"""Ceilings: ASL's own inference, fed with what is true of each snippet instead of what a network says."""
+"""Ceilings: ASL's own inference, fed with what is true of each snippet instead of a network's scores."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 from torch import nn
@@ -27,7 +26,6 @@ class SnippetOracle(SelectionLocalizer):
     title = "Ceiling (snippet posterior)"
     paper = "the generator's own posterior"
     oracle = True
-    presets: ClassVar = {"code": {}}
 
     knows: str = hyper("posterior", choices=("posterior", "truth"), help="what each snippet is known by")
 

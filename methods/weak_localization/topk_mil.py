@@ -7,16 +7,17 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from methods.weak_localization.parts.networks import SnippetScores, check_width, snippet_mlp
+from methods.weak_localization.parts.networks import SnippetScores, check_width, detached, snippet_mlp
 from methods.weak_localization.parts.selection import classification_loss, pool, top_k
-from methods.weak_localization.parts.selection_localizer import SelectionLocalizer
-from suite.method import Batch, Losses, Run
+from methods.weak_localization.parts.selection_localizer import SelectionLocalizer, class_score
+from methods.weak_localization.parts.selection_recipes import LITERAL, PUBLISHED
+from suite.method import Batch, Losses, Presets, Run, Selection
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
 
 
 class ClassifierNet(nn.Module):
-    """The classifier F of ASL on each snippet; it has no opinion on actionness."""
+    """The classifier F of ASL on each snippet; its actionness is zero."""
 
     def __init__(self, width: int, hidden: int, classes: int) -> None:
         super().__init__()
@@ -24,7 +25,7 @@ class ClassifierNet(nn.Module):
         self.classifier = snippet_mlp(width, hidden, classes)
 
     def forward(self, rows: Tensor) -> SnippetScores:
-        """Scores of feature rows (..., D), actionness (..., 1) zero."""
+        """Scores of feature rows (..., D), with actionness (..., 1)."""
         check_width(rows, self.width)
         logits = self.classifier(rows)
         return SnippetScores(logits, torch.zeros_like(logits[..., :1]))
@@ -36,16 +37,16 @@ class TopKMIL(SelectionLocalizer):
     name = "topk-mil"
     title = "Top-k MIL (ASL-s)"
     paper = "Ma et al., CVPR 2021, Table 1"
-    presets: ClassVar = {"code": {}}
+    presets: ClassVar[Presets] = {"recommended": {}, "published": PUBLISHED, "literal": LITERAL}
+    published_selection: ClassVar[Selection] = "oracle"
 
     def network(self, data: TaskData[Videos]) -> nn.Module:
         return ClassifierNet(data.train.rows.shape[1], self.hidden, len(data.classes))
 
     def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
         scores = self.outputs(network, batch, run)
-        kept = self.described(scores.logits.detach(), scores.actionness.detach())
-        chosen = top_k(self.selection(kept["class_score"], kept["actionness"]), self.divisor)
+        chosen = top_k(self.training_selection(detached(scores), run), self.divisor)
         return {"classification": classification_loss(pool(scores.logits, chosen), self.labels(run, batch))}
 
-    def selection(self, class_score: Tensor, actionness: Tensor) -> Tensor:
-        return class_score
+    def selection(self, scores: SnippetScores) -> Tensor:
+        return class_score(scores.logits, self.class_score)

@@ -10,6 +10,7 @@ import torch
 
 from methods.weak_localization.action_selection import ActionSelection
 from methods.weak_localization.parts.localize import NonMaximumSuppression
+from methods.weak_localization.parts.networks import SnippetScores
 from methods.weak_localization.parts.proposals import (
     ProposalRule,
     Runs,
@@ -20,7 +21,7 @@ from methods.weak_localization.parts.proposals import (
     upsample,
 )
 from methods.weak_localization.parts.selection import pool, select, top_k
-from methods.weak_localization.parts.selection_localizer import video_probability
+from methods.weak_localization.parts.selection_localizer import class_score, mean_actionness, video_probability
 from suite.evaluate.protocols import ACTIVITYNET
 from suite.evaluate.segments import Segments
 from suite.evaluate.temporal import temporal_map
@@ -126,13 +127,13 @@ def split_of(prefix: str) -> tuple[ActionSelection, Scores, Videos, list[str]]:
     chosen.sort(key=lambda p: int(re.search(r"v(\d+)__$", p)[1]))
     positions, classes = GOLD[f"{chosen[0]}cas_logits"].shape
     lengths = np.array([int(GOLD[f"{p}num_snippets"]) for p in chosen])
-    method = ActionSelection(positions=positions, scale=int(GOLD[f"{prefix}scale"]))
+    method = ActionSelection(preset="published", positions=positions, scale=int(GOLD[f"{prefix}scale"]))
     offsets = np.arange(len(chosen) + 1) * positions
     logits = torch.from_numpy(np.concatenate([GOLD[f"{p}cas_logits"] for p in chosen]))
     streams = [np.concatenate([GOLD[f"{p}actionness_{s}"] for p in chosen]) for s in ("rgb", "flow")]
-    kept = method.described(logits, torch.from_numpy(np.stack(streams, axis=1)))
-    selection = method.selection(kept["class_score"], kept["actionness"])
-    probability = video_probability(logits, selection, offsets, positions, method.divisor)
+    outputs = SnippetScores(logits, torch.from_numpy(np.stack(streams, axis=1)))
+    probability = video_probability(logits, method.selection(outputs), offsets, positions, method.divisor)
+    kept = {"class_score": class_score(logits, method.class_score), "actionness": mean_actionness(outputs)}
     scores = {"offsets": offsets, "probability": probability, **{k: v.numpy() for k, v in kept.items()}}
     return (
         method,

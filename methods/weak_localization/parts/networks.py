@@ -44,6 +44,11 @@ class SnippetScores(NamedTuple):
     actionness: Tensor
 
 
+def detached(scores: SnippetScores) -> SnippetScores:
+    """The same values, constants for the gradient."""
+    return SnippetScores(*(part.detach() for part in scores))
+
+
 class ActionSelectionNet(nn.Module):
     """Classifier F and actionness G of ASL, on each snippet alone (§4; the released code has one G a modality).
 

@@ -33,6 +33,7 @@ class SelectionLocalizer(WeakLocalization):
         "softmax",
         choices=("softmax", "cas"),
         source="released code: softmax over classes; eq. 6 writes the class activation itself",
+        help="class score s in h; the signal that is thresholded",
     )
     sampling: str = hyper(
         "index", choices=("index", "interpolation"), source="released code: index; §4: linear interpolation"
@@ -61,7 +62,7 @@ class SelectionLocalizer(WeakLocalization):
         return interpolated_rows(train, videos, self.positions)
 
     def outputs(self, network: nn.Module, batch: Batch, run: Run) -> SnippetScores:
-        """What the network says of a batch, (B, T, ...); each distinct snippet is computed once."""
+        """The network's outputs for a batch, (B, T, ...); each distinct snippet is computed once."""
         store = self.store(run)
         if self.sampling == "index":
             return once(network, store, batch["index"], self.workspace(run, batch["index"]))
@@ -70,26 +71,29 @@ class SelectionLocalizer(WeakLocalization):
         )
         return scores
 
-    def score(self, network: nn.Module, samples: Videos, run: Run) -> Scores:
+    def outputs_of_split(self, network: nn.Module, samples: Videos, run: Run) -> tuple[SnippetScores, np.ndarray]:
+        """The network's outputs (N, ...) at the positions looked at, and where videos begin among them (V + 1,)."""
         if self.sampling == "index":
             wanted, offsets = looked_at(samples, self.positions)
-            outputs = per_snippet(network, samples.rows, run.device, wanted)
+            found = per_snippet(network, samples.rows, run.device, wanted)
         else:
             offsets = np.arange(len(samples) + 1) * self.positions
-            outputs = interpolated_outputs(network, samples, self.positions, run.device)
-        scores = self.described(*(torch.from_numpy(out) for out in outputs))
-        selection = self.selection(scores["class_score"], scores["actionness"])
-        probability = video_probability(torch.from_numpy(outputs[0]), selection, offsets, self.positions, self.divisor)
-        return {"offsets": offsets, "probability": probability, **{k: v.numpy() for k, v in scores.items()}}
+            found = interpolated_outputs(network, samples, self.positions, run.device)
+        return SnippetScores(*map(torch.from_numpy, found)), offsets
 
-    def described(self, logits: Tensor, actionness: Tensor) -> dict[str, Tensor]:
-        """The scores kept of activations (..., C): their softmax, or themselves; and the mean actionness (..., 1)."""
-        scored = logits.softmax(dim=-1) if self.class_score == "softmax" else logits
-        return {"class_score": scored, "actionness": actionness.mean(dim=-1, keepdim=True)}
+    def score(self, network: nn.Module, samples: Videos, run: Run) -> Scores:
+        outputs, offsets = self.outputs_of_split(network, samples, run)
+        probability = video_probability(outputs.logits, self.selection(outputs), offsets, self.positions, self.divisor)
+        kept = {"class_score": class_score(outputs.logits, self.class_score), "actionness": mean_actionness(outputs)}
+        return {"offsets": offsets, "probability": probability, **{k: v.numpy() for k, v in kept.items()}}
 
-    def selection(self, class_score: Tensor, actionness: Tensor) -> Tensor:
-        """h (..., C) by which positions are chosen in training and pooled in inference."""
+    def selection(self, scores: SnippetScores) -> Tensor:
+        """h (..., C) by which positions are pooled in inference, and in training unless :meth:`training_selection`."""
         raise TypeError(f"{self.name} selects nothing: implement selection().")
+
+    def training_selection(self, scores: SnippetScores, run: Run) -> Tensor:
+        """h (..., C) by which positions are chosen in a training step."""
+        return self.selection(scores)
 
     def signal(self, class_score: np.ndarray, actionness: np.ndarray) -> np.ndarray:
         """(T, K) what is thresholded in one video; depends on post-processing parameters only."""
@@ -120,13 +124,17 @@ def video_probability(
     logits: Tensor, selection: Tensor, offsets: np.ndarray, positions: int, divisor: int, size: int = 32
 ) -> np.ndarray:
     """(V, C) softmax of the activations (N, C) pooled where the selection (N, C) is largest on the uniform grid."""
-    grid = np.array([first + uniform_index(int(last - first), positions) for first, last in pairwise(offsets)])
-    grid = grid.reshape(-1, positions).astype(np.int64)
-    found = []
+    grid, found = positions_of(offsets, positions), []
     for start in range(0, max(1, len(grid)), size):
         rows = torch.from_numpy(grid[start : start + size])
         found.append(pool(logits[rows], top_k(selection[rows], divisor)).softmax(dim=1).numpy())
     return np.concatenate(found)
+
+
+def positions_of(offsets: np.ndarray, positions: int) -> np.ndarray:
+    """(V, T) the uniform grid of each video among the positions looked at, those of video v from ``offsets[v]`` on."""
+    grid = [first + uniform_index(int(last - first), positions) for first, last in pairwise(offsets)]
+    return np.array(grid, dtype=np.int64).reshape(-1, positions)
 
 
 def interpolated_rows(samples: Videos, videos: np.ndarray, positions: int) -> Batch:
@@ -155,10 +163,20 @@ def interpolated_outputs(network: nn.Module, samples: Videos, positions: int, de
     return [np.concatenate(part) for part in zip(*parts)]
 
 
-def fused(class_score: Tensor, actionness: Tensor, by: str, beta: float | Tensor) -> Tensor:
+def class_score(logits: Tensor, form: str) -> Tensor:
+    """s (..., C) of raw activations: their ``softmax`` over classes, or the activations themselves (``cas``)."""
+    return logits.softmax(dim=-1) if form == "softmax" else logits
+
+
+def mean_actionness(scores: SnippetScores) -> Tensor:
+    """a (..., 1), the mean over modalities."""
+    return scores.actionness.mean(dim=-1, keepdim=True)
+
+
+def fused(score: Tensor, actionness: Tensor, by: str, beta: float | Tensor) -> Tensor:
     """h (B, T, C): ``fused`` β·a + (1-β)·s, ``class`` s alone (ASL-s), ``actionness`` a for all classes (ASL-a)."""
     if by == "fused":
-        return select(class_score, actionness, beta)
+        return select(score, actionness, beta)
     if by == "class":
-        return class_score
-    return actionness.mean(dim=-1, keepdim=True).expand_as(class_score)
+        return score
+    return actionness.mean(dim=-1, keepdim=True).expand_as(score)

@@ -1,33 +1,46 @@
 """What actionness learned: purity and stability of T_pos, accuracy against the majority, precision@N (Figs. 4, 5b).
 
 V videos at T positions of the uniform grid; masks and truths (V, T) bool. Truth is only looked at here, never learned.
+
+A training has *collapsed* when T_pos of the training videos is no purer than positions drawn at random, or when
+actionness ranks the action of validation videos worse than a coin does (area under the ROC curve below one half).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from scipy.stats import rankdata
 
 from methods.weak_localization.parts.base import uniform_grid
+from methods.weak_localization.parts.networks import SnippetScores
 from methods.weak_localization.parts.sampling import snippet_labels
 from methods.weak_localization.parts.selection import selected_positions, top_k
-from methods.weak_localization.parts.selection_localizer import SelectionLocalizer
+from methods.weak_localization.parts.selection_localizer import SelectionLocalizer, positions_of
 from suite.method import Run
 from suite.tasks.localization.samples import Videos
 
 NEAREST = 100 / 750  # Fig. 5b: "Recall@100", the share of action among the best 100 of 750 positions
+MEMORY = "t_pos"  # where a run keeps T_pos of the epoch before
 
 
 def snippet_truth(samples: Videos) -> np.ndarray:
     """(ΣL, C) bool, which classes are under way at each snippet: known in a planted world, else from the segments."""
     if "inside" in samples.oracle:
         return np.asarray(samples.oracle["inside"], dtype=bool)
-    classes, parts = samples.video_labels.shape[1], []
+    classes, parts = samples.video_labels.shape[1], [np.zeros((0, samples.video_labels.shape[1]), dtype=bool)]
     for video, length in enumerate(samples.lengths):
         rows = samples.segments.take(samples.segments.video == video)
         rate = 1 / float(samples.snippet_seconds[video])
         parts.append(snippet_labels(rows.start, rows.end, rows.label, int(length), classes, rate))
     return np.concatenate(parts)
+
+
+def truth_is_known(samples: Videos) -> bool:
+    """Whether anything says when the actions of the videos happen."""
+    return "inside" in samples.oracle or len(samples.segments) > 0
 
 
 def purity(selected: np.ndarray, action: np.ndarray) -> float:
@@ -42,6 +55,12 @@ def purity_ceiling(selected: np.ndarray, action: np.ndarray) -> float:
     size = selected.sum(axis=1)
     held = size > 0
     return float(np.minimum(1, action.sum(axis=1)[held] / size[held]).mean()) if held.any() else float("nan")
+
+
+def purity_by_chance(selected: np.ndarray, action: np.ndarray) -> float:
+    """The purity expected of positions drawn at random: the share of action in the videos that have any T_pos."""
+    held = selected.any(axis=1)
+    return float(action[held].mean()) if held.any() else float("nan")
 
 
 def accuracy(actionness: np.ndarray, selected: np.ndarray) -> tuple[float, float]:
@@ -68,36 +87,87 @@ def precision_at(actionness: np.ndarray, action: np.ndarray, share: float = NEAR
     return float(np.take_along_axis(action, best, axis=1).mean())
 
 
-def selected_by(method: SelectionLocalizer, run: Run, samples: Videos) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """T_pos, mean actionness and truth, each (V, T), of a split under the current weights."""
-    scores = method.score(run.network, samples, run)
-    places = [scores["offsets"][v] + uniform_positions(scores, v, method.positions) for v in range(len(samples))]
-    grid = torch.from_numpy(np.array(places))
-    class_score, actionness = (torch.from_numpy(scores[name])[grid] for name in ("class_score", "actionness"))
-    chosen = top_k(method.selection(class_score, actionness), method.divisor)
+def area_under_roc(actionness: np.ndarray, action: np.ndarray) -> float:
+    """How often a position inside an action has more actionness than one outside, in the same video; ties count half.
+
+    Mean over the videos that hold both; NaN where none does. A random order gets one half.
+    """
+    inside = action.sum(axis=1)
+    outside = action.shape[1] - inside
+    held = (inside > 0) & (outside > 0)
+    if not held.any():
+        return float("nan")
+    ranks = (rankdata(actionness[held], axis=1) * action[held]).sum(axis=1)
+    pairs = inside[held] * outside[held]
+    return float(((ranks - inside[held] * (inside[held] + 1) / 2) / pairs).mean())
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A split under the current weights: T_pos, mean actionness and whether any action is under way, each (V, T)."""
+
+    t_pos: np.ndarray
+    actionness: np.ndarray
+    action: np.ndarray
+
+
+@torch.no_grad()
+def look(method: SelectionLocalizer, run: Run, samples: Videos) -> Seen:
+    """Select as a training step does, on the uniform grid instead of random positions."""
+    outputs, offsets = method.outputs_of_split(run.network, samples, run)
+    grid = torch.from_numpy(positions_of(offsets, method.positions))
+    on_grid = SnippetScores(*(part[grid] for part in outputs))
+    chosen = top_k(method.training_selection(on_grid, run), method.divisor)
     labels = torch.from_numpy(np.asarray(samples.video_labels, dtype=np.float32))
-    mask = np.asarray(selected_positions(chosen, labels, method.positions).numpy() > 0)
+    t_pos = np.asarray(selected_positions(chosen, labels, method.positions).numpy() > 0)
     any_action: np.ndarray = np.any(snippet_truth(samples), axis=1)
     action = any_action[uniform_grid(samples, method.positions)]
-    return mask, actionness[..., 0].numpy(), action
+    return Seen(t_pos, on_grid.actionness.mean(dim=-1).numpy(), action)
 
 
-def uniform_positions(scores: dict[str, np.ndarray], video: int, positions: int) -> np.ndarray:
-    """(T,) which of the positions looked at in a video the uniform grid takes."""
-    first, last = scores["offsets"][video : video + 2]
-    return np.arange(positions) * int(last - first) // positions
+def remember(method: SelectionLocalizer, run: Run) -> None:
+    """Keep the current T_pos of the training videos in ``run.memory``, to be compared with the next one."""
+    run.memory[MEMORY] = torch.from_numpy(look(method, run, run.data.train).t_pos).to(run.device)
 
 
-def actionness_analyses(method: SelectionLocalizer, run: Run) -> dict[str, float]:
-    """All analyses of one evaluation point, by name. ``run.memory`` keeps T_pos for the next point."""
-    mask, _, action = selected_by(method, run, run.data.train)
-    found = {"T_pos purity": purity(mask, action), "T_pos purity ceiling": purity_ceiling(mask, action)}
-    before = run.memory.get("selected")
+def analyses(method: SelectionLocalizer, run: Run, actionness_has_learned: bool) -> dict[str, float]:
+    """All analyses of one evaluation point, by name; what needs the truth is left out where it is unknown."""
+    train, held = look(method, run, run.data.train), look(method, run, run.data.validation)
+    found = selection_analyses(train) if truth_is_known(run.data.train) else {}
+    before = run.memory.get(MEMORY)
     if before is not None:
-        found["T_pos stability"], found["T_pos stability deviation"] = stability(mask, before.cpu().numpy())
-    run.memory["selected"] = torch.from_numpy(mask).to(run.device)
-    held_mask, held_actionness, held_action = selected_by(method, run, run.data.validation)
-    found["G accuracy"], found["G majority"] = accuracy(held_actionness, held_mask)
-    found["precision@100 of 750"] = precision_at(held_actionness, held_action)
-    found["action rate"] = float(held_action.mean())
+        found["T_pos stability"], found["T_pos stability deviation"] = stability(train.t_pos, before.cpu().numpy())
+    if actionness_has_learned:
+        found["G accuracy"], found["G majority"] = accuracy(held.actionness, held.t_pos)
+        if truth_is_known(run.data.validation):
+            found |= actionness_analyses(held)
+        found |= verdict(found)
     return found
+
+
+def selection_analyses(train: Seen) -> dict[str, float]:
+    """Purity of T_pos between its bounds (Fig. 4a)."""
+    return {
+        "T_pos purity": purity(train.t_pos, train.action),
+        "T_pos purity by chance": purity_by_chance(train.t_pos, train.action),
+        "T_pos purity ceiling": purity_ceiling(train.t_pos, train.action),
+    }
+
+
+def actionness_analyses(held: Seen) -> dict[str, float]:
+    """How well actionness finds action in videos that G did not learn from."""
+    return {
+        "G AUC": area_under_roc(held.actionness, held.action),
+        "precision@100 of 750": precision_at(held.actionness, held.action),
+        "action rate": float(held.action.mean()),
+    }
+
+
+def verdict(found: dict[str, float]) -> dict[str, float]:
+    """``collapsed`` 0 or 1 (see the module), from those of its two signs that are known; empty where none is."""
+    signs = []
+    if np.isfinite(found.get("T_pos purity", float("nan"))):
+        signs.append(found["T_pos purity"] <= found["T_pos purity by chance"])
+    if np.isfinite(found.get("G AUC", float("nan"))):
+        signs.append(found["G AUC"] < 0.5)
+    return {"collapsed": float(any(signs))} if signs else {}
