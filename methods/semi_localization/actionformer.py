@@ -12,5 +12,6 @@ class LabelledActionFormer(SemiLocalization):
     name = "actionformer"
     title = "ActionFormer (labelled only)"
     paper = "Zhang et al., ActionFormer: Localizing Moments of Actions with Transformers, ECCV 2022"
+    aliases = ("actf",)
     presets = AnchorFree.presets
     detector = AnchorFree()

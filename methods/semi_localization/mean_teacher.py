@@ -6,6 +6,9 @@ the teacher's curves and map are carried along the student's warp before they ar
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -13,9 +16,9 @@ from torch import Tensor, nn
 
 from methods.networks.bmn.model import BoundaryMap
 from methods.networks.bmn.sampling import Layout
-from methods.semi_localization.parts.proposal_network import boundary_network
+from methods.semi_localization.parts.proposal_network import ProposalNetwork, boundary_network
 from methods.semi_localization.parts.teacher_student import TeacherStudent, disagreement, taught
-from suite.method import Batch, Losses, Run, hyper
+from suite.method import Batch, Losses, Run, Value, hyper
 
 
 def time_warp(length: int, most: float, generator: np.random.Generator) -> np.ndarray:
@@ -81,13 +84,22 @@ class MeanTeacher(TeacherStudent):
     name = "mean-teacher"
     title = "Mean teacher, SSP-style (BMN)"
     paper = "Ji et al., Learning Temporal Action Proposals with Fewer Labels, ICCV 2019"
+    aliases = ("ssp",)
+    # no code is released and the recipe is not known to us: BMN's, with a teacher of constant decay
+    presets: ClassVar[Mapping[str, Mapping[str, Value]]] = {
+        **ProposalNetwork.presets,
+        "published": {**ProposalNetwork.presets["published"], "ema": "published"},
+        "published-activitynet": {**ProposalNetwork.presets["published-activitynet"], "ema": "published"},
+    }
 
     consistency: float = hyper(1.0, low=0.0, high=1000.0, help="largest weight of consistency (paper: not known)")
     warp: float = hyper(0.1, low=0.0, high=0.24, help="largest move of the pivot, share of the window")
     mask: float = hyper(0.1, low=0.0, high=0.9, help="longest masked stretch, share of the window")
 
-    def perturbations(self, batch: Batch, generator: np.random.Generator) -> Batch:
-        count = len(self.everything(batch))
+    def perturbations(
+        self, sizes: Sequence[int], channels: int, generator: np.random.Generator
+    ) -> Mapping[str, Tensor]:
+        count = sum(sizes)
         warps = [time_warp(self.detector.length, self.warp, generator) for _ in range(count)]
         masks = [time_mask(self.detector.length, self.mask, generator) for _ in range(count)]
         return {"warp": torch.from_numpy(np.stack(warps)), "mask": torch.from_numpy(np.stack(masks)).float()}
@@ -95,9 +107,10 @@ class MeanTeacher(TeacherStudent):
     def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
         parts = super().loss(network, batch, run)
         features = self.everything(batch)
-        student = network(resample(features, batch["warp"]) * batch["mask"][:, :, None])[0]
+        warp, mask = self.everything(batch, "warp"), self.everything(batch, "mask")
+        student = network(resample(features, warp) * mask[:, :, None])[0]
         valid = boundary_network(network).valid
-        teacher = self._warped(taught(run.teacher, network, features), valid, batch["warp"], run)
+        teacher = self._warped(taught(run.teacher, network, features), valid, warp, run)
         return {**parts, "consistency": self.weight(run) * disagreement(student, teacher)}
 
     def _warped(self, found: BoundaryMap, valid: Tensor, positions: Tensor, run: Run) -> BoundaryMap:

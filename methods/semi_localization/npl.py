@@ -9,7 +9,8 @@ three things are done about it: they are *ranked* by score and by how well neigh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 import numpy as np
 from torch import nn
@@ -36,20 +37,28 @@ from methods.semi_localization.parts.ranking import (
     top_filter,
 )
 from methods.semi_localization.parts.two_phase import TwoPhase
+from methods.semi_localization.self_training import SelfTraining
 from suite.evaluate.segments import Segments
-from suite.method import Batch, Losses, Run, hyper
+from suite.method import Batch, Losses, Run, Value, hyper
 
 
 class NoisyPseudoLabels(TwoPhase):
     """NPL: label, rank, filter, learn.
 
-    The ladder of Table 2 is ``ranking=false filtering=top learning=false``, then one switch after the other.
+    The ladder of Table 2 is ``ranking=false filtering=top learning=false``, then one switch after the other. The preset
+    ``published`` has the recipe of §4.2 on ActionFormer's, ``literal`` the reading of §3 to the letter.
     """
 
     name = "npl"
     title = "NPL (ActionFormer)"
     paper = "Xia et al., Learning from Noisy Pseudo Labels for Semi-Supervised Temporal Action Localization, ICCV 2023"
-    presets = AnchorFree.presets
+    presets: ClassVar[Mapping[str, Mapping[str, Value]]] = {
+        **SelfTraining.presets,
+        "published": {**SelfTraining.presets["published"], "background": 0.1},
+        "published-activitynet": {**SelfTraining.presets["published-activitynet"], "background": 0.1},
+        # the text to the letter: dense labels, the variance of eq. 4 over the snippets within the action
+        "literal": {"suppression": "none", "rejected": "background", "neighbours": "inside", "spread": "variance"},
+    }
     detector = AnchorFree()
     candidates = Candidates()
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import numpy as np
 from torch import nn
 
@@ -10,7 +13,7 @@ from methods.semi_localization.parts.candidates import Candidates
 from methods.semi_localization.parts.pseudo_labels import Predicted
 from methods.semi_localization.parts.two_phase import TwoPhase
 from suite.evaluate.segments import Segments
-from suite.method import Run
+from suite.method import Run, Value
 
 
 class SelfTraining(TwoPhase):
@@ -22,7 +25,11 @@ class SelfTraining(TwoPhase):
     name = "self-training"
     title = "Self-training (ActionFormer)"
     paper = "Xia et al., Learning from Noisy Pseudo Labels for Semi-Supervised Temporal Action Localization, ICCV 2023"
-    presets = AnchorFree.presets
+    presets: ClassVar[Mapping[str, Mapping[str, Value]]] = {
+        **AnchorFree.presets,
+        "published": {**AnchorFree.presets["published"], "weight_decay": 1e-4},
+        "published-activitynet": {**AnchorFree.presets["published-activitynet"], "weight_decay": 1e-4, "batch": 32},
+    }
     detector = AnchorFree()
     candidates = Candidates()
 

@@ -18,11 +18,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.semi_localization.parts.base import SemiLocalization, unlabelled_rows
+from methods.semi_localization.parts.base import SemiLocalization, labelled, unlabelled_rows, unlabelled_share
 from methods.semi_localization.parts.batches import endless
+from methods.semi_localization.parts.detector import NOTHING, Labels
 from methods.semi_localization.parts.mask_detector import MaskDetector
 from methods.semi_localization.parts.masks import MaskNetwork, class_loss, mask_loss
-from methods.semi_localization.parts.windows import unlabelled_batches
+from methods.semi_localization.parts.unlabelled_windows import UnlabelledWindows
 from suite.method import Batch, Losses, Phase, Run, Value, hyper
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
@@ -49,6 +50,7 @@ class SPOT(SemiLocalization):
         },
     }
     detector = MaskDetector()
+    unlabelled = UnlabelledWindows()
 
     lr: float = hyper(4e-4, low=1e-8, high=1.0, log=True, source="released code")
     weight_decay: float = hyper(0.005, low=0.0, high=1.0, source="released code")
@@ -60,6 +62,15 @@ class SPOT(SemiLocalization):
     ramp: float = hyper(0.5, low=0.0, high=1.0, help="share of the joint steps in which that weight grows from 0")
     sure: float = hyper(0.7, low=0.0, high=1.0, source="released code", help="mask or class probability taken as true")
     masked: float = hyper(0.2, low=0.01, high=0.9, help="share of the cells to rebuild in pre-training")
+
+    def labelled_steps(self, data: TaskData[Videos]) -> int:
+        """Steps that rebuild the windows of all videos."""
+        everything = Labels(np.arange(len(data.train)), NOTHING)
+        return self.steps if self.budget == "matched" else self.epochs * self.steps_of(data, everything)
+
+    def unlabelled_steps(self, data: TaskData[Videos]) -> int:
+        """Steps that learn masks: an epoch is one pass over the labelled windows, as in the released code."""
+        return self.semi_steps if self.budget == "matched" else self.semi_epochs * self.steps_of(data, labelled(data))
 
     def phases(self, data: TaskData[Videos]) -> Sequence[Phase]:
         first = self.phase(data, REBUILDING, self.labelled_steps(data), select=False)
@@ -80,9 +91,9 @@ class SPOT(SemiLocalization):
     def joint_batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
         """Labelled windows with targets, and unlabelled ones where there are any."""
         windows = self.detector.windows(run.data.train, unlabelled_rows(run.data))
-        others = unlabelled_batches(windows, self.batch, generator)
-        for labelled in self.labelled_batches(run, generator):
-            yield {"labelled": labelled, **next(others)}
+        others = self.unlabelled.batches(windows, unlabelled_share(run.data), self.batch, generator)
+        for batch in self.labelled_batches(run, generator):
+            yield {"labelled": batch, **next(others)}
 
     def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
         assert isinstance(network, MaskNetwork)

@@ -7,6 +7,7 @@ third fills masked time; a fourth predicts whether two halves were swapped.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -17,9 +18,9 @@ from torch import Tensor, nn
 from methods.networks.bmn.model import BMNConfig, BoundaryMap
 from methods.networks.bmn.release import RELEASE
 from methods.networks.bmn.sampling import Layout
-from methods.semi_localization.parts.proposal_network import NamedBMN
+from methods.semi_localization.parts.proposal_network import NamedBMN, ProposalNetwork
 from methods.semi_localization.parts.teacher_student import TeacherStudent, disagreement, taught
-from suite.method import Batch, Losses, Run, hyper
+from suite.method import Batch, Losses, Run, Value, hyper
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
 
@@ -41,11 +42,11 @@ class SelfSupervisedBMN(NamedBMN):
 
 
 def shift_channels(features: Tensor, forward: Tensor, backward: Tensor) -> Tensor:
-    """(B, T, D) with channels ``forward`` one cell earlier and ``backward`` one cell later; zeros move in."""
-    shifted = features.clone()
-    shifted[:, :, forward] = F.pad(features[:, 1:, forward], (0, 0, 0, 1))
-    shifted[:, :, backward] = F.pad(features[:, :-1, backward], (0, 0, 1, 0))
-    return shifted
+    """(B, T, D) with channels ``forward`` (B, k) one cell earlier, ``backward`` one cell later; zeros move in."""
+    nothing = torch.zeros(len(features), features.shape[2], dtype=torch.bool, device=features.device)
+    early, late = (nothing.scatter(1, channels, True)[:, None] for channels in (forward, backward))
+    earlier, later = F.pad(features[:, 1:], (0, 0, 0, 1)), F.pad(features[:, :-1], (0, 0, 1, 0))
+    return torch.where(early, earlier, torch.where(late, later, features))
 
 
 def reverse_map(maps: Tensor, layout: Layout) -> Tensor:
@@ -60,7 +61,7 @@ def reverse_map(maps: Tensor, layout: Layout) -> Tensor:
 
 
 def reverse(found: BoundaryMap, layout: Layout, swap: bool = True) -> BoundaryMap:
-    """What would be said of the sequence played backwards: starts become ends (the released code forgets that)."""
+    """Predictions for the sequence played backwards: starts become ends (which the released code does not do)."""
     start, end = found.start.flip(1), found.end.flip(1)
     maps = (reverse_map(found.regression, layout), reverse_map(found.classification, layout))
     return BoundaryMap(end, start, *maps) if swap else BoundaryMap(start, end, *maps)
@@ -73,40 +74,67 @@ def sharpen(probability: Tensor) -> Tensor:
 
 
 class SSTAP(TeacherStudent):
-    """Mean teacher with temporal shift, time reversal, masked reconstruction and clip order."""
+    """Mean teacher with temporal shift, time reversal, masked reconstruction and clip order.
+
+    The released recipe (preset ``published``) is for ActivityNet; at 10 and 20 % its batch is 8.
+    """
 
     name = "sstap"
     title = "SSTAP (BMN)"
     paper = "Wang et al., Self-Supervised Learning for Semi-Supervised Temporal Action Proposal, CVPR 2021"
-    teacher_drop: ClassVar[float] = 0.05
+    presets: ClassVar[Mapping[str, Mapping[str, Value]]] = {
+        "recommended": {},
+        "published": {
+            **ProposalNetwork.presets["published-activitynet"],
+            "code": "original",
+            "epochs": 10,
+            "fall_after": 7 / 10,
+            "ema": "slow",
+            "unlabelled_batch": "by-share",
+            "variant": "code",
+        },
+        "activitynet": ProposalNetwork.presets["activitynet"],
+        "small": ProposalNetwork.presets["small"],
+    }
 
     fold: int = hyper(64, low=2, high=10_000, source="released code", help="1/fold of the channels moves each way")
     drop: float = hyper(0.2, low=0.0, high=0.9, source="released code", help="channels, or cells, dropped")
+    teacher_drop: float = hyper(
+        0.05, low=0.0, high=0.9, source="released code", help="elements dropped for the teacher"
+    )
     sure: float = hyper(0.6, low=0.0, high=1.0, source="released code", help="unlabelled windows below it are ignored")
     reversal: float = hyper(0.1, low=0.0, high=10.0, source="released code", help="weight, times consistency")
     rebuilding: float = hyper(5e-4, low=0.0, high=10.0, source="released code", help="weight")
     ordering: float = hyper(0.01, low=0.0, high=10.0, source="released code", help="weight")
     variant: str = hyper(
-        "paper", choices=("paper", "code"), help="code: a reversed start is compared with a start, as released"
+        "paper",
+        choices=("paper", "code"),
+        help="code: a reversed start is compared with a start, and the teacher starts from random weights of its own",
     )
 
     def network(self, data: TaskData[Videos]) -> nn.Module:
         network = SelfSupervisedBMN(self.detector.config(data), self.detector.named_classes(data))
+        self.detector.randomized(network)
         self.detector.initialized(network.bmn, RELEASE)
         return network
 
-    def perturbations(self, batch: Batch, generator: np.random.Generator) -> Batch:
-        features = self.everything(batch)
-        channels = features.shape[2]
+    def begin(self, run: Run) -> None:
+        if self.variant == "code" and run.teacher is not None:
+            run.teacher.load_state_dict(self.network(run.data).state_dict())
+
+    def perturbations(
+        self, sizes: Sequence[int], channels: int, generator: np.random.Generator
+    ) -> Mapping[str, Tensor]:
+        """Channels to shift, drawn once for each group of windows, and whose halves are swapped."""
         moved = max(1, channels // self.fold)
-        order = np.stack([generator.permutation(channels)[: 2 * moved]] * len(features))
-        swapped = generator.permutation(len(features)) < len(features) // 2
-        return {"channels": torch.from_numpy(order), "swapped": torch.from_numpy(swapped)}
+        order = [np.tile(generator.permutation(channels)[: 2 * moved], (size, 1)) for size in sizes]
+        swapped = generator.permutation(sum(sizes)) < sum(sizes) // 2
+        return {"channels": torch.from_numpy(np.concatenate(order)), "swapped": torch.from_numpy(swapped)}
 
     def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
         assert isinstance(network, SelfSupervisedBMN)
         features, known = self.everything(batch), len(batch["labelled"]["features"])
-        forward, backward = batch["channels"][0].chunk(2)
+        forward, backward = self.everything(batch, "channels").chunk(2, dim=1)
         student, logits = network(_drop_channels(shift_channels(features, forward, backward), self.drop))
         labelled = BoundaryMap(*(part[:known] for part in student))
         parts = self.detector.supervised(network, labelled, logits[:known], batch["labelled"])
@@ -119,7 +147,7 @@ class SSTAP(TeacherStudent):
         reversed_target = reverse(target, layout, self.variant == "paper")
         parts["consistency"] = weight * self._agree(student, target, trusted, known)
         parts["reversal"] = self.reversal * weight * self._agree(backwards, reversed_target, trusted, known)
-        return {**parts, **self._auxiliary(network, features, batch["swapped"])}
+        return {**parts, **self._auxiliary(network, features, self.everything(batch, "swapped"), known)}
 
     def _trusted(self, teacher: BoundaryMap, known: int) -> Tensor:
         """(B,) bool: all labelled windows, and unlabelled ones of whose boundaries the teacher is sure."""
@@ -138,15 +166,17 @@ class SSTAP(TeacherStudent):
                 total = total + disagreement(*pair)
         return total
 
-    def _auxiliary(self, network: SelfSupervisedBMN, features: Tensor, swapped: Tensor) -> Losses:
+    def _auxiliary(self, network: SelfSupervisedBMN, features: Tensor, swapped: Tensor, known: int) -> Losses:
         kept = F.dropout(torch.ones_like(features[:, :, :1]), self.drop)
         rebuilt = network.rebuild(network.bmn.embed(features * kept)).transpose(1, 2)
+        error = (rebuilt - features).square()
+        groups = (error[:known], error[known:])  # a mean over each, whatever their sizes
         half = features.shape[1] // 2
         exchanged = torch.cat([features[:, half:], features[:, :half]], dim=1)
         played = torch.where(swapped[:, None, None], exchanged, features)
         order = network.order(network.bmn.embed(played))
         return {
-            "rebuilding": self.rebuilding * (rebuilt - features).square().mean(),
+            "rebuilding": self.rebuilding * sum(part.mean() for part in groups if len(part)),
             "ordering": self.ordering * F.cross_entropy(order, (~swapped).long()),
         }
 

@@ -141,7 +141,9 @@ def test_declared_weights(name: str) -> None:
     assert config.divisor == published["max_div_factor"]
 
 
-@pytest.mark.parametrize(("preset", "classes", "count"), [("thumos", 20, 29_251_612), ("activitynet", 200, 8_123_145)])
+@pytest.mark.parametrize(
+    ("preset", "classes", "count"), [("published", 20, 29_251_612), ("published-activitynet", 200, 8_123_145)]
+)
 def test_published_sizes(preset: str, classes: int, count: int) -> None:
     data = SimpleNamespace(train=SimpleNamespace(rows=np.zeros((1, 2048))), classes=range(classes))
     with torch.device("meta"):

@@ -1,7 +1,8 @@
-"""Losses of the boundary-matching network, in the two forms of public code, safe on batches without positives.
+"""Losses of the boundary-matching network, in the forms of public code, safe on batches without positives.
 
-Source: BMN, §3.3, eqs. 3-6; JJBOY/BMN ("community") and OpenTAD. The community code divides by the number of positives
-and gives NaN without any; here a missing side simply has no weight, and every other value is the reference's.
+Source: BMN, §3.3, eqs. 3-6; JJBOY/BMN ("community"), whose losses are also those of SSTAP's code ("original"), and
+OpenTAD. The community code divides by the number of positives and gives NaN without any; here a missing side has no
+weight, and every other value is the reference's.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def balanced_cross_entropy(
     negative = ~positive if valid is None else ~positive & valid
     entries = (positive.sum() + negative.sum()).to(probability.dtype)
     up, down = positive.sum().to(probability.dtype), negative.sum().to(probability.dtype)
-    if code == "community":
+    if code != "opentad":
         log_yes, log_no = (probability + 1e-6).log(), (1 - probability + 1e-6).log()
     else:
         log_yes, log_no = saturating_log(probability), saturating_log(1 - probability)
@@ -75,7 +76,7 @@ def sampling_weights(target: Tensor, draws: Draws, code: Code = "community", val
     high = target > HIGH
     middle = (target <= HIGH) & (target > LOW)
     low = target <= LOW
-    if code == "community":
+    if code != "opentad":
         low &= target > 0
     if valid is not None:
         low &= valid

@@ -1,4 +1,4 @@
-"""From confidence maps to scored proposals, in the two forms of public code (BMN, §3.4)."""
+"""From confidence maps to scored proposals, in the forms of public code (BMN, §3.4)."""
 
 from __future__ import annotations
 
@@ -43,10 +43,37 @@ def community_proposals(maps: Maps) -> Proposals:
 
 
 def boundary_candidates(probability: np.ndarray) -> np.ndarray:
-    """(T,) bool: local peaks (never the two ends) and all values above half the maximum."""
-    inner = np.zeros(len(probability), dtype=bool)
-    inner[1:-1] = (probability[1:-1] > probability[:-2]) & (probability[1:-1] > probability[2:])
-    return inner | (probability > 0.5 * probability.max())
+    """(T,) bool: local peaks and all values above half the maximum, as OpenTAD chooses them.
+
+    A value that no neighbour exceeds is a peak: plateaus count, and the two ends are compared with their one neighbour.
+    """
+    padded = np.pad(probability, 1, constant_values=-np.inf)
+    peak = (probability >= padded[:-2]) & (probability >= padded[2:])
+    return np.asarray(peak | (probability > 0.5 * probability.max()))
+
+
+def inner_candidates(probability: np.ndarray) -> np.ndarray:
+    """(T,) bool: the rule of BMN's authors: strict peaks and values above half the maximum, never the two ends."""
+    inner = probability[1:-1]
+    peak = (inner > probability[:-2]) & (inner > probability[2:])
+    return np.pad(peak | (inner > 0.5 * probability.max()), 1)
+
+
+def original_proposals(maps: Maps) -> Proposals:
+    """Proposals [s, s + d + 1] of a (duration, start) map between candidates, by the code of BMN's authors.
+
+    The first cell always counts as a start and the last as an end. The end probability is read one cell after the
+    map's end, so no proposal ends with the sequence. Scored start * end * classification * regression.
+    """
+    length = len(maps.start)
+    starts, ends = inner_candidates(maps.start), inner_candidates(maps.end)
+    starts[0] = ends[-1] = True
+    duration, start = np.meshgrid(*map(np.arange, maps.regression.shape), indexing="ij")
+    end = np.minimum(start + duration + 1, length - 1)
+    kept = (start + duration + 1 < length) & starts[start] & ends[end]
+    confidence = maps.classification[kept] * maps.regression[kept]
+    scores = maps.start[start[kept]] * maps.end[end[kept]] * confidence
+    return Proposals(np.stack([start[kept], end[kept]], axis=1).astype(np.float64), scores.astype(np.float64))
 
 
 def opentad_proposals(maps: Maps, score: ProposalScore = "iou") -> Proposals:

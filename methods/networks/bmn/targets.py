@@ -1,6 +1,10 @@
 """What a boundary-matching network should predict for an annotated sequence (BMN, §3.3).
 
-Segments are in grid cells, 0 to T. Two code bases differ in what a cell is; both are here.
+Segments are in grid cells, 0 to T. Public codes differ in what a cell is and how the map is laid out:
+
+- ``original``: the code of BMN's authors, as SSTAP builds on it; (duration, start) maps;
+- ``community``: JJBOY/BMN; (start, end) maps;
+- ``opentad``: OpenTAD; (duration, start) maps.
 """
 
 from __future__ import annotations
@@ -11,23 +15,23 @@ import numpy as np
 
 from suite.evaluate.segments import tiou
 
-Code = Literal["community", "opentad"]
+Code = Literal["original", "community", "opentad"]
 BOUNDARY_REACH = 1.5  # cells on each side of a boundary that belong to it
 
 
 def boundary_targets(boundaries: np.ndarray, length: int, code: Code = "community") -> np.ndarray:
     """(T,) the largest share of each cell that lies within 1.5 cells of one of the ``boundaries`` (N,).
 
-    ``community``: cell i is [i - 0.5, i + 0.5]. ``opentad``: cell i is [i, i + 1] and only whole coverage counts
-    (its integer anchors truncate the share).
+    ``community``: cell i is [i - 0.5, i + 0.5]. ``original``: cell i is [i - 0.5, i + 1.5]. ``opentad``: cell i is
+    [i, i + 1] and only whole coverage counts (its integer anchors truncate the share).
     """
     if len(boundaries) == 0:
         return np.zeros(length)
-    offset = 0.5 if code == "community" else 0.0
+    offset, size = {"original": (0.5, 2.0), "community": (0.5, 1.0), "opentad": (0.0, 1.0)}[code]
     cell = np.arange(length)[:, None] - offset
-    covered = np.minimum(cell + 1, boundaries + BOUNDARY_REACH) - np.maximum(cell, boundaries - BOUNDARY_REACH)
-    share: np.ndarray = np.clip(covered, 0.0, 1.0).max(1)
-    return share if code == "community" else np.floor(share)
+    covered = np.minimum(cell + size, boundaries + BOUNDARY_REACH) - np.maximum(cell, boundaries - BOUNDARY_REACH)
+    share: np.ndarray = np.clip(covered / size, 0.0, 1.0).max(1)
+    return np.floor(share) if code == "opentad" else share
 
 
 def proposal_targets(segments: np.ndarray, extents: np.ndarray) -> np.ndarray:
@@ -40,7 +44,7 @@ def proposal_targets(segments: np.ndarray, extents: np.ndarray) -> np.ndarray:
 def proposal_extents(cells: np.ndarray, code: Code = "community") -> np.ndarray:
     """(K, 2) the segment that each map cell stands for in targets and results.
 
-    ``community`` cells are (start, end) and end one cell later; ``opentad`` cells are (duration, start) and
+    ``community`` cells are (start, end) and end one cell later; the others are (duration, start) and
     [start, start + duration + 1].
     """
     if code == "community":

@@ -5,20 +5,28 @@ As it stands, the class learns from the labelled videos alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from torch import nn
 
-from methods.semi_localization.parts.detector import Detector, Labels
+from methods.semi_localization.parts.detector import NOTHING, Detector, Labels
 from methods.semi_localization.parts.part import adopt
 from suite.errors import UsageError
 from suite.evaluate.segments import Segments
-from suite.method import Average, Batch, Losses, Method, Optimizer, Phase, Run, Schedule, Scores, hyper
+from suite.method import Average, Batch, Losses, Method, Optimizer, Phase, Run, Schedule, Scores, Selection, hyper
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
+
+AVERAGES: dict[str, Average | None] = {
+    "warmup": Average(0.999, warmup=True),
+    "published": Average(0.999),
+    "slow": Average(0.999, warmup=True, ramp=(0.0, 20.0)),
+    "off": None,
+}
 
 
 class SemiLocalization(Method):
@@ -29,6 +37,9 @@ class SemiLocalization(Method):
     """
 
     task = "semi-localization"
+    published_selection: ClassVar[Selection] = (
+        "last"  # the codes of ActionFormer, BMN, SSTAP and SPOT evaluate their last epoch
+    )
     detector: Detector
 
     lr: float = hyper(1e-4, low=1e-8, high=1.0, log=True, source="ActionFormer, THUMOS-14; NPL §4.2")
@@ -44,12 +55,20 @@ class SemiLocalization(Method):
     epochs: int = hyper(35, low=1, high=100_000, source="ActionFormer: 5 + 30", help="labelled epochs if published")
     semi_epochs: int = hyper(40, low=1, high=100_000, source="NPL §4.2", help="unlabelled epochs if published")
     warmup: float = hyper(5 / 35, low=0.0, high=0.9, source="ActionFormer: 5 of 35 epochs", help="share of the steps")
-    clip: float = hyper(1.0, low=1e-6, high=1e6, source="ActionFormer", help="largest norm of a gradient")
+    optimizer: Literal["adamw", "adam"] = hyper(
+        "adamw", choices=("adamw", "adam"), source="ActionFormer", help="adam adds the decay to the gradient"
+    )
+    schedule: str = hyper(
+        "cosine", choices=("cosine", "step"), source="ActionFormer", help="cosine after the warm-up, or falls"
+    )
+    fall_after: float = hyper(1.0, low=0.01, high=1.0, help="for schedule=step: share of a phase between two falls")
+    fall: float = hyper(0.1, low=0.0, high=1.0, source="both codes of BMN", help="for schedule=step: factor of a fall")
+    clip: float = hyper(1.0, low=0.0, high=1e6, source="ActionFormer", help="largest norm of a gradient; 0: any")
     ema: str = hyper(
         "warmup",
-        choices=("warmup", "published", "off"),
-        help="average of the weights: decay min(0.999, (1+n)/(10+n)), or 0.999 from the first step on (which keeps "
-        "0.999^n of the random start), or none",
+        choices=tuple(AVERAGES),
+        help="average of the weights: decay min(0.999, (1+n)/(10+n)); published: 0.999 from the first step on (which "
+        "keeps 0.999^n of the random start); slow: min(0.999, n/(20+n)), as SSTAP's code; or none",
     )
     evaluate_weights: str = hyper("average", choices=("average", "raw"), help="which weights are scored")
     evaluate_steps: int = hyper(500, low=1, high=1_000_000, help="steps between evaluations")
@@ -61,16 +80,18 @@ class SemiLocalization(Method):
     # Phases -------------------------------------------------------------------------------------------------------
 
     def labelled_steps(self, data: TaskData[Videos]) -> int:
-        """Steps of the first, supervised phase."""
-        if self.budget == "matched":
-            return self.steps
-        return self.epochs * max(1, len(labelled_rows(data)) // self.batch)
+        """Steps of the first, supervised phase; an epoch is one pass over what the labelled videos give to batches."""
+        return self.steps if self.budget == "matched" else self.epochs * self.steps_of(data, labelled(data))
 
     def unlabelled_steps(self, data: TaskData[Videos]) -> int:
         """Steps of the phase that also sees unlabelled videos; an epoch is one pass over them."""
         if self.budget == "matched":
             return self.semi_steps
-        return self.semi_epochs * max(1, len(unlabelled_rows(data)) // self.batch)
+        return self.semi_epochs * self.steps_of(data, Labels(unlabelled_rows(data), NOTHING))
+
+    def steps_of(self, data: TaskData[Videos], labels: Labels) -> int:
+        """Steps of one pass over the training videos of ``labels``; what does not fill a batch is left out."""
+        return max(1, self.detector.count(data.train, labels) // self.batch)
 
     def phase(self, data: TaskData[Videos], name: str, steps: int, select: bool = True) -> Phase:
         """``steps`` steps from the current weights with a fresh optimizer and average.
@@ -79,18 +100,31 @@ class SemiLocalization(Method):
         """
         require_labels(data)
         self.detector.check(data)
-        average = None if self.ema == "off" else Average(0.999, warmup=self.ema == "warmup")
+        average = AVERAGES[self.ema]
         averaged = average is not None and self.evaluate_weights == "average"
         return Phase(
             name=name,
             steps=steps,
-            optimizer=Optimizer("adamw", lr=self.lr, weight_decay=self.weight_decay),
-            schedule=Schedule("warmup-cosine", warmup=self.warmup * steps / self.evaluate_steps, floor=1e-8),
-            clip_norm=self.clip,
+            optimizer=self.optimizer_settings(),
+            schedule=self.rates(steps),
+            clip_norm=self.clip or None,
             average=average,
             evaluate="average" if averaged else "network",
             select=select,
         )
+
+    def optimizer_settings(self) -> Optimizer:
+        """The optimizer of every phase."""
+        return Optimizer(self.optimizer, lr=self.lr, weight_decay=self.weight_decay)
+
+    def rates(self, steps: int) -> Schedule:
+        """The learning rate over ``steps`` steps; an epoch of the loop is ``evaluate_steps`` of them."""
+        if self.schedule == "cosine":
+            return Schedule("warmup-cosine", warmup=self.warmup * steps / self.evaluate_steps, floor=1e-8)
+        falls = range(1, math.ceil(1 / self.fall_after - 1e-9))
+        # half a step early: the first step after the fall has the lower rate, whatever the rounding
+        milestones = tuple((round(fall * self.fall_after * steps) - 0.5) / self.evaluate_steps for fall in falls)
+        return Schedule("step", milestones=milestones, gamma=self.fall)
 
     def phases(self, data: TaskData[Videos]) -> Sequence[Phase]:
         steps = self.labelled_steps(data)
@@ -145,6 +179,11 @@ def labelled(data: TaskData[Videos]) -> Labels:
 def unlabelled_rows(data: TaskData[Videos]) -> np.ndarray:
     """Training videos whose segments are withheld."""
     return np.flatnonzero(~np.asarray(data.train.labelled))
+
+
+def unlabelled_share(data: TaskData[Videos]) -> float:
+    """Share of the training videos whose segments are withheld."""
+    return len(unlabelled_rows(data)) / max(1, len(data.train))
 
 
 def require_labels(data: TaskData[Videos]) -> None:

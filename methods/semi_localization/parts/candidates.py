@@ -81,7 +81,7 @@ class Candidates(Part):
         """Rows that survive suppression, best first, and the scores by which they are ranked."""
         start, end, score = (x.double().cpu().numpy() for x in (*found.segments.T, found.scores))
         if self.suppression == "none":
-            rows = best_rows(score, detector.max_segments)
+            rows = best_rows(score, len(score))
             return rows, score[rows]
         group = found.labels.cpu().numpy() if self.suppression == "within" else np.zeros(len(score), dtype=np.int64)
         rows, decayed = soft_nms(

@@ -42,8 +42,12 @@ class Detector(Part):
         """Optimizer groups and the decay of each."""
         return [{"params": list(network.parameters()), "weight_decay": weight_decay}]
 
+    def count(self, videos: Videos, labels: Labels) -> int:
+        """What batches of these videos are made of, counted: an epoch is as many divided by the batch."""
+        return len(labels.rows)
+
     def batches(self, run: Run, labels: Labels, size: int, generator: np.random.Generator) -> Iterator[Batch]:
-        """Endless training batches; ``size`` counts what a batch of this network is made of: videos, or windows."""
+        """Endless training batches of ``size`` videos, or of what else this network sees at once."""
         raise TypeError(f"{type(self).__name__} draws no batches: implement batches().")
 
     def loss(self, network: nn.Module, batch: Batch, run: Run, group: str) -> Losses:

@@ -43,6 +43,9 @@ class MaskDetector(Detector):
         """All windows of some videos."""
         return Windows.over(videos, rows, self.length, self.resize)
 
+    def count(self, videos: Videos, labels: Labels) -> int:
+        return len(self.windows(videos, labels.rows))
+
     def batches(self, run: Run, labels: Labels, size: int, generator: np.random.Generator) -> Iterator[Batch]:
         windows = self.windows(run.data.train, labels.rows)
         for rows in endless(np.arange(len(windows)), size, generator):

@@ -7,9 +7,9 @@ the classes whose probability inside it is highest; ``class_agnostic`` takes the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -18,7 +18,13 @@ from torch import Tensor, nn
 from methods.networks.actionformer.losses import sigmoid_focal
 from methods.networks.bmn.losses import Draws, MapTargets, community_losses, opentad_losses
 from methods.networks.bmn.model import BMN, BMNConfig, BoundaryMap
-from methods.networks.bmn.proposals import Maps, Proposals, community_proposals, opentad_proposals
+from methods.networks.bmn.proposals import (
+    Maps,
+    Proposals,
+    community_proposals,
+    opentad_proposals,
+    original_proposals,
+)
 from methods.networks.bmn.release import RELEASE
 from methods.networks.bmn.sampling import valid_cells
 from methods.networks.bmn.targets import Code, proposal_extents
@@ -27,13 +33,44 @@ from methods.semi_localization.parts.detector import Detector, Labels
 from methods.semi_localization.parts.external_classes import class_scores_of
 from methods.semi_localization.parts.windows import Windows, window_batch
 from suite.evaluate.segments import Segments
-from suite.evaluate.suppression import best_rows, soft_nms, video_class_groups
+from suite.evaluate.suppression import best_rows, soft_nms, video_class_groups, vote
 from suite.method import Batch, Losses, Run, Scores, Value, hyper
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
 from suite.weights import InitialWeights
 
 COLUMNS = ("video", "label", "start", "end", "score")
+PROPOSALS: dict[Code, Callable[[Maps], Proposals]] = {
+    "original": original_proposals,
+    "community": community_proposals,
+    "opentad": opentad_proposals,
+}
+
+
+ACTIVITYNET: Mapping[str, Value] = {
+    "resize": True,
+    "length": 100,
+    "longest": 100,
+    "code": "community",
+    "proposal": 256,
+    "class_agnostic": True,
+    "lr": 1e-3,
+    "epochs": 9,
+    "nms_sigma": 0.4,
+    "max_segments": 100,
+}
+ADAM_IN_STEPS: Mapping[str, Value] = {
+    "budget": "published",
+    "optimizer": "adam",
+    "schedule": "step",
+    "ema": "off",
+    "per_window": 100_000,  # all candidates enter the suppression
+}
+OPENTAD: Mapping[str, Value] = {**ADAM_IN_STEPS, "base_decay": 10.0, "initial": "xavier", "voting": 0.95}
+COMMUNITY: Mapping[str, Value] = {**ADAM_IN_STEPS, "fall_after": 7 / 9, "clip": 0.0, "min_score": 0.0}
+
+
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
 class NamedBMN(nn.Module):
@@ -58,19 +95,27 @@ def boundary_network(network: nn.Module) -> BMN:
 
 
 class ProposalNetwork(InitialWeights, Detector):
-    """BMN: training from segments on windows of its boundary map, and inference."""
+    """BMN: training from segments on windows of its boundary map, and inference.
+
+    ``recommended`` and ``published`` have OpenTAD's sizes for THUMOS-14, ``published`` with its recipe; on ActivityNet
+    ``published-activitynet`` is JJBOY/BMN's recipe, ``opentad-activitynet`` OpenTAD's.
+    """
 
     presets: ClassVar[Mapping[str, Mapping[str, Value]]] = {
-        "thumos": {},
-        "activitynet": {
-            "resize": True,
-            "length": 100,
-            "longest": 100,
-            "code": "community",
-            "class_agnostic": True,
+        "recommended": {},
+        "published": {**OPENTAD, "fall_after": 5 / 8},
+        "activitynet": ACTIVITYNET,
+        "published-activitynet": {**ACTIVITYNET, **COMMUNITY},
+        "opentad-activitynet": {
+            **OPENTAD,
+            "fall_after": 7 / 10,
+            "epochs": 10,
             "lr": 1e-3,
-            "epochs": 9,
-            "nms_sigma": 0.4,
+            "resize": True,
+            "longest": 128,
+            "class_agnostic": True,
+            "nms_sigma": 0.5,
+            "min_score": 0.01,
             "max_segments": 100,
         },
         "small": {
@@ -95,23 +140,32 @@ class ProposalNetwork(InitialWeights, Detector):
     batch: int = hyper(16, low=1, high=4096, source="both public codes", help="labelled windows per step")
     epochs: int = hyper(8, low=1, high=100_000, source="OpenTAD, THUMOS-14", help="labelled epochs if published")
     warmup: float = hyper(0.0, low=0.0, high=0.9, source="both public codes: none", help="share of the steps")
-    length: int = hyper(128, low=8, high=1024, symbol="T", source="OpenTAD, THUMOS-14", help="cells of a window")
-    longest: int = hyper(64, low=4, high=1024, symbol="D", source="OpenTAD", help="longest proposal in cells")
+    length: int = hyper(128, low=2, high=1024, symbol="T", source="OpenTAD, THUMOS-14", help="cells of a window")
+    longest: int = hyper(64, low=1, high=1024, symbol="D", source="OpenTAD", help="longest proposal in cells")
     resize: bool = hyper(False, source="BMN §4.1, ActivityNet", help="stretch every video to one window")
-    code: Code = hyper("opentad", choices=("opentad", "community"), help="which public code's losses and proposals")
+    code: Code = hyper(
+        "opentad",
+        choices=("opentad", "community", "original"),
+        help="whose targets, losses and proposals: OpenTAD, JJBOY/BMN, or BMN's authors (as SSTAP has them)",
+    )
     class_agnostic: bool = hyper(False, help="take the classes from scores that come with the dataset")
-    hidden: int = hyper(256, low=8, high=4096, source="BMN §3.2")
-    proposal: int = hyper(128, low=8, high=4096, source="OpenTAD; 256 in the community code")
-    sampled: int = hyper(512, low=8, high=4096, source="BMN §3.2")
-    map_hidden: int = hyper(128, low=8, high=4096, source="BMN §3.2")
+    hidden: int = hyper(256, low=1, high=4096, source="BMN §3.2")
+    proposal: int = hyper(128, low=1, high=4096, source="OpenTAD; 256 in the community code")
+    sampled: int = hyper(512, low=1, high=4096, source="BMN §3.2")
+    map_hidden: int = hyper(128, low=1, high=4096, source="BMN §3.2")
     samples: int = hyper(32, low=2, high=256, symbol="N", source="BMN §3.2", help="points sampled in a proposal")
     per_sample: int = hyper(3, low=1, high=16, source="both public codes", help="interpolations averaged at a point")
     class_weight: float = hyper(1.0, low=0.0, high=100.0, help="of the loss that names cells")
+    base_decay: float = hyper(1.0, low=0.0, high=1e4, source="OpenTAD: 10", help="decay of the base layers, relative")
+    initial: str = hyper(
+        "torch", choices=("torch", "xavier"), source="OpenTAD: xavier", help="random start; xavier has biases of 0"
+    )
     per_window: int = hyper(200, low=1, high=100_000, help="proposals kept of a window")
     top_classes: int = hyper(2, low=1, high=100, source="OpenTAD", help="classes a proposal takes")
     nms_sigma: float = hyper(0.3, low=0.01, high=10.0, symbol="σ", source="OpenTAD, THUMOS-14", post=True)
     min_score: float = hyper(1e-4, low=0.0, high=1.0, source="OpenTAD, THUMOS-14", post=True)
     max_segments: int = hyper(200, low=1, high=100_000, source="OpenTAD, THUMOS-14", post=True)
+    voting: float = hyper(0.0, low=0.0, high=1.0, source="OpenTAD: 0.95", help="tIoU; 0 is off", post=True)
 
     # Network ------------------------------------------------------------------------------------------------------
 
@@ -132,9 +186,28 @@ class ProposalNetwork(InitialWeights, Detector):
         )
 
     def network(self, data: TaskData[Videos]) -> nn.Module:
-        network = NamedBMN(self.config(data), self.named_classes(data))
+        network = self.randomized(NamedBMN(self.config(data), self.named_classes(data)))
         self.initialized(network.bmn, RELEASE)
         return network
+
+    def randomized(self, network: NetworkT) -> NetworkT:
+        """``network`` with the random start that was asked for (its naming layer keeps torch's)."""
+        if self.initial == "xavier":
+            for module in boundary_network(network).modules():
+                if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
+                    nn.init.xavier_uniform_(module.weight)
+                    if module.bias is not None:
+                        nn.init.zeros_(module.bias)
+        return network
+
+    def parameter_groups(self, network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+        named = list(network.named_parameters())
+        base = [p for name, p in named if name.startswith("bmn.base.")]
+        rest = [p for name, p in named if not name.startswith("bmn.base.")]
+        return [
+            {"params": base, "weight_decay": weight_decay * self.base_decay},
+            {"params": rest, "weight_decay": weight_decay},
+        ]
 
     def named_classes(self, data: TaskData[Videos]) -> int:
         """Classes that the network itself predicts."""
@@ -145,6 +218,9 @@ class ProposalNetwork(InitialWeights, Detector):
     def windows(self, videos: Videos, rows: np.ndarray) -> Windows:
         """All windows of some videos."""
         return Windows.over(videos, rows, self.length, self.resize)
+
+    def count(self, videos: Videos, labels: Labels) -> int:
+        return len(self.with_segments(self.windows(videos, labels.rows), labels.segments))
 
     def with_segments(self, windows: Windows, known: Segments) -> np.ndarray:
         """Rows of the windows that hold a segment; only these are trained on (all, if none does)."""
@@ -173,17 +249,17 @@ class ProposalNetwork(InitialWeights, Detector):
         """Losses of BMN and of the naming layer."""
         valid = boundary_network(network).valid
         targets = MapTargets(batch["start"], batch["end"], batch["tiou"])
-        if self.code == "community":
-            shape = batch["tiou"].shape
-            parts = community_losses(found, targets, valid, Draws(*torch.rand(2, *shape, device=valid.device)))
-        else:
-            count = int(valid.sum())
-            draws = Draws(*torch.rand(2, len(batch["tiou"]), count, device=valid.device))
-            parts = opentad_losses(found, targets, valid, draws)
+        losses = opentad_losses if self.code == "opentad" else community_losses
+        parts = losses(found, targets, valid, self.draws(batch["tiou"], valid))
         if self.class_agnostic:
             return parts
         focal = sigmoid_focal(logits, batch["snippets"]).sum() / batch["snippets"].sum().clamp(min=1)
         return {**parts, "naming": self.class_weight * focal}
+
+    def draws(self, tiou: Tensor, valid: Tensor) -> Draws:
+        """Uniform numbers for the regression's sampling: of whole maps, or of valid cells in row order (OpenTAD)."""
+        shape = (len(tiou), int(valid.sum())) if self.code == "opentad" else tiou.shape
+        return Draws(*torch.rand(2, *shape, device=valid.device))
 
     # Inference ----------------------------------------------------------------------------------------------------
 
@@ -202,7 +278,7 @@ class ProposalNetwork(InitialWeights, Detector):
         return Segments.concatenate(parts)
 
     def _candidates(self, maps: Maps) -> Proposals:
-        found = community_proposals(maps) if self.code == "community" else opentad_proposals(maps)
+        found = PROPOSALS[self.code](maps)
         best = best_rows(found.scores, self.per_window)
         return Proposals(found.segments[best], found.scores[best])
 
@@ -246,7 +322,7 @@ class ProposalNetwork(InitialWeights, Detector):
         """Soft-NMS within each video and class: Gaussian (OpenTAD), or BMN's whose threshold grows with the width."""
         assert found.score is not None
         group = video_class_groups(found.video, found.label)
-        if self.code == "community":
+        if self.code != "opentad":
             size = duration[found.video]
             rows, values = soft_nms(
                 found.start / size, found.end / size, found.score, sigma=self.nms_sigma, threshold=0.5,
@@ -257,5 +333,12 @@ class ProposalNetwork(InitialWeights, Detector):
                 found.start, found.end, found.score, sigma=self.nms_sigma, min_score=self.min_score, group=group
             )
         best = best_rows(values, self.max_segments, found.video[rows])
-        kept = found.take(rows[best])
-        return replace(kept, score=values[best])
+        kept = replace(found.take(rows[best]), score=values[best])
+        if self.voting <= 0:
+            return kept
+        mine = group[rows[best]]
+        start, end = vote(
+            kept.start, kept.end, found.start, found.end, found.score, self.voting,
+            group=mine, candidate_group=group, by_overlap=False,
+        )  # fmt: skip
+        return replace(kept, start=start, end=end)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import repeat
 
 import numpy as np
 import torch
@@ -12,9 +10,7 @@ from torch import Tensor
 
 from methods.networks.actionformer.preparation import Grid, resize_features
 from methods.networks.bmn.targets import Code, boundary_targets, proposal_targets
-from methods.semi_localization.parts.batches import endless
 from suite.evaluate.segments import Segments
-from suite.method import Batch
 from suite.tasks.localization.samples import Videos
 
 LEAST_INSIDE = 0.9  # share of a segment that a window must hold to learn from it
@@ -110,11 +106,3 @@ def window_batch(
         batch["tiou"].append(tiou)
         batch["snippets"].append(snippets)
     return {name: torch.from_numpy(np.stack(values).astype(np.float32)) for name, values in batch.items()}
-
-
-def unlabelled_batches(windows: Windows, size: int, generator: np.random.Generator) -> Iterator[Batch]:
-    """Endless batches of windows without targets, under the name ``unlabelled``; empty ones where no window is."""
-    if len(windows):
-        for rows in endless(np.arange(len(windows)), size, generator):
-            yield {"unlabelled": {"features": windows.stacked(rows)}}
-    yield from repeat({})

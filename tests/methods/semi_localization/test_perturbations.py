@@ -82,7 +82,7 @@ def test_resample_interpolates() -> None:
 
 def test_shifted_channels() -> None:
     features = torch.arange(9.0).reshape(1, 3, 3)
-    shifted = shift_channels(features, torch.tensor([0]), torch.tensor([2]))
+    shifted = shift_channels(features, torch.tensor([[0]]), torch.tensor([[2]]))
     assert shifted[0].tolist() == [[3.0, 1.0, 0.0], [6.0, 4.0, 2.0], [0.0, 7.0, 5.0]]
 
 
