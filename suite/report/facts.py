@@ -10,14 +10,15 @@ from typing import Any
 import polars as pl
 
 from suite.data import find_card
-from suite.presets import value_text
+from suite.hyper import Hyper, Value
+from suite.presets import preset_of, value_text
 from suite.registry import method
 from suite.spec.board import BoardRun
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One hyper-parameter as used: ``changed`` when it is not the declared default."""
+    """One hyper-parameter as used: beside its value in the preset of the run; ``changed`` when they differ."""
 
     name: str
     symbol: str
@@ -52,16 +53,18 @@ def used_settings(asked: Iterable[BoardRun]) -> list[Used]:
 
 def _used(one: BoardRun, datasets: tuple[str, ...]) -> Used:
     chosen = method(one.spec.method)
-    settings = tuple(_setting(name, value, one.spec.method) for name, value in sorted(one.spec.params.items()))
+    preset = preset_of(chosen, one.spec.params)
+    reference = chosen.resolve({"preset": preset} if preset else {})
+    settings = tuple(
+        _setting(name, value, reference[name], chosen.hypers[name]) for name, value in sorted(one.spec.params.items())
+    )
     return Used(one.row, chosen.name, chosen.title, chosen.paper, datasets, one.spec.epochs, settings)
 
 
-def _setting(name: str, value: Any, owner: str) -> Setting:
-    declared = method(owner).hypers[name]
-    changed = value != declared.default
-    return Setting(
-        name, declared.symbol, value_text(value), value_text(declared.default), declared.source, declared.help, changed
-    )
+def _setting(name: str, value: Value, reference: Value, declared: Hyper) -> Setting:
+    """A parameter beside its value in the run's preset."""
+    texts = value_text(value), value_text(reference)
+    return Setting(name, declared.symbol, *texts, declared.source, declared.help, value != reference)
 
 
 @dataclass(frozen=True)

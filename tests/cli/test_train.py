@@ -123,7 +123,7 @@ def test_the_seed_and_a_parameter_make_other_runs(typed: Typed, out: Path):
         (("mask-bce", SMALL, "--methods", "nowhere.py"), "there is no Python file"),
         (("mask-bce", SMALL, "--preset", "other"), "preset=other is not a choice; use one of"),
         (("mask-bce", SMALL, "--preset", "a", "--set", "preset=b"), "--preset a contradicts --set preset=b"),
-        (("focal", SMALL, "--set", "preset=b"), "focal has no presets; leave preset=b out"),
+        (("planted-posterior", SMALL, "--set", "preset=b"), "planted-posterior has no presets; leave preset=b out"),
         (("mask-bce",), ""),
         (("mask-bce", SMALL, "--seed", "x"), ""),
     ],
@@ -166,7 +166,7 @@ def test_missing_real_data_is_told_with_the_way_to_get_it(typed: Typed, out: Pat
 
 
 def test_check_tells_of_a_method_that_keeps_the_contract(typed: Typed, out: Path):
-    small = ("--set", "hidden=16", "--set", "lr=0.01", "--dataset", SMALL)
+    small = ("--set", "preset=published", "--set", "hidden=16", "--set", "lr=0.01", "--dataset", SMALL)
     text, _ = typed("check", "assume-negative", *small, "--out", out)
     lines = text.strip().splitlines()
     assert len(lines) == 9
