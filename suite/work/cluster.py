@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shlex
 import signal
 import socket
 import sys
@@ -106,7 +107,7 @@ def _connect(address: str | None, cpus: float) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     if address is None:
         room = max(round(cpus), os.cpu_count() or 1)
-        ray.init(address="local", num_cpus=room, include_dashboard=False, **quiet)
+        ray.init(address="local", num_cpus=room, include_dashboard=False, runtime_env=_interpreter(), **quiet)
         return
     try:
         if not _answers(address):
@@ -114,6 +115,12 @@ def _connect(address: str | None, cpus: float) -> None:
         ray.init(address=address, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"no Ray cluster answers at '{address}'; start one or leave --address out.") from error
+
+
+def _interpreter() -> dict[str, str]:
+    """How workers start Python, where Ray would not find it: it puts the path into a shell command without quotes."""
+    quoted = shlex.quote(sys.executable)
+    return {} if quoted == sys.executable else {"py_executable": quoted}
 
 
 def _be_quiet() -> None:
