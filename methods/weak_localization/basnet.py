@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from methods.weak_localization.parts.base import WeakLocalization, grid_batches, uniform_grid
+from methods.weak_localization.parts.base import grid_batches, spread, uniform_grid
 from methods.weak_localization.parts.basnet_network import BaSNetNet, BaSNetScores
 from methods.weak_localization.parts.localize import Activation
 from methods.weak_localization.parts.proposals import ProposalRule, Runs, chosen_classes, min_max, propose
-from suite.method import Batch, Losses, Run, Scores, hyper
+from methods.weak_localization.parts.stepwise import Stepwise
+from suite.method import Batch, Losses, Presets, Run, Scores, Selection, hyper
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
 
@@ -35,28 +36,32 @@ def basnet_losses(scores: BaSNetScores, labels: Tensor, divisor: int, alpha: flo
     }
 
 
-def spread(labels: Tensor) -> Tensor:
-    """Labels (B, C) divided by their number; a row without labels stays zero."""
-    return labels / labels.sum(dim=1, keepdim=True).clamp(min=1.0)
-
-
-def predicted_classes(probability: np.ndarray, threshold: float, skip_first: bool) -> np.ndarray:
-    """Classes (K,) with ``probability`` (C,) at least ``threshold``; there is no fall-back.
-
-    ``skip_first``: as released, a video whose only class is the first one localizes nothing (the code asks whether any
-    class INDEX is non-zero).
-    """
-    found = chosen_classes(probability, threshold, fallback=False)
-    return found[:0] if skip_first and not found.any() else found
-
-
-class BaSNet(WeakLocalization):
+class BaSNet(Stepwise):
     """Two branches that share weights: one must find background, the other, behind a filter, must not."""
 
     name = "basnet"
     title = "BaSNet"
     paper = "Lee et al., AAAI 2020"
-    presets: ClassVar = {"paper": {}, "code": {"skip_first": True}}
+    # Pilhyeon/BaSNet-pytorch@c8c6bbd: config.py, main.py; the released code scores the test videos after every step.
+    presets: ClassVar[Presets] = {
+        "recommended": {},
+        "published": {
+            "lr": 1e-4,
+            "weight_decay": 5e-4,
+            "batch": 16,
+            "steps": 1500,
+            "evaluate_every": 1,
+            "positions": 750,
+            "hidden": 2048,
+            "filter_hidden": 512,
+            "fallback": False,
+            "skip_first": True,
+            "scale": 24,
+            "nms": "hard",
+        },
+        "small": {"lr": 1e-3, "hidden": 64, "filter_hidden": 64, "positions": 250},
+    }
+    published_selection: ClassVar[Selection] = "oracle"
 
     hidden: int = hyper(2048, low=1, high=65_536, source="released code: 2048 (kernel 3, twice)")
     filter_hidden: int = hyper(512, low=1, high=65_536, source="released code")
@@ -65,6 +70,9 @@ class BaSNet(WeakLocalization):
     alpha: float = hyper(1e-4, low=0.0, high=1.0, symbol="α", source="§4.1", packed=True)
     epochs: int = hyper(115, low=1, high=100_000, source="released code: 1,500 steps of 16 of 200 videos")
     class_threshold: float = hyper(0.25, low=0.0, high=1.0, post=True, source="released code")
+    fallback: bool = hyper(
+        True, post=True, source="released code: no", help="the best class where none reaches the threshold"
+    )
     skip_first: bool = hyper(
         False, post=True, source="released code: yes", help="drop videos whose only class is the first one"
     )
@@ -93,7 +101,7 @@ class BaSNet(WeakLocalization):
 
     def activations(self, scores: Scores, samples: Videos) -> Iterator[Activation]:
         for signal, probability in zip(scores["signal"], scores["probability"]):
-            classes = predicted_classes(probability, self.class_threshold, self.skip_first)
+            classes = chosen_classes(probability, self.class_threshold, self.fallback, self.skip_first)
             normal = min_max(signal[:, classes].astype(np.float64))
             yield Activation(classes, np.ones(len(classes)), normal)
 

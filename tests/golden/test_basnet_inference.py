@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from methods.weak_localization.basnet import BaSNet, predicted_classes
-from methods.weak_localization.parts.proposals import ProposalRule, min_max, propose, upsample
+from methods.weak_localization.basnet import BaSNet
+from methods.weak_localization.parts.proposals import ProposalRule, chosen_classes, min_max, propose, upsample
 from suite.evaluate.protocols import ACTIVITYNET
 from suite.evaluate.temporal import temporal_map
 from tests.golden import close, golden
@@ -35,7 +35,7 @@ def proposals(video: str) -> np.ndarray:
     rule = ProposalRule(tuple(GOLD["activation_thresholds"]), 0.25, float(GOLD["gamma"]), zeroed=True)
     duration = float(GOLD[f"{video}num_snippets"]) * FRAMES / FPS
     rows = [np.zeros((0, 4))]
-    for which in predicted_classes(GOLD[f"{video}score_supp"][:-1], 0.25, skip_first=True):
+    for which in chosen_classes(GOLD[f"{video}score_supp"][:-1], 0.25, False, skip_first=True):
         runs = propose(upsample(activation[:, which], SCALE), 1.0, rule)
         start, end = runs.seconds(SCALE * len(activation), duration)
         rows.append(np.stack([np.full(len(start), which), runs.score, start, end], axis=1))
@@ -49,7 +49,7 @@ def test_normalized_activation(video):
 
 @pytest.mark.parametrize("video", VIDEOS)
 def test_predicted_classes(video):
-    found = predicted_classes(GOLD[f"{video}score_supp"][:-1], 0.25, skip_first=False)
+    found = chosen_classes(GOLD[f"{video}score_supp"][:-1], 0.25, False)
     assert np.array_equal(found, GOLD[f"{video}predicted_classes"])
 
 
@@ -73,7 +73,7 @@ def test_final_detections_and_their_mean_average_precision():
         "signal": np.array([GOLD[f"{v}cas_supp"][:, :-1] for v in names]),
         "probability": np.array([GOLD[f"{v}score_supp"][:-1] for v in names]),
     }
-    method = BaSNet(preset="code", positions=positions, nms_threshold=float(GOLD["nms_threshold"]))
+    method = BaSNet(preset="published", positions=positions, nms_threshold=float(GOLD["nms_threshold"]))
     found = method.decode(scores, samples)
     for video, name in enumerate(names):
         rows = found.take(found.video == video)
@@ -88,8 +88,8 @@ def test_final_detections_and_their_mean_average_precision():
     close(result.map_per_tiou, GOLD["mAP_per_tiou"], 1e-5)
 
 
-def test_paper_preset_keeps_videos_of_the_first_class():
+def test_recommended_keeps_videos_of_the_first_class():
     alone = np.array([0.9, 0.05])
-    assert len(predicted_classes(alone, 0.25, skip_first=True)) == 0
-    assert predicted_classes(alone, 0.25, skip_first=False).tolist() == [0]
+    assert len(chosen_classes(alone, 0.25, False, skip_first=True)) == 0
+    assert chosen_classes(alone, 0.25, False).tolist() == [0]
     assert not BaSNet().skip_first

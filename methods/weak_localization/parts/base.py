@@ -98,6 +98,11 @@ class WeakLocalization(Method):
         return labels[batch["video"]]
 
 
+def spread(labels: Tensor) -> Tensor:
+    """Labels (B, C) divided by their number; a row without labels stays zero."""
+    return labels / labels.sum(dim=1, keepdim=True).clamp(min=1.0)
+
+
 @torch.no_grad()
 def per_snippet(
     network: nn.Module, store: np.ndarray, device: torch.device, wanted: np.ndarray | None = None

@@ -44,6 +44,11 @@ class Runs:
         columns = zip(*((p.first, p.last, p.score) for p in parts))
         return Runs(*(np.concatenate(column) for column in columns))
 
+    def at_least(self, points: int) -> Runs:
+        """The runs of ``points`` points or more."""
+        kept = self.last - self.first + 1 >= points
+        return Runs(self.first[kept], self.last[kept], self.score[kept])
+
     def seconds(self, points: int, duration: float) -> tuple[np.ndarray, np.ndarray]:
         """Start and end in seconds of runs on a signal of ``points`` points over ``duration`` seconds of snippets."""
         factor = duration / points
@@ -95,6 +100,15 @@ def outer_inner_contrast(signal: np.ndarray, first: np.ndarray, last: np.ndarray
     return inside / length - outside
 
 
+def side_means(signal: np.ndarray, first: np.ndarray, last: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(2, N) mean of the ``points`` (N,) before each run and of those after it, cut to the signal; 0 where none is."""
+    total = np.concatenate([[0.0], np.cumsum(signal)])
+    left, right = np.maximum(0, first - points), np.minimum(len(signal), last + 1 + points)
+    sums = np.stack([total[first] - total[left], total[right] - total[last + 1]])
+    counts = np.stack([first - left, right - last - 1])
+    return np.divide(sums, counts, out=np.zeros(sums.shape), where=counts > 0)
+
+
 def propose(signal: np.ndarray, probability: float, rule: ProposalRule) -> Runs:
     """Scored runs of an upsampled signal (P,) under every threshold of the rule, thresholds in their order.
 
@@ -134,7 +148,15 @@ def min_max(signal: np.ndarray) -> np.ndarray:
     return (signal - low) / np.where(span == 0, 1.0, span)
 
 
-def chosen_classes(probability: np.ndarray, threshold: float, fallback: bool = True) -> np.ndarray:
-    """Classes of a video: ``probability`` (C,) at least ``threshold``; the best one if none is and ``fallback``."""
+def chosen_classes(
+    probability: np.ndarray, threshold: float, fallback: bool = True, skip_first: bool = False
+) -> np.ndarray:
+    """Classes of a video: ``probability`` (C,) at least ``threshold``; the best one if none is and ``fallback``.
+
+    ``skip_first``: where the first class is the only one there is none, as in several released codes (they ask whether
+    any class *index* is non-zero).
+    """
     found = np.flatnonzero(probability >= threshold)
-    return found if len(found) or not fallback else np.array([int(np.argmax(probability))])
+    if fallback and not len(found):
+        found = np.array([int(np.argmax(probability))])
+    return found[:0] if skip_first and not found.any() else found

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from methods.weak_localization import background_modelling, em_mil, three_c_net, wtalc
+from methods.weak_localization import background_modelling, em_mil, wtalc
 from methods.weak_localization.degraded import thinned
+from methods.weak_localization.parts import peak_localizer, three_c_losses
 from methods.weak_localization.parts.selection import (
     binary_cross_entropy,
     classification_loss,
@@ -86,8 +87,8 @@ def test_thinning_reaches_the_asked_share_of_action(rate):
 
 def test_top_share_mean_ignores_padding():
     activation = torch.tensor([[[1.0], [5.0], [3.0], [99.0]]])
-    assert float(wtalc.top_share_mean(activation, torch.tensor([3]), 2)) == pytest.approx(4.0)
-    assert float(wtalc.top_share_mean(activation, torch.tensor([1]), 8)) == pytest.approx(1.0)
+    assert float(peak_localizer.top_share_mean(activation, torch.tensor([3]), 2)) == pytest.approx(4.0)
+    assert float(peak_localizer.top_share_mean(activation, torch.tensor([1]), 8)) == pytest.approx(1.0)
 
 
 def test_co_activity_is_zero_for_twins_and_the_margin_term_for_strangers():
@@ -123,19 +124,39 @@ def test_em_targets():
     assert em_mil.label_target(key, torch.tensor([[1.0, 0.0]]), 0.15)[0, :, 0].tolist() == [[1, 0], [0, 0], [0, 0]]
 
 
-def test_centres_move_toward_the_features_of_their_class():
+@pytest.mark.parametrize("form", three_c_losses.CENTRE_FORMS)
+def test_centres_move_toward_the_features_of_their_class(form):
     features, centres = torch.ones(2, 2, 3, 4), torch.zeros(2, 3, 4)
-    labels = torch.tensor([[1.0, 0, 0], [1, 0, 0]])
-    moved = three_c_net.moved_centres(features, centres, labels, 0.5)
-    assert torch.allclose(moved[:, 0], torch.full((2, 4), 0.5))
-    assert not moved[:, 1:].any()
-    before, after = (float(three_c_net.centre_loss(features, c, labels)) for c in (centres, moved))
+    labels = torch.tensor([[0.0, 1, 0], [0, 1, 0]])
+    moved = centres - 0.25 * three_c_losses.centre_gradient(features, centres, labels, form)
+    assert torch.allclose(moved[:, 1], torch.full((2, 4), {"mean": 0.5, "released": 0.25}[form]))
+    assert not moved[:, [0, 2]].any()
+    before, after = (float(three_c_losses.centre_loss(features, c, labels, form)) for c in (centres, moved))
     assert after < before
+
+
+def test_the_released_centre_loss_forgets_the_first_class():
+    features, centres = torch.ones(1, 2, 3, 4), torch.zeros(2, 3, 4)
+    found = {
+        form: [float(three_c_losses.centre_loss(features, centres, torch.eye(3)[c : c + 1], form)) for c in range(3)]
+        for form in three_c_losses.CENTRE_FORMS
+    }
+    assert found["mean"] == [8.0, 8.0, 8.0]
+    assert found["released"] == pytest.approx([0.0, 8.0, 16.0], abs=1e-9)
+
+
+def test_predicted_counts_are_judged_relative_to_their_size():
+    features = torch.tensor([[[1.0, 5.0, 0.5], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]])
+    counts = torch.tensor([[1.0, 2.0, 0.0]])
+    found = three_c_losses.count_loss(features, counts, torch.tensor([3]), 0.1)
+    assert float(found) == pytest.approx(2 / 1 + 3 / 2 + 0.1 * 0.5)
+    full = three_c_losses.count_loss(features, torch.tensor([[3.0, 2.0, 0.0]]), torch.tensor([3]), 0.1)
+    assert float(full) == pytest.approx(0.1 * 3 + 3 / 2 + 0.1 * 0.5)  # as many instances as snippets: not believed
 
 
 def test_below_average_attention_is_removed_and_padding_never_counts():
     streams, embedding = torch.zeros(1, 4, 1, 1), torch.zeros(1, 4, 1, 1)
     streams[0, :, 0, 0] = torch.tensor([5.0, 0.0, 0.0, 50.0])
     embedding[0, :, 0, 0] = torch.tensor([1.0, 2.0, 3.0, 99.0])
-    assert float(three_c_net.attended_features(streams, embedding, torch.tensor([3]))) == pytest.approx(1.0)
-    assert np.isfinite(three_c_net.attended_features(streams, embedding, torch.tensor([1])).numpy()).all()
+    assert float(three_c_losses.attended_features(streams, embedding, torch.tensor([3]))) == pytest.approx(1.0)
+    assert np.isfinite(three_c_losses.attended_features(streams, embedding, torch.tensor([1])).numpy()).all()
