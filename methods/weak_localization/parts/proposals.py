@@ -71,15 +71,15 @@ def upsample(signal: np.ndarray, scale: int) -> np.ndarray:
     return np.concatenate([inner.reshape(-1, *signal.shape[1:]), tail])
 
 
-def runs_above(active: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def runs_above(active: np.ndarray, first_alone: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """First and last index (both included) of each run of True in (P,) bool.
 
-    If the very first point is the only active one there is no run: the released codes test a list of indices for any
-    non-zero entry.
+    Unless ``first_alone``, there is no run if the very first point is the only active one: most released codes test a
+    list of indices for any non-zero entry.
     """
     edges = np.diff(active.astype(np.int8), prepend=0, append=0)
     first, last = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
-    if len(last) == 1 and last[0] == 0:
+    if len(last) == 1 and last[0] == 0 and not first_alone:
         return first[:0], last[:0]
     return first, last
 

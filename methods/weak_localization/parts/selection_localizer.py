@@ -103,10 +103,14 @@ class SelectionLocalizer(WeakLocalization):
         """The classes a video localizes."""
         return chosen_classes(probability, self.class_threshold)
 
+    def places(self, length: int) -> np.ndarray:
+        """(T,) which of the ``length`` positions looked at in a video are thresholded, in order."""
+        return uniform_index(length, self.positions)
+
     def activations(self, scores: Scores, samples: Videos) -> Iterator[Activation]:
         for video, probability in enumerate(scores["probability"]):
             first, last = scores["offsets"][video : video + 2]
-            rows = first + uniform_index(int(last - first), self.positions)
+            rows = first + self.places(int(last - first))
             classes = self.classes(probability)
             signal = self.signal(scores["class_score"][rows][:, classes], scores["actionness"][rows])
             yield Activation(classes, probability[classes], np.asarray(signal, dtype=np.float64))

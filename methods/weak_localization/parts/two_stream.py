@@ -46,11 +46,16 @@ class TwoStreamAttention(nn.Module):
         self.attention = nn.ModuleList(snippet_mlp(self.channels, hidden, 1) for _ in range(STREAMS))
         self.classify = nn.ModuleList(nn.Linear(self.channels, classes) for _ in range(STREAMS))
 
+    @property
+    def classifiers(self) -> list[nn.Linear]:
+        """The classifier of each modality."""
+        return [layer for layer in self.classify if isinstance(layer, nn.Linear)]
+
     def forward(self, rows: Tensor) -> AttentionScores:
         """Scores of feature rows (..., D)."""
         check_width(rows, self.width)
         views = rows.unflatten(-1, (STREAMS, self.channels)).unbind(dim=-2)
-        activation = [F.linear(view, layer.weight) for view, layer in zip(views, self.classify)]
+        activation = [F.linear(view, layer.weight) for view, layer in zip(views, self.classifiers)]
         attention = [net(view).squeeze(-1) for view, net in zip(views, self.attention)]
         return AttentionScores(torch.stack(activation, dim=-2), torch.sigmoid(torch.stack(attention, dim=-1)))
 
@@ -58,7 +63,7 @@ class TwoStreamAttention(nn.Module):
 def bias_of(network: nn.Module) -> Tensor:
     """(2, C) what the classifiers add to a video's pooled activation."""
     assert isinstance(network, TwoStreamAttention)
-    return torch.stack([layer.bias for layer in network.classify])
+    return torch.stack([layer.bias for layer in network.classifiers])
 
 
 class TwoStreamLocalizer(Stepwise):

@@ -116,12 +116,43 @@ def test_smoothing_keeps_constants_and_spreads_a_spike():
     assert torch.allclose(found, found.flip(0))
 
 
-def test_em_targets():
-    label = torch.tensor([[[[0.9, 0.1]], [[0.1, 0.9]], [[0.1, 0.2]]]])
-    assert em_mil.key_target(label, torch.tensor([[1.0, 0.0]])).flatten().tolist() == [1, 0, 0]
-    assert em_mil.key_target(label, torch.tensor([[1.0, 1.0]])).flatten().tolist() == [1, 1, 0]
-    key = torch.tensor([[[0.9], [0.5], [0.1]]])
-    assert em_mil.label_target(key, torch.tensor([[1.0, 0.0]]), 0.15)[0, :, 0].tolist() == [[1, 0], [0, 0], [0, 0]]
+def test_em_targets_look_at_a_videos_own_length():
+    """The last position is padding: it counts neither in a mean nor in a range."""
+    label = torch.tensor([[[0.9, 0.1], [0.1, 0.9], [0.1, 0.2], [9.0, 9.0]]])
+    length = torch.tensor([3])
+    one, both = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 1.0]])
+    assert em_mil.key_target(label, length, one)[0, :3].tolist() == [1, 0, 0]
+    assert em_mil.key_target(label, length, both)[0, :3].tolist() == [1, 1, 0]
+    key = torch.tensor([[0.9, 0.5, 0.1, 9.0]])
+    assert em_mil.label_target(key, length, one, 0.15)[0, :3].tolist() == [[1, 0], [0, 0], [0, 0]]
+
+
+def test_em_losses_of_a_padded_batch_are_those_of_its_videos():
+    generator = torch.Generator().manual_seed(0)
+    probability = torch.rand(2, 7, 2, 3, generator=generator)
+    target = (torch.rand(2, 7, 3, generator=generator) > 0.5).float()
+    lengths, counted = torch.tensor([7, 4]), torch.ones(2)
+    alone = [
+        em_mil.stream_entropy(probability[i : i + 1, :n], target[i : i + 1, :n], torch.tensor([n]), torch.ones(1))
+        for i, n in enumerate(lengths.tolist())
+    ]
+    torch.testing.assert_close(em_mil.stream_entropy(probability, target, lengths, counted), sum(alone) / 2)
+    first = em_mil.stream_entropy(probability, target, lengths, torch.tensor([1.0, 0.0]))
+    torch.testing.assert_close(first, alone[0])
+
+
+def test_em_turns_begin_with_an_expectation():
+    method = em_mil.EMMIL(preset="published")
+    names = [(phase.name, phase.epochs, phase.optimizer.lr) for phase in method.phases(None)]
+    assert names == [
+        ("video", 45, 1e-4),
+        ("label", 10, 1e-4),
+        ("key", 10, 1e-4),
+        ("label-from-keys", 10, 4e-4),
+        ("turns", 35, 4e-4),
+    ]
+    assert [phase.fresh_optimizer for phase in method.phases(None)] == [True, True, False, False, False]
+    assert all(phase.optimizer.weight_decay == 0 for phase in method.phases(None))
 
 
 @pytest.mark.parametrize("form", three_c_losses.CENTRE_FORMS)
