@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -9,8 +10,12 @@ from pathlib import Path
 import pytest
 
 from suite import registry
-from suite.spec.base import load_toml
+from suite.errors import UsageError
+from suite.places import Places
+from suite.results.ledger import Ledger
+from suite.spec.base import load_toml, validate
 from suite.spec.sweep import SweepSpec
+from suite.sweep.check import check
 from suite.sweep.problem import problems
 from tests.cli.conftest import Typed, typed
 
@@ -93,6 +98,34 @@ def test_a_wrong_count_in_the_recipe_would_be_told(
     verify = next(command for command in commands if " verify " in command)
     _, err = typed(*shlex.split(verify)[1:], code=1)
     assert "samples is 12 where the card states 13" in err
+
+
+def test_a_task_from_outside(followed: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With samples, reader and method of its own: checked, trained, scored from a file, on a board and in a sweep."""
+    checked, trained, _, scored = follow("Add a task", followed, typed, monkeypatch).values()
+    assert "NO" not in checked
+    assert "accuracy" in trained
+    rows = {(row["split"], row["selection"]): row["value"] for row in Ledger.of("outputs").metrics().to_dicts()}
+    assert rows["test", "validation"] > 0.8
+    assert f"accuracy {rows['test', 'validation']:.4g}" in " ".join(scored.split())
+    rows = (
+        '[[tables]]\ntitle = "T"\ndatasets = ["planted-bags", "planted-bags[noise=2]"]\nmethods = ["all"]\nseeds = 2\n'
+    )
+    (followed / "bags.toml").write_text(f'name = "bags"\ntitle = "Bags"\n{rows}')
+    board = json.loads(typed("leaderboard", "bags.toml", "--jobs", 1, "--json")[0])
+    assert (board["finished"], board["failed"], board["already"]) == (3, 0, 1)
+    assert "Matched shares" in (followed / "outputs/reports/bags/index.html").read_text(encoding="utf-8")
+    values = {"name": "rate", "methods": ["matched-shares"], "datasets": ["planted-bags"], "space": {"lr": [0.01, 0.1]}}
+    places = Places(str(followed / "outputs"))
+    check(validate(SweepSpec, values, "the test"), places)
+    with pytest.raises(UsageError, match="no run of matched-shares reports 'accurcy'; did you mean 'accuracy'"):
+        check(validate(SweepSpec, {**values, "objective": "accurcy"}, "the test"), places)
+
+
+def test_a_board_of_two_datasets(followed: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned, done = follow("Add a board", followed, typed, monkeypatch).values()
+    assert "0 finished, 12 to do" in planned
+    assert "12 runs done now" in done
 
 
 def test_a_sweep_of_six_settings(followed: Path) -> None:

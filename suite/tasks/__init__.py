@@ -7,9 +7,9 @@ from functools import cache
 from suite import plugins
 from suite.environment import PLUGINS
 from suite.errors import UsageError, did_you_mean
-from suite.tasks.base import Metric, Task
+from suite.tasks.base import ClassScores, Metric, Task
 
-__all__ = ["Metric", "Task", "task", "tasks"]
+__all__ = ["ClassScores", "Metric", "Task", "task", "tasks"]
 
 
 def task(name: str) -> Task:

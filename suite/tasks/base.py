@@ -28,8 +28,15 @@ class Metric:
     threshold: float | None = None
 
 
+@dataclass(frozen=True)
+class ClassScores:
+    """Predictions: ``scores`` (N, C) of all classes, one row per sample."""
+
+    scores: np.ndarray
+
+
 class Task:
-    """A task. Subclass it, give it a name, and implement what a task must have.
+    """A task. Subclass it, give it a name, say what samples are and what a prediction is worth.
 
     Class attributes: ``name`` (how users call it); ``title`` (how tables print it); ``headline`` (its first metric,
     higher is better); ``learns_from`` and ``predicts`` (in words); ``samples`` and ``predictions`` (dataclasses of
@@ -46,7 +53,7 @@ class Task:
     learns_from: ClassVar[str] = ""
     predicts: ClassVar[str] = ""
     samples: ClassVar[type[Any]]
-    predictions: ClassVar[type[Any]]
+    predictions: ClassVar[type[Any]] = ClassScores
     features: ClassVar[str] = "features"
     planted: ClassVar[str] = ""
     files: ClassVar[Sequence[PredictionFiles]] = ()
@@ -57,17 +64,23 @@ class Task:
         """The metrics of ``predictions`` for a split of ``data``; the headline is a row without label or threshold."""
         raise TypeError(f"{self.name} does not say what a prediction is worth: implement evaluate().")
 
+    # What a task overrides that predicts anything but the scores of all classes for each sample ----------------------
+
     def to_rows(self, predictions: Any, samples: Any) -> dict[str, Any]:
         """Predictions as columns of the ledger: ``item``, ``label``, ``score``, ``start``, ``end``, ``scores``."""
-        raise TypeError(f"{self.name} does not say how predictions are stored: implement to_rows().")
+        from suite.tasks.storage.scores import score_lists
+
+        return {"item": samples.ids, "scores": score_lists(predictions.scores)}
 
     def from_rows(self, table: pa.Table, samples: Any) -> Any:
         """What :meth:`to_rows` made columns of, for the same split."""
-        raise TypeError(f"{self.name} does not say how predictions are read: implement from_rows().")
+        from suite.tasks.storage.scores import scores_of
+
+        return self.predictions(scores_of(table, samples))
 
     def guess(self, samples: Any, classes: int) -> Any:
         """Some prediction for ``samples``, good or not, from which the names of the metrics are learned."""
-        raise TypeError(f"{self.name} guesses nothing: implement guess().")
+        return self.predictions(np.zeros((len(samples), classes), dtype=np.float32))
 
     # What a task may override -------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ def test_predictions_score_as_they_did(typed: Typed, trained: Path):
 
 def test_a_new_metric_is_recorded_without_training(typed: Typed, trained: Path, monkeypatch: pytest.MonkeyPatch):
     evaluate = Recognition.evaluate
-    monkeypatch.setattr(Recognition, "evaluate", lambda *given: [*evaluate(*given), Metric("answer", 42.0)])
+    monkeypatch.setattr(Recognition, "evaluate", lambda self, *given: [*evaluate(*given), Metric("answer", 42.0)])
     typed("score", "--record", "--out", trained)
     ledger = Ledger.of(trained)
     assert len(ledger.runs()) == 1

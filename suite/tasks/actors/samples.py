@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from suite.tasks.base import ClassScores
+
 
 @dataclass(frozen=True)
 class Actors:
@@ -65,8 +67,5 @@ class Actors:
         )
 
 
-@dataclass(frozen=True)
-class ActorScores:
-    """Actor-detection predictions: ``scores`` (N, C) probabilities, one row an instance of the split."""
-
-    scores: np.ndarray
+class ActorScores(ClassScores):
+    """Predictions: ``scores`` (N, C) probabilities, one row per instance of the split."""

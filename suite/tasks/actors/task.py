@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
 from suite.tasks.actors.evaluator import actor_map, evaluate
 from suite.tasks.actors.samples import Actors, ActorScores
 from suite.tasks.actors.scoring.files import BoxFiles
 from suite.tasks.actors.splits import withhold_labels
-from suite.tasks.actors.storage.rows import from_rows, to_rows
-from suite.tasks.base import Metric, Task
+from suite.tasks.base import Task
 from suite.tasks.checks import column_per_class, same_length
 from suite.tasks.data import TaskData
 from suite.tasks.scoring.report import with_intervals
@@ -30,23 +26,8 @@ class ActorDetection(Task):
     predictions = ActorScores
     planted = "planted-actors"
     files = (BoxFiles(),)
+    evaluate = staticmethod(evaluate)
     withhold = staticmethod(withhold_labels)
-
-    def evaluate(self, predictions: ActorScores, samples: Actors, data: TaskData[Any]) -> list[Metric]:
-        """See :func:`suite.tasks.actors.evaluator.evaluate`."""
-        return evaluate(predictions, samples, data)
-
-    def to_rows(self, predictions: ActorScores, samples: Actors) -> dict[str, Any]:
-        """One row per person."""
-        return to_rows(predictions, samples)
-
-    def from_rows(self, table: pa.Table, samples: Actors) -> ActorScores:
-        """Scores in the order of the people."""
-        return from_rows(table, samples)
-
-    def guess(self, samples: Actors, classes: int) -> ActorScores:
-        """No class has a score."""
-        return ActorScores(np.zeros((len(samples), classes), dtype=np.float32))
 
     def check(self, samples: Actors, split: str, classes: int) -> None:
         """Labels agree with the people and with the classes."""

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from suite.errors import DataError
 from suite.evaluate.segments import Segments
-from suite.tasks.base import Metric, Task, Wanted
+from suite.tasks.base import Task, Wanted
 from suite.tasks.checks import column_per_class, known_labels, same_length
 from suite.tasks.data import TaskData
 from suite.tasks.localization.evaluator import evaluate, protocol_for
@@ -31,18 +30,9 @@ class Localization(Task):
     features = "rows"
     planted = "planted-videos"
     files = (SegmentFiles(),)
-
-    def evaluate(self, predictions: Segments, samples: Videos, data: TaskData[Any]) -> list[Metric]:
-        """See :func:`suite.tasks.localization.evaluator.evaluate`."""
-        return evaluate(predictions, samples, data)
-
-    def to_rows(self, predictions: Segments, samples: Videos) -> dict[str, Any]:
-        """One row per segment."""
-        return to_rows(predictions, samples)
-
-    def from_rows(self, table: pa.Table, samples: Videos) -> Segments:
-        """Segments in the order of the rows."""
-        return from_rows(table, samples)
+    evaluate = staticmethod(evaluate)
+    to_rows = staticmethod(to_rows)
+    from_rows = staticmethod(from_rows)
 
     def guess(self, samples: Videos, classes: int) -> Segments:
         """The annotated segments, so that every metric has a value."""

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from suite.tasks.base import Metric, Task, Wanted
+from suite.tasks.base import Task, Wanted
 from suite.tasks.checks import column_per_class, known_labels, same_length
 from suite.tasks.data import TaskData
 from suite.tasks.recognition.evaluator import evaluate
@@ -29,22 +28,9 @@ class Recognition(Task):
     samples = Clips
     predictions = ClipScores
     planted = "planted-verbs"
-
-    def evaluate(self, predictions: ClipScores, samples: Clips, data: TaskData[Any]) -> list[Metric]:
-        """See :func:`suite.tasks.recognition.evaluator.evaluate`."""
-        return evaluate(predictions, samples, data)
-
-    def to_rows(self, predictions: ClipScores, samples: Clips) -> dict[str, Any]:
-        """One row per clip."""
-        return to_rows(predictions, samples)
-
-    def from_rows(self, table: pa.Table, samples: Clips) -> ClipScores:
-        """Scores in the order of the clips."""
-        return from_rows(table, samples)
-
-    def guess(self, samples: Clips, classes: int) -> ClipScores:
-        """Every class as likely as not."""
-        return ClipScores(np.zeros((len(samples), classes), dtype=np.float32))
+    evaluate = staticmethod(evaluate)
+    to_rows = staticmethod(to_rows)
+    from_rows = staticmethod(from_rows)
 
     def check(self, samples: Clips, split: str, classes: int) -> None:
         """Labels and truth agree with the clips and with the classes."""

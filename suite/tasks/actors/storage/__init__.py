@@ -1,1 +1,0 @@
-"""Predictions to and from rows of the ledger: modules that carry numbers and make none."""
