@@ -9,7 +9,7 @@ from typing import Any
 
 from suite.errors import UsageError, did_you_mean
 
-Value = float | int | str | bool
+Value = bool | int | float | str
 Presets = Mapping[str, Mapping[str, Value]]  # name of a preset to the parameters it sets
 
 

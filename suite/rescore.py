@@ -14,10 +14,8 @@ from suite.tasks import task
 from suite.train.selection import EVALUATED, SELECTIONS
 from suite.work.record import metric_rows
 
-Row = Mapping[str, Any]
 
-
-def score_again(ledger: Ledger, run: Row, places: Places, protocol: str = "") -> list[dict[str, Any]]:
+def score_again(ledger: Ledger, run: Mapping[str, Any], places: Places, protocol: str = "") -> list[dict[str, Any]]:
     """The metrics of a recorded run (a row of ``runs``) from its predictions, as rows of ``metrics``.
 
     Raises :class:`DataError` when the dataset is no longer what the run was trained and evaluated on.
@@ -43,7 +41,7 @@ def score_again(ledger: Ledger, run: Row, places: Places, protocol: str = "") ->
     return found
 
 
-def record_again(ledger: Ledger, run: Row, metrics: list[dict[str, Any]]) -> None:
+def record_again(ledger: Ledger, run: Mapping[str, Any], metrics: list[dict[str, Any]]) -> None:
     """Record the run with new ``metrics``: same curves and predictions, in an attempt that supersedes the old."""
     kept = {name: value for name, value in run.items() if name not in ("attempt", "schema")}
     curves, predictions = (

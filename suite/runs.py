@@ -9,8 +9,9 @@ from typing import Any
 from suite.data import find_card, fingerprint
 from suite.data.storage.files import dataset_folder
 from suite.errors import DataError, UsageError
+from suite.hyper import Value
 from suite.identity.code import code_fingerprint
-from suite.method import Method, Value
+from suite.method import Method
 from suite.places import Places
 from suite.registry import method
 from suite.spec.card import DatasetCard, parse_dataset_name

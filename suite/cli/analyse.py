@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from suite.cli.console import DataOption, JsonOption, OutOption, emit, say
+from suite.cli.console import DataOption, JsonOption, OutOption, RunArgument, emit, say
 
 if TYPE_CHECKING:
     from suite.analyse.subject import Subject
@@ -18,7 +18,6 @@ BY_CLASS = ": "  # in the name of an analysis of one class
 
 commands = typer.Typer(help="Analyse recorded runs: errors, detad, pseudo, timeline.", no_args_is_help=True)
 
-RunArgument = Annotated[str, typer.Argument(help="The id of a run, or its beginning.")]
 RunsArgument = Annotated[list[str], typer.Argument(help="Runs of one method, one a seed.")]
 SelectionOption = Annotated[str, typer.Option(help="Which epoch counts: validation, last or oracle.")]
 MultipleOption = Annotated[float, typer.Option(help="Detections kept of a class, for each of its annotated instances.")]

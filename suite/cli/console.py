@@ -22,8 +22,10 @@ DataOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text.")]
 MethodsOption = Annotated[
-    list[str] | None, typer.Option("--methods", help="A Python file with methods of your own; may be repeated.")
+    list[str] | None,
+    typer.Option("--methods", help="A Python file with methods or tasks of your own; may be repeated."),
 ]
+RunArgument = Annotated[str, typer.Argument(help="The id of a run, or its beginning.")]
 AddressOption = Annotated[
     str | None,
     typer.Option(

@@ -17,7 +17,7 @@ from suite.environment import CARDS
 from suite.errors import DataError
 
 if TYPE_CHECKING:
-    from suite.data.storage.fetch import Progress
+    from suite.data.storage.fetch import ShowProgress
     from suite.places import Places
     from suite.spec.card import DatasetCard
 
@@ -26,7 +26,7 @@ commands = typer.Typer(no_args_is_help=True, help="Dataset cards: list, show, ve
 
 Name = Annotated[str, typer.Argument(help="A dataset, e.g. hapt.", autocompletion=datasets)]
 Dialled = Annotated[str, typer.Argument(help="A dataset, e.g. planted-verbs[snr=3].", autocompletion=datasets)]
-Task = Annotated[str, typer.Option("--task", help="One of the dataset's tasks.")]
+ServedTask = Annotated[str, typer.Option("--task", help="One of the dataset's tasks.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -44,7 +44,7 @@ def own_cards(
 
 
 @commands.command("list")
-def list_datasets(task: Task = "", data: DataOption = None, as_json: JsonOption = False) -> None:
+def list_datasets(task: ServedTask = "", data: DataOption = None, as_json: JsonOption = False) -> None:
     """List the datasets that there are cards for."""
     from suite.data import all_cards
 
@@ -94,7 +94,11 @@ def _words(value: Any) -> str:
 
 @commands.command()
 def verify(
-    name: Dialled, task: Task = "", data: DataOption = None, out: OutOption = "outputs", as_json: JsonOption = False
+    name: Dialled,
+    task: ServedTask = "",
+    data: DataOption = None,
+    out: OutOption = "outputs",
+    as_json: JsonOption = False,
 ) -> None:
     """Compare files and every count with the card; exit code 1 when something differs."""
     from suite.data.loading import dataset_request
@@ -135,7 +139,7 @@ def get(
 
 
 @contextmanager
-def _progress() -> Iterator[Progress]:
+def _progress() -> Iterator[ShowProgress]:
     """A bar a file on the error stream (nothing where that is not a terminal)."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
@@ -163,7 +167,7 @@ def _progress() -> Iterator[Progress]:
 @commands.command()
 def prepare(
     names: Annotated[list[str], typer.Argument(help="Datasets, with or without dials.", autocompletion=datasets)],
-    task: Task = "",
+    task: ServedTask = "",
     data: DataOption = None,
     out: OutOption = "outputs",
     force: Annotated[bool, typer.Option("--force", help="Pack again what is packed already.")] = False,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from suite.cli.console import JsonOption, MethodsOption, emit
+from suite.cli.data import list_datasets
 
 TaskOption = Annotated[str | None, typer.Option("--task", help="Only those of one task.")]
 
@@ -69,18 +70,6 @@ def _method(method: Any) -> dict[str, Any]:
 def _presets(row: dict[str, Any]) -> str:
     """``recommended*, published``: the default has a star."""
     return ", ".join(f"{name}*" if name == row["default_preset"] else name for name in row["presets"])
-
-
-def list_datasets(task: TaskOption = None, json: JsonOption = False) -> None:
-    """Every dataset card with its tasks and kind (planted or real)."""
-    from suite.data import all_cards
-
-    rows = [
-        {"name": card.name, "tasks": list(card.tasks), "kind": card.kind, "title": card.title}
-        for card in all_cards()
-        if task is None or task in card.tasks
-    ]
-    emit(rows, ("name", "tasks", "kind", "title"), json)
 
 
 def list_tasks(json: JsonOption = False) -> None:

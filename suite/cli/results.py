@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from suite.cli.console import JsonOption, OutOption, emit, emit_json, say
+from suite.cli.console import JsonOption, OutOption, RunArgument, emit, emit_json, say
 from suite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from suite.results.ledger import Ledger
 
-RunArgument = Annotated[str, typer.Argument(help="The id of a run, or its beginning.")]
 FilterOption = Annotated[str | None, typer.Option(help="Only this one.")]
 
 commands = typer.Typer(help="Look into the ledger: list, show, export, compact, delete.", no_args_is_help=True)

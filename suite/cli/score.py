@@ -9,7 +9,7 @@ import typer
 from suite.cli.console import DataOption, JsonOption, OutOption, emit, say
 from suite.errors import UsageError
 
-Key = tuple[str, str, str, str, float | None]
+MetricId = tuple[str, str, str, str, float | None]
 
 
 def register(app: typer.Typer) -> None:
@@ -60,15 +60,15 @@ def _chosen(ledger: Any, prefixes: list[str]) -> list[dict[str, Any]]:
     return [row for row in runs if not wanted or row["run"] in wanted]
 
 
-def _held(ledger: Any, run: str) -> dict[Key, float]:
+def _held(ledger: Any, run: str) -> dict[MetricId, float]:
     return {_key(row): row["value"] for row in ledger.metrics([run]).iter_rows(named=True)}
 
 
-def _compared(run: dict[str, Any], metrics: list[dict[str, Any]], held: dict[Key, float]) -> list[dict[str, Any]]:
+def _compared(run: dict[str, Any], metrics: list[dict[str, Any]], held: dict[MetricId, float]) -> list[dict[str, Any]]:
     """The test split's numbers of a run beside those the ledger held."""
     names = {"run": run["run"], "method": run["method"], "dataset": run["dataset"]}
     return [{**names, **row, "before": held.get(_key(row))} for row in metrics if row["split"] == "test"]
 
 
-def _key(row: dict[str, Any]) -> Key:
+def _key(row: dict[str, Any]) -> MetricId:
     return row["split"], row["selection"], row["metric"], row["label"], row["threshold"]

@@ -17,9 +17,10 @@ from suite.data.storage.files import checked_hashes, dataset_folder
 from suite.data.storage.store import OutdatedStoreError, build_once, open_store, write_store
 from suite.environment import OUTPUTS
 from suite.errors import DataError
+from suite.hyper import Value
 from suite.identity.code import function_fingerprint, reader_fingerprint
 from suite.spec.base import content_hash
-from suite.spec.card import DatasetCard, Value, parse_dataset_name
+from suite.spec.card import DatasetCard, parse_dataset_name
 from suite.tasks import task
 from suite.tasks.data import TaskData
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from suite.errors import UsageError
+from suite.hyper import Value
 from suite.plugins import load_file
-from suite.spec.card import DatasetCard, Value
+from suite.spec.card import DatasetCard
 from suite.tasks.data import TaskData
 
 Read = Callable[[DatasetCard, Path, Mapping[str, Value], str], TaskData[Any]]

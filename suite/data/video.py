@@ -67,15 +67,6 @@ def read_video(
     return np.asarray(pictures[np.argsort(order, kind="stable")])
 
 
-def video_length(path: str | Path) -> float:
-    """Seconds of video that the file's header promises; 0 where it does not say."""
-    with _open(path) as container:
-        stream = container.streams.video[0]
-        if stream.duration is not None and stream.time_base is not None:
-            return float(stream.duration * stream.time_base)
-        return float(container.duration or 0) / 1e6
-
-
 def frame_rate(path: str | Path) -> float:
     """Frames a second of a video file."""
     with _open(path) as container:

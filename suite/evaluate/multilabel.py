@@ -102,14 +102,6 @@ def _set_sizes(scores: ArrayLike, truth: ArrayLike, threshold: float) -> tuple[I
     return (predicted & present).sum(axis=1), predicted.sum(axis=1), present.sum(axis=1)
 
 
-def threshold_curve(scores: ArrayLike, truth: ArrayLike, thresholds: ArrayLike) -> tuple[Floats, Floats]:
-    """IoU accuracy (K,) and F1 (K,) at each of K thresholds; used to calibrate a threshold on validation clips."""
-    values, present = _pair(scores, truth)
-    steps = np.asarray(thresholds, dtype=np.float64).reshape(-1)
-    pairs = [(iou_accuracy(values, present, step), f1_measure(values, present, step)) for step in steps]
-    return np.array([iou for iou, _ in pairs]), np.array([f1 for _, f1 in pairs])
-
-
 def class_average_precision(scores: ArrayLike, labels: ArrayLike, missed: int = 0) -> float:
     """AP of one class: scores (N,), labels (N,) 0/1, and ``missed`` positives that got no score.
 

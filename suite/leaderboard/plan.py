@@ -12,7 +12,8 @@ import polars as pl
 from suite.data import find_card
 from suite.data.storage.cards import shipped
 from suite.errors import DataError, UsageError, did_you_mean
-from suite.method import Method, Value
+from suite.hyper import Value
+from suite.method import Method
 from suite.places import Places
 from suite.registry import canonical_name, method, methods
 from suite.results.ledger import Ledger

@@ -28,7 +28,7 @@ class Content:
     sections: tuple[Section, ...]
     summaries: pl.DataFrame
     used: tuple[facts.Used, ...]
-    sources: tuple[facts.Source, ...]
+    sources: tuple[facts.DatasetFacts, ...]
     provenance: tuple[tuple[str, list[str]], ...]
     asked: int
     finished: int

@@ -68,7 +68,7 @@ def _setting(name: str, value: Value, reference: Value, declared: Hyper) -> Sett
 
 
 @dataclass(frozen=True)
-class Source:
+class DatasetFacts:
     """A dataset as its card states it, with the fingerprint of what was read."""
 
     name: str
@@ -81,14 +81,14 @@ class Source:
     fingerprints: tuple[str, ...]
 
 
-def sources(asked: Sequence[BoardRun], runs: pl.DataFrame) -> list[Source]:
+def sources(asked: Sequence[BoardRun], runs: pl.DataFrame) -> list[DatasetFacts]:
     """The datasets asked for, in order."""
     found = []
     for label, name in dict.fromkeys((one.dataset, one.spec.dataset) for one in asked):
         card = find_card(name)
         prints = runs.filter(pl.col("dataset") == label)["fingerprint"].unique(maintain_order=True).to_list()
         text = (card.title, card.kind, card.about.strip(), card.source, card.licence, card.citation)
-        found.append(Source(label, *text, tuple(filter(None, prints))))
+        found.append(DatasetFacts(label, *text, tuple(filter(None, prints))))
     return found
 
 

@@ -6,14 +6,13 @@ has a row of the same attempt, so that a writer that dies in between leaves orph
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 
-from suite.errors import SuiteError, UsageError, did_you_mean
+from suite.errors import UsageError, did_you_mean
 from suite.results.attempts import age, new_attempt
 from suite.results.location import is_uri, link, location
 from suite.results.schema import TABLES, Outcome, to_table
@@ -144,11 +143,3 @@ class Ledger:
             live = live.filter(pl.col("run").is_in(wanted))
             rows = rows.filter(pl.col("run").is_in(wanted))
         return rows.join(live.lazy(), on=["run", "attempt"], how="semi").collect()
-
-
-def params_of(row: Mapping[str, object]) -> dict[str, object]:
-    """The parameters of a row of ``runs``, parsed."""
-    values = json.loads(str(row["params"]) or "{}")
-    if not isinstance(values, dict):
-        raise SuiteError(f"the parameters of run {row['run']} are not a JSON object; delete that run from the ledger.")
-    return values

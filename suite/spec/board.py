@@ -11,10 +11,10 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from suite.errors import UsageError
+from suite.hyper import Value
 from suite.spec.base import Spec, load_toml
 from suite.spec.run import RunSpec
 
-Value = bool | int | float | str
 Params = dict[str, Value] | Annotated[str, Field(pattern=r"^tuned:[\w.-]+$")]
 Tuple = tuple[str, ...]
 MANY = 100_000  # more seeds than anybody runs: a typing slip

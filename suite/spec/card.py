@@ -10,10 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from suite.errors import UsageError, did_you_mean
-from suite.method import Hyper
+from suite.hyper import Hyper, Value
 from suite.spec.base import Spec, load_toml
 
-Value = bool | int | float | str
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 

@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from suite.hyper import Value
 from suite.spec.base import Spec, content_hash
 from suite.spec.pinned import content_of
 
 Precision = Literal["float32", "bfloat16", "float16"]
-Value = bool | int | float | str
 
 
 class RunSpec(Spec):

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from suite.errors import UsageError
+from suite.hyper import Value
 from suite.spec.base import Spec
 from suite.spec.resources import Resources
-from suite.spec.run import Precision, Value
+from suite.spec.run import Precision
 
 DEFAULT_TRIALS = 50  # of a sampler that would never end by itself
 GRID_POINTS = 5  # of a range on a grid that says neither points nor step
@@ -116,7 +117,7 @@ class Budget(Spec):
     epochs: Annotated[int, Field(ge=1)] | None = None
 
 
-class Published(Spec):
+class PrintedPoint(Spec):
     """A point that a paper reports: its parameters, what was measured there if known, and what it is."""
 
     params: dict[str, Value]
@@ -139,7 +140,7 @@ class SweepSpec(Spec):
     title: str = ""
     figure: str = ""
     about: str = ""
-    published: tuple[Published, ...] = ()
+    published: tuple[PrintedPoint, ...] = ()
     methods: tuple[str, ...] = Field(min_length=1)
     datasets: tuple[str, ...] = Field(min_length=1)
     protocol: str = "default"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from suite.report.figures import COLOURS, blank
-from suite.spec.sweep import Published
+from suite.spec.sweep import PrintedPoint
 from suite.sweep.history import Observed
 from suite.sweep.problem import Problem
 from suite.sweep.space import Parameter
@@ -88,7 +88,7 @@ def _heat(problem: Problem, first: Parameter, second: Parameter, complete: Seque
     return figure
 
 
-def _mark_cell(figure: Figure, published: Published, row: str, column: str) -> None:
+def _mark_cell(figure: Figure, published: PrintedPoint, row: str, column: str) -> None:
     if row in published.params and column in published.params:
         marker = {"symbol": "star" if published.best else "x", "size": 14, "color": COLOURS[4]}
         place = {"x": [str(published.params[column])], "y": [str(published.params[row])]}

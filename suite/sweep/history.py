@@ -17,12 +17,12 @@ import polars as pl
 
 from suite.data import find_card
 from suite.errors import UsageError
+from suite.hyper import Value
 from suite.places import Places
 from suite.registry import method as find_method
 from suite.results.ledger import Ledger
 from suite.runs import run_id
 from suite.spec.card import parse_dataset_name
-from suite.spec.run import Value
 from suite.spec.sweep import Objective
 from suite.sweep.problem import Problem
 from suite.sweep.pruners import pruner_kind

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from suite.data import find_card
 from suite.errors import UsageError, did_you_mean
+from suite.hyper import Value
 from suite.registry import method as find_method
 from suite.runs import resolve_run
 from suite.spec.card import parse_dataset_name
-from suite.spec.run import RunSpec, Value
+from suite.spec.run import RunSpec
 from suite.spec.sweep import SweepSpec
 from suite.sweep.pruners import pruner_kind
 from suite.sweep.samplers import sampler_kind

@@ -22,7 +22,7 @@ from suite.sweep.tuned import Finding, findings
 
 
 @dataclass(frozen=True)
-class Row:
+class TrialRow:
     """One configuration on test data: what it is, its settings, its value of each seed, mean and interval in words."""
 
     label: str
@@ -33,24 +33,24 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Section:
+class StudySection:
     """One study: its figures by heading, its comparison on test data, its best trials and its failures."""
 
     title: str
     metric: str
     state: dict[str, Any]
     figures: dict[str, Any]
-    compared: tuple[Row, ...]
+    compared: tuple[TrialRow, ...]
     difference: str
     best: tuple[Observed, ...]
 
 
 @dataclass(frozen=True)
-class Content:
+class SweepContent:
     """Everything the page says."""
 
     spec: SweepSpec
-    sections: tuple[Section, ...]
+    sections: tuple[StudySection, ...]
     made: datetime
 
 
@@ -58,14 +58,14 @@ def build_page(spec: SweepSpec, places: Places) -> Path:
     """Write ``<outputs>/reports/sweeps/<name>.html`` from what the ledger holds; returns the file."""
     ledger = Ledger(places.ledger)
     sections = tuple(_section(finding, ledger) for finding in findings(spec, places))
-    content = Content(spec, sections, datetime.now(UTC))
+    content = SweepContent(spec, sections, datetime.now(UTC))
     file = places.local / "reports" / "sweeps" / f"{spec.name}.html"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(render("sweep.html.j2", content, settings=in_words), encoding="utf-8")
     return file
 
 
-def _section(finding: Finding, ledger: Ledger) -> Section:
+def _section(finding: Finding, ledger: Ledger) -> StudySection:
     problem = finding.problem
     complete = [one for one in finding.observed if one.state == "complete"]
     metric = known_objectives(problem)[0].metric
@@ -74,7 +74,7 @@ def _section(finding: Finding, ledger: Ledger) -> Section:
     ended = [one for one in finding.observed if one.state != "partial"]
     drawn = _figures(finding, complete, best, metric) if complete else {}
     state = standing(problem, ended, 0)
-    return Section(problem.title, metric, state, drawn, tuple(compared), _difference(compared), tuple(best[:20]))
+    return StudySection(problem.title, metric, state, drawn, tuple(compared), _difference(compared), tuple(best[:20]))
 
 
 def _figures(finding: Finding, complete: list[Observed], best: list[Observed], metric: str) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def _figures(finding: Finding, complete: list[Observed], best: list[Observed], m
     return {title: Markup(fragment(f, f"{name}-{i}")) for i, (title, f) in enumerate(kept.items())}
 
 
-def _compared(finding: Finding, ledger: Ledger, best: Sequence[Observed]) -> list[Row]:
+def _compared(finding: Finding, ledger: Ledger, best: Sequence[Observed]) -> list[TrialRow]:
     """On test data: what validation chose, the method's defaults and the published optimum, where they were run."""
     problem = finding.problem
     defaults = problem.space.defaults()
@@ -114,7 +114,7 @@ def _at(one: Observed, params: dict[str, Any]) -> bool:
     return all(one.settings.get(name) == value for name, value in params.items())
 
 
-def _row(label: str, one: Observed, finding: Finding, ledger: Ledger) -> Row:
+def _row(label: str, one: Observed, finding: Finding, ledger: Ledger) -> TrialRow:
     objective = known_objectives(finding.problem)[0]
     at = pl.col("threshold").is_null()
     if objective.threshold is not None:
@@ -123,7 +123,7 @@ def _row(label: str, one: Observed, finding: Finding, ledger: Ledger) -> Row:
     rows = ledger.metrics(one.runs).filter(where, split="test", selection="validation")
     told = dict(rows.select("run", "value").iter_rows())
     values = tuple(float(told[run]) for run in one.runs if run in told)
-    return Row(label, in_words(one.settings), f"{one.objectives[0]:.4f}", _interval(values), values)
+    return TrialRow(label, in_words(one.settings), f"{one.objectives[0]:.4f}", _interval(values), values)
 
 
 def _interval(values: Sequence[float]) -> str:
@@ -136,7 +136,7 @@ def _interval(values: Sequence[float]) -> str:
     return f"{summary.mean:.4f} [{summary.low:.4f}, {summary.high:.4f}]"
 
 
-def _difference(rows: Sequence[Row]) -> str:
+def _difference(rows: Sequence[TrialRow]) -> str:
     """The chosen configuration against the defaults on test data, run by run."""
     others = [row for row in rows[1:] if row.label == "the method's defaults"]
     if not others or len(others[0].values) != len(rows[0].values) or not rows[0].values:

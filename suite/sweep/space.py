@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from suite.errors import UsageError, did_you_mean
+from suite.hyper import Value
 from suite.method import Hyper, Method
 from suite.spec.base import canonical_json
 from suite.spec.card import DatasetCard
 from suite.spec.pinned import PinnedFile
-from suite.spec.run import Value
 from suite.spec.sweep import Axis, SweepSpec
 
 if TYPE_CHECKING:

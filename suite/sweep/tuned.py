@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from suite.errors import UsageError
+from suite.hyper import Value
 from suite.places import Places
 from suite.registry import method as find_method
 from suite.results.ledger import Ledger
 from suite.spec.card import parse_dataset_name
-from suite.spec.run import Value
 from suite.spec.sweep import SweepSpec
 from suite.sweep.files import known_sweep
 from suite.sweep.history import Observed, Tables, observe

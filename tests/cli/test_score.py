@@ -9,7 +9,7 @@ import pytest
 
 from suite.results.ledger import Ledger
 from suite.tasks import Metric
-from suite.tasks.recognition.task import Recognition
+from suite.tasks.recognition.task import RecognitionTask
 from tests.cli.conftest import Typed, sentence
 from tests.cli.test_train import QUICK, SMALL
 
@@ -28,8 +28,8 @@ def test_predictions_score_as_they_did(typed: Typed, trained: Path):
 
 
 def test_a_new_metric_is_recorded_without_training(typed: Typed, trained: Path, monkeypatch: pytest.MonkeyPatch):
-    evaluate = Recognition.evaluate
-    monkeypatch.setattr(Recognition, "evaluate", lambda self, *given: [*evaluate(*given), Metric("answer", 42.0)])
+    evaluate = RecognitionTask.evaluate
+    monkeypatch.setattr(RecognitionTask, "evaluate", lambda self, *given: [*evaluate(*given), Metric("answer", 42.0)])
     typed("score", "--record", "--out", trained)
     ledger = Ledger.of(trained)
     assert len(ledger.runs()) == 1

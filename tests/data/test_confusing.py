@@ -16,7 +16,7 @@ from suite.data.confusing import all_twins, confusing_hmdb, hmdb_classes, hmdb_s
 from suite.data.readers import hmdb
 from suite.data.storage.rows import blocks_of
 from suite.errors import DataError
-from suite.spec.card import Value
+from suite.hyper import Value
 from suite.tasks.data import TaskData
 from tests.data.published import CHANNELS, feature_of, write_features
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from suite.data.loading import dataset_request, load
-from suite.data.storage.verify import Comparison, measure, summary, verify
+from suite.data.storage.verify import Agreement, measure, summary, verify
 from tests.data.conftest import Toy
 
 
-def wrong(comparisons: list[Comparison]) -> dict[str, tuple[str, str]]:
+def wrong(comparisons: list[Agreement]) -> dict[str, tuple[str, str]]:
     return {one.what: (one.stated, one.found) for one in comparisons if not one.agrees}
 
 

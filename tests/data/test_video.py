@@ -15,7 +15,6 @@ from suite.data.video import (
     read_frame_folder,
     read_video,
     short_side_size,
-    video_length,
     write_video,
 )
 from suite.errors import DataError
@@ -53,7 +52,6 @@ def test_times_in_any_order_and_repeated(video: Path) -> None:
 
 def test_times_after_the_end_give_the_last_picture(video: Path) -> None:
     assert [number(picture) for picture in read_video(video, [2.0, 9.0])] == [60, FRAMES - 1]
-    assert video_length(video) == pytest.approx(FRAMES / 30, abs=0.05)
 
 
 def test_other_frame_rates_are_read_on_the_grid_of_thirty(tmp_path: Path) -> None:

@@ -48,9 +48,9 @@ def test_example_based_sets(shape, threshold):
         shared = len(predicted & labels)
         assert multilabel.iou_per_clip(scores, truth, threshold)[clip] == shared / len(predicted | labels)
         assert multilabel.f1_per_clip(scores, truth, threshold)[clip] == 2 * shared / (len(predicted) + len(labels))
-    iou, f1 = multilabel.threshold_curve(scores, truth, [threshold])
-    assert iou[0] == multilabel.iou_accuracy(scores, truth, threshold)
-    assert f1[0] == multilabel.f1_measure(scores, truth, threshold)
+    means = multilabel.iou_accuracy(scores, truth, threshold), multilabel.f1_measure(scores, truth, threshold)
+    assert means[0] == multilabel.iou_per_clip(scores, truth, threshold).mean()
+    assert means[1] == multilabel.f1_per_clip(scores, truth, threshold).mean()
 
 
 @given(CLIPS)

@@ -13,7 +13,7 @@ from suite.environment import PLUGINS
 from suite.errors import DataError, UsageError
 from suite.identity.code import code_fingerprint
 from suite.method import Average, Phase, Schedule, Stopping
-from suite.tasks.recognition.task import Recognition
+from suite.tasks.recognition.task import RecognitionTask
 from suite.train.averaging import averaged_copy, update_average
 from suite.train.budget import budgeted
 from suite.train.derived import Derived
@@ -160,6 +160,6 @@ def test_code_fingerprint_ignores_comments_but_not_code(tmp_path: Path, monkeypa
         folder.mkdir()
         (folder / "mine.py").write_text(text)
         monkeypatch.setenv(PLUGINS.name, str(folder / "mine.py"))
-        prints.append(code_fingerprint(registry.method("tiny-file"), Recognition))
+        prints.append(code_fingerprint(registry.method("tiny-file"), RecognitionTask))
     assert prints[0] == prints[1] != prints[2]
-    assert code_fingerprint(Tiny, Recognition)
+    assert code_fingerprint(Tiny, RecognitionTask)

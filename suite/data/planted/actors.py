@@ -10,7 +10,8 @@ import numpy as np
 
 from suite.data.planted.actor_world import ActorWorld, actor_features, class_directions, known_sets, world_settings
 from suite.data.reading import Reader
-from suite.spec.card import DatasetCard, Value
+from suite.hyper import Value
+from suite.spec.card import DatasetCard
 from suite.tasks.actors.precision import frame_precision
 from suite.tasks.actors.samples import Actors
 from suite.tasks.actors.tables import BoxTable, assemble, frequent_and_rare

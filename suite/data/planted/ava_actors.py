@@ -16,7 +16,8 @@ from suite.data.planted.actor_world import ActorWorld, actor_features, class_dir
 from suite.data.planted.actors import ceilings
 from suite.data.readers.ava import box_overlap
 from suite.data.reading import Reader
-from suite.spec.card import DatasetCard, Value
+from suite.hyper import Value
+from suite.spec.card import DatasetCard
 from suite.tasks.actors.ava_files import label_map, read_annotations
 from suite.tasks.actors.samples import Actors
 from suite.tasks.actors.tables import BoxTable, assemble, frequent_and_rare

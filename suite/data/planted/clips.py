@@ -20,9 +20,10 @@ from suite.data.readers.ava import copy_labels
 from suite.data.reading import Reader
 from suite.data.video import FPS, ClipSource, key_frame, write_video
 from suite.errors import DataError
+from suite.hyper import Value
 from suite.identity.code import reader_fingerprint
 from suite.spec.base import content_hash
-from suite.spec.card import DatasetCard, Value
+from suite.spec.card import DatasetCard
 from suite.tasks.actors.samples import Actors
 from suite.tasks.actors.tables import BoxTable, assemble, frequent_and_rare
 from suite.tasks.data import TaskData

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from suite.data.planted.timelines import Timeline
-from suite.spec.card import Value
+from suite.hyper import Value
 
 LEVELS = 4  # evidence ramps in quarters, so that states can be enumerated
 HARD_EVIDENCE = 0.35  # class evidence of a hard instance relative to an easy one
 
 
 @dataclass(frozen=True)
-class World:
+class VideoWorld:
     """The dials as attributes."""
 
     dials: Mapping[str, Value]
@@ -42,7 +42,7 @@ class Snippets:
     hard: np.ndarray
 
     @classmethod
-    def of(cls, timeline: Timeline, step: float, world: World) -> Snippets:
+    def of(cls, timeline: Timeline, step: float, world: VideoWorld) -> Snippets:
         """Rasterize a timeline into snippets of ``step`` seconds: a snippet is what its centre is."""
         centre = (np.arange(max(1, int(timeline.duration / step))) + 0.5) * step
         depth = np.minimum(centre[:, None] - timeline.start, timeline.end - centre[:, None]) / step
@@ -84,7 +84,9 @@ class StateLaw:
     allowed: dict[bytes, np.ndarray] = field(default_factory=dict)
 
     @classmethod
-    def counted(cls, videos: list[Snippets], directions: np.ndarray, actionness: np.ndarray, world: World) -> StateLaw:
+    def counted(
+        cls, videos: list[Snippets], directions: np.ndarray, actionness: np.ndarray, world: VideoWorld
+    ) -> StateLaw:
         """Enumerate the states of ``videos`` and count them."""
         counts: dict[bytes, int] = {}
         for video in videos:

@@ -16,7 +16,8 @@ import numpy as np
 
 from suite.data.planted.bayes import ceilings, marginals
 from suite.data.reading import Reader
-from suite.spec.card import DatasetCard, Value
+from suite.hyper import Value
+from suite.spec.card import DatasetCard
 from suite.tasks.data import TaskData
 from suite.tasks.recognition.samples import Clips
 from suite.tasks.recognition.single_positive import head_and_tail, one_hot
@@ -28,7 +29,7 @@ GRID = 4096.0  # features are multiples of 1/GRID: the last bits of a sum differ
 
 
 @dataclass(frozen=True)
-class World:
+class VerbWorld:
     """M senses over C verbs: ``prior`` (M,), ``members`` (M, C) bool, annotators' ``preference`` (M, C).
 
     ``means`` (M, D) are mean features in noise standard deviations; ``scale`` (D,) is the norm of each channel:
@@ -54,7 +55,7 @@ class World:
         return np.asarray(weight / weight.sum(axis=1, keepdims=True))
 
 
-def draw_world(dials: Mapping[str, Any], generator: np.random.Generator) -> World:
+def draw_world(dials: Mapping[str, Any], generator: np.random.Generator) -> VerbWorld:
     """Draw senses, their verbs, their annotators and their places in feature space."""
     senses, verbs = int(dials["senses"]), int(dials["verbs"])
     prior = np.arange(1, senses + 1, dtype=np.float64) ** -float(dials["tail"])
@@ -66,7 +67,7 @@ def draw_world(dials: Mapping[str, Any], generator: np.random.Generator) -> Worl
     scale = np.repeat([float(dials["norm_ratio"]), 1.0], half)
     means = np.hstack([_draw_means(senses, half, generator) for _ in range(2)])
     means *= float(dials["snr"]) / np.sqrt(4 * half)  # two standard normal means lie √(2 · 2 · half) apart
-    return World(prior / prior.sum(), members, preference, means, scale)
+    return VerbWorld(prior / prior.sum(), members, preference, means, scale)
 
 
 def _draw_verbs(senses: int, verbs: int, dials: Mapping[str, Any], generator: np.random.Generator) -> np.ndarray:
@@ -93,7 +94,7 @@ def _draw_means(senses: int, channels: int, generator: np.random.Generator) -> n
     return np.einsum("cl,ml->mc", mixing, latent)
 
 
-def draw_clips(world: World, name: str, count: int, pull: float, generator: np.random.Generator) -> Clips:
+def draw_clips(world: VerbWorld, name: str, count: int, pull: float, generator: np.random.Generator) -> Clips:
     """Draw ``count`` clips of a split; ``pull`` moves features toward their label's mean, as a backbone's fit does."""
     sense = generator.choice(len(world.prior), size=count, p=world.prior)
     draws = generator.random(count)
@@ -110,7 +111,7 @@ def draw_clips(world: World, name: str, count: int, pull: float, generator: np.r
     return Clips(ids, (np.round(features * GRID) / GRID).astype(np.float32), label, shown, unit, oracle)
 
 
-def _label_means(world: World) -> np.ndarray:
+def _label_means(world: VerbWorld) -> np.ndarray:
     """(C, D) mean feature of the clips annotated with each verb."""
     joint = world.prior[:, None] * world.preference
     means = np.einsum("mc,md->cd", joint, world.means) / np.maximum(joint.sum(axis=0), 1e-300)[:, None]

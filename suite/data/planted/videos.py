@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from suite.data.planted.snippet_states import LEVELS, Snippets, StateLaw, World
+from suite.data.planted.snippet_states import LEVELS, Snippets, StateLaw, VideoWorld
 from suite.data.planted.timelines import Timeline, planted_instances, real_instances, with_scenes
 from suite.data.reading import Reader
 from suite.errors import UsageError
 from suite.evaluate.segments import Segments
-from suite.spec.card import DatasetCard, Value
+from suite.hyper import Value
+from suite.spec.card import DatasetCard
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
 
@@ -35,7 +36,7 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     ``posterior`` is P(class c is under way | the snippet's features, the video's classes), exact given how often each
     state occurs in the world.
     """
-    world = World(dials)
+    world = VideoWorld(dials)
     names, timelines = draw_timelines(dials, folder, dict(card.options))
     directions, actionness = draw_directions(len(names), world)
     drawn = {split: [Snippets.of(t, STRIDE / FPS, world) for t in timelines[split]] for split in SPLITS}
@@ -51,7 +52,7 @@ def draw_timelines(
     dials: Mapping[str, Value], folder: Path, options: dict[str, Any]
 ) -> tuple[tuple[str, ...], dict[str, list[Timeline]]]:
     """Class names and the timelines of each split (half, a sixth and a third of ``videos``, or the real splits)."""
-    world = World(dials)
+    world = VideoWorld(dials)
     if world.timelines != "planted":
         return _real_timelines(world, folder, options)
     count, classes = int(world.videos), int(world.classes)
@@ -71,7 +72,7 @@ def draw_timelines(
 
 
 def _real_timelines(
-    world: World, folder: Path, options: dict[str, Any]
+    world: VideoWorld, folder: Path, options: dict[str, Any]
 ) -> tuple[tuple[str, ...], dict[str, list[Timeline]]]:
     """Real timelines with planted scenes; a quarter of the training videos (every fourth) is the validation split."""
     names, videos = real_instances(str(world.timelines), folder, options.get("sha256", {}))
@@ -88,7 +89,7 @@ def _real_timelines(
     return names, timelines
 
 
-def draw_directions(classes: int, world: World) -> tuple[np.ndarray, np.ndarray]:
+def draw_directions(classes: int, world: VideoWorld) -> tuple[np.ndarray, np.ndarray]:
     """Class directions (C, D) and the actionness direction (D,), signs scaled to unit length."""
     width = int(world.channels)
     if width % 2:
@@ -108,7 +109,7 @@ def ar_noise(generator: np.random.Generator, length: int, width: int, correlatio
     return noise
 
 
-def annotate(timelines: list[Timeline], world: World, stream: int) -> Segments:
+def annotate(timelines: list[Timeline], world: VideoWorld, stream: int) -> Segments:
     """The annotated segments of a split: true boundaries plus jitter, to a tenth of a second, inside the video."""
     parts = []
     for video, timeline in enumerate(timelines):
@@ -121,7 +122,7 @@ def annotate(timelines: list[Timeline], world: World, stream: int) -> Segments:
     return Segments.concatenate(parts)
 
 
-def _videos(timelines: list[Timeline], drawn: list[Snippets], law: StateLaw, world: World, stream: int) -> Videos:
+def _videos(timelines: list[Timeline], drawn: list[Snippets], law: StateLaw, world: VideoWorld, stream: int) -> Videos:
     width = law.mean.shape[1]
     rows, posterior = [], []
     for video, snippets in enumerate(drawn):

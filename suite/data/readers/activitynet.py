@@ -24,7 +24,8 @@ from suite.data.reading import Reader
 from suite.data.storage.rows import LazyRows
 from suite.errors import DataError
 from suite.evaluate.segments import Segments
-from suite.spec.card import DatasetCard, Value
+from suite.hyper import Value
+from suite.spec.card import DatasetCard
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
 
@@ -35,7 +36,7 @@ UNLABELLED = (0.9, 0.8, 0.6, 0.4)
 
 
 @dataclass(frozen=True)
-class Entry:
+class ListedVideo:
     """One video: frames, seconds, frames that its features cover, rows of (label, start, end) in seconds."""
 
     name: str
@@ -75,7 +76,7 @@ def counts(card: DatasetCard, folder: Path, data: Any) -> dict[str, int | float]
 # Annotations -------------------------------------------------------------------------------------------------------
 
 
-def read_entries(card: DatasetCard, folder: Path) -> list[Entry]:
+def read_entries(card: DatasetCard, folder: Path) -> list[ListedVideo]:
     """All videos of the list, by name."""
     for name in (ANNOTATIONS, INFO):
         if not (folder / name).is_file():
@@ -90,10 +91,10 @@ def read_entries(card: DatasetCard, folder: Path) -> list[Entry]:
         raise DataError(f"{card.name}: {place} and {INFO} do not fit ({type(error).__name__}: {error}).") from None
 
 
-def _entry(name: str, subset: str, told: Mapping[str, Any]) -> Entry:
+def _entry(name: str, subset: str, told: Mapping[str, Any]) -> ListedVideo:
     rows = tuple((str(row["label"]), float(row["segment"][0]), float(row["segment"][1])) for row in told["annotations"])
     frames, seconds = float(told["duration_frame"]), float(told["duration_second"])
-    return Entry(name, subset, frames, seconds, float(told["feature_frame"]), rows)
+    return ListedVideo(name, subset, frames, seconds, float(told["feature_frame"]), rows)
 
 
 def published_lists(folder: Path, ids: np.ndarray) -> dict[str, np.ndarray]:
@@ -152,7 +153,7 @@ def class_scores(folder: Path, classes: tuple[str, ...], videos: Mapping[str, Vi
 # Features ----------------------------------------------------------------------------------------------------------
 
 
-def as_videos(card: DatasetCard, folder: Path, entries: list[Entry], classes: tuple[str, ...]) -> Videos:
+def as_videos(card: DatasetCard, folder: Path, entries: list[ListedVideo], classes: tuple[str, ...]) -> Videos:
     """Videos with their features, streamed when they are packed."""
     cells = (folder / CELLS).is_dir()
     source = FilePerVideo(folder)
@@ -205,7 +206,7 @@ def _rate(card: DatasetCard, width: int) -> float:
     return float(rates[str(width)])
 
 
-def _cells_shape(folder: Path, entry: Entry) -> tuple[int, int]:
+def _cells_shape(folder: Path, entry: ListedVideo) -> tuple[int, int]:
     path = folder / CELLS / f"{entry.name}.csv"
     if not path.is_file():
         raise DataError(f"{folder} holds no features of {entry.name}; put them into {CELLS}/{entry.name}.csv.")
@@ -214,7 +215,7 @@ def _cells_shape(folder: Path, entry: Entry) -> tuple[int, int]:
         return sum(1 for line in file if line.strip()), width
 
 
-def _cells(folder: Path, entry: Entry) -> np.ndarray:
+def _cells(folder: Path, entry: ListedVideo) -> np.ndarray:
     path = folder / CELLS / f"{entry.name}.csv"
     try:
         return np.loadtxt(path, delimiter=",", skiprows=1, dtype=np.float32, ndmin=2)
@@ -222,7 +223,7 @@ def _cells(folder: Path, entry: Entry) -> np.ndarray:
         raise DataError(f"{path} is not a whole feature file ({error}); get it again.") from None
 
 
-def _segments(entries: list[Entry], classes: tuple[str, ...]) -> Segments:
+def _segments(entries: list[ListedVideo], classes: tuple[str, ...]) -> Segments:
     place = {name: index for index, name in enumerate(classes)}
     rows = [(v, place[name], start, end) for v, entry in enumerate(entries) for name, start, end in entry.rows]
     video, label, start, end = np.array(rows, dtype=np.float64).reshape(-1, 4).T

@@ -16,7 +16,8 @@ import numpy as np
 from suite.data.reading import Reader
 from suite.data.video import ClipSource, key_frame
 from suite.errors import DataError
-from suite.spec.card import DatasetCard, Value
+from suite.hyper import Value
+from suite.spec.card import DatasetCard
 from suite.tasks.actors.ava_files import label_map, read_annotations, read_detections, read_exclusions
 from suite.tasks.actors.samples import Actors
 from suite.tasks.actors.tables import BoxTable, assemble, frequent_and_rare

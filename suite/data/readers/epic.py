@@ -19,7 +19,8 @@ import numpy as np
 from suite.data.readers.two_streams import TwoStreams
 from suite.data.reading import Reader
 from suite.errors import DataError
-from suite.spec.card import DatasetCard, Value
+from suite.hyper import Value
+from suite.spec.card import DatasetCard
 from suite.tasks.data import TaskData
 from suite.tasks.recognition.samples import Clips
 from suite.tasks.recognition.single_positive import head_and_tail, one_hot
@@ -34,8 +35,8 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     """Training segments, hold-out (validation without SPMV) and SPMV."""
     notes = folder / ANNOTATIONS
     classes = tuple(row["key"] for row in _table(notes / "EPIC_100_verb_classes.csv", ("id", "key")))
-    train = read_segments(notes / "EPIC_100_train.csv", len(classes))
-    validation = read_segments(notes / "EPIC_100_validation.csv", len(classes))
+    train = read_single_verbs(notes / "EPIC_100_train.csv", len(classes))
+    validation = read_single_verbs(notes / "EPIC_100_validation.csv", len(classes))
     verbs = read_verb_sets(folder / SPMV, len(classes))
     unknown = sorted(set(verbs) - set(validation))
     if unknown:
@@ -55,7 +56,7 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     return TaskData.of(card.name, task, classes, parts, facts)
 
 
-def read_segments(path: Path, classes: int) -> dict[str, int]:
+def read_single_verbs(path: Path, classes: int) -> dict[str, int]:
     """Narration id to verb of an annotation file, in the order by which features are numbered."""
     verbs = {row["narration_id"]: row["verb_class"] for row in _table(path, ("narration_id", "verb_class"))}
     wrong = next((name for name, verb in verbs.items() if not verb.isdigit() or int(verb) >= classes), None)

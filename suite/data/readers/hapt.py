@@ -11,7 +11,8 @@ import numpy as np
 from suite.data.readers.hapt_signals import RATE, Recording, by_split, read_recordings, scale_of, statistics
 from suite.data.reading import Reader
 from suite.evaluate.segments import Segments
-from suite.spec.card import DatasetCard, Value
+from suite.hyper import Value
+from suite.spec.card import DatasetCard
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
 

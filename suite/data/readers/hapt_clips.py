@@ -18,7 +18,8 @@ import numpy as np
 from suite.data.readers.hapt import as_task
 from suite.data.readers.hapt_signals import RATE, Recording, by_split, read_recordings
 from suite.data.reading import Reader
-from suite.spec.card import DatasetCard, Value
+from suite.hyper import Value
+from suite.spec.card import DatasetCard
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
 

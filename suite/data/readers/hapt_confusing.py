@@ -15,7 +15,8 @@ import numpy as np
 from suite.data.confusing import all_twins, toss, twin_names
 from suite.data.readers.hapt_signals import Recording, by_split, pure_windows, read_recordings, scale_of, statistics
 from suite.data.reading import Reader
-from suite.spec.card import DatasetCard, Value
+from suite.hyper import Value
+from suite.spec.card import DatasetCard
 from suite.tasks.data import TaskData
 from suite.tasks.recognition.samples import Clips
 from suite.tasks.recognition.single_positive import head_and_tail, one_hot

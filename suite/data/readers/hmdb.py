@@ -17,7 +17,8 @@ from suite.data.confusing import HMDB_SPLITS, all_twins, confusing_hmdb, twin_na
 from suite.data.readers.two_streams import TwoStreams
 from suite.data.reading import Reader
 from suite.errors import DataError
-from suite.spec.card import DatasetCard, Value
+from suite.hyper import Value
+from suite.spec.card import DatasetCard
 from suite.tasks.data import TaskData
 from suite.tasks.recognition.samples import Clips
 from suite.tasks.recognition.single_positive import head_and_tail, one_hot

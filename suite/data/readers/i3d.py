@@ -23,7 +23,8 @@ from suite.data.reading import Reader
 from suite.data.storage.rows import LazyRows
 from suite.errors import DataError
 from suite.evaluate.segments import Segments
-from suite.spec.card import DatasetCard, Value
+from suite.hyper import Value
+from suite.spec.card import DatasetCard
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from suite.data.reading import Reader
 from suite.errors import DataError
-from suite.spec.card import DatasetCard, Value
+from suite.hyper import Value
+from suite.spec.card import DatasetCard
 from suite.tasks.data import TaskData
 from suite.tasks.recognition.samples import Clips
 from suite.tasks.recognition.single_positive import draw_label, head_and_tail, one_hot

@@ -19,7 +19,8 @@ from suite.data.readers.ava import copy_labels
 from suite.data.reading import Reader
 from suite.data.video import ClipSource
 from suite.errors import DataError
-from suite.spec.card import DatasetCard, Value
+from suite.hyper import Value
+from suite.spec.card import DatasetCard
 from suite.tasks.actors.samples import Actors
 from suite.tasks.actors.tables import BoxTable, assemble, frequent_and_rare
 from suite.tasks.data import TaskData
@@ -29,7 +30,7 @@ RATE = 25.0  # frames a second in UCF101; seconds here are frame / 25, so hundre
 
 
 @dataclass(frozen=True)
-class Tubes:
+class AnnotatedTubes:
     """Boxes of all tubes, one row a frame of a tube: ``video`` (N,) index into ``videos``, ``frame`` (N,) from 0,
     ``box`` (N, 4) x1 y1 x2 y2 in pixels, ``label`` (N,) from 0; ``classes`` the names, ``count`` how many tubes."""
 
@@ -42,7 +43,7 @@ class Tubes:
     count: int
 
 
-def read_tubes(path: Path) -> Tubes:
+def read_tubes(path: Path) -> AnnotatedTubes:
     """All tubes of the annotation file; :class:`DataError` when it is not that file or a tube contradicts itself."""
     videos: list[str] = []
     columns: list[np.ndarray] = []
@@ -64,7 +65,7 @@ def read_tubes(path: Path) -> Tubes:
     numbers = sorted(names)
     place = np.asarray(np.searchsorted(numbers, table[:, 2]))
     classes = tuple(names[number] for number in numbers)
-    return Tubes(np.array(videos), classes, table[:, 0], table[:, 1], corners, place, len(columns))
+    return AnnotatedTubes(np.array(videos), classes, table[:, 0], table[:, 1], corners, place, len(columns))
 
 
 def read_test_list(path: Path) -> set[str]:
@@ -146,7 +147,7 @@ def _share(pixels: np.ndarray) -> np.ndarray:
     return np.clip(pixels / np.array([WIDTH, HEIGHT, WIDTH, HEIGHT]), 0.0, 1.0)
 
 
-def _table(tubes: Tubes, rows: np.ndarray) -> BoxTable:
+def _table(tubes: AnnotatedTubes, rows: np.ndarray) -> BoxTable:
     labels = np.zeros((int(rows.sum()), len(tubes.classes)), dtype=bool)
     labels[np.arange(len(labels)), tubes.label[rows]] = True
     video = tubes.videos[tubes.video[rows]]

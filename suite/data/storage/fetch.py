@@ -21,7 +21,7 @@ from suite.spec.card import DatasetCard, FileSpec
 
 CHUNK = 2**20
 ATTEMPTS = 3
-Progress = Callable[[str, int, int | None], None]
+ShowProgress = Callable[[str, int, int | None], None]
 """Told the file's name, the bytes that are there so far, and how many there will be (None if nobody knows)."""
 
 
@@ -30,7 +30,7 @@ def silent(name: str, done: int, total: int | None) -> None:
 
 
 def fetch(
-    card: DatasetCard, folder: Path, cache: Path, progress: Progress = silent, force: bool = False
+    card: DatasetCard, folder: Path, cache: Path, progress: ShowProgress = silent, force: bool = False
 ) -> dict[str, str]:
     """Bring every file of ``card`` that has an address into ``folder``; file's path to what was done with it.
 
@@ -50,7 +50,7 @@ def fetch(
     return done
 
 
-def _provide(card: DatasetCard, file: FileSpec, folder: Path, cache: Path, progress: Progress, force: bool) -> str:
+def _provide(card: DatasetCard, file: FileSpec, folder: Path, cache: Path, progress: ShowProgress, force: bool) -> str:
     present = find(file, folder)
     wrong = next((text for path in present if (text := fault(file, path, cache))), "")
     if wrong and not force:
@@ -77,7 +77,7 @@ def _named(card: DatasetCard, path: str) -> FileSpec:
 # Downloading -------------------------------------------------------------------------------------------------------
 
 
-def download(file: FileSpec, target: Path, progress: Progress = silent) -> None:
+def download(file: FileSpec, target: Path, progress: ShowProgress = silent) -> None:
     """Download ``file.url`` to ``target`` through ``target.part``, which a later call goes on with.
 
     The finished file is only given its name when size and SHA-256 are as stated; a part that is complete and wrong is
@@ -98,7 +98,7 @@ def download(file: FileSpec, target: Path, progress: Progress = silent) -> None:
         ) from None
 
 
-def _transfer(file: FileSpec, part: Path, progress: Progress) -> None:
+def _transfer(file: FileSpec, part: Path, progress: ShowProgress) -> None:
     """Try a few times, each time going on where the last one broke off."""
     reason = ""
     for _ in range(ATTEMPTS):
@@ -118,7 +118,7 @@ def _transfer(file: FileSpec, part: Path, progress: Progress) -> None:
     )
 
 
-def _receive(file: FileSpec, part: Path, progress: Progress) -> bool:
+def _receive(file: FileSpec, part: Path, progress: ShowProgress) -> bool:
     """One request; whether the file is whole afterwards."""
     have = part.stat().st_size if part.exists() else 0
     known = _tag(part)
@@ -138,7 +138,7 @@ def _receive(file: FileSpec, part: Path, progress: Progress) -> bool:
         return _append(response, part, have if response.status == 206 else 0, file, progress)
 
 
-def _append(response: HTTPResponse, part: Path, start: int, file: FileSpec, progress: Progress) -> bool:
+def _append(response: HTTPResponse, part: Path, start: int, file: FileSpec, progress: ShowProgress) -> bool:
     length = response.headers.get("Content-Length")
     total = start + int(length) if length else file.size
     tag = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""

@@ -19,7 +19,7 @@ from suite.tasks.data import SPLITS, TaskData
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Agreement:
     """One comparison: ``what`` was looked at, what the card states, what was found, whether they agree."""
 
     what: str
@@ -28,7 +28,7 @@ class Comparison:
     agrees: bool
 
 
-def verify(asked: DatasetRequest) -> list[Comparison]:
+def verify(asked: DatasetRequest) -> list[Agreement]:
     """Compare files, packed features, splits and counts with the card; counts need the files to be right."""
     comparisons = list(_files(asked))
     if not all(one.agrees for one in comparisons):
@@ -37,27 +37,27 @@ def verify(asked: DatasetRequest) -> list[Comparison]:
         data = open_dataset(asked)
         measured = measure(data) | _reader_counts(asked, data)
     except DataError as error:
-        return [*comparisons, Comparison("reading", "readable", str(error), False)]
+        return [*comparisons, Agreement("reading", "readable", str(error), False)]
     whole = verify_store(asked.store_folder())
-    comparisons.append(Comparison("packed features", "as written", "as written" if whole else "changed since", whole))
+    comparisons.append(Agreement("packed features", "as written", "as written" if whole else "changed since", whole))
     return comparisons + list(_counts(asked, measured))
 
 
-def _files(asked: DatasetRequest) -> Iterator[Comparison]:
+def _files(asked: DatasetRequest) -> Iterator[Agreement]:
     absent = {file.path for file in missing(asked.card, asked.folder)}
     for file in asked.card.files:
         paths = find(file, asked.folder)
         if file.path in absent:
-            yield Comparison(file.path, "present", f"missing from {asked.folder}", False)
+            yield Agreement(file.path, "present", f"missing from {asked.folder}", False)
         elif paths and file.count is not None and len(paths) != file.count:
-            yield Comparison(file.path, f"{file.count} files", f"{len(paths)} files", False)
+            yield Agreement(file.path, f"{file.count} files", f"{len(paths)} files", False)
         elif paths:
             faults = [f"{path.name} {text}" for path in paths if (text := fault(file, path, asked.cache))]
             stated = "size and SHA-256" if file.sha256 else "size" if file.size is not None else "present"
-            yield Comparison(file.path, stated, faults[0] if faults else "as stated", not faults)
+            yield Agreement(file.path, stated, faults[0] if faults else "as stated", not faults)
 
 
-def _counts(asked: DatasetRequest, measured: dict[str, int | float]) -> Iterator[Comparison]:
+def _counts(asked: DatasetRequest, measured: dict[str, int | float]) -> Iterator[Agreement]:
     stated: dict[str, int | float] = dict(asked.card.counts)
     stated |= {split: count for split in SPLITS if (count := getattr(asked.card.splits, split)) is not None}
     if asked.card.layout.channels is not None:
@@ -65,7 +65,7 @@ def _counts(asked: DatasetRequest, measured: dict[str, int | float]) -> Iterator
     for name, value in stated.items():
         found = measured.get(name)
         agrees = found is not None and abs(found - value) <= 1e-9 * max(1, abs(value))
-        yield Comparison(name, f"{value:,}", "not measured by the reader" if found is None else f"{found:,}", agrees)
+        yield Agreement(name, f"{value:,}", "not measured by the reader" if found is None else f"{found:,}", agrees)
 
 
 def _reader_counts(asked: DatasetRequest, data: TaskData[Any]) -> dict[str, int | float]:
@@ -90,7 +90,7 @@ def measure(data: TaskData[Any]) -> dict[str, int | float]:
     return measured | totals
 
 
-def summary(asked: DatasetRequest, comparisons: list[Comparison], shown: int = 3) -> str:
+def summary(asked: DatasetRequest, comparisons: list[Agreement], shown: int = 3) -> str:
     """One sentence on what differs, ``shown`` differences at most; empty when everything agrees."""
     wrong = [one for one in comparisons if not one.agrees]
     if not wrong:
@@ -103,6 +103,6 @@ def summary(asked: DatasetRequest, comparisons: list[Comparison], shown: int = 3
     return f"{asked.card.name}: {'; '.join(said)}; {remedy}replace those that are wrong or correct {asked.card.path}."
 
 
-def _difference(one: Comparison) -> str:
+def _difference(one: Agreement) -> str:
     stated = "" if one.stated in ("present", "readable") else f" where the card states {one.stated}"
     return f"{one.what} is {one.found}{stated}" if one.what != "reading" else one.found.rstrip(".")

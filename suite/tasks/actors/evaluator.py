@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
-from suite.errors import UsageError, did_you_mean
 from suite.evaluate.protocols import AVA, SpatialProtocol, spatial_protocol
 from suite.evaluate.spatial import SpatialResult
 from suite.tasks.actors.precision import frame_precision
 from suite.tasks.actors.samples import Actors, ActorScores
 from suite.tasks.base import Metric
 from suite.tasks.data import TaskData
+from suite.tasks.protocols import with_switches
 
 
 def protocol_of(settings: Mapping[str, Any]) -> SpatialProtocol:
-    """The evaluation switches that a dataset's protocol names: ``spatial``, a named one, with its fields overridden.
-
-    Raises :class:`UsageError` for a switch that no protocol has; keys that are the reader's own stand under ``reader``.
-    """
-    given = {name: value for name, value in settings.items() if name not in ("spatial", "reader")}
-    base = spatial_protocol(str(settings["spatial"])) if "spatial" in settings else AVA
-    known = {field.name for field in fields(SpatialProtocol)}
-    for name in given:
-        if name not in known:
-            raise UsageError(f"the protocol's '{name}' is no switch of frame mAP{did_you_mean(name, known)}")
-    return replace(base, **given)
+    """The switches of evaluation that a protocol of a dataset names: ``spatial``, with its fields overridden."""
+    return with_switches(settings, "spatial", spatial_protocol, AVA, "frame mAP")
 
 
 def evaluate(predictions: ActorScores, samples: Actors, data: TaskData[Any]) -> list[Metric]:

@@ -14,7 +14,7 @@ from suite.tasks.data import TaskData
 from suite.tasks.scoring.report import with_intervals
 
 
-class ActorDetection(Task):
+class ActorDetectionTask(Task):
     """People in clips; the scores of all classes are predicted for each."""
 
     name = "actor-detection"

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
-from suite.errors import UsageError, did_you_mean
 from suite.evaluate.protocols import ACTIVITYNET, TemporalProtocol, temporal_protocol
 from suite.evaluate.segments import Segments
 from suite.evaluate.temporal import TemporalResult, temporal_map
 from suite.tasks.base import Metric
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
+from suite.tasks.protocols import with_switches
 
 
 def protocol_of(settings: Mapping[str, Any]) -> TemporalProtocol:
-    """The evaluation switches that a dataset's protocol names: ``temporal``, a named one, with its fields overridden.
-
-    Raises :class:`UsageError` for a switch that no protocol has; keys that are the reader's own stand under ``reader``.
-    """
-    given = {name: value for name, value in settings.items() if name not in ("temporal", "reader")}
-    base = temporal_protocol(str(settings["temporal"])) if "temporal" in settings else ACTIVITYNET
-    known = {field.name for field in fields(TemporalProtocol)}
-    for name in given:
-        if name not in known:
-            raise UsageError(f"the protocol's '{name}' is no switch of temporal mAP{did_you_mean(name, known)}")
-    switches: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
-    return replace(base, **switches)
+    """The switches of evaluation that a protocol of a dataset names: ``temporal``, with its fields overridden."""
+    return with_switches(settings, "temporal", temporal_protocol, ACTIVITYNET, "temporal mAP")
 
 
 def protocol_for(data: TaskData[Any]) -> TemporalProtocol:

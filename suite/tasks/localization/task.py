@@ -20,7 +20,7 @@ from suite.tasks.localization.splits import withhold_segments
 from suite.tasks.localization.storage.rows import from_rows, to_rows
 
 
-class Localization(Task):
+class LocalizationTask(Task):
     """Untrimmed videos, in which scored segments are predicted."""
 
     headline = "mAP"
@@ -63,7 +63,7 @@ class Localization(Task):
         return map_only(predictions, samples, protocol_for(data), wanted)
 
 
-class WeakLocalization(Localization):
+class WeakLocalizationTask(LocalizationTask):
     """All training videos have their classes, and nothing else."""
 
     name = "weak-localization"
@@ -71,7 +71,7 @@ class WeakLocalization(Localization):
     learns_from = "video-level labels"
 
 
-class SemiLocalization(Localization):
+class SemiLocalizationTask(LocalizationTask):
     """Some of the training videos have segments."""
 
     name = "semi-localization"

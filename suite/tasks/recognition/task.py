@@ -12,12 +12,12 @@ from suite.tasks.checks import column_per_class, known_labels, same_length
 from suite.tasks.data import TaskData
 from suite.tasks.recognition.evaluator import evaluate
 from suite.tasks.recognition.samples import Clips, ClipScores
-from suite.tasks.recognition.scoring.intervals import with_intervals
+from suite.tasks.recognition.scoring.intervals import clip_intervals
 from suite.tasks.recognition.scoring.thresholds import by_threshold
 from suite.tasks.recognition.storage.rows import from_rows, to_rows
 
 
-class Recognition(Task):
+class RecognitionTask(Task):
     """Clips with one annotated class each; sets of classes are predicted."""
 
     name = "recognition"
@@ -52,4 +52,4 @@ class Recognition(Task):
         self, metrics: list[dict[str, Any]], predictions: ClipScores, data: TaskData[Any], resamples: int
     ) -> list[dict[str, Any]]:
         """Of metrics that are means over clips."""
-        return with_intervals(metrics, predictions, data.test, resamples)
+        return clip_intervals(metrics, predictions, data.test, resamples)

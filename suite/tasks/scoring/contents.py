@@ -49,7 +49,7 @@ def open_contents(path: Path) -> Contents:
     return Contents(path, lines=rows)
 
 
-def numbers_of(contents: Contents, width: int) -> list[list[float]]:
+def number_fields(contents: Contents, width: int) -> list[list[float]]:
     """All fields but the first of every line; :class:`DataError` where one is missing or is not a number."""
     rows = []
     for number, row in contents.lines:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from suite.tasks.scoring.contents import Contents, label_text, numbers_of
+from suite.tasks.scoring.contents import Contents, label_text, number_fields
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,6 @@ def read_boxes(contents: Contents) -> BoxRows | None:
     """The boxes of a file, or None where it is in another form; :class:`DataError` for a malformed row."""
     if not contents.lines or len(contents.lines[0][1]) != 8:
         return None
-    numbers = np.array(numbers_of(contents, 8))
+    numbers = np.array(number_fields(contents, 8))
     videos, labels = zip(*((row[0], label_text(row[6])) for _, row in contents.lines))
     return BoxRows("AVA csv", videos, numbers[:, 0], labels, numbers[:, 1:5], numbers[:, 6])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from suite.errors import DataError
-from suite.tasks.scoring.contents import Contents, label_text, numbers_of
+from suite.tasks.scoring.contents import Contents, label_text, number_fields
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,7 +47,7 @@ def read_segments(contents: Contents) -> SegmentRows | None:
     if isinstance(contents.json, Mapping):
         return _json(contents.path, contents.json)
     if contents.lines and len(contents.lines[0][1]) == 5:
-        numbers = numbers_of(contents, 5)
+        numbers = number_fields(contents, 5)
         return _segments("THUMOS text", [_thumos(row[0], *rest) for (_, row), rest in zip(contents.lines, numbers)])
     names = ("item", "label", "start", "end", "score")
     if contents.table is None or not contents.has_columns(*names) or _has_scores(contents.table):

@@ -12,7 +12,7 @@ from suite.evaluate.resampling import Statistic, bootstrap
 from suite.tasks.recognition.samples import Clips, ClipScores
 
 
-def with_intervals(
+def clip_intervals(
     metrics: list[dict[str, Any]], scores: ClipScores, clips: Clips, resamples: int
 ) -> list[dict[str, Any]]:
     """``metrics`` with ``low`` and ``high`` where they are means over ``clips``."""
