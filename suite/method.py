@@ -170,6 +170,46 @@ class Run:
 class Method:
     """A learning method. Subclass it, declare hyper-parameters, implement the verbs.
 
+    >>> import torch
+    >>> from suite.tasks.actors.samples import ActorScores
+    >>> class Linear(Method):
+    ...     name, task = "linear", "actor-detection"
+    ...     lr: float = hyper(0.01, low=0.0, high=1.0, help="learning rate")
+    ...
+    ...     def phases(self, data):
+    ...         return [Phase(epochs=5, optimizer=Optimizer("adam", lr=self.lr))]
+    ...
+    ...     def network(self, data):
+    ...         return torch.nn.Linear(data.train.features.shape[1], len(data.classes))
+    ...
+    ...     def batches(self, run, generator):
+    ...         labelled = np.flatnonzero(run.data.train.labelled)
+    ...         for rows in np.array_split(generator.permutation(labelled), 20):
+    ...             people = run.data.train.features[rows], run.data.train.labels[rows]
+    ...             yield dict(zip(("features", "labels"), map(torch.tensor, people)))
+    ...
+    ...     def loss(self, network, batch, run):
+    ...         logits, labels = network(batch["features"]), batch["labels"].float()
+    ...         return {"bce": torch.nn.functional.binary_cross_entropy_with_logits(logits, labels)}
+    ...
+    ...     def score(self, network, samples, run):
+    ...         return {"probability": network(torch.tensor(samples.features)).sigmoid().numpy()}
+    ...
+    ...     def decode(self, scores, samples):
+    ...         return ActorScores(scores["probability"])
+
+    The suite does the rest:
+
+    >>> from suite.data import load
+    >>> from suite.tasks import task
+    >>> from suite.train.loop import train
+    >>> from suite.train.training import Settings, Training
+    >>> data = load("planted-actors[train_videos=20,validation_videos=5,test_videos=5]")
+    >>> trained = train(Training(Linear(lr=0.05), data, task("actor-detection"), Settings(seed=1)))
+    >>> headline = trained.points["validation"].metrics["test"][0]
+    >>> f"{headline.metric} {headline.value:.2f}"
+    'mAP 0.18'
+
     Class attributes: ``task``; ``name`` (how users call it) and ``aliases`` (other names that papers use; what is
     stored is ``name``); ``title`` (how tables print it); ``paper`` (the citation); ``oracle`` marks methods that look
     at hidden truth (upper bounds).
