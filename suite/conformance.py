@@ -1,4 +1,4 @@
-"""What the suite expects of a method, tried out one by one on a planted world and told in plain words."""
+"""What the suite expects of a method, tried one by one on a planted world and reported in plain words."""
 
 from __future__ import annotations
 
@@ -98,9 +98,9 @@ def _declarations(chosen: type[Method]) -> Iterator[Expectation]:
     known = chosen.task in tasks()
     said = chosen.task if known else f"task = '{chosen.task}'; use one of {', '.join(tasks())}"
     yield Expectation("names a known task", known, said)
-    told = bool(chosen.title and chosen.paper and (chosen.__doc__ or "").strip())
+    described = bool(chosen.title and chosen.paper and (chosen.__doc__ or "").strip())
     yield Expectation(
-        "tells what it is", told, "title, paper and docstring" if told else "give title, paper and docstring"
+        "says what it is", described, "title, paper and docstring" if described else "give title, paper and docstring"
     )
     loose = [name for name, declared in chosen.hypers.items() if not (declared.source or declared.help)]
     loose = [name for name in loose if name != "preset"]

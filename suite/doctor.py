@@ -95,7 +95,7 @@ def outputs(places: Places) -> Facts:
 
 
 def _writable(folder: Path) -> bool:
-    """Whether a file can really be made there (permissions alone do not tell on every file system)."""
+    """Whether a file can really be made there (permissions alone are no proof on every file system)."""
     probe = folder / f".suite-{uuid.uuid4().hex}"
     try:
         probe.touch()

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class SuiteError(Exception):
-    """A mistake or mishap told in one sentence; the command line prints it without a traceback and exits 1."""
+    """A mistake or failure, described in one sentence; the command line prints it without a traceback and exits 1."""
 
     exit_code = 1
 

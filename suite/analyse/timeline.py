@@ -36,7 +36,7 @@ def rows_of(one: Subject, source: str, video: int, multiple: float) -> dict[str,
 
 
 def figure(subjects: Sequence[Subject], name: str, multiple: float = 1.0) -> Any:
-    """A plotly figure of the video called ``name``, a lane a class and source; all runs must have seen it.
+    """A plotly figure of the video called ``name``, a lane per class and source; all runs must have seen it.
 
     Raises :class:`UsageError` for a video that the split does not hold.
     """

@@ -18,7 +18,7 @@ BY_CLASS = ": "  # in the name of an analysis of one class
 
 commands = typer.Typer(help="Analyse recorded runs: errors, detad, pseudo, timeline.", no_args_is_help=True)
 
-RunsArgument = Annotated[list[str], typer.Argument(help="Runs of one method, one a seed.")]
+RunsArgument = Annotated[list[str], typer.Argument(help="Runs of one method, one per seed.")]
 SelectionOption = Annotated[str, typer.Option(help="Which epoch counts: validation, last or oracle.")]
 MultipleOption = Annotated[float, typer.Option(help="Detections kept of a class, for each of its annotated instances.")]
 
@@ -96,7 +96,7 @@ def pseudo(run: RunArgument, out: OutOption = "outputs", json: JsonOption = Fals
 
 
 def _emit_by_class(last: Mapping[str, Any]) -> None:
-    """What the last epoch says of single classes (or tenths): a table for every set of names, a column a kind."""
+    """What the last epoch says of single classes (or tenths): a table for every set of names, a column per kind."""
     kinds: dict[str, dict[str, Any]] = {}
     for metric, value in last.items():
         kind, mark, name = metric.partition(BY_CLASS)

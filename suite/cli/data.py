@@ -82,7 +82,7 @@ def show(name: Name, data: DataOption = None, as_json: JsonOption = False) -> No
 
 
 def _words(value: Any) -> str:
-    """A nested value as lines a person reads: ``key: value`` a line, lists joined by commas."""
+    """A nested value as lines a person reads: one ``key: value`` per line, lists joined by commas."""
     if isinstance(value, dict):
         lines = {key: _words(part) for key, part in value.items() if part not in (None, "", {}, [])}
         return "\n".join(f"{key}: " + text.replace("\n", ", ") for key, text in lines.items())
@@ -140,7 +140,7 @@ def get(
 
 @contextmanager
 def _progress() -> Iterator[ShowProgress]:
-    """A bar a file on the error stream (nothing where that is not a terminal)."""
+    """A bar per file on the error stream (nothing where that is not a terminal)."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
     from rich.progress import Progress as Bars

@@ -36,7 +36,7 @@ def evaluate(
         typer.Option("--protocol", help="A protocol of the card, or a named one: thumos-210, activitynet, ava, ..."),
     ] = "",
     videos: Annotated[
-        Path | None, typer.Option("--videos", help="Only the videos that this list names: one a line, or a csv.")
+        Path | None, typer.Option("--videos", help="Only the videos that this list names: one per line, or a csv.")
     ] = None,
     subset: Annotated[str, typer.Option("--subset", help="Which subset of the annotations counts.")] = "test",
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples of videos for intervals; 0: none.", min=0)] = 1000,

@@ -78,7 +78,7 @@ def _caution(plan: Plan) -> None:
 def plan(
     name: NameArgument = "quick",
     sweep: Annotated[str, typer.Argument(help="After the word 'sweep': a sweep's name.", show_default=False)] = "",
-    jobs: Annotated[int, typer.Option(help="Runs at once, for the expected time; 0: one a core.", min=0)] = 0,
+    jobs: Annotated[int, typer.Option(help="Runs at once, for the expected time; 0: one per core.", min=0)] = 0,
     methods_files: MethodsOption = None,
     out: OutOption = "outputs",
     data: DataOption = None,
@@ -151,7 +151,7 @@ def build_report(plan: Plan, places: Places) -> str:
 
 
 def _plan_rows(plan: Plan) -> list[dict[str, Any]]:
-    """One row a run asked for, for scripts and for summing up."""
+    """One row per run asked for, for scripts and for summing up."""
     todo = {asked.run for asked in plan.todo}
     return [
         {
@@ -209,7 +209,7 @@ def _duration(seconds: float) -> str:
 
 @contextmanager
 def _display(plan: Plan, quiet: bool) -> Iterator[Watch | None]:
-    """A bar with an estimate of the time left, and a line a run that ended (none when ``quiet``)."""
+    """A bar with an estimate of the time left, and a line per run that ended (none when ``quiet``)."""
     if quiet or not plan.todo:
         yield None
         return

@@ -238,7 +238,7 @@ def _fixed(settings: Iterable[str]) -> dict[str, Any]:
     return {name: as_value(value) for name, value in parse_settings(settings).items()}
 
 
-# Telling --------------------------------------------------------------------------------------------------------------
+# Display --------------------------------------------------------------------------------------------------------------
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The confusing-twins recipe: every class becomes several that nobody can tell apart.
+"""The confusing-twins recipe: every class becomes several that cannot be distinguished.
 
 Confusing-HMDB-102 (An Action Is Worth Multiple Words, BMVC 2022) splits each of C classes in two: a training clip gets
 one of them by the toss of a coin, a test clip carries both. Class c has the twins c and c + C. The coin is Python's
@@ -29,7 +29,7 @@ class HmdbClip(NamedTuple):
 
 
 def toss(labels: Sequence[int], classes: int, coin: Random, copies: int = 2) -> np.ndarray:
-    """(N,) one of the ``copies`` twins of each label (N,), in order; the coin is advanced once a label."""
+    """(N,) one of the ``copies`` twins of each label (N,), in order; the coin is advanced once per label."""
     return np.array([coin.randint(0, copies - 1) * classes + int(label) for label in labels], dtype=np.int64)
 
 

@@ -68,7 +68,7 @@ def read_video(
 
 
 def frame_rate(path: str | Path) -> float:
-    """Frames a second of a video file."""
+    """Frames per second of a video file."""
     with _open(path) as container:
         return float(container.streams.video[0].average_rate or FPS)
 

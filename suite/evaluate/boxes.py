@@ -40,7 +40,7 @@ class Boxes:
         lengths = {len(column) for column in (self.frame, self.label, self.box, self.score) if column is not None}
         if len(lengths) > 1:
             raise UsageError(
-                f"boxes need columns of one length, not {sorted(lengths)}: give one value a row in every column"
+                f"boxes need columns of one length, not {sorted(lengths)}: give one value per row in every column"
             )
 
     def __len__(self) -> int:

@@ -44,12 +44,12 @@ def recall_at_multiples(
 
 @dataclass(frozen=True)
 class RecallCurve:
-    """Average recall against the average number of proposals a video.
+    """Average recall against the average number of proposals per video.
 
     Attributes:
         recall: (T, P) at each threshold.
         average_recall: (P,) mean over thresholds.
-        proposals: (P,) average number of proposals a video.
+        proposals: (P,) average number of proposals per video.
         area: area under ``average_recall`` over ``proposals``, as a share of the largest possible (0..1).
     """
 
@@ -59,7 +59,7 @@ class RecallCurve:
     area: float
 
     def at(self, proposals: float) -> float:
-        """Average recall at so many proposals a video (linear between points): AR@AN."""
+        """Average recall at so many proposals per video (linear between points): AR@AN."""
         return float(np.interp(proposals, self.proposals, self.average_recall))
 
 

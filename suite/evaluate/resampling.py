@@ -1,7 +1,7 @@
 """Confidence by resampling: the unit is the video, and nothing is matched twice.
 
 A statistic is a function from weights (B, V), how often each of V units was drawn in each of B resamples, to B
-values (or (B, ...) arrays). ``RankedMatches.average_map`` is one; :func:`mean_statistic` makes one of a value a
+values (or (B, ...) arrays). ``RankedMatches.average_map`` is one; :func:`mean_statistic` makes one of a value per
 unit.
 """
 
@@ -56,7 +56,7 @@ def resample_weights(units: int, draws: int, seed: int = 0) -> Floats:
 
 
 def mean_statistic(values: ArrayLike) -> Statistic:
-    """The weighted mean of a value (V,) a unit, such as the IoU of each clip."""
+    """The weighted mean of a value (V,) per unit, such as the IoU of each clip."""
     column = np.asarray(values, dtype=np.float64)
     return lambda weights: weights @ column / weights.sum(axis=1)
 
@@ -108,14 +108,14 @@ def paired_bootstrap(
     ``paired_seeds`` draws the same seed positions for both methods (same split or initialization).
 
     Args:
-        first, second: one statistic a seed.
+        first, second: one statistic per seed.
 
     Raises:
         UsageError: a method without runs, or paired seeds in different numbers.
     """
     if not first or not second or (paired_seeds and len(first) != len(second)):
         raise UsageError(
-            f"cannot compare {len(first)} runs with {len(second)}: give one statistic a seed for both methods"
+            f"cannot compare {len(first)} runs with {len(second)}: give one statistic per seed for both methods"
         )
     generator = np.random.default_rng([seed, 1])
     weights = resample_weights(units, draws, seed)

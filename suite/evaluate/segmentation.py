@@ -1,6 +1,6 @@
 """Segmentation-style metrics of untrimmed sequences: frame accuracy, edit score and F1@k.
 
-Convention of the temporal convolution line of work (Lea et al. 2017; MS-TCN): a sequence is one label a frame,
+Convention of the temporal convolution line of work (Lea et al. 2017; MS-TCN): a sequence is one label per frame,
 segments are runs of equal labels, runs of ``background`` labels are left out of edit score and F1. Everything is a
 share (0..1).
 """
@@ -88,7 +88,7 @@ def _pairs(predicted: Sequence[ArrayLike], truth: Sequence[ArrayLike]) -> list[t
     for place, (guess, label) in enumerate(pairs):
         if len(guess) != len(label):
             raise UsageError(
-                f"sequence {place} has {len(guess)} predicted labels for {len(label)} frames: give one a frame"
+                f"sequence {place} has {len(guess)} predicted labels for {len(label)} frames: give one per frame"
             )
     return pairs
 

@@ -18,7 +18,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Segments:
-    """N segments, one a row. Times in seconds (or any one unit), ``video`` and ``label`` any integers.
+    """N segments, one per row. Times in seconds (or any one unit), ``video`` and ``label`` any integers.
 
     ``score`` (N,) is None for ground truth. Columns are converted on construction (int64, float64).
 
@@ -43,7 +43,7 @@ class Segments:
         }
         if len(set(lengths.values())) > 1:
             raise UsageError(
-                f"segments need columns of one length, not {lengths}: give one value a row in every column"
+                f"segments need columns of one length, not {lengths}: give one value per row in every column"
             )
 
     def __len__(self) -> int:

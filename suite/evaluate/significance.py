@@ -1,4 +1,4 @@
-"""What seeds can and cannot tell apart: summaries, corrected p-values, the smallest detectable difference."""
+"""What seeds can and cannot distinguish: summaries, corrected p-values, the smallest detectable difference."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SeedSummary:
 
 
 def summarize(values: ArrayLike, level: float = 0.95) -> SeedSummary:
-    """Summarize one number a seed (n,)."""
+    """Summarize one number per seed (n,)."""
     from scipy.stats import t
 
     numbers = np.asarray(values, dtype=np.float64).reshape(-1)

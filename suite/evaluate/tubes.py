@@ -20,7 +20,7 @@ from suite.evaluate.ranking import RankedMatches, ranked_matches
 from suite.evaluate.segments import Floats, Ints, Verdicts
 
 VIDEO_THRESHOLDS = (0.2, 0.5, 0.75)
-"""IoU thresholds at which video mAP is usually told."""
+"""IoU thresholds at which video mAP is usually reported."""
 
 
 def video_map(

@@ -147,7 +147,7 @@ def _entries(table: TableSpec, task: str) -> list[Entry]:
 
 
 def _check_shared(table: TableSpec, entries: Iterable[Entry], where: str) -> None:
-    """A shared parameter that no listed method has is a slip, not a wish."""
+    """A shared parameter that no listed method has is a mistake."""
     known = {name for entry in entries for name in method(entry.method).hypers}
     for name in table.params if isinstance(table.params, dict) else ():
         if name not in known:

@@ -31,7 +31,7 @@ _SCHEMA = {
 
 
 def asked_frame(asked: Iterable[BoardRun], runs: pl.DataFrame) -> pl.DataFrame:
-    """One row a run asked for, with its ``status`` ("" when it is not in the ledger) and ``error``."""
+    """One row per run asked for, with its ``status`` ("" when it is not in the ledger) and ``error``."""
     rows = [
         {
             "table": one.table,

@@ -67,7 +67,7 @@ def class_figures(view: View, curves: pl.DataFrame) -> dict[str, Figure]:
 
 
 def _courses(rows: list[str], named: pl.DataFrame, kind: str) -> Figure:
-    """One line a class over the steps; where they are many, their colours go from frequent to rare."""
+    """One line per class over the steps; where they are many, their colours go from frequent to rare."""
     figure, owners = blank(420, xaxis_title="step", yaxis_title=kind, showlegend=False), []
     chosen = named.filter(pl.col("kind") == kind)
     present = [row for row in rows if row in set(chosen["row"].to_list())]
@@ -85,14 +85,14 @@ def _courses(rows: list[str], named: pl.DataFrame, kind: str) -> Figure:
             )
             owners.append(place)
     if ranked:
-        told = "frequent classes dark, rare ones light"
+        note = "frequent classes dark, rare ones light"
         above = {"x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"}
-        figure.add_annotation(text=told, xref="paper", yref="paper", showarrow=False, **above)
+        figure.add_annotation(text=note, xref="paper", yref="paper", showarrow=False, **above)
     return _with_menu(figure, present, owners)
 
 
 def _styles(named: pl.DataFrame, names: list[str]) -> tuple[dict[str, dict[str, str]], bool]:
-    """How the line of each class looks, and whether that tells its frequency among the labelled."""
+    """How the line of each class looks, and whether that shows its frequency among the labelled."""
     from plotly.colors import sample_colorscale
 
     share = dict(named.filter(pl.col("kind") == "labelled").group_by("name").agg(pl.col("mean").mean()).iter_rows())

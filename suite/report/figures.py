@@ -12,7 +12,7 @@ from suite.report.views import HONEST, View
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-# Okabe and Ito's colours, told apart by all eyes; then they repeat with other dashes.
+# Okabe and Ito's colours, which all eyes distinguish; then they repeat with other dashes.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8C8C8C", "#B8A800")
 DASHES = ("solid", "dash", "dot", "dashdot")
 POINTS = 150  # a curve has at most about this many
@@ -73,7 +73,7 @@ def ranking(view: View) -> Figure | None:
 
 
 def learning(view: View, curves: pl.DataFrame) -> Figure | None:
-    """Learning curves, one line a row, with a menu of the curves there are; shading spans the seeds."""
+    """Learning curves, one line per row, with a menu of the curves there are; shading spans the seeds."""
     kinds = _curve_kinds(curves, view)
     if not kinds:
         return None
@@ -134,7 +134,7 @@ def _menu(kinds: list[tuple[str, str]], owners: list[int]) -> dict[str, Any]:
 
 
 def per_class(found: pl.DataFrame) -> pl.DataFrame:
-    """Mean over seeds (and over thresholds, where there are several) of each class's metrics, one row a class."""
+    """Mean over seeds (and over thresholds, where there are several) of each class's metrics, one row per class."""
     rows = found.filter((pl.col("label") != "") & (pl.col("selection") == HONEST))
     overall = rows.filter(pl.col("threshold").is_null())
     chosen = pl.concat([overall, rows.join(overall, on=["run", "metric", "label"], how="anti")])

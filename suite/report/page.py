@@ -66,7 +66,7 @@ def _figures(section: Section) -> dict[str, Markup]:
 
 
 def class_table(section: Section, metric: str) -> list[list[str]]:
-    """One per-class metric as text: a heading, then a line a class, in percent."""
+    """One per-class metric as text: a heading, then a line per class, in percent."""
     chosen = section.per_class.filter(pl.col("metric") == metric)
     labels = [row.label for row in section.view.rows if row.label in set(chosen["row"])]
     wide = chosen.pivot("row", index="label", values="value").sort("label")

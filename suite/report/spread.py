@@ -1,4 +1,4 @@
-"""The noise that methods of one table have in common, and what it lets a reader tell apart."""
+"""The noise that methods of one table have in common, and which differences it lets a reader see."""
 
 from __future__ import annotations
 

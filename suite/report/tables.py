@@ -37,7 +37,7 @@ def points(value: float | None) -> str:
 
 
 def plain(cell: Cell) -> str:
-    """``61.3 ± 0.4``; the best is ``**bold**``, what is not told from it begins with ``≈``."""
+    """``61.3 ± 0.4``; the best is ``**bold**``, what cannot be distinguished from it begins with ``≈``."""
     if not cell.values:
         return f"{NOTHING} ({cell.why})"
     text = f"**{number(cell.summary.mean)}**" if cell.best else number(cell.summary.mean)
@@ -58,7 +58,7 @@ def html(cell: Cell) -> str:
 
 
 def latex(cell: Cell) -> str:
-    """The cell as LaTeX; the best in bold, what is not told from it after an ≈."""
+    """The cell as LaTeX; the best in bold, what cannot be distinguished from it after an ≈."""
     if not cell.values:
         return "--"
     text = number(cell.summary.mean)
@@ -76,7 +76,7 @@ def _short(why: str, limit: int = 60) -> str:
 
 
 def frame(view: View, draw: Draw) -> pl.DataFrame:
-    """The view as a frame of drawn cells: kind, method, one column a metric, the leak and the seeds."""
+    """The view as a frame of drawn cells: kind, method, one column per metric, the leak and the seeds."""
     return pl.DataFrame([_line(row, view.columns, draw) for row in view.rows])
 
 
@@ -136,7 +136,7 @@ def markdown(view: View) -> str:
 
 
 def notes(view: View) -> list[str]:
-    """What a reader must know of a table: where its numbers come from and what they can tell apart."""
+    """What a reader must know of a table: where its numbers come from and which differences they can show."""
     seeds = len(view.spec.seeds)
     origin = "planted (generated) data" if view.kind == "planted" else "real data"
     said = [
@@ -150,11 +150,11 @@ def notes(view: View) -> list[str]:
             "with the number here plus the leak."
         )
     if seeds < 2:
-        said.append("One seed says nothing about noise: no row is told apart from another here.")
+        said.append("One seed says nothing about noise: no row can be distinguished from another here.")
     elif math.isfinite(view.detectable):
         said.append(
-            "≈: not told apart from the best (t-test, Holm, 5 %; the deviation is the column's, without what a seed "
-            "does to all methods alike). "
+            "≈: cannot be distinguished from the best (t-test, Holm, 5 %; the deviation is the column's, without what "
+            "a seed does to all methods alike). "
             f"Smallest difference in {view.headline} that {seeds} seeds detect with power 0.8: "
             f"{number(view.detectable)} points (two of these methods, 5 % shared over the column)."
         )

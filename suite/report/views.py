@@ -21,7 +21,7 @@ class Cell:
     """One number over seeds, or the reason why there is none.
 
     ``best`` among the methods that are no ceilings; ``near``: a t-test over seeds, Holm-corrected over the column,
-    does not tell it from the best.
+    does not distinguish it from the best.
     """
 
     values: tuple[float, ...] = ()
@@ -134,7 +134,7 @@ def _row(
 
 
 def pick(own: pl.DataFrame, key: MetricKey, selection: str = HONEST) -> tuple[float, ...]:
-    """The values of one metric under one selection, one a seed, by seed."""
+    """The values of one metric under one selection, one per seed, by seed."""
     threshold = pl.col("threshold")
     at = threshold.is_null() if key.threshold is None else (threshold - key.threshold).abs() < 1e-9
     rows = own.filter((pl.col("metric") == key.metric) & at & (pl.col("selection") == selection))
@@ -163,7 +163,7 @@ def _leak(own: pl.DataFrame, headline: MetricKey) -> float | None:
 
 
 def _marked(rows: list[Row], columns: int) -> list[Row]:
-    """The best cell of each column marked, and those that are not told from it."""
+    """The best cell of each column marked, and those that cannot be distinguished from it."""
     for column in range(columns):
         cells = [None if row.ceiling else row.cells[column] for row in rows]
         values = [cell.values if cell else () for cell in cells]
@@ -174,7 +174,7 @@ def _marked(rows: list[Row], columns: int) -> list[Row]:
 
 
 def _marks(values: Sequence[tuple[float, ...]], seeds: int) -> list[tuple[bool, bool]]:
-    """For each method's values over ``seeds``: is it the best, and if not, is it not told from the best."""
+    """For each method's values over ``seeds``: is it the best, and is it another that may be as good."""
     means = np.array([np.mean(numbers) if numbers else -np.inf for numbers in values])
     if np.isfinite(means).sum() < 2:
         return [(False, False)] * len(values)

@@ -1,4 +1,4 @@
-"""Names of attempts: unique, and telling when they were written."""
+"""Names of attempts: unique, with the time at which they were written."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ class Ledger:
     # Reading ------------------------------------------------------------------------------------------------------
 
     def runs(self, all_attempts: bool = False) -> pl.DataFrame:
-        """One row a run: its finished attempt if there is one, else its newest (or every attempt), oldest first."""
+        """One row per run: its finished attempt if there is one, else its newest (or every attempt), oldest first."""
         rows = self.stores["runs"].scan().collect()
         rows = rows.sort(pl.col("status") == "finished", "started", "attempt")
         if not all_attempts:

@@ -28,7 +28,7 @@ TABLES: dict[str, pa.Schema] = {
             ("seed", pa.int64()),
             ("params", pa.string()),  # JSON
             ("epochs", pa.int64()),  # null: the method's own budget
-            ("status", pa.string()),  # finished | failed | pruned (given up by a sweep)
+            ("status", pa.string()),  # finished | failed | pruned (stopped early by a sweep)
             ("error", pa.string()),
             ("started", pa.timestamp("us", "UTC")),
             ("seconds", pa.float64()),

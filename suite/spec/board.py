@@ -17,7 +17,7 @@ from suite.spec.run import RunSpec
 
 Params = dict[str, Value] | Annotated[str, Field(pattern=r"^tuned:[\w.-]+$")]
 Tuple = tuple[str, ...]
-MANY = 100_000  # more seeds than anybody runs: a typing slip
+MANY = 100_000  # more seeds than anybody runs: a typing error
 
 
 @dataclass(frozen=True)

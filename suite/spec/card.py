@@ -50,8 +50,8 @@ class FileSpec(Spec):
 class Layout(Spec):
     """How features lie in the store: ``channels`` wide, modalities in order, in ``dtype``.
 
-    ``fps`` frames a second, ``stride`` and ``window`` frames between snippets and frames a snippet sees, where all
-    videos share them.
+    ``fps`` frames per second, ``stride`` and ``window`` frames between snippets and frames that a snippet sees, where
+    all videos share them.
     """
 
     channels: Count | None = None

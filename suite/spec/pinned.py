@@ -1,4 +1,4 @@
-"""A file that is part of a request: found by its path, told apart by its content.
+"""A file that is part of a request: found by its path, identified by its content.
 
 In a specification such a file stands as ``path@sha256:<64 digits>``. Only the checksum is part of the run's name, so
 that the same file in another place asks for the same run, and a changed file for another one.

@@ -73,7 +73,7 @@ class Sampler(Spec):
 class Objective(Spec):
     """What is optimized, on validation data. ``metric``: a task's metric, or ``seconds`` (empty: the headline).
 
-    ``threshold`` is needed for metrics that are told per threshold. Several datasets and seeds are averaged.
+    ``threshold`` is needed for metrics that are reported per threshold. Several datasets and seeds are averaged.
     """
 
     metric: str = ""
@@ -90,7 +90,7 @@ class Objective(Spec):
 
 
 class Pruner(Spec):
-    """When a configuration is given up early, by one of :mod:`suite.sweep.pruners` or ``package.module:Class``, made
+    """When a configuration is stopped early, by one of :mod:`suite.sweep.pruners` or ``package.module:Class``, made
     with ``options``.
 
     ``median`` and ``asha`` (successive halving without waiting) look at the validation curve while it trains, after

@@ -60,7 +60,7 @@ def _trial(problem: Problem, one: Observed) -> Any:
 
 
 def export_tensorboard(spec: SweepSpec, places: Places) -> Path:
-    """Write the curves of every run of ``spec`` as TensorBoard event files, a folder a run; returns their folder."""
+    """Write the curves of every run of ``spec`` as TensorBoard event files, a folder per run; returns their folder."""
     try:
         from tensorboardX import SummaryWriter
     except ModuleNotFoundError:

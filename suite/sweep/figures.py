@@ -97,7 +97,7 @@ def _mark_cell(figure: Figure, published: PrintedPoint, row: str, column: str) -
 
 
 def parallel(problem: Problem, complete: Sequence[Observed], metric: str) -> Figure | None:
-    """Every trial a line over all axes and the objective; None for fewer than two axes."""
+    """Every trial as a line over all axes and the objective; None for fewer than two axes."""
     axes = problem.space.parameters
     if len(axes) < 2 or len(complete) < 2:
         return None

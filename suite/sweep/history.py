@@ -89,12 +89,14 @@ class Tables:
         return tables
 
 
-def numbers_of(problem: Problem, told: Mapping[tuple[str, float | None], float], seconds: float) -> tuple[float, ...]:
-    """The objectives of one run from its validation metrics (NaN: not told)."""
+def numbers_of(
+    problem: Problem, reported: Mapping[tuple[str, float | None], float], seconds: float
+) -> tuple[float, ...]:
+    """The objectives of one run from its validation metrics (NaN: not reported)."""
     numbers = []
     for objective in known_objectives(problem):
         name = (objective.metric, _rounded(objective.threshold))
-        numbers.append(seconds if objective.metric == "seconds" else told.get(name, math.nan))
+        numbers.append(seconds if objective.metric == "seconds" else reported.get(name, math.nan))
     return tuple(numbers)
 
 
@@ -205,7 +207,7 @@ def _state(attempts: Sequence[Sequence[Mapping[str, Any]]], retries: int) -> tup
 
 
 def _numbers(problem: Problem, run: str, rows: Sequence[Mapping[str, Any]], tables: Tables) -> tuple[float, ...]:
-    """The objectives of one run (NaN: not told)."""
+    """The objectives of one run (NaN: not reported)."""
     seconds = [float(row["seconds"]) for row in rows if row["run"] == run and row["status"] == "finished"]
     return numbers_of(problem, tables.numbers.get(run, {}), seconds[-1] if seconds else math.nan)
 

@@ -14,7 +14,7 @@ from suite.sweep.space import Values
 
 
 class Journal:
-    """The file ``path``: one line a proposal, told once when it goes out."""
+    """The file ``path``: one line per proposal, written once when it is handed out."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

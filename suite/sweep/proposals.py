@@ -112,7 +112,7 @@ class Proposals:
             self.study.tell(asked.trial, state=TrialState.PRUNED if state == "pruned" else TrialState.FAIL)
 
     def judge(self, number: int, step: int, value: float) -> bool:
-        """Take note of an intermediate value; whether the proposal should be given up."""
+        """Take note of an intermediate value; whether the proposal should be stopped early."""
         asked = self.out.get(number)
         if asked is None or asked.trial is None or value != value:
             return False

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PrunerKind:
-    """One way to give configurations up: ``make(settings)``.
+    """One way to stop configurations early: ``make(settings)``.
 
     ``looks`` says at what: the validation ``curve`` of a run while it trains, or the finished ``runs`` of a
     configuration (its datasets and seeds), one by one. ``note(curve, settings)`` gives what it would have noted on a

@@ -121,8 +121,8 @@ def _row(label: str, one: Observed, finding: Finding, ledger: Ledger) -> TrialRo
         at = (pl.col("threshold") - objective.threshold).abs() < 1e-6
     where = (pl.col("metric") == objective.metric) & (pl.col("label") == "") & at
     rows = ledger.metrics(one.runs).filter(where, split="test", selection="validation")
-    told = dict(rows.select("run", "value").iter_rows())
-    values = tuple(float(told[run]) for run in one.runs if run in told)
+    found = dict(rows.select("run", "value").iter_rows())
+    values = tuple(float(found[run]) for run in one.runs if run in found)
     return TrialRow(label, in_words(one.settings), f"{one.objectives[0]:.4f}", _interval(values), values)
 
 

@@ -135,7 +135,7 @@ class SweepSource(Source):
     # What performers of a sweep ask besides -------------------------------------------------------------------------
 
     def judge(self, study: int, number: int, step: int, value: float) -> bool:
-        """Whether the proposal should be given up, given its objective after ``step`` evaluations (or runs)."""
+        """Whether the proposal should be stopped early, given its objective after ``step`` evaluations (or runs)."""
         return self.studies[study].proposals.judge(number, step, value)
 
     # Inside -------------------------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ class TrialPerformer:
             self._prune(trial, self.runner.unfinished(following[0]), f"run {index + 1} of {len(trial.specs)}")
 
     def _prune(self, trial: Trial, outcome: Outcome, place: str) -> None:
-        error = f"given up after {place} by the sweep's {self.spec.pruner.name} pruner"
+        error = f"stopped after {place} by the sweep's {self.spec.pruner.name} pruner"
         # Its curves stay, numbers that could be believed do not.
         row = {**outcome.run, "status": "pruned", "error": error}
         self.runner.record([replace(outcome, run=row, metrics=(), predictions=())])

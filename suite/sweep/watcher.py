@@ -35,7 +35,7 @@ class Watcher:
         self.asking = GoOn(self.judge.going)
 
     def report(self, progress: Progress) -> bool:
-        """Whether to go on; the last epoch is never given up, it is paid for."""
+        """Whether to go on; the last epoch is never cut: its cost is spent already."""
         if self.curve in progress.values:
             self.points += 1
             given_up = self.judge.judge(self.study, self.number, self.points, progress.values[self.curve])

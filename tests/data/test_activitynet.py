@@ -85,7 +85,7 @@ def test_a_rate_is_never_guessed(folder: Path) -> None:
     (folder / "features").mkdir()
     for name in names():
         np.save(folder / "features" / f"{name}.npy", np.zeros((40, 7), dtype=np.float32))
-    with pytest.raises(DataError, match="nothing tells at how many frames a second features 7 wide were taken"):
+    with pytest.raises(DataError, match="nothing states at how many frames per second features 7 wide were taken"):
         activitynet.read(CARD, folder, dials(), "semi-localization")  # type: ignore[arg-type]
 
 

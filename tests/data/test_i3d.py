@@ -147,7 +147,7 @@ def test_dense_snippets_need_frame_rates(folder):
     database = json.loads((folder / "thumos14_412.json").read_text())
     del database["video_test_0000004"]["frames"]
     (folder / "thumos14_412.json").write_text(json.dumps(database))
-    with pytest.raises(DataError, match="tell no frame rate of video_test_0000004"):
+    with pytest.raises(DataError, match="state no frame rate for video_test_0000004"):
         i3d.read(find_card("thumos-14-dense"), folder, DIALS, "semi-localization")
 
 

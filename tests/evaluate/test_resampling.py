@@ -106,7 +106,7 @@ def test_pairing_by_video_cancels_what_both_methods_share():
     assert np.abs(same.samples).max() < 1e-12
     crossed = paired_bootstrap(seeds, seeds, 80, 500)
     assert crossed.high - crossed.low > 1.0
-    with pytest.raises(UsageError, match="one statistic a seed"):
+    with pytest.raises(UsageError, match="one statistic per seed"):
         paired_bootstrap(seeds, seeds[:1], 80, paired_seeds=True)
 
 

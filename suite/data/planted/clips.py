@@ -1,7 +1,8 @@
 """planted-clips: small rendered videos of shapes with several labels each, encoded as real video files.
 
-A video is a few shots, each with a cast of its own and its key frame in the middle; all shots of a video share nothing
-that tells labels. Files are written once per version, dials and code below the cache and read through the real decoder.
+A video is a few shots, each with shapes of its own and its key frame in the middle; the shots of a video share nothing
+from which labels could be guessed. Files are written once per version, dials and code below the cache and read through
+the real decoder.
 """
 
 from __future__ import annotations

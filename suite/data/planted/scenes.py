@@ -41,7 +41,7 @@ FPS = 30
 
 @dataclass
 class Behaviour:
-    """One shape's part in a shot: ``place`` (2,) at the key frame, ``velocity`` (2,) pixels a second, ``labels``."""
+    """One shape's part in a shot: ``place`` (2,) at the key frame, ``velocity`` (2,) pixels per second, ``labels``."""
 
     place: np.ndarray
     velocity: np.ndarray
@@ -93,7 +93,7 @@ def stage(one: Behaviour, frames: int, generator: np.random.Generator) -> Shape:
 
 
 def _blinking(time: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """On and off two to four times a second; dim at the key frame in a fifth of the cases, like everybody."""
+    """On and off two to four times per second; dim at the key frame in a fifth of the cases, like everybody."""
     rate, dim_now = generator.uniform(2.0, 4.0), generator.random() < 0.2
     phase = generator.uniform(0.1, 0.4) + (0.5 if dim_now else 0.0)
     return np.where((time * rate + phase) % 1 < 0.5, 1.0, DIM)
@@ -134,7 +134,7 @@ def _inside(place: np.ndarray, size: tuple[int, int]) -> bool:
 
 
 def _note_touches(cast: list[Behaviour]) -> None:
-    """Whoever meets at the key frame touches, meant or not."""
+    """Shapes that meet at the key frame touch, intended or not."""
     for index, one in enumerate(cast):
         for other in cast[:index]:
             if np.hypot(*(one.place - other.place)) <= one.radius + other.radius:

@@ -12,7 +12,7 @@ KINDS = ("disc", "square", "triangle", "ring")
 @dataclass(frozen=True)
 class Shape:
     """One shape in a shot. Appearance is drawn apart from behaviour, and every behaviour passes the key frame in a
-    state that shapes without it may be in as well, so that a single frame does not tell what a shape does.
+    state that shapes without it may be in as well, so that a single frame does not show what a shape does.
 
     ``path`` (T, 2) centre in pixels, ``radius`` (T,) pixels, ``angle`` (T,) radians, ``opacity`` (T,) in (0, 1];
     ``kind`` of KINDS, ``colours`` (2, 3) in [0, 1] of the stripes, ``stripes`` how many.

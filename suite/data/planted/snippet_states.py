@@ -1,4 +1,4 @@
-"""The hidden states of planted snippets: what each looks like, how often it occurs, and what a snippet tells of it."""
+"""The hidden states of planted snippets: how each looks, how often it occurs, and its posterior given the features."""
 
 from __future__ import annotations
 

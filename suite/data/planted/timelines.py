@@ -1,6 +1,6 @@
 """Timelines of untrimmed videos: when which class happens and where its scene shows without the action.
 
-Planted timelines follow log-normal laws fitted to the THUMOS-14 annotations (412 videos, union of segments a video:
+Planted timelines follow log-normal laws fitted to the THUMOS-14 annotations (412 videos, union of segments per video:
 instances of median 3.1 s, gaps of 3.2 s, videos of 154 s, 15 % with more than one class). Real timelines are read from
 the annotation files of THUMOS-14 or ActivityNet-1.3 where those are present.
 """

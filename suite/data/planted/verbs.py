@@ -1,8 +1,8 @@
 """planted-verbs: clips of a planted sense, described by any of several verbs, annotated with one of them.
 
-A sense (cutting a carrot) can be told with a set of verbs (cut, slice, peel); two senses share some of their verbs, so
-two verbs are interchangeable in one context and not in another. Features are Gaussian around the sense's appearance and
-motion, hence p(sense | clip), P(verb is valid | clip) and every ceiling are known.
+A sense (cutting a carrot) can be described by a set of verbs (cut, slice, peel); two senses share some of their verbs,
+so two verbs are interchangeable in one context and not in another. Features are Gaussian around the sense's appearance
+and motion, hence p(sense | clip), P(verb is valid | clip) and every ceiling are known.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _draw_verbs(senses: int, verbs: int, dials: Mapping[str, Any], generator: np
 
 
 def _draw_means(senses: int, channels: int, generator: np.random.Generator) -> np.ndarray:
-    """(M, channels) A μ_m with a random mixing A; rows have unit variance a channel on average."""
+    """(M, channels) A μ_m with a random mixing A; rows have unit variance per channel on average."""
     mixing = generator.standard_normal((channels, channels)) / np.sqrt(channels)
     latent = generator.standard_normal((senses, channels))
     return np.einsum("cl,ml->mc", mixing, latent)

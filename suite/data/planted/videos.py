@@ -1,4 +1,4 @@
-"""planted-videos: generated untrimmed videos with the three troubles of weakly supervised localization.
+"""planted-videos: generated untrimmed videos with the three difficulties of weakly supervised localization.
 
 A snippet's features are ``class_snr · Σ a_c v_c + actionness_snr · m · u + noise``: class directions v_c are present
 inside instances (weakly in hard ones) and in scenes that hold no action; one actionness direction u, stronger in the

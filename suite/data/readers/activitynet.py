@@ -3,7 +3,7 @@
 Annotations are ``anet_anno_action.json`` with ``video_info_new.csv``. Features come in two published forms:
 ``csv_mean_100/<video>.csv``, a header and 100 rows of 400 two-stream scores that span what the features cover of the
 video (TSN; the end of a video that fills no snippet is lost), or ``features/<video>.npy`` (L, D) at the card's stride
-(I3D, TSP), taken from videos resampled to the rate that the card tells for features of that width. Optional: the
+(I3D, TSP), taken from videos resampled to the rate that the card states for features of that width. Optional: the
 labelled lists of SSTAP and SPOT, ``video_info_new_<unlabelled>.csv``, and the video-level class scores of CUHK's
 classifier, which was trained on all training labels.
 """
@@ -91,10 +91,12 @@ def read_entries(card: DatasetCard, folder: Path) -> list[ListedVideo]:
         raise DataError(f"{card.name}: {place} and {INFO} do not fit ({type(error).__name__}: {error}).") from None
 
 
-def _entry(name: str, subset: str, told: Mapping[str, Any]) -> ListedVideo:
-    rows = tuple((str(row["label"]), float(row["segment"][0]), float(row["segment"][1])) for row in told["annotations"])
-    frames, seconds = float(told["duration_frame"]), float(told["duration_second"])
-    return ListedVideo(name, subset, frames, seconds, float(told["feature_frame"]), rows)
+def _entry(name: str, subset: str, video: Mapping[str, Any]) -> ListedVideo:
+    rows = tuple(
+        (str(row["label"]), float(row["segment"][0]), float(row["segment"][1])) for row in video["annotations"]
+    )
+    frames, seconds = float(video["duration_frame"]), float(video["duration_second"])
+    return ListedVideo(name, subset, frames, seconds, float(video["feature_frame"]), rows)
 
 
 def published_lists(folder: Path, ids: np.ndarray) -> dict[str, np.ndarray]:
@@ -140,12 +142,12 @@ def class_scores(folder: Path, classes: tuple[str, ...], videos: Mapping[str, Vi
     path = folder / CLASS_SCORES
     if not path.is_file():
         return {}
-    told = json.loads(path.read_text(encoding="utf-8"))
-    missing = sorted(set(classes) - set(told["class"]))
+    scored = json.loads(path.read_text(encoding="utf-8"))
+    missing = sorted(set(classes) - set(scored["class"]))
     if missing:
         raise DataError(f"{path} scores no class '{missing[0]}'; use the file for ActivityNet-1.3.")
-    order = [told["class"].index(name) for name in classes]
-    rows = {f"v_{name.removeprefix('v_')}": np.asarray(row)[order] for name, row in told["results"].items()}
+    order = [scored["class"].index(name) for name in classes]
+    rows = {f"v_{name.removeprefix('v_')}": np.asarray(row)[order] for name, row in scored["results"].items()}
     covered = {split: part for split, part in videos.items() if all(str(name) in rows for name in part.ids)}
     return {split: np.stack([rows[str(name)] for name in part.ids]) for split, part in covered.items() if len(part)}
 
@@ -192,15 +194,15 @@ def as_videos(card: DatasetCard, folder: Path, entries: list[ListedVideo], class
 
 
 def _rate(card: DatasetCard, width: int) -> float:
-    """Frames a second of the videos from which features of this width were taken: packs resample before they extract.
+    """Frames per second of the videos from which features of this width were taken: packs resample before they extract.
 
     Raises:
-        DataError: the card does not tell.
+        DataError: the card does not state it.
     """
     rates = card.options["feature_rates"]
     if str(width) not in rates:
         raise DataError(
-            f"{card.name}: nothing tells at how many frames a second features {width} wide were taken; "
+            f"{card.name}: nothing states at how many frames per second features {width} wide were taken; "
             f"add it to feature_rates in a copy of the card ({', '.join(f'{w}: {r:g}' for w, r in rates.items())})."
         )
     return float(rates[str(width)])

@@ -2,7 +2,7 @@
 
 Layout below the dataset's folder, as published: annotations ``ava_{train,val,test}_v*.csv`` (tab or comma separated),
 ``ava_*_excluded_timestamps_*.csv``, the label map ``*.pbtxt``, a person detector's ``ava_*_predicted_boxes.csv``;
-pixels as ``frames/VIDEO/VIDEO_000001.jpg`` (30 a second from 15:00 on), or as ``videos/VIDEO.mp4`` (mkv, webm), whole.
+pixels as ``frames/VIDEO/VIDEO_000001.jpg`` (30 per second from 15:00 on) or as whole ``videos/VIDEO.mp4`` (mkv, webm).
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def as_videos(
     stride: int,
     scale: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Videos:
-    """Recordings as untrimmed videos: 36 statistics a snippet, segments in seconds, all labelled."""
+    """Recordings as untrimmed videos: 36 statistics per snippet, segments in seconds, all labelled."""
     rows = [statistics(recording.signals, window, stride) for recording in recordings]
     mean, deviation = scale or (np.float32(0), np.float32(1))
     count = len(recordings)

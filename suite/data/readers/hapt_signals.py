@@ -23,12 +23,12 @@ import numpy as np
 from suite.errors import DataError
 
 RATE = 50.0
-"""Samples a second."""
+"""Samples per second."""
 OFFICIAL_TRAINING_USERS = (1, 3, 5, 6, 7, 8, 11, 14, 15, 16, 17, 19, 21, 22, 23, 25, 26, 27, 28, 29, 30)
 VALIDATION_USERS = (6, 14, 19, 25, 29)
 """Every fourth of the official training users: 16 remain to train on, the 9 official test users stay the test."""
 STATISTICS = 6
-"""Statistics a channel; 36 for the six channels."""
+"""Statistics per channel; 36 for the six channels."""
 
 
 @dataclass(frozen=True)

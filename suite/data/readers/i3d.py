@@ -5,7 +5,7 @@ Features (L, D), RGB before flow, are found as ``<video>.npy`` (both modalities 
 of all videos as W-TALC has it, with their names in a second file. Nothing that a feature file contains is ever run.
 
 Annotations are ActivityNet-style JSON; the card's options name the files, the first that is there counts. Which test
-videos take part is the protocol's affair.
+videos take part is decided by the protocol.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ HELD_OUT = 4
 
 @dataclass(frozen=True)
 class Annotated:
-    """One annotated video; ``rows`` are (label, start, end) in seconds; duration and ``fps`` are 0 where not told."""
+    """One annotated video; ``rows`` are (label, start, end) in seconds; duration and ``fps`` are 0 where unknown."""
 
     name: str
     subset: str
@@ -130,7 +130,7 @@ class OneFile:
 
 @dataclass(frozen=True)
 class FilePerVideo:
-    """One file a video, or one a video and modality."""
+    """One file per video, or one per video and modality."""
 
     folder: Path
 
@@ -187,7 +187,7 @@ def find_features(card: DatasetCard, folder: Path) -> FeatureSource:
 
 
 def class_scores(card: DatasetCard, folder: Path, videos: Mapping[str, Videos]) -> dict[str, np.ndarray]:
-    """Class scores (V, C) of test videos from UntrimmedNet's file, where it is there: a row a test video by number.
+    """Class scores (V, C) of test videos from UntrimmedNet's file, where it is there: a row per test video, by number.
 
     The card names the file and, class by class, its columns. Splits that it does not cover are left out.
     """
@@ -244,13 +244,15 @@ def as_videos(card: DatasetCard, videos: list[Annotated], classes: tuple[str, ..
 
 
 def _rates(card: DatasetCard, videos: list[Annotated]) -> np.ndarray:
-    """(V,) frames a second: those at which features were taken, if the card says so, else each video's own."""
+    """(V,) frames per second: those at which features were taken, if the card says so, else each video's own."""
     if card.layout.fps:
         return np.full(len(videos), float(card.layout.fps))
     silent = next((video.name for video in videos if video.fps <= 0), None)
     if silent is not None:
         known = card.options["annotations"][0]
-        raise DataError(f"{card.name}: its annotations tell no frame rate of {silent}; put {known} there, which does.")
+        raise DataError(
+            f"{card.name}: its annotations state no frame rate for {silent}; put {known} there, which does."
+        )
     return np.array([video.fps for video in videos])
 
 

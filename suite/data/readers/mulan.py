@@ -58,7 +58,7 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
 
 
 def counts(card: DatasetCard, folder: Path, data: TaskData[Clips]) -> dict[str, int | float]:
-    """What the file holds: rows, and labels a row to three decimals."""
+    """What the file holds: rows, and labels per row to three decimals."""
     _, truth = read_file(folder / card.files[0].path)
     return {
         "rows": len(truth),

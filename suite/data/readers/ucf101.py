@@ -26,12 +26,12 @@ from suite.tasks.actors.tables import BoxTable, assemble, frequent_and_rare
 from suite.tasks.data import TaskData
 
 WIDTH, HEIGHT = 320, 240
-RATE = 25.0  # frames a second in UCF101; seconds here are frame / 25, so hundredths name every frame
+RATE = 25.0  # frames per second in UCF101; seconds here are frame / 25, so hundredths name every frame
 
 
 @dataclass(frozen=True)
 class AnnotatedTubes:
-    """Boxes of all tubes, one row a frame of a tube: ``video`` (N,) index into ``videos``, ``frame`` (N,) from 0,
+    """Boxes of all tubes, one row per frame of a tube: ``video`` (N,) index into ``videos``, ``frame`` (N,) from 0,
     ``box`` (N, 4) x1 y1 x2 y2 in pixels, ``label`` (N,) from 0; ``classes`` the names, ``count`` how many tubes."""
 
     videos: np.ndarray
@@ -89,7 +89,9 @@ def read_detections(path: Path, classes: int, threshold: float) -> BoxTable:
                 video, frame, *numbers = row
                 x1, y1, x2, y2, score = map(float, numbers)
             except ValueError:
-                raise DataError(f"{path}, line {number}: not video, frame, x1, y1, x2, y2, score; mend it.") from None
+                raise DataError(
+                    f"{path}, line {number}: not video, frame, x1, y1, x2, y2, score; correct it."
+                ) from None
             if score >= threshold:
                 rows.append((video, (int(frame) - 1) / RATE, x1, y1, x2, y2, score))
     values = np.array([row[1:] for row in rows], dtype=np.float64).reshape(-1, 6)
@@ -163,7 +165,7 @@ def _detected(truth: BoxTable, folder: Path, dials: Mapping[str, Value]) -> Acto
 
 
 def _pixels(actors: Actors, folder: Path) -> ClipSource | None:
-    """Frame folders or video files by the number of the frame, 32 consecutive frames a clip (slow 8 x 4)."""
+    """Frame folders or video files by the number of the frame, 32 consecutive frames per clip (slow 8 x 4)."""
     owners = [name.rsplit(",", 1) for name in actors.clip_ids]
     centres = np.array([round(float(second) * RATE) for _, second in owners], dtype=np.int64)
     if (folder / "rgb-images").is_dir():

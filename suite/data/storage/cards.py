@@ -15,7 +15,7 @@ def shipped(kind: str) -> Path:
     """The folder of shipped declarations (``datasets``, ``sweeps``, ``reports``).
 
     In a checkout it stands beside the package; in an installed wheel it is package data under ``suite/shipped``. The
-    project file beside it tells the two apart: ``site-packages/datasets`` may be somebody else's package.
+    project file beside it distinguishes the two: ``site-packages/datasets`` may be another package.
     """
     package = Path(suite.__file__).resolve().parent
     if (package.parent / "pyproject.toml").is_file():

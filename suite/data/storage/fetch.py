@@ -22,7 +22,7 @@ from suite.spec.card import DatasetCard, FileSpec
 CHUNK = 2**20
 ATTEMPTS = 3
 ShowProgress = Callable[[str, int, int | None], None]
-"""Told the file's name, the bytes that are there so far, and how many there will be (None if nobody knows)."""
+"""Receives the file's name, the bytes that are there so far, and how many there will be (None where unknown)."""
 
 
 def silent(name: str, done: int, total: int | None) -> None:
@@ -123,7 +123,7 @@ def _receive(file: FileSpec, part: Path, progress: ShowProgress) -> bool:
     have = part.stat().st_size if part.exists() else 0
     known = _tag(part)
     headers = {"User-Agent": "weak-action-suite", "Accept-Encoding": "identity"}
-    if have and (known or file.sha256):  # without a tag or a checksum nobody could tell a changed file
+    if have and (known or file.sha256):  # without a tag or a checksum a changed file would go unnoticed
         headers |= {"Range": f"bytes={have}-"} | ({"If-Range": known} if known else {})
     try:
         response = urllib.request.urlopen(urllib.request.Request(file.url, headers=headers), timeout=60)

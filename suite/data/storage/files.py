@@ -16,7 +16,7 @@ from suite.spec.card import DatasetCard, FileSpec
 
 
 def data_root(root: Path | None = None) -> Path:
-    """The folder that has one sub-folder a dataset: ``root``, ``SUITE_DATA`` or ``data``."""
+    """The folder that has one sub-folder per dataset: ``root``, ``SUITE_DATA`` or ``data``."""
     return root or Path(DATA.value or "data")
 
 

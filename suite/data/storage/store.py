@@ -91,16 +91,15 @@ class _Stream:
         offset, done = self.size, 0
         for block in blocks_of(rows):
             if block.shape[1:] != tuple(rows.shape[1:]):
-                raise DataError(
-                    f"'{key}': rows from {done} on are {block.shape[1:]} wide, not {rows.shape[1:]}; mend the reader."
-                )
-            with np.errstate(over="ignore"):  # a value beyond float16 becomes infinite and is told by the check
+                wide = f"{block.shape[1:]} wide, not {rows.shape[1:]}"
+                raise DataError(f"'{key}': rows from {done} on are {wide}; correct the reader.")
+            with np.errstate(over="ignore"):  # a value beyond float16 becomes infinite and is reported by the check
                 block = np.ascontiguousarray(block, dtype=kind)
             check(key, done, block)
             done += len(block) if block.ndim else 1
             self.write(block.reshape(-1).view(np.uint8).data if block.size else b"")
         if rows.shape and done != rows.shape[0]:
-            raise DataError(f"'{key}': the reader announced {rows.shape[0]} rows and gave {done}; mend the reader.")
+            raise DataError(f"'{key}': the reader announced {rows.shape[0]} rows and gave {done}; correct the reader.")
         return {"dtype": kind.str, "shape": list(rows.shape), "offset": offset}
 
 

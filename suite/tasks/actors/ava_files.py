@@ -35,7 +35,7 @@ def label_map(path: Path) -> tuple[dict[int, str], set[int]]:
 
 
 def read_annotations(path: Path, class_ids: Sequence[int]) -> BoxTable:
-    """The annotated boxes of one file, one row a person with all its labels, in the file's order.
+    """The annotated boxes of one file, one row per person with all its labels, in the file's order.
 
     Rows that share video, second, box and (v2) person are one person. Labels outside ``class_ids`` are dropped, and
     with them people who have no other. Raises :class:`DataError` naming the line of a malformed row.

@@ -41,7 +41,7 @@ def assemble(
     labelled: np.ndarray | None = None,
     oracle: Mapping[str, np.ndarray] | None = None,
 ) -> Actors:
-    """One row an instance, instances of a clip side by side in the given order, clips by video and second.
+    """One row per instance, instances of a clip side by side in the given order, clips by video and second.
 
     Args:
         instances: the boxes that a method scores. truth: the boxes evaluation uses; None for the same ones. A key frame

@@ -15,11 +15,11 @@ class Videos:
     """Untrimmed videos for localization: V videos, L_v snippets each, D channels, C classes.
 
     ``ids`` (V,) str; ``rows`` (ΣL, D) float, all snippets one video after the other; ``offsets`` (V+1,) int, video v
-    owns ``rows[offsets[v]:offsets[v+1]]``; ``fps`` (V,) frames a second; ``stride`` and ``window`` (V,) frames between
-    snippets and frames a snippet sees; ``duration`` (V,) seconds; ``video_labels`` (V, C) bool; ``segments`` the
-    annotated segments in seconds, with ``segments.video`` an index into ``ids``; ``labelled`` (V,) bool, False where a
-    semi-supervised split withholds the annotation (``segments`` then still holds it for evaluation only: learn from
-    :meth:`known_segments`); ``unit`` (V,) str. ``oracle`` arrays are per snippet (ΣL, ...).
+    owns ``rows[offsets[v]:offsets[v+1]]``; ``fps`` (V,) frames per second; ``stride`` and ``window`` (V,) frames
+    between snippets and frames that a snippet sees; ``duration`` (V,) seconds; ``video_labels`` (V, C) bool;
+    ``segments`` the annotated segments in seconds, with ``segments.video`` an index into ``ids``; ``labelled`` (V,)
+    bool, False where a semi-supervised split withholds the annotation (``segments`` then still holds it for evaluation
+    only: learn from :meth:`known_segments`); ``unit`` (V,) str. ``oracle`` arrays are per snippet (ΣL, ...).
     """
 
     ids: np.ndarray

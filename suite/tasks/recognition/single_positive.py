@@ -1,4 +1,4 @@
-"""One annotated class a clip, where the complete label set is known: drawing it, and what follows from it."""
+"""One annotated class per clip, where the complete label set is known: drawing it, and what follows from it."""
 
 from __future__ import annotations
 

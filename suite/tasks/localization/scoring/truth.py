@@ -74,13 +74,13 @@ def truth_from_file(path: Path, subset: str, fold_case: bool = True) -> SegmentT
 
 
 def video_names(path: Path, subset: str) -> set[str]:
-    """The videos that a list names: one a line, or a csv with the columns ``video`` and, where it has one, ``subset``.
+    """The videos that a list names: one per line, or a csv with a column ``video`` and, where it has one, ``subset``.
 
     Raises:
         DataError: no such file, or a list that names no video (of the subset).
     """
     if not path.is_file():
-        raise DataError(f"there is no video list {path}: give a text file with one name a line, or a csv")
+        raise DataError(f"there is no video list {path}: give a text file with one name per line, or a csv")
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     header = lines[0].split(",") if lines else []
     names = {line.split(",")[0] for line in lines}
