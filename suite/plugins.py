@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import pkgutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -14,10 +15,11 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from suite.environment import PLUGINS
-from suite.errors import SuiteError, UsageError
+from suite.errors import SuiteError, UsageError, did_you_mean
 from suite.spec.base import content_hash
 
 Kind = TypeVar("Kind")
+Chosen = TypeVar("Chosen")
 
 
 def subclasses(kind: type[Kind], shipped: Iterable[str], group: str) -> dict[str, type[Kind]]:
@@ -72,13 +74,33 @@ def _loaded(file: Path, changed: int) -> ModuleType:
     return module
 
 
-def load_object(address: str, what: str) -> Any:
-    """The object at ``package.module:name``; ``what`` says in an error what it is to be.
+def make_own(address: str, what: str, options: Mapping[str, Any], **optional: Any) -> Any:
+    """An object of the class at ``package.module:Name``, made with ``options`` and those ``optional`` ones it knows.
 
-    Raises :class:`UsageError` where there is none.
+    ``what`` names in errors what it is. Raises :class:`UsageError` where there is no such class or it cannot be made.
     """
     place, _, name = address.partition(":")
     try:
-        return getattr(importlib.import_module(place), name)
+        kind = getattr(importlib.import_module(place), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(f"there is no {what} '{address}' ({error}); write package.module:Name.") from None
+    known = inspect.signature(kind).parameters
+    try:
+        return kind(**options, **{key: value for key, value in optional.items() if key in known})
+    except Exception as error:
+        raise UsageError(f"the {what} {address} cannot be made with its options: {error}.") from error
+
+
+def chosen(name: str, table: Mapping[str, Chosen], what: str, options: Mapping[str, Any], own: Chosen) -> Chosen:
+    """What ``table`` holds under ``name``, or ``own`` for a name that is the address of a class.
+
+    Raises :class:`UsageError` for an unknown name, or for options where the table has no use of them.
+    """
+    if ":" in name:
+        return own
+    if name not in table:
+        hint = did_you_mean(name, table)
+        raise UsageError(f"there is no {what} '{name}'{hint} Your own is named package.module:Class.")
+    if options:
+        raise UsageError(f"the {what} {name} takes no options; leave them out.")
+    return table[name]

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from suite.data import find_card, load
 from suite.data.storage.files import dataset_folder
 from suite.errors import DataError, UsageError, did_you_mean
 from suite.places import Places
 from suite.spec.card import DatasetCard, parse_dataset_name
-from suite.tasks import task, tasks
+from suite.tasks import Task, task, tasks
+from suite.tasks.data import TaskData
 from suite.tasks.scoring.contents import Contents, open_contents
 from suite.tasks.scoring.files import PredictionFiles
-from suite.tasks.scoring.ledger_form import score_table
-from suite.tasks.scoring.report import Report
+from suite.tasks.scoring.report import Oddity, Report, metric_row
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 LEDGER_FORM = "Parquet"
 
@@ -100,4 +103,17 @@ def _score_ledger_form(contents: Contents, against: Against, card: DatasetCard |
         raise UsageError("predictions in the ledger's form need the dataset they belong to: give --dataset.")
     protocol = against.protocol or "default"
     data = load(against.dataset, card.tasks[0], places.root, places.cache, protocol=protocol)
-    return score_table(contents.table, data, task(card.tasks[0]), against.resamples)
+    return _score_table(contents.table, data, task(card.tasks[0]), against.resamples)
+
+
+def _score_table(table: pa.Table, data: TaskData[Any], served: Task, resamples: int) -> Report:
+    """What the task reports for ``table`` on the test split, with intervals where the task knows them."""
+    known, given = set(data.test.ids.tolist()), table["item"].to_pylist()
+    predictions = served.from_rows(table, data.test)
+    found = served.evaluate(predictions, data.test, data)
+    metrics = [metric_row(row.metric, row.threshold, row.value) for row in found if not row.label]
+    classes = [{"class": row.label, "AP": row.value} for row in found if row.label]
+    unknown = sorted(set(given) - known)
+    odd = [Oddity("unknown item", len(unknown), "ignored", unknown[0])] if unknown else []
+    counts = {"predictions": len(given), "counted": len(known)}
+    return Report(data.protocol, served.intervals(metrics, predictions, data, resamples), classes, odd, counts)

@@ -67,6 +67,11 @@ class Segments:
         return Segments(nothing, nothing, moment, moment, moment if scored else None)
 
     @staticmethod
+    def of_rows(rows: Iterable[Sequence[float]]) -> Segments:
+        """One segment per row of video, label, start and end."""
+        return Segments(*np.array(list(rows), dtype=np.float64).reshape(-1, 4).T)
+
+    @staticmethod
     def concatenate(parts: Sequence[Segments]) -> Segments:
         """The rows of all parts, in their order; scores are kept when every part has them."""
         if not parts:

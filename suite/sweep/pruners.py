@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from suite.errors import UsageError, did_you_mean
-from suite.plugins import load_object
+from suite.plugins import chosen, make_own
 from suite.spec.sweep import Pruner
 
 if TYPE_CHECKING:
@@ -30,46 +29,14 @@ class PrunerKind:
 
 def pruner_kind(settings: Pruner) -> PrunerKind:
     """The pruner that a sweep names, from the table or as ``module:Class``; raises :class:`UsageError` for no such."""
-    if ":" in settings.name:
-        return PrunerKind(_own)
-    if settings.name not in PRUNERS:
-        known = did_you_mean(settings.name, PRUNERS)
-        raise UsageError(f"there is no pruner '{settings.name}'{known} Your own is named package.module:Class.")
-    if settings.options:
-        raise UsageError(f"the pruner {settings.name} takes no options; leave them out.")
-    return PRUNERS[settings.name]
+    own = PrunerKind(lambda given: make_own(given.name, "pruner", given.options))
+    return chosen(settings.name, PRUNERS, "pruner", settings.options, own)
 
 
-def _own(settings: Pruner) -> BasePruner:
-    try:
-        pruner: BasePruner = load_object(settings.name, "pruner")(**settings.options)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"the pruner {settings.name} cannot be made with its options: {error}.") from error
-    return pruner
+def _optuna() -> Any:
+    from optuna import pruners
 
-
-def _none(settings: Pruner) -> BasePruner:
-    from optuna.pruners import NopPruner
-
-    return NopPruner()
-
-
-def _median(settings: Pruner) -> BasePruner:
-    from optuna.pruners import MedianPruner
-
-    return MedianPruner(n_startup_trials=settings.startup, n_warmup_steps=settings.warmup)
-
-
-def _asha(settings: Pruner) -> BasePruner:
-    from optuna.pruners import SuccessiveHalvingPruner
-
-    return SuccessiveHalvingPruner(min_resource=settings.warmup, reduction_factor=settings.reduction)
-
-
-def _wilcoxon(settings: Pruner) -> BasePruner:
-    from optuna.pruners import WilcoxonPruner
-
-    return WilcoxonPruner(p_threshold=settings.threshold, n_startup_steps=2)
+    return pruners
 
 
 def _rungs(curve: Mapping[int, float], settings: Pruner) -> dict[str, float]:
@@ -83,8 +50,12 @@ def _rungs(curve: Mapping[int, float], settings: Pruner) -> dict[str, float]:
 
 
 PRUNERS = {
-    "none": PrunerKind(_none, looks=""),
-    "median": PrunerKind(_median),
-    "asha": PrunerKind(_asha, note=_rungs),
-    "wilcoxon": PrunerKind(_wilcoxon, looks="runs"),
+    "none": PrunerKind(lambda s: _optuna().NopPruner(), looks=""),
+    "median": PrunerKind(lambda s: _optuna().MedianPruner(n_startup_trials=s.startup, n_warmup_steps=s.warmup)),
+    "asha": PrunerKind(
+        lambda s: _optuna().SuccessiveHalvingPruner(min_resource=s.warmup, reduction_factor=s.reduction), note=_rungs
+    ),
+    "wilcoxon": PrunerKind(
+        lambda s: _optuna().WilcoxonPruner(p_threshold=s.threshold, n_startup_steps=2), looks="runs"
+    ),
 }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from suite.errors import UsageError, did_you_mean
-from suite.plugins import load_object
+from suite.errors import UsageError
+from suite.plugins import chosen, make_own
 from suite.spec.sweep import Sampler
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 WARM = 10  # complete trials below which CMA-ES cannot be warmed up: it looks at the best tenth
+ENDING = ("optuna.samplers:GridSampler", "optuna.samplers:BruteForceSampler")
 
 
 @dataclass(frozen=True)
@@ -37,57 +37,30 @@ class SamplerKind:
 
 def sampler_kind(settings: Sampler) -> SamplerKind:
     """The sampler that a sweep names, from the table or as ``module:Class``; raises :class:`UsageError` for no such."""
-    if ":" in settings.name:
-        return SamplerKind(lambda given, seed, known: _own(given, seed))
-    if settings.name not in SAMPLERS:
-        known = did_you_mean(settings.name, SAMPLERS)
-        raise UsageError(f"there is no sampler '{settings.name}'{known} Your own is named package.module:Class.")
-    if settings.options:
-        raise UsageError(f"the sampler {settings.name} takes no options; leave them out.")
-    return SAMPLERS[settings.name]
+    return chosen(settings.name, SAMPLERS, "sampler", settings.options, SamplerKind(_own))
 
 
-def _own(settings: Sampler, seed: int) -> BaseSampler:
-    from optuna.samplers import BruteForceSampler, GridSampler
+def _own(settings: Sampler, seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
+    if settings.name in ENDING:
+        raise UsageError(f"the sampler {settings.name} ends a study by itself; use grid instead.")
+    made: BaseSampler = make_own(settings.name, "sampler", settings.options, seed=seed)
+    return made
 
-    made = load_object(settings.name, "sampler")
-    if made in (BruteForceSampler, GridSampler):
-        raise UsageError(f"the sampler {settings.name} ends a study by itself; use grid, which the suite walks.")
-    seeded = {"seed": seed} if "seed" in inspect.signature(made).parameters else {}
-    try:
-        sampler: BaseSampler = made(**seeded, **settings.options)
-    except Exception as error:
-        raise UsageError(f"the sampler {settings.name} cannot be made with its options: {error}.") from error
-    return sampler
+
+def _optuna() -> Any:
+    from optuna import samplers
+
+    return samplers
 
 
 def _tpe(settings: Sampler, seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
-    from optuna.samplers import TPESampler
-
-    return TPESampler(n_startup_trials=settings.startup, seed=seed, constant_liar=True, multivariate=True, group=True)
-
-
-def _gp(settings: Sampler, seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
-    from optuna.samplers import GPSampler
-
-    return GPSampler(seed=seed, n_startup_trials=settings.startup, warn_independent_sampling=False)
-
-
-def _nsga2(settings: Sampler, seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
-    from optuna.samplers import NSGAIISampler
-
-    return NSGAIISampler(population_size=settings.population, seed=seed)
-
-
-def _qmc(settings: Sampler, seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
-    from optuna.samplers import QMCSampler
-
-    return QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
+    more = {"constant_liar": True, "multivariate": True, "group": True}
+    made: BaseSampler = _optuna().TPESampler(n_startup_trials=settings.startup, seed=seed, **more)
+    return made
 
 
 def _cmaes(settings: Sampler, seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
     """CMA-ES; its covariance is lost with the process, so a resumed one is warmed up by what is known."""
-    from optuna.samplers import CmaEsSampler
     from optuna.trial import TrialState
 
     try:
@@ -97,25 +70,26 @@ def _cmaes(settings: Sampler, seed: int, known: Sequence[FrozenTrial]) -> BaseSa
     complete = [trial for trial in known if trial.state == TrialState.COMPLETE]
     warm = len(complete) >= max(settings.startup, WARM)
     more: dict[str, Any] = {"source_trials": complete} if warm else {"n_startup_trials": settings.startup}
-    return CmaEsSampler(seed=seed, warn_independent_sampling=False, **more)
+    made: BaseSampler = _optuna().CmaEsSampler(seed=seed, warn_independent_sampling=False, **more)
+    return made
 
 
-def _random(settings: Sampler, seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
-    from optuna.samplers import RandomSampler
-
-    return RandomSampler(seed=seed)
-
-
-def _generation(settings: Sampler, index: int) -> dict[str, Any]:
-    return {"NSGAIISampler:generation": index // settings.population}
-
-
+QUIET = {"warn_independent_sampling": False}
 SAMPLERS = {
     "tpe": SamplerKind(_tpe),
-    "gp": SamplerKind(_gp, batch=0.25),
-    "nsga2": SamplerKind(_nsga2, batch=1.0, note=_generation),
+    "gp": SamplerKind(
+        lambda s, seed, _: _optuna().GPSampler(seed=seed, n_startup_trials=s.startup, **QUIET), batch=0.25
+    ),
+    "nsga2": SamplerKind(
+        lambda s, seed, _: _optuna().NSGAIISampler(population_size=s.population, seed=seed),
+        batch=1.0,
+        note=lambda s, index: {"NSGAIISampler:generation": index // s.population},
+    ),
     "cmaes": SamplerKind(_cmaes, several=False),
-    "qmc": SamplerKind(_qmc, batch=1.0, sequence=True),
-    "random": SamplerKind(_random, batch=1.0),
-    "grid": SamplerKind(_random, batch=1.0),  # the search itself walks the grid
+    "qmc": SamplerKind(
+        lambda s, seed, _: _optuna().QMCSampler(seed=seed, scramble=True, **QUIET), batch=1.0, sequence=True
+    ),
+    "random": SamplerKind(lambda s, seed, _: _optuna().RandomSampler(seed=seed), batch=1.0),
+    # The search itself visits the grid; a point outside it is drawn at random.
+    "grid": SamplerKind(lambda s, seed, _: _optuna().RandomSampler(seed=seed), batch=1.0),
 }

@@ -15,9 +15,8 @@ from suite.data import load
 from suite.evaluate.protocols import AVA, THUMOS_210
 from suite.evaluate.spatial import frame_map
 from suite.evaluate.temporal import temporal_map
-from suite.tasks.actors.scoring.forms import read_boxes
-from suite.tasks.actors.scoring.join import join_boxes
-from suite.tasks.actors.scoring.truth import truth_from_file as boxes_from_file
+from suite.tasks.actors.scoring.boxes import join_boxes, read_boxes
+from suite.tasks.actors.scoring.boxes import truth_from_file as boxes_from_file
 from suite.tasks.localization.scoring.forms import THUMOS_CLASSES, read_segments
 from suite.tasks.localization.scoring.join import join_segments
 from suite.tasks.localization.scoring.truth import truth_from_file

@@ -15,9 +15,7 @@ from suite.evaluate.boxes import Boxes
 from suite.evaluate.segments import Segments
 from suite.places import Places
 from suite.scoring import Against, score_file
-from suite.tasks.actors.scoring.forms import BoxRows, read_boxes
-from suite.tasks.actors.scoring.join import join_boxes
-from suite.tasks.actors.scoring.truth import BoxTruth
+from suite.tasks.actors.scoring.boxes import BoxRows, BoxTruth, join_boxes, read_boxes
 from suite.tasks.localization.scoring.forms import SegmentRows, read_segments
 from suite.tasks.localization.scoring.join import join_segments
 from suite.tasks.localization.scoring.truth import SegmentTruth

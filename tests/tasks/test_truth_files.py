@@ -11,7 +11,7 @@ import pytest
 
 from suite.data import find_card, load
 from suite.errors import DataError
-from suite.tasks.actors.scoring import truth as boxes
+from suite.tasks.actors.scoring import boxes
 from suite.tasks.actors.scoring.files import BoxFiles
 from suite.tasks.localization.scoring.truth import only_videos, truth_from_data, truth_from_file, video_names
 from tests.data.conftest import Toy, toy

@@ -130,22 +130,16 @@ def _videos(timelines: list[Timeline], drawn: list[Snippets], law: StateLaw, wor
         features = (law.mean[law.rows(snippets)] + noise).astype(np.float32)
         rows.append(features)
         posterior.append(law.posterior(features.astype(np.float64), snippets.video_classes).astype(np.float32))
-    count, segments = len(timelines), annotate(timelines, world, stream)
-    labels = np.zeros((count, len(law.inside[0])), dtype=bool)
-    labels[segments.video, segments.label] = True
-    ids = np.array([t.name for t in timelines])
-    return Videos(
-        ids=ids,
-        rows=np.concatenate(rows),
-        offsets=np.concatenate([[0], np.cumsum([len(r) for r in rows])]).astype(np.int64),
-        fps=np.full(count, FPS),
-        stride=np.full(count, STRIDE),
-        window=np.full(count, STRIDE),
-        duration=np.array([t.duration for t in timelines]),
-        video_labels=labels,
-        segments=segments,
-        labelled=np.ones(count, dtype=bool),
-        unit=ids,
+    return Videos.annotated(
+        np.array([t.name for t in timelines]),
+        np.concatenate(rows),
+        [len(r) for r in rows],
+        annotate(timelines, world, stream),
+        len(law.inside[0]),
+        fps=FPS,
+        stride=STRIDE,
+        window=STRIDE,
+        duration=[t.duration for t in timelines],
         oracle=_oracle(drawn, np.concatenate(posterior)),
     )
 

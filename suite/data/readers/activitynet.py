@@ -19,11 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from suite.data.readers.i3d import HELD_OUT, FilePerVideo
+from suite.data.readers.i3d import HELD_OUT, FilePerVideo, segments_of
 from suite.data.reading import Reader
 from suite.data.storage.rows import LazyRows
 from suite.errors import DataError
-from suite.evaluate.segments import Segments
 from suite.hyper import Value
 from suite.spec.card import DatasetCard
 from suite.tasks.data import TaskData
@@ -171,25 +170,19 @@ def as_videos(card: DatasetCard, folder: Path, entries: list[ListedVideo], class
 
     covered = np.array([entry.covered for entry in entries])
     stride = covered / lengths if cells else np.full(len(entries), float(card.layout.stride or 16.0))
-    segments = _segments(entries, classes)
-    labels = np.zeros((len(entries), len(classes)), dtype=bool)
-    labels[segments.video, segments.label] = True
     rows: Any = LazyRows((int(lengths.sum()), *(widths or {0})), blocks)
-    ids = np.array([entry.name for entry in entries])
     own = np.array([entry.frames / entry.seconds for entry in entries])
     fps = own if cells or not entries else np.full(len(entries), _rate(card, max(widths, default=0)))
-    return Videos(
-        ids=ids,
-        rows=rows,
-        offsets=np.concatenate([[0], np.cumsum(lengths)]),
+    return Videos.annotated(
+        np.array([entry.name for entry in entries]),
+        rows,
+        lengths,
+        segments_of((entry.rows for entry in entries), classes),
+        len(classes),
         fps=fps,
         stride=stride,
-        window=stride.copy(),
+        window=stride,
         duration=covered / fps if cells else np.array([entry.seconds for entry in entries]),
-        video_labels=labels,
-        segments=segments,
-        labelled=np.ones(len(entries), dtype=bool),
-        unit=ids,
     )
 
 
@@ -223,13 +216,6 @@ def _cells(folder: Path, entry: ListedVideo) -> np.ndarray:
         return np.loadtxt(path, delimiter=",", skiprows=1, dtype=np.float32, ndmin=2)
     except ValueError as error:
         raise DataError(f"{path} is not a whole feature file ({error}); get it again.") from None
-
-
-def _segments(entries: list[ListedVideo], classes: tuple[str, ...]) -> Segments:
-    place = {name: index for index, name in enumerate(classes)}
-    rows = [(v, place[name], start, end) for v, entry in enumerate(entries) for name, start, end in entry.rows]
-    video, label, start, end = np.array(rows, dtype=np.float64).reshape(-1, 4).T
-    return Segments(video.astype(np.int64), label.astype(np.int64), start, end)
 
 
 READER = Reader(read, counts=counts)

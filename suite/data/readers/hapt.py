@@ -27,24 +27,20 @@ def as_videos(
     """Recordings as untrimmed videos: 36 statistics per snippet, segments in seconds, all labelled."""
     rows = [statistics(recording.signals, window, stride) for recording in recordings]
     mean, deviation = scale or (np.float32(0), np.float32(1))
-    count = len(recordings)
-    owner = np.repeat(np.arange(count), [len(recording.label) for recording in recordings])
+    owner = np.repeat(np.arange(len(recordings)), [len(recording.label) for recording in recordings])
     label, start, end = (
         np.concatenate([getattr(recording, name) for recording in recordings]) for name in ("label", "start", "end")
     )
-    video_labels = np.zeros((count, classes), dtype=bool)
-    video_labels[owner, label] = True
-    return Videos(
-        ids=np.array([recording.name for recording in recordings]),
-        rows=((np.concatenate(rows) - mean) / deviation).astype(np.float32),
-        offsets=np.concatenate([[0], np.cumsum([len(block) for block in rows])]),
-        fps=np.full(count, RATE),
-        stride=np.full(count, float(stride)),
-        window=np.full(count, float(window)),
-        duration=np.array([len(recording) / RATE for recording in recordings]),
-        video_labels=video_labels,
-        segments=Segments(owner, label, start / RATE, end / RATE),
-        labelled=np.ones(count, dtype=bool),
+    return Videos.annotated(
+        np.array([recording.name for recording in recordings]),
+        ((np.concatenate(rows) - mean) / deviation).astype(np.float32),
+        [len(block) for block in rows],
+        Segments(owner, label, start / RATE, end / RATE),
+        classes,
+        fps=RATE,
+        stride=stride,
+        window=window,
+        duration=[len(recording) / RATE for recording in recordings],
         unit=np.array([f"user{recording.user:02d}" for recording in recordings]),
     )
 

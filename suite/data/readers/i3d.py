@@ -11,7 +11,7 @@ videos take part is decided by the protocol.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -222,24 +222,18 @@ def as_videos(card: DatasetCard, videos: list[Annotated], classes: tuple[str, ..
             yield source.rows(video.name)
 
     rows: Any = LazyRows((int(lengths.sum()), *widths), blocks)
-    count, ids = len(videos), np.array([video.name for video in videos])
-    segments = _segments(videos, classes)
-    labels = np.zeros((count, len(classes)), dtype=bool)
-    labels[segments.video, segments.label] = True
     fps, stride = _rates(card, videos), float(card.layout.stride or 16.0)
     spans = lengths * stride / fps
-    return Videos(
-        ids=ids,
-        rows=rows,
-        offsets=np.concatenate([[0], np.cumsum(lengths)]),
+    return Videos.annotated(
+        np.array([video.name for video in videos]),
+        rows,
+        lengths,
+        segments_of((video.rows for video in videos), classes),
+        len(classes),
         fps=fps,
-        stride=np.full(count, stride),
-        window=np.full(count, float(card.layout.window or stride)),
+        stride=stride,
+        window=float(card.layout.window or stride),
         duration=np.array([video.duration or span for video, span in zip(videos, spans, strict=True)]),
-        video_labels=labels,
-        segments=segments,
-        labelled=np.ones(count, dtype=bool),
-        unit=ids,
     )
 
 
@@ -256,14 +250,10 @@ def _rates(card: DatasetCard, videos: list[Annotated]) -> np.ndarray:
     return np.array([video.fps for video in videos])
 
 
-def _segments(videos: list[Annotated], classes: tuple[str, ...]) -> Segments:
-    rows = [
-        (place, classes.index(label), start, end)
-        for place, video in enumerate(videos)
-        for label, start, end in video.rows
-    ]
-    video, label, start, end = np.array(rows, dtype=np.float64).reshape(-1, 4).T
-    return Segments(video.astype(np.int64), label.astype(np.int64), start, end)
+def segments_of(videos: Iterable[Iterable[tuple[str, float, float]]], classes: Sequence[str]) -> Segments:
+    """The segments of videos, each given by its annotated rows of label, start and end."""
+    place = {name: number for number, name in enumerate(classes)}
+    return Segments.of_rows((v, place[name], start, end) for v, rows in enumerate(videos) for name, start, end in rows)
 
 
 READER = Reader(read, counts=counts)

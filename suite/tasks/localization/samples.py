@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,36 @@ class Videos:
     labelled: np.ndarray
     unit: np.ndarray
     oracle: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @classmethod
+    def annotated(
+        cls,
+        ids: np.ndarray,
+        rows: Any,
+        lengths: Sequence[int] | np.ndarray,
+        segments: Segments,
+        classes: int,
+        *,
+        fps: float | np.ndarray,
+        stride: float | np.ndarray,
+        window: float | np.ndarray,
+        duration: Sequence[float] | np.ndarray,
+        unit: np.ndarray | None = None,
+        oracle: Mapping[str, np.ndarray] | None = None,
+    ) -> Videos:
+        """Videos of ``lengths`` (V,) snippets that are all labelled; one number for fps, stride or window goes for all.
+
+        Video-level labels are those of the segments; without ``unit`` every video is one of its own.
+        """
+        count, labels = len(ids), np.zeros((len(ids), classes), dtype=bool)
+        labels[segments.video, segments.label] = True
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        each, step, sees = (
+            np.array(np.broadcast_to(value, count), dtype=np.float64) for value in (fps, stride, window)
+        )
+        known, seconds = np.ones(count, dtype=bool), np.asarray(duration)
+        unit = ids if unit is None else unit
+        return cls(ids, rows, offsets, each, step, sees, seconds, labels, segments, known, unit, oracle or {})
 
     def __len__(self) -> int:
         return len(self.ids)

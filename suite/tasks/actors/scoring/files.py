@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from suite.evaluate.protocols import SPATIAL_PROTOCOLS, SpatialProtocol
 from suite.evaluate.spatial import frame_map
 from suite.tasks.actors.evaluator import protocol_of
-from suite.tasks.actors.scoring.forms import BoxRows, read_boxes
-from suite.tasks.actors.scoring.join import join_boxes
-from suite.tasks.actors.scoring.truth import BoxTruth, truth_from_data, truth_from_file
-from suite.tasks.data import TaskData
-from suite.tasks.scoring.contents import Contents
+from suite.tasks.actors.scoring.boxes import (
+    BoxRows,
+    BoxTruth,
+    join_boxes,
+    read_boxes,
+    truth_from_data,
+    truth_from_file,
+)
 from suite.tasks.scoring.files import PredictionFiles
 from suite.tasks.scoring.report import Report, class_rows, with_intervals
 
@@ -29,10 +31,9 @@ class BoxFiles(PredictionFiles):
     kind = "boxes"
     forms = ("AVA csv (video second x1 y1 x2 y2 action score)",)
     protocols = SPATIAL_PROTOCOLS
-
-    def read(self, contents: Contents) -> BoxRows | None:
-        """See :mod:`suite.tasks.actors.scoring.forms`."""
-        return read_boxes(contents)
+    read = staticmethod(read_boxes)
+    protocol_of = staticmethod(protocol_of)
+    truth_from_data = staticmethod(truth_from_data)
 
     def truth_from_file(self, path: Path, subset: str) -> BoxTruth:
         """AVA's csv, whose classes are called by their numbers."""
@@ -47,14 +48,6 @@ class BoxFiles(PredictionFiles):
             return None
         excluded = folder / str(options.get("test_excluded", ""))
         return truth_from_file(folder / options["test"], folder / options["label_map"], excluded)
-
-    def truth_from_data(self, data: TaskData[Any]) -> BoxTruth:
-        """The annotated boxes."""
-        return truth_from_data(data)
-
-    def protocol_of(self, settings: Mapping[str, Any]) -> SpatialProtocol:
-        """The switches of frame mAP."""
-        return protocol_of(settings)
 
     def score(self, rows: BoxRows, truth: BoxTruth, protocol: SpatialProtocol, resamples: int) -> Report:
         """Frame mAP; a bootstrap draws videos."""

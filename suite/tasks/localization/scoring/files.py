@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from suite.evaluate.protocols import TEMPORAL_PROTOCOLS, TemporalProtocol
 from suite.evaluate.temporal import temporal_map
-from suite.tasks.data import TaskData
 from suite.tasks.localization.evaluator import protocol_of
 from suite.tasks.localization.scoring.forms import SegmentRows, read_segments
 from suite.tasks.localization.scoring.join import join_segments
@@ -21,7 +19,6 @@ from suite.tasks.localization.scoring.truth import (
     truth_from_file,
     video_names,
 )
-from suite.tasks.scoring.contents import Contents
 from suite.tasks.scoring.files import PredictionFiles
 from suite.tasks.scoring.report import Report, class_rows, metric_row, with_intervals
 
@@ -35,10 +32,9 @@ class SegmentFiles(PredictionFiles):
     kind = "segments"
     forms = ("ActivityNet JSON", "ActionFormer JSON", "THUMOS text (video start end class score)")
     protocols = TEMPORAL_PROTOCOLS
-
-    def read(self, contents: Contents) -> SegmentRows | None:
-        """See :mod:`suite.tasks.localization.scoring.forms`."""
-        return read_segments(contents)
+    read = staticmethod(read_segments)
+    protocol_of = staticmethod(protocol_of)
+    truth_from_data = staticmethod(truth_from_data)
 
     def truth_from_file(self, path: Path, subset: str) -> SegmentTruth:
         """ActivityNet's JSON."""
@@ -51,17 +47,9 @@ class SegmentFiles(PredictionFiles):
         paths = (folder / file.path for file in card.files if file.path.endswith(".json") and not file.is_pattern)
         return next((truth_from_file(path, subset) for path in paths if path.is_file()), None)
 
-    def truth_from_data(self, data: TaskData[Any]) -> SegmentTruth:
-        """The annotated segments."""
-        return truth_from_data(data)
-
     def only(self, truth: SegmentTruth, path: Path, subset: str) -> SegmentTruth:
         """The videos that the list names for ``subset``."""
         return only_videos(truth, video_names(path, subset))
-
-    def protocol_of(self, settings: Mapping[str, Any]) -> TemporalProtocol:
-        """The switches of temporal mAP."""
-        return protocol_of(settings)
 
     def score(self, rows: SegmentRows, truth: SegmentTruth, protocol: TemporalProtocol, resamples: int) -> Report:
         """Temporal mAP and recall. Detections in videos that the truth does not know are false positives."""

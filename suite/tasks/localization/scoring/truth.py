@@ -7,7 +7,7 @@ it, with or without ``database``).
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ def truth_from_file(path: Path, subset: str, fold_case: bool = True) -> SegmentT
     numbers |= {label: int(number) for _, label, _, _, number in rows if number is not None}
     clear = [(video, classes.index(label), start, end) for video, label, start, end, _ in rows if label != AMBIGUOUS]
     vague = [(video, 0, start, end) for video, label, start, end, _ in rows if label == AMBIGUOUS]
-    return SegmentTruth(tuple(chosen), classes, _as_segments(clear), _as_segments(vague), numbers)
+    return SegmentTruth(tuple(chosen), classes, Segments.of_rows(clear), Segments.of_rows(vague), numbers)
 
 
 def video_names(path: Path, subset: str) -> set[str]:
@@ -124,7 +124,3 @@ def _database(path: Path) -> Mapping[str, Any]:
 
 def _same(one: str, other: str, fold_case: bool) -> bool:
     return one.lower() == other.lower() if fold_case else one == other
-
-
-def _as_segments(rows: Sequence[Sequence[float]]) -> Segments:
-    return Segments(*np.array(rows, dtype=np.float64).reshape(-1, 4).T)
