@@ -30,6 +30,20 @@ from suite.tasks.localization.samples import Videos
 
 REBUILDING, JOINT = "rebuilding", "joint"  # the two phases
 
+# The trainer of the released code, with the loss on pseudo-labels that it computes and leaves out.
+RELEASED: Mapping[str, Value] = {
+    "budget": "published",
+    "optimizer": "adam",
+    "schedule": "step",
+    "fall_after": 10 / 25,
+    "fall": 0.2,
+    "clip": 0.0,
+    "ema": "off",
+    "unlabelled_batch": "by-share",
+    "every_class": True,
+    "top_snippets": 10,
+}
+
 
 class SPOT(SemiLocalization):
     """Masks instead of proposals, learnt from labels and from the network's own confident snippets."""
@@ -38,7 +52,8 @@ class SPOT(SemiLocalization):
     title = "SPOT (from the paper)"
     paper = "Nag et al., Semi-Supervised Temporal Action Detection with Proposal-Free Masking, ECCV 2022"
     presets: ClassVar[Mapping[str, Mapping[str, Value]]] = {
-        "paper": {},
+        "recommended": {},
+        "published": RELEASED,
         "small": {
             "length": 64,
             "width": 64,

@@ -127,7 +127,7 @@ def test_real_validation_segments(tmp_path: Path) -> None:
     notes.mkdir(parents=True)
     for name in ("EPIC_100_validation.csv", "EPIC_100_verb_classes.csv"):
         (notes / name).write_bytes((REAL / name).read_bytes())
-    segments = epic.read_segments(notes / "EPIC_100_validation.csv", 97)
+    segments = epic.read_single_verbs(notes / "EPIC_100_validation.csv", 97)
     assert (len(segments), len(set(segments.values()))) == (9668, 78)
     write_annotations(folder, "EPIC_100_train.csv", TRAIN)
     generator = np.random.default_rng(0)

@@ -24,19 +24,9 @@ from methods.semi_localization.bmn import LabelledBMN
 from suite.method import Phase
 from suite.train.optimizers import make_optimizer, set_rate
 from tests.golden import close, golden
+from tests.golden.test_bmn import PUBLISHED
 
 Arrays = dict[str, np.ndarray]
-COMMUNITY = {
-    "x_1d_b": "base",
-    "x_1d_s": "starts",
-    "x_1d_e": "ends",
-    "x_1d_p": "proposal",
-    "x_3d_p.0": "sampled",
-    "x_2d_p.0": "reduce",
-    "x_2d_p.2": "near",
-    "x_2d_p.4": "far",
-    "x_2d_p.6": "confidence",
-}
 OPENTAD = {
     "projection.convs.0.conv": "base.0",
     "projection.convs.1.conv": "base.2",
@@ -153,7 +143,7 @@ def test_community_trajectory() -> None:
             map_hidden=map_hidden, samples=samples, per_sample=per_sample, optimizer="adam", schedule="step", lr=rate,
             weight_decay=decay, clip=0.0,
         )  # fmt: skip
-        load(training.network, arrays, f"{case}__param0__", COMMUNITY)
+        load(training.network, arrays, f"{case}__param0__", PUBLISHED)
         valid = torch.ones(length, length).triu() > 0
         for step in range(steps):
             at = f"{case}__step{step}__"
@@ -171,9 +161,9 @@ def test_community_trajectory() -> None:
             close(norm, arrays[f"{case}__grad_norm"][step], tolerance)
             assert set(rates) == {rate}
             expected = arrays[f"{case}__checksums_step_param_sum_abs_square"][step]
-            close(checksums(training.network, arrays[f"{case}__parameter_order"], COMMUNITY), expected, tolerance)
+            close(checksums(training.network, arrays[f"{case}__parameter_order"], PUBLISHED), expected, tolerance)
             if any(key.startswith(f"{case}__param{step + 1}__") for key in arrays):
-                same_parameters(training.network, arrays, f"{case}__param{step + 1}__", COMMUNITY, tolerance)
+                same_parameters(training.network, arrays, f"{case}__param{step + 1}__", PUBLISHED, tolerance)
 
 
 def opentad_training(arrays: Arrays, case: str) -> Training:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
+from suite.data.storage.cards import shipped
 from suite.errors import DataError, UsageError
 from suite.leaderboard.plan import find_board, make_plan
 from suite.places import Places
@@ -141,3 +144,13 @@ def test_slips_in_a_table_are_refused(tmp_path, key, value):
 def test_metric_keys_read_and_print():
     assert MetricKey.parse("mAP@0.5") == MetricKey("mAP", 0.5) and str(MetricKey("mAP", 0.5)) == "mAP@0.5"
     assert str(MetricKey.parse("IoU calibrated")) == "IoU calibrated"
+
+
+BOARDS = sorted((shipped("reports") / "leaderboards").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", BOARDS, ids=lambda path: path.stem)
+def test_shipped_boards_fit_the_methods_and_datasets_that_they_name(path, tmp_path):
+    """Every method, preset, parameter and dial is known: missing data are the only reason to refuse a plan."""
+    with suppress(DataError):
+        assert planned(load_board(path), tmp_path, data=str(tmp_path / "nowhere")).asked

@@ -11,14 +11,6 @@ from suite.method import Method
 from suite.registry import method, methods, published_only
 
 CONVENTIONS = ("recommended", "published")
-# Tasks whose methods are still to be given their presets; a task leaves this list when its methods have them.
-PENDING = ("semi-localization",)
-
-
-def tasks() -> list[object]:
-    """The tasks as parameters of a test; those pending are expected to fail."""
-    pending = pytest.mark.xfail(reason="its methods are not all given presets: take it from PENDING", strict=True)
-    return [pytest.param(name, marks=[pending] if name in PENDING else []) for name in known.tasks()]
 
 
 def is_of_a_paper(candidate: type[Method]) -> bool:
@@ -33,7 +25,7 @@ def without_presets(task: str) -> list[str]:
     return [m.name for m in cited if m.default_preset() != "recommended" or not set(CONVENTIONS) <= set(m.presets)]
 
 
-@pytest.mark.parametrize("task", tasks())
+@pytest.mark.parametrize("task", known.tasks())
 def test_methods_of_papers_are_recommended_and_published(task: str):
     assert without_presets(task) == []
 

@@ -18,6 +18,7 @@ import pytest
 
 from suite.places import Places
 from suite.sweep.search import run_sweep
+from suite.work.cluster import connected
 from tests.sweep.conftest import TOY, WORLD, rows, sweep
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,12 +27,9 @@ STORE = 200 * 2**20
 
 @pytest.fixture
 def cluster() -> Iterator[None]:
-    """A local Ray cluster of two cores for one test."""
-    import ray
-
-    ray.init(num_cpus=2, include_dashboard=False, object_store_memory=STORE, log_to_driver=False)
-    yield
-    ray.shutdown()
+    """A local Ray cluster of two cores for one test, started as the suite starts its own."""
+    with connected(None, 2):
+        yield
 
 
 def finished(places: Places) -> Counter[str]:

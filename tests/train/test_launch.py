@@ -21,6 +21,9 @@ if size > 1:
 trained = train(Settings(), dropout=0.0)
 if rank == 0:
     torch.save(dict(trained.network.state_dict()), store + ".weights")
+if size > 1:
+    dist.barrier()  # a rank that leaves while another still talks to it makes that one abort
+    dist.destroy_process_group()
 """
 
 
