@@ -21,12 +21,13 @@ from suite.method import Average, Phase, Run
 from suite.train.averaging import averaged_copy, update_average
 from suite.train.optimizers import make_optimizer
 from tests.golden import close, golden
-from tests.golden.test_bmn_training import COMMUNITY, tensors
+from tests.golden.test_bmn import PUBLISHED
+from tests.golden.test_bmn_training import tensors
 
 Arrays = dict[str, np.ndarray]
 TOLERANCE = 1e-9
 NAMES = {
-    **{theirs: f"bmn.{ours}" for theirs, ours in COMMUNITY.items()},
+    **{theirs: f"bmn.{ours}" for theirs, ours in PUBLISHED.items()},
     "recons": "rebuild",
     "clip_order_linear": "order.4",
     "clip_order": "order",
