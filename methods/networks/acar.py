@@ -76,7 +76,7 @@ class RelationHead(nn.Module):
         owner = boxes[:, 0].long()
         for clip in owner.unique().tolist():
             mine = (owner == clip).nonzero().squeeze(1)
-            context = _without_padding(maps[clip], None if sizes is None else sizes[clip])
+            context = without_padding(maps[clip], None if sizes is None else sizes[clip])
             related = self.relate(context, actors[mine]).mean(dim=(2, 3))
             relations = relations.index_copy(0, mine, related.to(relations.dtype))
         return self.fc2(torch.cat([F.relu(self.fc1(actors)), relations], dim=1))
@@ -95,7 +95,7 @@ class RelationHead(nn.Module):
         return related
 
 
-def _without_padding(maps: Tensor, size: Tensor | None) -> Tensor:
+def without_padding(maps: Tensor, size: Tensor | None) -> Tensor:
     """The part of a map (C, H, W) that shows the clip: whole cells, rounded up (up to the rounding of a share)."""
     if size is None:
         return maps

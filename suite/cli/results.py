@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from suite.cli.console import JsonOption, OutOption, RunArgument, emit, emit_json, say
+from suite.cli.console import JsonOption, OutOption, RunArgument, complain, emit, emit_json, say
 from suite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ def show(run: RunArgument, out: OutOption = "outputs", json: JsonOption = False)
     """
     import polars as pl
 
+    from suite.results.marks import sentences
+
     ledger = _ledger(out)
     name = ledger.resolve(run)
     row = _public(ledger.runs().filter(pl.col("run") == name).row(0, named=True))
@@ -83,13 +85,16 @@ def show(run: RunArgument, out: OutOption = "outputs", json: JsonOption = False)
             {**row, "metrics": metrics.to_dicts(), "curves": ledger.curves([name]).drop("run", "attempt").to_dicts()}
         )
         return
+    curves = ledger.curves([name])
     for line in _introduced(row):
         say(line)
+    for sentence in sentences(curves):
+        complain(sentence)
     fields = [{"": key, "value": _flat(value)} for key, value in row.items() if value not in ("", None)]
     emit(fields, ("", "value"), False)
     overall = metrics.filter((pl.col("label") == "") & (pl.col("split") == "test")).to_dicts()
     emit(overall, ("selection", "metric", "threshold", "value"), False, title="on test data")
-    noted = _noted(ledger.curves([name]))
+    noted = _noted(curves)
     if noted:
         emit(noted, ("curve", "value"), False, title="noted in training, last values")
 

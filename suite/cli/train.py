@@ -27,9 +27,11 @@ TOLD = 5  # names in a message
 if TYPE_CHECKING:
     from suite.method import Method
     from suite.places import Places
+    from suite.results.ledger import Ledger
     from suite.results.schema import Outcome
     from suite.spec.run import RunSpec
     from suite.train.storage.reporter import Progress, Reporter
+    from suite.work.preparation import Machine
 
 
 def train(
@@ -78,39 +80,38 @@ def train(
     from suite.registry import method as find_method
     from suite.results.ledger import Ledger
     from suite.runs import resolve_run, run_id
-    from suite.work.launch import launch
     from suite.work.preparation import Machine
-    from suite.work.record import settle
 
     PLUGINS.add(methods_files or [])
     _check_gpu(gpu)
-    places = Places(out, data)
+    places, machine = Places(out, data), Machine("cuda" if gpu else "cpu", threads, workers)
     given = _with_preset(parse_settings(settings or []), preset)
-    spec = resolve_run(
-        method,
-        dataset,
-        given,
-        protocol=protocol,
-        seed=seed,
-        epochs=epochs,
-        precision=_precision(precision),
-        root=places.root,
-    )
+    asked = {"protocol": protocol, "seed": seed, "epochs": epochs, "precision": _precision(precision)}
+    spec = resolve_run(method, dataset, given, root=places.root, **asked)
     places.require_writable()
     ledger = Ledger(places.ledger)
     run = run_id(spec, places)
     if not json:
         _introduce(find_method(method), spec)
     if again or run not in ledger.finished():
-        machine = Machine("cuda" if gpu else "cpu", threads, workers)
-        with display(f"{method} on {dataset}", quiet=json) as reporter:
-            outcome = launch(spec, places, reporter, machine, address=address)
-        settle(outcome, ledger, places)
-        _raise_if_failed(outcome)
-        _tell_missing(outcome)
+        _train(spec, places, ledger, machine, address, quiet=json)
     elif not json:
         say("the ledger holds this run already; --again trains it anew.")
-    _show(places, run, find_method(method), spec, json)
+    _show(ledger, run, find_method(method), spec, json)
+
+
+def _train(
+    spec: RunSpec, places: Places, ledger: Ledger, machine: Machine, address: str | None, *, quiet: bool
+) -> None:
+    """Train, record and say what went wrong or is missing; raises :class:`TrainingError` for a failed run."""
+    from suite.work.launch import launch
+    from suite.work.record import settle
+
+    with display(f"{spec.method} on {spec.dataset}", quiet) as reporter:
+        outcome = launch(spec, places, reporter, machine, address=address)
+    settle(outcome, ledger, places)
+    _raise_if_failed(outcome)
+    _tell_missing(outcome)
 
 
 def _introduce(method: type[Method], spec: RunSpec) -> None:
@@ -200,25 +201,29 @@ def _headline(progress: Progress) -> str:
     return "  ".join(f"{name} {value:.3f}" for name, value in shown)
 
 
-def _show(places: Places, run: str, method: type[Method], spec: RunSpec, as_json: bool) -> None:
+def _show(ledger: Ledger, run: str, method: type[Method], spec: RunSpec, as_json: bool) -> None:
     import polars as pl
 
     from suite.presets import changes, preset_of, reported_selection
-    from suite.results.ledger import Ledger
+    from suite.results.marks import marks, sentences
 
-    overall = Ledger(places.ledger).metrics().filter(pl.col("run") == run, pl.col("label") == "")
+    curves = ledger.curves([run])
+    overall = ledger.metrics([run]).filter(pl.col("label") == "")
     rows = overall.sort("selection", "split", "metric")
     metrics = rows.select("selection", "split", "metric", "threshold", "value").to_dicts()
     if as_json:
         settings = {"preset": preset_of(method, spec.params), "changed": changes(method, spec.params)}
-        emit_json({"run": run, "ledger": places.ledger, "method": method.name, **settings, "metrics": metrics})
+        noted = {"marks": marks(curves)["mark"].to_list(), "metrics": metrics}
+        emit_json({"run": run, "ledger": ledger.folder, "method": method.name, **settings, **noted})
         return
     shown = {"validation", "last", reported_selection(method, spec.params)}
     chosen = [m for m in metrics if m["split"] == "test" and m["selection"] in shown]
     emit(
         chosen, ("selection", "metric", "threshold", "value"), False, title="on test data, by how the epoch was chosen"
     )
-    say(f"run {run} is in the ledger {places.ledger}")
+    for sentence in sentences(curves):
+        complain(sentence)
+    say(f"run {run} is in the ledger {ledger.folder}")
     say(f"see all of it: suite results show {run}")
 
 

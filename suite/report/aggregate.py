@@ -11,6 +11,7 @@ from suite.data import find_card
 from suite.evaluate.significance import summarize
 from suite.presets import reported_selection
 from suite.registry import method
+from suite.results import marks
 from suite.spec.board import BoardRun
 
 CELL = ["table", "dataset", "row"]
@@ -30,8 +31,11 @@ _SCHEMA = {
 }
 
 
-def asked_frame(asked: Iterable[BoardRun], runs: pl.DataFrame) -> pl.DataFrame:
-    """One row per run asked for, with its ``status`` ("" when it is not in the ledger) and ``error``."""
+def asked_frame(asked: Iterable[BoardRun], runs: pl.DataFrame, marked: pl.DataFrame | None = None) -> pl.DataFrame:
+    """One row per run asked for: ``status`` ("" when it is not in the ledger), ``error`` and the list ``marks``.
+
+    ``marked``: what :func:`suite.results.marks.marks` found in the runs' curves; nothing by default.
+    """
     rows = [
         {
             "table": one.table,
@@ -49,7 +53,10 @@ def asked_frame(asked: Iterable[BoardRun], runs: pl.DataFrame) -> pl.DataFrame:
     ]
     known = runs.select("run", "status", "error", "started", "seconds")
     frame = pl.DataFrame(rows, schema=_SCHEMA).join(known, on="run", how="left", maintain_order="left")
-    return frame.with_columns(pl.col("status", "error").fill_null(""))
+    listed = pl.DataFrame(schema=marks.SCHEMA) if marked is None else marked
+    listed = listed.group_by("run", maintain_order=True).agg(pl.col("mark").alias("marks"))
+    frame = frame.join(listed, on="run", how="left", maintain_order="left")
+    return frame.with_columns(pl.col("status", "error").fill_null(""), pl.col("marks").fill_null([]))
 
 
 def values(asked: pl.DataFrame, metrics: pl.DataFrame, split: str = "test") -> pl.DataFrame:

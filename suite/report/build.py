@@ -16,6 +16,7 @@ from suite.report.published import compare, load_published
 from suite.report.section import Section
 from suite.report.views import make_view
 from suite.results.ledger import Ledger
+from suite.results.marks import marks
 from suite.spec.board import BoardRun, LeaderboardSpec
 from suite.tasks import task
 
@@ -40,9 +41,10 @@ def gather(board: LeaderboardSpec, asked: Sequence[BoardRun], ledger: Ledger) ->
     """Read the ledger once and arrange what ``board`` wants to show."""
     wanted = {one.run for one in asked if one.run}
     runs = ledger.runs().filter(pl.col("run").is_in(sorted(wanted)))
-    frame = aggregate.asked_frame(asked, runs)
+    logged = ledger.curves(wanted)
+    frame = aggregate.asked_frame(asked, runs, marks(logged))
     found = aggregate.values(frame, ledger.metrics(wanted))
-    lines = aggregate.curves(frame, ledger.curves(wanted))
+    lines = aggregate.curves(frame, logged)
     sections = [_section(board, asked, frame, found, lines, *place) for place in _places(frame)]
     finished = runs.filter(pl.col("status") == "finished")
     return Content(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from suite.report.views import ORACLE, Cell, Row, View
+from suite.results.marks import MEANINGS
 from suite.spec.board import MetricKey
 
 if TYPE_CHECKING:
@@ -158,5 +159,11 @@ def notes(view: View) -> list[str]:
             f"Smallest difference in {view.headline} that {seeds} seeds detect with power 0.8: "
             f"{number(view.detectable)} points (two of these methods, 5 % shared over the column)."
         )
+    marked = dict.fromkeys(mark for row in view.rows for mark, _ in row.marks)
+    said += [f"{mark} (column {SEEDS}): {MEANINGS[mark]}. Such runs are in the means." for mark in marked]
+    said += [
+        f"The same numbers to the last digit: {'; '.join(labels)}. What tells them apart did nothing here."
+        for labels in view.twins
+    ]
     empty = sorted({cell.why for row in view.rows for cell in row.cells if not cell.values})
     return said + [f"{NOTHING}: {why.rstrip('.')}." for why in empty]

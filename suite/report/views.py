@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -39,7 +40,8 @@ class Cell:
 class Row:
     """One method on one dataset: a cell per column, the leak, and how many of its seeds are there.
 
-    ``reported`` is the selection of epochs to which the numbers of the recipe's authors belong.
+    ``reported`` is the selection of epochs to which the numbers of the recipe's authors belong; ``marks`` counts the
+    runs whose numbers are something else than a result of the method (:mod:`suite.results.marks`).
     """
 
     label: str
@@ -51,12 +53,14 @@ class Row:
     asked: int
     errors: tuple[str, ...] = ()
     reported: str = HONEST
+    marks: tuple[tuple[str, int], ...] = ()
 
     @property
     def state(self) -> str:
-        """Seeds that count, and failures."""
+        """Seeds that count, failures, and how many runs carry a mark: ``3, 2 collapsed``."""
         short = f"{self.finished}" if self.finished == self.asked else f"{self.finished} of {self.asked}"
-        return f"{short}, {len(self.errors)} failed" if self.errors else short
+        failed = [f"{len(self.errors)} failed"] if self.errors else []
+        return ", ".join([short, *failed, *(f"{count} {mark}" for mark, count in self.marks)])
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,14 @@ class View:
     def methods(self) -> list[Row]:
         """Rows that compete."""
         return [row for row in self.rows if not row.ceiling]
+
+    @property
+    def twins(self) -> list[tuple[str, ...]]:
+        """Labels of rows whose numbers are all the same, where there are such: their difference did nothing here."""
+        groups: dict[tuple[tuple[float, ...], ...], list[str]] = {}
+        for row in self.rows:
+            groups.setdefault(tuple(cell.values for cell in row.cells), []).append(row.label)
+        return [tuple(labels) for values, labels in groups.items() if len(labels) > 1 and any(values)]
 
     @property
     def ceilings(self) -> list[Row]:
@@ -130,6 +142,7 @@ def _row(
         asked=len(asked),
         errors=errors,
         reported=asked["reported"][0],
+        marks=tuple(Counter(finished["marks"].explode().drop_nulls()).items()),
     )
 
 
@@ -176,7 +189,7 @@ def _marked(rows: list[Row], columns: int) -> list[Row]:
 def _marks(values: Sequence[tuple[float, ...]], seeds: int) -> list[tuple[bool, bool]]:
     """For each method's values over ``seeds``: is it the best, and is it another that may be as good."""
     means = np.array([np.mean(numbers) if numbers else -np.inf for numbers in values])
-    if np.isfinite(means).sum() < 2:
+    if np.isfinite(means).sum() < 2 or max(map(len, values)) < 2:  # a single seed crowns no winner
         return [(False, False)] * len(values)
     spread, best = common_spread(values, seeds), values[int(means.argmax())]
     adjusted = holm([np.nan if mean == means.max() else spread.test(own, best) for mean, own in zip(means, values)])

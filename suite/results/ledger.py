@@ -142,4 +142,4 @@ class Ledger:
             wanted = sorted(set(runs))
             live = live.filter(pl.col("run").is_in(wanted))
             rows = rows.filter(pl.col("run").is_in(wanted))
-        return rows.join(live.lazy(), on=["run", "attempt"], how="semi").collect()
+        return rows.join(live.lazy(), on=["run", "attempt"], how="semi", maintain_order="left").collect()

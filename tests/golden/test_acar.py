@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from methods.actor_detection.parts.losses import action_probabilities, multi_label_loss
-from methods.networks.acar import RelationBlock, RelationHead
+from methods.networks.acar import RelationBlock, RelationHead, without_padding
 from methods.networks.slowfast_head import LinearActorHead, boxes_on_map, pool_in_time
 from tests.golden import close, golden
 
@@ -54,10 +54,7 @@ def test_maps_on_the_way() -> None:
             if f"{key}_hr2o" not in DATA:
                 assert first == last
                 continue
-            height, width = (
-                int(-(-side * float(share) // 1)) for side, share in zip(maps.shape[-2:], sizes[clip].flip(0))
-            )
-            context = maps[clip, :, :height, :width]
+            context = without_padding(maps[clip], sizes[clip])
             close(network.pair(context, actors[first:last]), DATA[f"{key}_downsample"], 1e-5)
             close(network.relate(context, actors[first:last]), DATA[f"{key}_hr2o"], 1e-5)
     assert boxes_on_map(boxes, maps).shape == boxes.shape

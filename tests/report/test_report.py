@@ -14,8 +14,9 @@ from scipy import stats
 from suite.errors import SuiteError
 from suite.registry import method
 from suite.report import aggregate, figures, tables
-from suite.report.build import build, write
+from suite.report.build import build, gather, write
 from suite.report.spread import common_spread
+from suite.report.views import Cell, Row, _marked
 from suite.results.ledger import Ledger
 from suite.spec.board import MetricKey
 from tests.report import synthetic
@@ -214,3 +215,30 @@ def test_the_mark_comes_from_method_and_preset(tmp_path, monkeypatch):
                  for a, p in ((asked[0], "published"), (asked[0], "recommended"))]  # fmt: skip
     frame = aggregate.asked_frame(published, Ledger(str(tmp_path)).runs())
     assert frame["reported"].to_list() == ["oracle", "validation"]
+
+
+def test_marked_runs_are_counted_beside_the_mean_and_explained(tmp_path):
+    asked, outcomes = synthetic.asked_and_outcomes()
+    point = {"phase": "joint", "epoch": 1, "step": 5, "split": "analysis", "metric": "collapsed"}
+    seeds = [o for o in outcomes if o.run["method"] == "mask-bce"][:3]
+    lost = [replace(o, curves=[{**point, "value": value}]) for o, value in zip(seeds, (1.0, 0.0, 1.0), strict=True)]
+    ledger = Ledger(tmp_path)
+    ledger.record_all([*lost, *(o for o in outcomes if o.id not in {one.id for one in lost})])
+    content = gather(synthetic.BOARD, asked, ledger)
+    assert row(content, "mask-bce").state == "3, 2 collapsed" and row(content, "ce").state == "3"
+    notes = tables.notes(content.sections[0].view)
+    assert any(note.startswith("collapsed (column seeds)") for note in notes)
+    assert "3, 2 collapsed" in tables.to_html(content.sections[0].view)
+
+
+def test_rows_with_the_same_numbers_are_named(content):
+    view = content.sections[0].view
+    assert not [note for note in tables.notes(view) if "same numbers" in note]
+    copied = replace(view, rows=(*view.rows, replace(view.rows[0], label="Copy")))
+    (note,) = [note for note in tables.notes(copied) if "same numbers" in note]
+    assert view.rows[0].label in note and "Copy" in note
+
+
+def test_one_seed_is_no_winner():
+    cells = [Row(label, label, False, (Cell((value,)),), None, 1, 1) for label, value in (("a", 0.2), ("b", 0.9))]
+    assert not any(cell.best or cell.near for one in _marked(cells, 1) for cell in one.cells)

@@ -23,12 +23,14 @@ def analyse(run: Run) -> dict[str, float]:
 
 def _worth(run: Run, hidden: Segments) -> dict[str, float]:
     """Table 3: class accuracy and overlap of the pseudo-labels, and how many there are a video."""
-    worth = label_quality.quality(pseudo_labels.kept(run), hidden)
+    kept = pseudo_labels.kept(run)
+    worth = label_quality.quality(kept, hidden)
     videos = max(1, len(unlabelled_rows(run.data)))
     return {
         "pseudo class accuracy": worth.class_accuracy,
         "pseudo tIoU": worth.mean_tiou,
         "pseudo labels": worth.number / videos,
+        "no pseudo-labels": float(not len(kept)),
         "ranked predictions": len(pseudo_labels.ranked(run)) / videos,
     }
 
