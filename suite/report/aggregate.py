@@ -74,11 +74,30 @@ def summaries(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def curves(asked: pl.DataFrame, points: pl.DataFrame) -> pl.DataFrame:
-    """Learning curves: mean, least and greatest value over seeds, one row a cell, split, metric and step."""
+    """Learning curves over the steps of all phases, one row per cell, split, metric and step.
+
+    ``mean``, ``least`` and ``greatest`` value over the ``seeds`` that have this point, and the ``phase`` it belongs to.
+    """
     owners = asked.filter(pl.col("status") == "finished").select(*CELL, "run")
-    joined = owners.join(points.filter(pl.col("value").is_finite()), on="run", maintain_order="left")
-    value = pl.col("value")
-    grouped = joined.group_by([*CELL, "split", "metric", "step"], maintain_order=True)
-    return grouped.agg(value.mean().alias("mean"), value.min().alias("least"), value.max().alias("greatest")).sort(
-        [*CELL, "split", "metric", "step"]
-    )
+    defined = cumulative(points).filter(pl.col("value").is_finite())
+    joined = owners.join(defined, on="run", maintain_order="left_right")
+    value, key = pl.col("value"), [*CELL, "split", "metric", "step"]
+    grouped = joined.group_by([*key, "phase"], maintain_order=True)
+    spans = (value.mean().alias("mean"), value.min().alias("least"), value.max().alias("greatest"))
+    return grouped.agg(*spans, value.len().alias("seeds")).sort(key, maintain_order=True)
+
+
+def cumulative(points: pl.DataFrame) -> pl.DataFrame:
+    """``points`` of runs, in the order recorded, with ``step`` counted on through a run's phases.
+
+    A phase records its own steps from zero, so that points of different phases would fall together. Phases may share a
+    name (turns of an alternation): a step that goes back begins a new one, too.
+    """
+    phase, step = pl.col("phase"), pl.col("step")
+    begins = ((phase != phase.shift()) | (step < step.shift())).fill_null(False)
+    placed = points.with_columns(begins.cum_sum().over("run").alias("turn"))
+    lengths = placed.group_by("run", "turn", maintain_order=True).agg(step.max().alias("length"))
+    before = (pl.col("length").cum_sum() - pl.col("length")).over("run").alias("before")
+    starts = lengths.select("run", "turn", before)
+    joined = placed.join(starts, on=["run", "turn"], how="left", maintain_order="left")
+    return joined.with_columns(pl.col("step") + pl.col("before")).drop("before", "turn")

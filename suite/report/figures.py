@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,7 +74,10 @@ def ranking(view: View) -> Figure | None:
 
 
 def learning(view: View, curves: pl.DataFrame) -> Figure | None:
-    """Learning curves, one line per row, with a menu of the curves there are; shading spans the seeds."""
+    """Learning curves, one line per row, with a menu of the curves there are.
+
+    Shading spans the seeds, where there are several; a diamond begins each phase after the first.
+    """
     kinds = _curve_kinds(curves, view)
     if not kinds:
         return None
@@ -84,9 +88,8 @@ def learning(view: View, curves: pl.DataFrame) -> Figure | None:
         chosen = curves.filter((pl.col("split") == split) & (pl.col("metric") == metric))
         for index, label in enumerate(labels):
             line = _thinned(chosen.filter(pl.col("row") == label))
-            if len(line) > 1:
-                _add_line(figure, line, label, index, visible=place == 0)
-                owners += [place, place]
+            if len(line):
+                owners += [place] * _add_line(figure, line, label, index, visible=place == 0)
     figure.update_layout(updatemenus=[_menu(kinds, owners)], margin_t=60)
     return figure
 
@@ -109,16 +112,32 @@ def _thinned(line: pl.DataFrame) -> pl.DataFrame:
     return line.gather_every(every)
 
 
-def _add_line(figure: Figure, line: pl.DataFrame, label: str, index: int, visible: bool) -> None:
+def _add_line(figure: Figure, line: pl.DataFrame, label: str, index: int, visible: bool) -> int:
+    """Draw one row's curve and the span of its seeds; returns how many traces that took."""
     colour = COLOURS[index % len(COLOURS)]
     dash = DASHES[index // len(COLOURS) % len(DASHES)]
     step = line["step"].to_list()
     shared = {"legendgroup": label, "visible": visible}
-    band = {"fill": "toself", "fillcolor": colour, "opacity": 0.12, "line": {"width": 0}, "hoverinfo": "skip"}
-    around = line["greatest"].round(5).to_list() + line["least"].round(5).to_list()[::-1]
-    figure.add_scatter(x=step + step[::-1], y=around, showlegend=False, **band, **shared)
-    drawn = {"color": colour, "dash": dash, "width": 2}
-    figure.add_scatter(x=step, y=line["mean"].round(5).to_list(), name=label, mode="lines", line=drawn, **shared)
+    several = len(line) > 1 and int(line["seeds"].max()) > 1  # type: ignore[arg-type]
+    if several:
+        band = {"fill": "toself", "fillcolor": colour, "opacity": 0.12, "line": {"width": 0}, "hoverinfo": "skip"}
+        around = line["greatest"].round(5).to_list() + line["least"].round(5).to_list()[::-1]
+        figure.add_scatter(x=step + step[::-1], y=around, showlegend=False, **band, **shared)
+    phases = line["phase"].to_list()
+    begins = [old != new for old, new in pairwise([phases[0], *phases])]
+    sizes = [8] if len(line) == 1 else [9 if begin else 0 for begin in begins]
+    figure.add_scatter(
+        x=step,
+        y=line["mean"].round(5).to_list(),
+        name=label,
+        text=phases,
+        hovertemplate="%{y} at step %{x}, phase %{text}",
+        mode="lines+markers",
+        line={"color": colour, "dash": dash, "width": 2},
+        marker={"symbol": "diamond", "size": sizes, "opacity": 1},
+        **shared,
+    )
+    return 1 + several
 
 
 def _menu(kinds: list[tuple[str, str]], owners: list[int]) -> dict[str, Any]:

@@ -115,7 +115,26 @@ def test_per_class_means_and_curves(content):
     heat = figures.classes(section.view, section.per_class, "AP")
     assert list(heat.data[0].x) == ["open", "close | shut"]
     assert list(heat.data[0].z[-1]) == [82.0, 20.5]
-    assert len(figures.learning(section.view, section.curves).data) == 2 * 5
+    assert len(figures.learning(section.view, section.curves).data) == 2 * 5 - 1  # one row has one seed: no span
+
+
+def test_steps_of_phases_follow_each_other():
+    """Two phases and a turn of the second: 200 steps, then 100, then 50, each recorded from zero."""
+    places = [("a", 0), ("a", 200), ("b", 0), ("b", 100), ("b", 50)]
+    rows = [{"run": run, "phase": phase, "step": step} for run in "xy" for phase, step in places]
+    found = aggregate.cumulative(pl.DataFrame(rows))
+    assert found["step"].to_list() == [0, 200, 200, 300, 350] * 2 and found.columns == ["run", "phase", "step"]
+
+
+def test_a_row_with_one_point_per_phase_is_drawn_and_its_phases_are_marked(content):
+    view = content.sections[0].view
+    point = {"split": "test", "metric": "top-set", "seeds": 1, "row": view.rows[0].label}
+    lines = [{**point, "step": s, "phase": p, "mean": m, "least": m, "greatest": m}
+             for s, p, m in ((200, "labelled", 0.5), (400, "pseudo-labelled", 0.6))]  # fmt: skip
+    alone = {**lines[0], "row": view.rows[1].label}
+    both, single = figures.learning(view, pl.DataFrame([*lines, alone])).data
+    assert list(both.x) == [200, 400] and list(both.marker.size) == [0, 9] and "pseudo-labelled" in both.text
+    assert list(single.x) == [200] and list(single.marker.size) == [8]
 
 
 def test_settings_have_symbol_source_and_what_changed(content):
