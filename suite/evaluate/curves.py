@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 
 from suite.evaluate.compiling import compiled
-from suite.evaluate.kernels import FALSE_POSITIVE, IGNORED
 from suite.evaluate.segments import Floats, Ints, Verdicts
 
 ENVELOPE, NON_INTERPOLATED, ELEVEN_POINTS = 0, 1, 2
@@ -17,7 +16,9 @@ MODES = {"envelope": ENVELOPE, "none": NON_INTERPOLATED, "eleven": ELEVEN_POINTS
 
 
 @compiled
-def _operating_points(verdict: Verdicts, unit: Ints, weight: Floats, gain: Floats, false: Floats) -> tuple[int, float]:
+def _operating_points(
+    verdict: Verdicts, unit: Ints, weight: Floats, gain: Floats, false: Floats, missed: int, ignored: int
+) -> tuple[int, float]:
     """Fill, for each true positive in rank order, how often it counts and the false positives before it.
 
     Returns:
@@ -26,9 +27,9 @@ def _operating_points(verdict: Verdicts, unit: Ints, weight: Floats, gain: Float
     true, wrong, used = 0.0, 0.0, 0
     for row in range(len(verdict)):
         drawn = weight[unit[row]]
-        if drawn == 0.0 or verdict[row] == IGNORED:
+        if drawn == 0.0 or verdict[row] == ignored:
             continue
-        if verdict[row] == FALSE_POSITIVE:
+        if verdict[row] == missed:
             wrong += drawn
             continue
         gain[used], false[used] = drawn, wrong
@@ -76,7 +77,15 @@ def _at_eleven_recalls(gain: Floats, false: Floats, true: float, positives: floa
 
 @compiled
 def average_precisions(
-    offsets: Ints, verdict: Verdicts, unit: Ints, weights: Floats, positives: Floats, scale: Floats, mode: int
+    offsets: Ints,
+    verdict: Verdicts,
+    unit: Ints,
+    weights: Floats,
+    positives: Floats,
+    scale: Floats,
+    mode: int,
+    missed: int,
+    ignored: int,
 ) -> Floats:
     """AP for every resample, threshold and class; NaN where the class has no positive.
 
@@ -88,6 +97,7 @@ def average_precisions(
         positives: (B, C) ground truths counted with those weights.
         scale: (B, C) factor on true positives in the precision (1 except for normalized AP).
         mode: ENVELOPE, NON_INTERPOLATED or ELEVEN_POINTS.
+        missed, ignored: the verdicts FALSE_POSITIVE and IGNORED.
 
     Returns:
         (B, T, C).
@@ -101,7 +111,9 @@ def average_precisions(
                 if total <= 0.0:
                     continue
                 low, high = offsets[label], offsets[label + 1]
-                used, true = _operating_points(verdict[level, low:high], unit[low:high], weights[draw], gain, false)
+                used, true = _operating_points(
+                    verdict[level, low:high], unit[low:high], weights[draw], gain, false, missed, ignored
+                )
                 if mode == ENVELOPE:
                     area = _under_envelope(gain[:used], false[:used], true, total, factor)
                 elif mode == NON_INTERPOLATED:

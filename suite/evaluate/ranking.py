@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from suite.evaluate.curves import MODES, average_precisions
-from suite.evaluate.kernels import IGNORED
+from suite.evaluate.kernels import FALSE_POSITIVE, IGNORED
 from suite.evaluate.lookup import distinct, positions
 from suite.evaluate.segments import Bools, Floats, Ints, Verdicts
 
@@ -73,11 +73,9 @@ class RankedMatches:
             scale = np.ones_like(positives)
             if normalizer is not None:
                 scale = np.divide(normalizer, positives, out=scale, where=positives > 0)
-            pieces.append(
-                average_precisions(
-                    self.offsets, self.verdict, self.unit, part, positives, scale, MODES[self.interpolation]
-                )
-            )
+            mode = MODES[self.interpolation]
+            ranked = (self.offsets, self.verdict, self.unit)
+            pieces.append(average_precisions(*ranked, part, positives, scale, mode, FALSE_POSITIVE, IGNORED))
         areas = np.concatenate(pieces)
         return areas[0] if single else areas
 

@@ -60,7 +60,7 @@ def match_tubes(
     levels = np.asarray(thresholds, dtype=np.float64)
     theirs = (truth.first, truth.offsets, truth.box)
     ours = (detections.first, detections.offsets, detections.box)
-    verdict = _match(*theirs, truth_row, low, high, *ours, rows, levels, plus, protocol.tubes == "free")
+    verdict = _match(*theirs, truth_row, low, high, *ours, rows, levels, plus, protocol.tubes == "free", FALSE_POSITIVE)
     return ranked_matches(
         verdict,
         classes=classes,
@@ -122,8 +122,9 @@ def _match(
     thresholds: Floats,
     plus: float,
     only_free: bool,
+    missed: int,
 ) -> Verdicts:
-    verdict = np.full((len(thresholds), len(rows)), FALSE_POSITIVE, dtype=np.int32)
+    verdict = np.full((len(thresholds), len(rows)), missed, dtype=np.int32)
     taken = np.zeros((len(thresholds), len(truth_row)), dtype=np.bool_)
     best = np.empty(len(thresholds))
     for place in range(len(rows)):
@@ -144,5 +145,5 @@ def _match(
             if choice >= 0 and best[level] >= thresholds[level] and not taken[level, choice]:
                 taken[level, choice] = True
             else:
-                verdict[level, place] = FALSE_POSITIVE
+                verdict[level, place] = missed
     return verdict

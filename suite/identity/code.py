@@ -12,7 +12,7 @@ from suite.identity.numbers import makes_numbers
 from suite.identity.source import Start, closure, digest
 from suite.method import Method
 
-LOOP = ("suite.method", "suite.train.loop")
+LOOP = ("suite.method", "suite.train.start", "suite.train.loop")
 STACK = "suite.train.packed.stepper"  # for runs that train as a stack
 LOADING = "suite.data.loading"
 

@@ -6,7 +6,6 @@ decodes. The choice is made on validation data; test data are decoded once, with
 
 from __future__ import annotations
 
-import copy
 import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +23,7 @@ from suite.sweep.history import known_objectives
 from suite.sweep.problem import Problem
 from suite.sweep.space import Parameter, Space, Values
 from suite.train.evaluation import judge
+from suite.train.start import with_values
 from suite.work.preparation import Prepared
 from suite.work.record import point_rows
 
@@ -46,10 +46,7 @@ class Scored:
 
     def method(self, values: Mapping[str, Any]) -> Method:
         """The run's method with other post-processing."""
-        method = copy.copy(self.prepared.method)
-        for name, value in values.items():
-            setattr(method, name, type(method).hypers[name].check(value, name, method.name))
-        return method
+        return with_values(self.prepared.method, values)
 
 
 @dataclass(frozen=True)

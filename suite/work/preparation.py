@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from suite.data import load
 from suite.method import Method
 from suite.places import Places
 from suite.registry import method as find_method
@@ -19,7 +18,8 @@ from suite.spec.resources import Resources
 from suite.spec.run import RunSpec
 from suite.tasks import Task, task
 from suite.tasks.data import TaskData
-from suite.train.training import Settings, Training
+from suite.train.start import data_of, method_of, training_of
+from suite.train.training import Training
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,8 @@ class Prepared:
 
     def training(self, device: str, cache: Path, checkpoint: Path | None = None, data: Any = None) -> Training:
         """The training of this run on ``device`` (on ``data``, where it is in memory already)."""
-        spec = self.spec
-        settings = Settings(spec.seed, spec.epochs, spec.precision, device, checkpoint, cache=cache)
-        return Training(self.method, self.data if data is None else data, self.task, settings)
+        whole = self.data if data is None else data
+        return training_of(self.spec, self.method, whole, self.task, device, cache, checkpoint)
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,8 @@ class Machine:
 def prepare(spec: RunSpec, places: Places) -> Prepared:
     """Load what ``spec`` names; raises a :class:`SuiteError` when something is missing or damaged."""
     chosen = find_method(spec.method)
-    where = (places.root, places.cache)
-    data: TaskData[Any] = load(
-        spec.dataset, chosen.task, *where, protocol=spec.protocol, dials=spec.dials, seed=spec.seed
-    )
-    return Prepared(run_id(spec, places), spec, chosen(**spec.params), data, task(chosen.task))
+    data = data_of(spec, chosen.task, places.root, places.cache)
+    return Prepared(run_id(spec, places), spec, method_of(spec, chosen), data, task(chosen.task))
 
 
 @contextmanager

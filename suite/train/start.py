@@ -1,0 +1,51 @@
+"""From the specification of a run to what computes it: its data, its method and its training.
+
+These lines pass on seed, protocol, parameters and budget. A slip in them would change numbers, so they live among what
+names a run.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from suite.data.loading import load
+from suite.method import Method
+from suite.spec.run import RunSpec
+from suite.tasks import Task
+from suite.tasks.data import TaskData
+from suite.train.training import Settings, Training
+
+
+def data_of(spec: RunSpec, task: str, root: Path | None, cache: Path | None) -> TaskData[Any]:
+    """The data that ``spec`` names, as ``task`` wants them; raises :class:`DataError` for what is missing."""
+    return load(spec.dataset, task, root, cache, protocol=spec.protocol, dials=spec.dials, seed=spec.seed)
+
+
+def method_of(spec: RunSpec, method: type[Method]) -> Method:
+    """``method`` with the parameters of ``spec``."""
+    return method(**spec.params)
+
+
+def with_values(method: Method, values: Mapping[str, Any]) -> Method:
+    """A copy of ``method`` with other post-processing: ``values`` by name, checked as they are declared."""
+    changed = copy.copy(method)
+    for name, value in values.items():
+        setattr(changed, name, type(method).hypers[name].check(value, name, method.name))
+    return changed
+
+
+def training_of(
+    spec: RunSpec,
+    method: Method,
+    data: Any,
+    task: Task,
+    device: str,
+    cache: Path,
+    checkpoint: Path | None = None,
+) -> Training:
+    """The training of ``spec`` on ``device``; ``cache`` keeps what is derived from data, ``checkpoint`` resumes it."""
+    settings = Settings(spec.seed, spec.epochs, spec.precision, device, checkpoint, cache=cache)
+    return Training(method, data, task, settings)
