@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from suite.analyse.snippet_errors import best_detections
 from suite.analyse.subject import Subject
 from suite.errors import UsageError, did_you_mean
 from suite.evaluate.segments import Segments
+from suite.report.figures import blank, fragment
+from suite.report.page import write_page
 
 TRUTH, FOUND = "#2a8c4a", "#1f5fb4"
 ANNOTATED = "annotated"
@@ -40,31 +43,35 @@ def figure(subjects: Sequence[Subject], name: str, multiple: float = 1.0) -> Any
 
     Raises :class:`UsageError` for a video that the split does not hold.
     """
-    import plotly.graph_objects as go
-
     ids = subjects[0].samples.ids.tolist()
     if name not in ids:
         raise UsageError(f"no test video is called '{name}'{did_you_mean(name, ids)}.")
     video = ids.index(name)
-    drawn, lanes = go.Figure(), dict[tuple[int, int], str]()
+    lanes = dict[tuple[int, int], str]()
+    bars = []
     for place, (one, called) in enumerate(zip(subjects, sources(subjects), strict=True)):
         for source, segments in rows_of(one, called, video, multiple).items():
-            drawn.add_trace(_bars(source, segments, one.data.classes))
+            bars.append(_bars(source, segments, one.data.classes))
             order = 0 if source == ANNOTATED else place + 1
             lanes |= {
                 (int(label), order): _lane(one.data.classes[label], source) for label in np.unique(segments.label)
             }
-    drawn.update_layout(
-        title=f"{name} · {subjects[0].data.name}",
-        barmode="overlay",
-        bargap=0.3,
-        showlegend=False,
-        height=160 + LANE * len(lanes),
-    )
+    drawn = blank(160 + LANE * len(lanes), showlegend=False)
+    drawn.add_traces(bars)
+    drawn.update_layout(barmode="overlay", bargap=0.3)
     named = list(dict.fromkeys(lanes[key] for key in sorted(lanes)))
     drawn.update_yaxes(categoryorder="array", categoryarray=named[::-1], dtick=1)
     drawn.update_xaxes(title="seconds", range=[0, float(subjects[0].samples.duration[video])])
     return drawn
+
+
+def draw(subjects: Sequence[Subject], name: str, file: Path, multiple: float = 1.0) -> Path:
+    """Write the page of the video called ``name`` to ``file``; raises as :func:`figure` does."""
+    from markupsafe import Markup
+
+    drawn = Markup(fragment(figure(subjects, name, multiple), "timeline"))
+    about = f"Test video of {subjects[0].data.name}: its annotation and what each run found, darker where surer."
+    return write_page(file, "figure.html.j2", {"title": name, "about": about, "figure": drawn})
 
 
 def _lane(label: str, source: str) -> str:

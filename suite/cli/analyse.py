@@ -124,16 +124,13 @@ def timeline(
 
     Example: suite analyse timeline 3f2a 91bc --video test_00003
     """
-    from suite.analyse.timeline import figure
+    from suite.analyse.timeline import draw
     from suite.places import Places
 
     subjects = _subjects(runs, out, data, selection)
     name = video or str(subjects[0].samples.ids[0])
     path = Path(Places(out).local) / "reports" / "timelines" / f"{subjects[0].run['run']}-{name}.html"
-    drawn = figure(subjects, name, multiple)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    drawn.write_html(path, include_plotlyjs=True)
-    say(f"drew {path}")
+    say(f"drew {draw(subjects, name, path, multiple)}")
 
 
 def _subjects(prefixes: list[str], out: str, data: str | None, selection: str) -> list[Subject]:

@@ -25,6 +25,9 @@ MethodsOption = Annotated[
     list[str] | None,
     typer.Option("--methods", help="A Python file with methods or tasks of your own; may be repeated."),
 ]
+SingleFileOption = Annotated[
+    bool, typer.Option("--single-file", help="Put all that the page needs into it (5 MB more), for mailing.")
+]
 RunArgument = Annotated[str, typer.Argument(help="The id of a run, or its beginning.")]
 AddressOption = Annotated[
     str | None,

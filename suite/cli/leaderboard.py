@@ -141,13 +141,13 @@ def tuned(places: Places) -> Tuned:
     return look_up
 
 
-def build_report(plan: Plan, places: Places) -> str:
+def build_report(plan: Plan, places: Places, single: bool = False) -> str:
     """Build the page of ``plan`` from what the ledger holds now; returns its path."""
     from suite.report.build import build
     from suite.results.ledger import Ledger
 
     folder = places.local / "reports" / plan.board.name
-    return str(build(plan.board, plan.asked, Ledger(places.ledger), folder))
+    return str(build(plan.board, plan.asked, Ledger(places.ledger), folder, single))
 
 
 def _plan_rows(plan: Plan) -> list[dict[str, Any]]:

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from suite.cli.complete import leaderboards
-from suite.cli.console import DataOption, JsonOption, MethodsOption, OutOption, emit_json, say
+from suite.cli.console import DataOption, JsonOption, MethodsOption, OutOption, SingleFileOption, emit_json, say
 
 
 def report(
     name: Annotated[
         str, typer.Argument(help="Leaderboard name, or a TOML file.", autocompletion=leaderboards)
     ] = "quick",
+    single_file: SingleFileOption = False,
     methods_files: MethodsOption = None,
     out: OutOption = "outputs",
     data: DataOption = None,
@@ -26,7 +27,7 @@ def report(
     from suite.cli.leaderboard import build_report, make
 
     places, plan = make(name, out, data, methods_files)
-    page = build_report(plan, places)
+    page = build_report(plan, places, single_file)
     if json:
         emit_json({"name": plan.board.name, "page": page, "finished": len(plan.finished), "missing": len(plan.todo)})
         return

@@ -17,6 +17,7 @@ from suite.cli.console import (
     JsonOption,
     MethodsOption,
     OutOption,
+    SingleFileOption,
     complain,
     emit,
     emit_json,
@@ -109,6 +110,7 @@ def run(
 
 def show(
     name: SweepArgument,
+    single_file: SingleFileOption = False,
     methods_files: MethodsOption = None,
     out: OutOption = "outputs",
     data: DataOption = None,
@@ -124,7 +126,7 @@ def show(
     spec, places = _known(name, out, data, methods_files)
     found = findings(spec, places)
     states = [standing(f.problem, [one for one in f.observed if one.state != "partial"], 0) for f in found]
-    page = _page(spec, places) if any(sum(s["counts"].values()) for s in states) else None
+    page = _page(spec, places, single_file) if any(sum(s["counts"].values()) for s in states) else None
     if json:
         emit_json({"name": spec.name, "studies": states, "page": page})
         return
@@ -280,10 +282,10 @@ def _lines(name: str) -> Watch:
     return watch
 
 
-def _page(spec: SweepSpec, places: Places) -> str:
+def _page(spec: SweepSpec, places: Places, single: bool = False) -> str:
     from suite.sweep.report import build_page
 
-    return str(build_page(spec, places))
+    return str(build_page(spec, places, single))
 
 
 def _conclude(spec: SweepSpec, swept: Swept, places: Places, as_json: bool) -> None:

@@ -90,33 +90,38 @@ def _named(summaries: pl.DataFrame, board: LeaderboardSpec) -> pl.DataFrame:
     return summaries.with_columns(pl.col("table").replace_strict(titles, return_dtype=pl.String))
 
 
-def write(content: Content, folder: Path) -> Path:
+def write(content: Content, folder: Path, single: bool = False) -> Path:
     """Write page, Markdown, CSV and LaTeX below ``folder``; returns the page's path.
 
+    Pages of one folder share the library that draws figures, unless ``single`` puts it into the page.
     Raises :class:`SuiteError` when the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in _files(content).items():
+        files = _files(content)
+        for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
+        page.write_page(folder / "index.html", "page.html.j2", content, single, files=sorted(files))
     except OSError as error:
         raise SuiteError(f"cannot write the report to {folder}: {error.strerror}; choose another --out.") from error
     return folder / "index.html"
 
 
 def _files(content: Content) -> dict[str, str]:
-    """Every file of the report, by name."""
+    """Every file of the report beside the page, by name."""
     files = {"report.md": page.render("report.md.j2", content), "numbers.csv": content.summaries.write_csv()}
     files["settings.csv"] = facts.settings_frame(content.used).write_csv()
     for section in content.sections:
         name = section.view.name
-        files[f"table-{name}.csv"] = tables.frame(section.view, tables.plain).write_csv()
+        files[f"table-{name}.csv"] = tables.numbers(section.view).write_csv()
         files[f"table-{name}.tex"] = tables.to_latex(section.view)
         if len(section.per_class):
             files[f"classes-{name}.csv"] = section.per_class.write_csv()
-    return {**files, "index.html": page.render("page.html.j2", content, files=sorted(files))}
+    return files
 
 
-def build(board: LeaderboardSpec, asked: Sequence[BoardRun], ledger: Ledger, folder: Path) -> Path:
+def build(
+    board: LeaderboardSpec, asked: Sequence[BoardRun], ledger: Ledger, folder: Path, single: bool = False
+) -> Path:
     """Build the report of ``board`` in ``folder`` from what the ledger holds now; returns the page's path."""
-    return write(gather(board, asked, ledger), folder)
+    return write(gather(board, asked, ledger), folder, single)

@@ -21,10 +21,17 @@ CLASSES = 200  # more classes than this do not fit a heat map
 
 
 def library() -> str:
-    """The source of plotly.js, to be embedded once a page."""
+    """The source of plotly.js, which a page needs once."""
     from plotly.offline import get_plotlyjs
 
     return str(get_plotlyjs())
+
+
+def library_name() -> str:
+    """The file that pages share: it carries its version, so that an older page keeps the one it was made with."""
+    from plotly.offline import get_plotlyjs_version
+
+    return f"plotly-{get_plotlyjs_version()}.min.js"
 
 
 def fragment(figure: Figure, name: str) -> str:

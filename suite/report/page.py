@@ -1,7 +1,9 @@
-"""Filling the templates: one self-contained page, and the same as Markdown."""
+"""Filling the templates: pages that need no network, and the same as Markdown."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -31,8 +33,32 @@ def render(template: str, content: Any, **more: Any) -> str:
     environment.filters.update(percent=tables.number, points=tables.points)
     helpers = {"table": _table, "markdown": tables.markdown, "notes": tables.notes, "figures": _figures}
     return environment.get_template(template).render(
-        content=content, plotly=_library, class_table=class_table, comparison=_comparison, **helpers, **more
+        content=content, class_table=class_table, comparison=_comparison, **helpers, **more
     )
+
+
+def write_page(file: Path, template: str, content: Any, single: bool = False, **more: Any) -> Path:
+    """Write ``template`` filled with ``content`` to ``file``, its folder made if need be; returns ``file``.
+
+    Figures take plotly.js from a file in the folder above, which all pages there share; ``single`` puts it into the
+    page, for mailing (5 MB). Raises :class:`OSError` where nothing can be written.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    script = _inline() if single else _shared(file.parent.parent)
+    file.write_text(render(template, content, plotly=script, **more), encoding="utf-8")
+    return file
+
+
+def _shared(folder: Path) -> Markup:
+    """The tag that loads the library from ``folder``, one above the page, where it is put unless it lies there."""
+    from markupsafe import Markup
+
+    library = folder / figures.library_name()
+    if not library.is_file():
+        partial = library.with_suffix(f".{os.getpid()}")  # pages may be built at the same time: never half a file
+        partial.write_text(figures.library(), encoding="utf-8")
+        partial.replace(library)
+    return Markup('<script src="../{}"></script>').format(library.name)
 
 
 def _table(section: Section) -> Markup:
@@ -41,10 +67,10 @@ def _table(section: Section) -> Markup:
     return Markup(tables.to_html(section.view))
 
 
-def _library() -> Markup:
+def _inline() -> Markup:
     from markupsafe import Markup
 
-    return Markup(figures.library())
+    return Markup("<script>{}</script>").format(Markup(figures.library()))
 
 
 def _figures(section: Section) -> dict[str, Markup]:

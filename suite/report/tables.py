@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING
@@ -20,6 +21,10 @@ NOTHING = "—"
 MINUS = "−"
 DAGGER = "†"  # rows whose recipe's authors choose the epoch on test data
 METHOD, LEAK, SEEDS, KIND = "Method", "leak", "seeds", "kind"
+SIGNS = {  # what occurs in labels and notes
+    "≈": r"$\approx$", "—": "---", MINUS: "$-$", "±": r"$\pm$", DAGGER: r"$\dagger$", "×": r"$\times$",
+    "β": r"$\beta$", "γ": r"$\gamma$", "τ": r"$\tau$", "λ": r"$\lambda$", "θ": r"$\theta$", "α": r"$\alpha$",
+}  # fmt: skip
 GROUPS = {False: "Methods", True: "Ceilings: these look at hidden truth"}
 
 Draw = Callable[[Cell], str]
@@ -108,12 +113,47 @@ def to_latex(view: View) -> str:
     """The table as LaTeX (booktabs), with its notes below."""
     from great_tables import GT
 
-    drawn = frame(view, latex).with_columns(pl.col(LEAK).str.replace(MINUS, "-"))
+    drawn = frame(view, latex)
     table = _grouped(GT(drawn), view).tab_header(title=f"{view.spec.title}: {view.dataset}")
     table = table.fmt_passthrough(columns=[str(key) for key in view.columns], escape=False)
     for note in notes(view):
         table = table.tab_source_note(note)
-    return str(table.as_latex())
+    return _captioned(_typeset(str(table.as_latex())), f"tab:{view.name}")
+
+
+def _captioned(text: str, label: str) -> str:
+    """The table with a numbered caption and a label, so that a paper can refer to it."""
+    return re.sub(r"\\caption\*\{\s*\{\\large (.*)\}\s*\}", rf"\\caption{{\1}}\n\\label{{{label}}}", text, count=1)
+
+
+def _typeset(text: str) -> str:
+    """Signs that a LaTeX font of text lacks, as commands."""
+    for sign, command in SIGNS.items():
+        text = text.replace(sign, command)
+    return text
+
+
+def numbers(view: View) -> pl.DataFrame:
+    """The view for scripts: shares, a row per method and metric with mean, deviation, n and the 95 % interval."""
+    rows = [
+        {
+            "kind": GROUPS[row.ceiling],
+            "method": row.label,
+            "metric": key.metric,
+            "threshold": key.threshold,
+            "mean": cell.summary.mean if cell.values else None,
+            "sd": cell.summary.deviation if cell.values else None,
+            "n": len(cell.values),
+            "low": cell.summary.low if cell.values else None,
+            "high": cell.summary.high if cell.values else None,
+            "leak": row.leak if key == view.headline else None,
+            "marks": "; ".join(f"{count} {mark}" for mark, count in row.marks),
+            "why_empty": "" if cell.values else cell.why,
+        }
+        for row in view.rows
+        for key, cell in zip(view.columns, row.cells, strict=True)
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None).with_columns(pl.col(pl.Float64).fill_nan(None))
 
 
 def to_markdown(drawn: pl.DataFrame) -> str:

@@ -80,8 +80,8 @@ class View:
 
     @property
     def name(self) -> str:
-        """A name for files and anchors."""
-        plain = "".join(c if c.isalnum() or c in "-." else "_" for c in self.dataset)
+        """A name for files, anchors and style sheets, where a dot would begin a class."""
+        plain = "".join(c if (c.isascii() and c.isalnum()) or c == "-" else "_" for c in self.dataset)
         return f"{self.index + 1}-{plain}".rstrip("_")
 
     @property

@@ -70,6 +70,9 @@ class Sampler(Spec):
     population: Annotated[int, Field(ge=2)] = 20
 
 
+SECONDS = "seconds"  # the objective that is no metric: what a run took
+
+
 class Objective(Spec):
     """What is optimized, on validation data. ``metric``: a task's metric, or ``seconds`` (empty: the headline).
 

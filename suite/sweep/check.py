@@ -9,7 +9,7 @@ from suite.errors import UsageError, did_you_mean
 from suite.places import Places
 from suite.registry import method as find_method
 from suite.spec.run import RunSpec
-from suite.spec.sweep import SweepSpec
+from suite.spec.sweep import SECONDS, SweepSpec
 from suite.sweep.history import known_objectives
 from suite.sweep.problem import Problem, problems
 from suite.sweep.pruners import pruner_kind
@@ -34,11 +34,11 @@ def _check(problem: Problem, places: Places) -> bool:
     )
     names = reported(task(chosen.task), data)
     for objective in known_objectives(problem):
-        if objective.metric != "seconds" and (objective.metric, objective.threshold) not in names:
+        if objective.metric != SECONDS and (objective.metric, objective.threshold) not in names:
             raise UsageError(_unreported(problem, objective.metric, objective.threshold, names))
     first = known_objectives(problem)[0]
     looks = pruner_kind(problem.sweep.pruner).looks
-    if looks == "curve" and (first.threshold is not None or first.metric == "seconds"):
+    if looks == "curve" and (first.threshold is not None or first.metric == SECONDS):
         raise UsageError(
             f"sweep {problem.sweep.name}: the {problem.sweep.pruner.name} pruner needs a curve, and '{first.metric}' "
             "has none; choose another objective or leave the pruner out."

@@ -77,7 +77,7 @@ def _heat(problem: Problem, first: Parameter, second: Parameter, complete: Seque
     figure = blank(120 + 34 * len(rows), xaxis_title=_label(second), yaxis_title=_label(first))
     names: dict[str, Any] = {"x": [str(c) for c in columns], "y": [str(r) for r in rows]}
     bar = {"title": metric, "thickness": 10}
-    text = [["" if value is None else f"{value:.3f}" for value in line] for line in cells]
+    text = [["" if value is None else f"{value:.1f}" for value in line] for line in cells]
     figure.add_heatmap(
         z=cells, text=text, texttemplate="%{text}", colorscale="Cividis", colorbar=bar, hoverongaps=False, **names
     )

@@ -23,7 +23,7 @@ from suite.registry import method as find_method
 from suite.results.ledger import Ledger
 from suite.runs import run_id
 from suite.spec.card import parse_dataset_name
-from suite.spec.sweep import Objective
+from suite.spec.sweep import SECONDS, Objective
 from suite.sweep.problem import Problem
 from suite.sweep.pruners import pruner_kind
 from suite.sweep.space import Values
@@ -96,7 +96,7 @@ def numbers_of(
     numbers = []
     for objective in known_objectives(problem):
         name = (objective.metric, _rounded(objective.threshold))
-        numbers.append(seconds if objective.metric == "seconds" else reported.get(name, math.nan))
+        numbers.append(seconds if objective.metric == SECONDS else reported.get(name, math.nan))
     return tuple(numbers)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ import polars as pl
 
 from suite.evaluate.significance import summarize
 from suite.places import Places
-from suite.report.page import render
+from suite.report.page import write_page
 from suite.results.ledger import Ledger
-from suite.spec.sweep import SweepSpec
+from suite.spec.sweep import SECONDS, Objective, SweepSpec
 from suite.sweep import figures
 from suite.sweep.history import Observed, known_objectives
 from suite.sweep.standing import in_words, ranked, standing
@@ -54,46 +54,64 @@ class SweepContent:
     made: datetime
 
 
-def build_page(spec: SweepSpec, places: Places) -> Path:
-    """Write ``<outputs>/reports/sweeps/<name>.html`` from what the ledger holds; returns the file."""
+def build_page(spec: SweepSpec, places: Places, single: bool = False) -> Path:
+    """Write ``<outputs>/reports/sweeps/<name>.html`` from what the ledger holds; returns the file.
+
+    ``single``: with the library that draws figures inside.
+    """
     ledger = Ledger(places.ledger)
     sections = tuple(_section(finding, ledger) for finding in findings(spec, places))
     content = SweepContent(spec, sections, datetime.now(UTC))
     file = places.local / "reports" / "sweeps" / f"{spec.name}.html"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(render("sweep.html.j2", content, settings=in_words), encoding="utf-8")
-    return file
+    return write_page(file, "sweep.html.j2", content, single, settings=in_words)
 
 
 def _section(finding: Finding, ledger: Ledger) -> StudySection:
     problem = finding.problem
-    complete = [one for one in finding.observed if one.state == "complete"]
-    metric = known_objectives(problem)[0].metric
+    objectives = known_objectives(problem)
     best = ranked(problem, finding.observed)
     compared = _compared(finding, ledger, best)
     ended = [one for one in finding.observed if one.state != "partial"]
-    drawn = _figures(finding, complete, best, metric) if complete else {}
-    state = standing(problem, ended, 0)
-    return StudySection(problem.title, metric, state, drawn, tuple(compared), _difference(compared), tuple(best[:20]))
+    complete, shown = ([_in_percent(o, objectives) for o in every if o.state == "complete"] for every in (ended, best))
+    drawn = _figures(finding, complete, shown) if complete else {}
+    state, metric = standing(problem, ended, 0), _axis(objectives[0])
+    return StudySection(problem.title, metric, state, drawn, tuple(compared), _difference(compared), tuple(shown[:20]))
 
 
-def _figures(finding: Finding, complete: list[Observed], best: list[Observed], metric: str) -> dict[str, Any]:
-    """The study's figures as HTML by heading, those left out that would say nothing."""
+def _unit(objective: Objective) -> float:
+    """What a value is multiplied with to be shown: shares are percent, as on boards; seconds are seconds."""
+    return 1.0 if objective.metric == SECONDS else 100.0
+
+
+def _axis(objective: Objective) -> str:
+    """The objective with its unit."""
+    at = "" if objective.threshold is None else f"@{objective.threshold:g}"
+    return f"{objective.metric}{at}" + ("" if objective.metric == SECONDS else ", %")
+
+
+def _in_percent(one: Observed, objectives: Sequence[Objective]) -> Observed:
+    shown = tuple(_unit(objective) * value for objective, value in zip(objectives, one.objectives, strict=True))
+    return replace(one, objectives=shown)
+
+
+def _figures(finding: Finding, complete: list[Observed], best: list[Observed]) -> dict[str, Any]:
+    """The study's figures as HTML by heading, those left out that would say nothing; objectives as they are shown."""
     from markupsafe import Markup
 
     from suite.report.figures import fragment
 
     problem = finding.problem
+    objectives = known_objectives(problem)
+    metric = _axis(objectives[0])
     drawn: dict[str, Any] = {}
     for p in problem.space.parameters:
-        drawn[f"{metric} against {p.name}"] = figures.against(problem, p, complete, metric)
+        drawn[f"{objectives[0].metric} against {p.name}"] = figures.against(problem, p, complete, metric)
     drawn |= figures.pairs(problem, complete, metric)
     drawn["All parameters"] = figures.parallel(problem, complete, metric)
     drawn["What matters"] = figures.importance(problem, complete)
     drawn["The course of the search"] = figures.history(problem, complete, metric)
-    metrics = [objective.metric for objective in known_objectives(problem)]
-    if len(metrics) > 1:
-        drawn["Two objectives"] = figures.front(complete, metrics, best)
+    if len(objectives) > 1:
+        drawn["Two objectives"] = figures.front(complete, [_axis(one) for one in objectives], best)
     name = "".join(c if c.isalnum() else "-" for c in problem.title)
     kept = {title: figure for title, figure in drawn.items() if figure is not None}
     return {title: Markup(fragment(f, f"{name}-{i}")) for i, (title, f) in enumerate(kept.items())}
@@ -123,7 +141,9 @@ def _row(label: str, one: Observed, finding: Finding, ledger: Ledger) -> TrialRo
     rows = ledger.metrics(one.runs).filter(where, split="test", selection="validation")
     found = dict(rows.select("run", "value").iter_rows())
     values = tuple(float(found[run]) for run in one.runs if run in found)
-    return TrialRow(label, in_words(one.settings), f"{one.objectives[0]:.4f}", _interval(values), values)
+    scaled = tuple(_unit(objective) * value for value in values)
+    chosen = f"{_unit(objective) * one.objectives[0]:.2f}"
+    return TrialRow(label, in_words(one.settings), chosen, _interval(scaled), scaled)
 
 
 def _interval(values: Sequence[float]) -> str:
@@ -131,9 +151,9 @@ def _interval(values: Sequence[float]) -> str:
     if not values:
         return "not reported"
     if len(values) == 1:
-        return f"{values[0]:.4f} (one run: no interval)"
+        return f"{values[0]:.2f} (one run: no interval)"
     summary = summarize(values)
-    return f"{summary.mean:.4f} [{summary.low:.4f}, {summary.high:.4f}]"
+    return f"{summary.mean:.2f} [{summary.low:.2f}, {summary.high:.2f}]"
 
 
 def _difference(rows: Sequence[TrialRow]) -> str:
@@ -143,8 +163,8 @@ def _difference(rows: Sequence[TrialRow]) -> str:
         return ""
     gains = [a - b for a, b in zip(rows[0].values, others[0].values)]
     if len(gains) == 1:
-        return f"Chosen against defaults on test data: {gains[0]:+.4f} in one run, which says nothing about chance."
+        return f"Chosen against defaults on test data: {gains[0]:+.2f} in one run, which says nothing about chance."
     summary = summarize(gains)
     verdict = "beyond chance" if summary.low > 0 or summary.high < 0 else "within what seeds do by themselves"
-    interval = f"[{summary.low:+.4f}, {summary.high:+.4f}]"
-    return f"Chosen against defaults on test data: {summary.mean:+.4f} {interval} over {len(gains)} runs, {verdict}."
+    interval = f"[{summary.low:+.2f}, {summary.high:+.2f}]"
+    return f"Chosen against defaults on test data: {summary.mean:+.2f} {interval} over {len(gains)} runs, {verdict}."
