@@ -1,9 +1,10 @@
 """SPOT: proposal-free masks, a class and a mask over the whole window for every snippet.
 
 Source: Nag et al., "Semi-Supervised Temporal Action Detection with Proposal-Free Masking", ECCV 2022. This follows the
-paper: the released code never optimizes its loss on pseudo-labels, takes classes from a classifier trained on all video
-labels and evaluates on a subset, and is not followed there. First masked features are rebuilt on all videos, then
-labelled windows and the network's own confident snippets and masks are learnt.
+paper; ``arithmetic=released`` has the network, losses, candidates and suppression of the released code. Not followed is
+that this code never optimizes its loss on pseudo-labels, takes classes from a classifier trained on all video labels,
+learns only the last annotation of a video and evaluates on a subset. First masked features are rebuilt on all videos,
+then labelled windows and the network's own confident snippets and masks are learnt.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from methods.semi_localization.parts.base import SemiLocalization, labelled, unl
 from methods.semi_localization.parts.batches import endless
 from methods.semi_localization.parts.detector import NOTHING, Labels
 from methods.semi_localization.parts.mask_detector import MaskDetector
-from methods.semi_localization.parts.masks import MaskNetwork, class_loss, mask_loss
+from methods.semi_localization.parts.masks import SnippetMasks
 from methods.semi_localization.parts.unlabelled_windows import UnlabelledWindows
 from suite.method import Batch, Losses, Phase, Run, Value, hyper
 from suite.tasks.data import TaskData
@@ -42,6 +43,8 @@ RELEASED: Mapping[str, Value] = {
     "unlabelled_batch": "by-share",
     "every_class": True,
     "top_snippets": 10,
+    "resize": True,  # released for ActivityNet alone
+    "arithmetic": "released",
 }
 
 
@@ -111,7 +114,7 @@ class SPOT(SemiLocalization):
             yield {"labelled": batch, **next(others)}
 
     def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
-        assert isinstance(network, MaskNetwork)
+        assert isinstance(network, SnippetMasks)
         if "hidden" in batch:
             kept = batch["features"] * ~batch["hidden"][:, :, None]
             rebuilt = network.rebuild(network.features(kept))[batch["hidden"]]
@@ -137,7 +140,5 @@ class SPOT(SemiLocalization):
         target = (masks.detach().sigmoid() >= self.sure).to(masks.dtype)
         trusted = torch.ones_like(best, dtype=torch.bool) if self.every_class else best >= self.sure
         foreground = (label < classes.shape[2] - 1) & (target.sum(2) > 0) & trusted
-        return {
-            "pseudo_class": weight * 0.5 * class_loss(classes, label, trusted),
-            "pseudo_mask": weight * mask_loss(masks, target, foreground),
-        }
+        class_part, mask_part = self.detector.losses(classes, masks, label, target, foreground, trusted)
+        return {"pseudo_class": weight * class_part, "pseudo_mask": weight * mask_part}

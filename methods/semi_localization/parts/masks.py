@@ -15,7 +15,24 @@ from methods.networks.actionformer.model import sinusoid_table
 MASK_THRESHOLDS = np.linspace(0.2, 0.8, 4)  # §4: the released code's, without the empty one
 
 
-class MaskNetwork(nn.Module):
+class SnippetMasks(nn.Module):
+    """A network that gives each snippet of a window a class and a mask over the window."""
+
+    classify: nn.Module
+    mask: nn.Module
+    rebuild: nn.Module
+
+    def features(self, windows: Tensor) -> Tensor:
+        """(B, T, D) -> (B, T, width)."""
+        raise NotImplementedError
+
+    def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, T, D) -> class logits (B, T, C + 1) and mask logits (B, T, T): row t is the mask of snippet t."""
+        features = self.features(windows)
+        return self.classify(features), self.mask(features.transpose(1, 2)).transpose(1, 2)
+
+
+class MaskNetwork(SnippetMasks):
     """Self-attention over a window, then class probabilities of each snippet and its mask over the window.
 
     A mask names absolute cells, so the embedding gains a table of positions (the paper does not speak of one).
@@ -34,15 +51,9 @@ class MaskNetwork(nn.Module):
         self.rebuild = nn.Linear(width, inputs)
 
     def features(self, windows: Tensor) -> Tensor:
-        """(B, T, D) -> (B, T, width)."""
         embedded = self.embed(windows) + self.positions
         mixed: Tensor = self.norm(embedded + self.attend(embedded, embedded, embedded, need_weights=False)[0])
         return mixed
-
-    def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, D) -> class logits (B, T, C + 1) and mask logits (B, T, T): row t is the mask of snippet t."""
-        features = self.features(windows)
-        return self.classify(features), self.mask(features.transpose(1, 2)).transpose(1, 2)
 
 
 def snippet_targets(

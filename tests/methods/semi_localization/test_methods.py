@@ -56,6 +56,16 @@ def test_trains_and_predicts_inside_the_videos(name: str, world: TaskData[Videos
     assert set(np.unique(found.label)) <= set(range(len(world.classes)))
 
 
+@pytest.mark.parametrize("preset", ["published", "small"])
+def test_spot_with_released_arithmetic(preset: str, world: TaskData[Videos]) -> None:
+    few = {"budget": "matched", "resize": False, "arithmetic": "released"}
+    _, trained = train("spot", world, preset=preset, **few)
+    found = trained.points["last"].predictions["test"]
+    assert isinstance(found, Segments)
+    assert np.isfinite(found.score).all()
+    assert (found.end <= np.asarray(world.test.duration)[found.video] + 1e-6).all()
+
+
 def windows_of(data: TaskData[Videos], side: bool | None, length: int = 0, held: bool = False) -> int:
     """Videos of one side (None: all), or where ``length`` is given their half-overlapping windows, one by one.
 
