@@ -105,6 +105,43 @@ def test_the_test_never_falls_back_to_annotated_boxes(published: Path) -> None:
     assert len(read_published(published, boxes="annotated").test) == 2
 
 
+TRAIN_BOXES = """aa,0902,0.1,0.2,0.5,0.91,,0.95
+aa,0902,0.7,0.2,0.9,0.9,,0.95
+aa,0902,0.6,0.2,0.9,0.9,,0.3
+aa,0902.5,0.1,0.2,0.5,0.9,,0.95
+aa,0903,0.1,0.2,0.5,0.9,,0.99
+"""
+
+
+@pytest.mark.parametrize(
+    ("boxes", "expected"),
+    [
+        # IoU .99 with the first person; .67 with the second, too little; 903 is met; bb has no detection
+        ("detected", [("aa,902", [0, 1, 1]), ("aa,902", [0, 0, 0]), ("aa,903", [1, 0, 0])]),
+        (
+            "both",
+            [
+                ("aa,902", [0, 1, 1]), ("aa,902", [0, 1, 0]), ("aa,902", [0, 1, 1]), ("aa,902", [0, 0, 0]),
+                ("aa,903", [1, 0, 0]), ("aa,903", [1, 0, 0]), ("bb,902", [0, 0, 1]),
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_labelled_clips_train_on_detected_boxes(published: Path, boxes: str, expected: list) -> None:
+    (published / "ava_train_predicted_boxes.csv").write_text(TRAIN_BOXES)
+    train = read_published(published, train_boxes=boxes).train
+    rows = train.labelled
+    found = zip(train.clip_ids[train.clip[rows]].tolist(), train.labels[rows].astype(int).tolist(), strict=True)
+    assert sorted(found) == sorted(expected)
+    wider = read_published(published, train_boxes="detected", train_overlap=0.5).train
+    assert wider.labels[wider.labelled].astype(int).tolist()[1] == [0, 1, 0]
+
+
+def test_training_on_detected_boxes_needs_them(published: Path) -> None:
+    with pytest.raises(DataError, match=r"ava_train_predicted_boxes.csv is missing; .* train_boxes=annotated"):
+        read_published(published, train_boxes="both")
+
+
 def test_held_out_videos_validate(published: Path) -> None:
     data = read_published(published, holdout=0.5)
     assert set(data.validation.video) | set(data.train.video) == {"aa", "bb"}

@@ -90,6 +90,15 @@ def test_detections_in_pixels(published: Path) -> None:
         read_published(published)
 
 
+def test_training_on_detected_boxes(published: Path) -> None:
+    rows = ["Diving/v_Diving_g09_c01,9,11,21,111,141,0.2", "Diving/v_Diving_g09_c01,10,11,21,111,141,0.9"]
+    (published / "detections.csv").write_text("\n".join(rows) + "\n")
+    train = read_published(published, train_boxes="detected").train
+    assert train.clip_ids.tolist() == ["Diving/v_Diving_g09_c01,0.32"], "frame 10 is no key frame"
+    assert train.labels.tolist() == [[True, False]]
+    assert len(read_published(published, train_boxes="both").train) == 4 + 1
+
+
 def test_damaged_annotations_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "text.mat").write_text("not a MATLAB file")
     with pytest.raises(DataError, match="not the MATLAB annotation"):

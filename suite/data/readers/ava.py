@@ -47,6 +47,23 @@ def copy_labels(boxes: BoxTable, truth: BoxTable, overlap: float = 0.0) -> BoxTa
     return replace(boxes, labels=labels)
 
 
+def training_boxes(truth: BoxTable, found: BoxTable, boxes: str, overlap: float) -> BoxTable:
+    """What labelled key frames are trained on: ``annotated``, ``detected`` boxes, or ``both``.
+
+    A detected box has the labels of the annotated person that it overlaps by more than ``overlap``; the others are
+    people without an action (SlowFast's released training list: 0.9, those without included).
+    """
+    there = set(zip(truth.video, truth.second))
+    here = np.array([key in there for key in zip(found.video, found.second)], dtype=bool)
+    copied = copy_labels(found.take(here), truth, overlap)
+    return copied if boxes == "detected" else joined(truth, copied)
+
+
+def joined(one: BoxTable, other: BoxTable) -> BoxTable:
+    """The boxes of both tables, those of ``one`` first."""
+    return BoxTable(*(np.concatenate([getattr(one, n), getattr(other, n)]) for n in BoxTable.__dataclass_fields__))
+
+
 def box_overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Intersection over union of boxes (N, 4) with boxes (M, 4), (N, M); 0 for a box without area."""
     low, high = np.maximum(one[:, None, :2], other[None, :, :2]), np.minimum(one[:, None, 2:], other[None, :, 2:])
@@ -65,8 +82,9 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     train, test = (_without_excluded(folder, options, name, ids) for name in ("train", "test"))
     held = _held_out(np.unique(train.video), float(dials["holdout"]))
     in_train = ~np.isin(train.video, held)
+    trained = _trained(train.take(in_train), folder, options, dials)
     samples = {
-        "train": _with_unlabelled(train.take(in_train), folder, card, dials),
+        "train": _with_unlabelled(trained, train.take(in_train), folder, card, dials),
         "validation": _detected(train.take(~in_train), folder, options, dials, "train"),
         "test": _detected(test, folder, options, dials, "test"),
     }
@@ -96,20 +114,28 @@ def _held_out(videos: np.ndarray, share: float) -> np.ndarray:
     return videos[np.linspace(0, len(videos) - 1, count).round().astype(int)] if count else videos[:0]
 
 
-def _with_unlabelled(train: BoxTable, folder: Path, card: DatasetCard, dials: Mapping[str, Value]) -> Actors:
-    """Annotated training people, and detected ones on key frames between the annotated seconds."""
+def _trained(truth: BoxTable, folder: Path, options: Mapping[str, str], dials: Mapping[str, Value]) -> BoxTable:
+    """The boxes of labelled key frames that the dial ``train_boxes`` asks for."""
+    boxes = str(dials["train_boxes"])
+    if boxes == "annotated":
+        return truth
+    path = folder / options.get("train_detections", "")
+    if not path.is_file():
+        raise DataError(f"{path} is missing; put the detector's boxes there, or say train_boxes=annotated.")
+    found = read_detections(path, truth.labels.shape[1], float(dials["train_score"]))
+    return training_boxes(truth, found, boxes, float(dials["train_overlap"]))
+
+
+def _with_unlabelled(
+    train: BoxTable, truth: BoxTable, folder: Path, card: DatasetCard, dials: Mapping[str, Value]
+) -> Actors:
+    """The people to train on, and detected ones on key frames between the annotated seconds."""
     path = folder / card.options.get("unlabelled", "")
     if not path.is_file():
         return assemble(train)
     more = read_detections(path, train.labels.shape[1], float(dials["train_score"]))
-    more = more.take(np.isin(more.video, train.video) & ~_annotated(more, train))
-    both = [np.concatenate([getattr(train, name), getattr(more, name)]) for name in BoxTable.__dataclass_fields__]
-    return assemble(BoxTable(*both), labelled=np.arange(len(train) + len(more)) < len(train))
-
-
-def _annotated(more: BoxTable, train: BoxTable) -> np.ndarray:
-    seen = set(zip(train.video, train.second))
-    return np.array([key in seen for key in zip(more.video, more.second)], dtype=bool)
+    more = without(more.take(np.isin(more.video, truth.video)), set(zip(truth.video, truth.second)))
+    return assemble(joined(train, more), labelled=np.arange(len(train) + len(more)) < len(train))
 
 
 def _detected(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.data.readers.ava import copy_labels
+from suite.data.readers.ava import copy_labels, training_boxes
 from suite.data.reading import Reader
 from suite.data.video import ClipSource
 from suite.errors import DataError
@@ -109,7 +109,7 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     for split, videos in parts.items():
         stride = int(dials["test_stride" if split == "test" else "key_stride"])
         truth = _table(tubes, videos[tubes.video] & (tubes.frame % stride == 0))
-        actors = assemble(truth) if split == "train" else _detected(truth, folder, dials)
+        actors = assemble(_trained(truth, folder, dials)) if split == "train" else _detected(truth, folder, dials)
         units = np.array([group_of(video) for video in actors.video], dtype=str)
         samples[split] = replace(actors, unit=units, frames=_pixels(actors, folder))
     counts = samples["train"].labels.sum(axis=0)
@@ -154,6 +154,17 @@ def _table(tubes: AnnotatedTubes, rows: np.ndarray) -> BoxTable:
     labels[np.arange(len(labels)), tubes.label[rows]] = True
     video = tubes.videos[tubes.video[rows]]
     return BoxTable(video, tubes.frame[rows] / RATE, _share(tubes.box[rows]), labels, np.ones(len(labels)))
+
+
+def _trained(truth: BoxTable, folder: Path, dials: Mapping[str, Value]) -> BoxTable:
+    """The boxes of training key frames that the dial ``train_boxes`` asks for."""
+    boxes, path = str(dials["train_boxes"]), folder / "detections.csv"
+    if boxes == "annotated":
+        return truth
+    if not path.is_file():
+        raise DataError(f"{path} is missing; put the detector's boxes there, or say train_boxes=annotated.")
+    found = read_detections(path, truth.labels.shape[1], float(dials["train_score"]))
+    return training_boxes(truth, found, boxes, float(dials["train_overlap"]))
 
 
 def _detected(truth: BoxTable, folder: Path, dials: Mapping[str, Value]) -> Actors:
