@@ -103,3 +103,38 @@ def test_wrong_requests_to_results(suite):
     ):
         with pytest.raises(UsageError, match=message):
             suite("results", *arguments)
+
+
+RATES = """
+name = "rates"
+title = "Rates"
+[[tables]]
+title = "Three rates"
+datasets = ["planted-verbs[train=60,validation=30,test=40,verbs=8]"]
+methods = [
+  { method = "an", label = "slow", params = { lr = 0.0005 } },
+  { method = "an", label = "middle", params = { lr = 0.001 } },
+  { method = "an", label = "fast", params = { lr = 0.002 } },
+  "planted-posterior",
+]
+seeds = 1
+epochs = 2
+params = { hidden = 16 }  # so few weights that stacking pays on a CPU
+"""
+
+
+def test_a_board_packs_what_differs_in_its_rate_alone(suite, tmp_path):
+    """Packed runs fill the same cells under the same names, and each row says how it was carried out."""
+    (tmp_path / "rates.toml").write_text(RATES)
+    done = json.loads(suite("leaderboard", "rates.toml", "--jobs", "1", "--packed", "2", "--json"))
+    assert (done["finished"], done["failed"]) == (4, 0)
+    rows = json.loads(suite("results", "list", "--json"))
+    carried = {(row["method"], row["params"].get("lr")): row["carried"] for row in rows}
+    assert sorted(carried[("assume-negative", lr)] for lr in (0.0005, 0.001, 0.002)) == ["packed", "packed", "solo"]
+    assert carried[("planted-posterior", None)] == "solo"
+    alone = json.loads(suite("leaderboard", "rates.toml", "--jobs", "1", "--json", "--out", "alone"))
+    assert alone["finished"] == 4
+    solo = {row["run"]: row["carried"] for row in json.loads(suite("results", "list", "--json", "--out", "alone"))}
+    assert set(solo) == {row["run"] for row in rows} and set(solo.values()) == {"solo"}
+    together, apart = (json.loads(suite("plan", "rates.toml", "--json", "--out", out)) for out in ("out", "alone"))
+    assert together["todo"] == apart["todo"] == 0
