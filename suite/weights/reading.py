@@ -65,10 +65,9 @@ def _saved_by_torch(path: Path) -> Any:
 
 def _array_builders() -> list[Any]:
     """What NumPy numbers need (a checkpoint's best score, say): arrays are as harmless as tensors."""
-    from suite.data.array_pickles import ALLOWED
+    from suite.data.array_pickles import ALLOWED, PlainArray, PlainType
 
-    kinds = [type(np.dtype(kind)) for kind in ("f8", "f4", "i8", "i4", "b1")]
-    return [(builder, f"{module}.{name}") for (module, name), builder in ALLOWED.items()] + kinds
+    return [(builder, f"{module}.{name}") for (module, name), builder in ALLOWED.items()] + [PlainArray, PlainType]
 
 
 def _safetensors(path: Path) -> Any:

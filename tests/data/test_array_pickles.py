@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from suite.data.array_pickles import load_arrays
 from suite.data.readers.clip_features import ClipFeatures
 from suite.data.readers.two_streams import TwoStreams
 from suite.data.storage.rows import blocks_of
@@ -63,6 +64,72 @@ def test_nothing_in_a_pickle_runs(tmp_path: Path) -> None:
 def test_other_content_is_named(tmp_path: Path, content: Any) -> None:
     with pytest.raises(DataError, match="holds no 'video_ids'"):
         ClipFeatures(_dump(tmp_path / "a.pkl", content))
+
+
+class _Made:
+    """Pickles as a call of ``build`` with ``values`` and, if given, a state."""
+
+    def __init__(self, build: Any, values: tuple[Any, ...], *state: Any) -> None:
+        self.parts = (build, values, *state)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.parts
+
+
+RECONSTRUCT, SCALAR = np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]
+DOUBLE, OBJECT = np.dtype("f8"), np.dtype("O")
+
+
+def _array(shape: Any, kind: Any, content: Any) -> _Made:
+    return _Made(RECONSTRUCT, (np.ndarray, (0,), b"b"), (1, shape, kind, False, content))
+
+
+FORGED = {
+    "flags of objects on numbers": _Made(np.dtype, ("f8", False, True), (3, "<", None, None, None, -1, -1, 63)),
+    "another item size": _Made(np.dtype, ("f8", False, True), (3, "<", None, None, None, 1 << 20, 8, 0)),
+    "fields": _Made(np.dtype, ("V8", False, True), (3, "|", None, ("a",), {"a": (DOUBLE, 0)}, 8, 1, 16)),
+    "a subarray": _Made(np.dtype, ("f8", False, True), (3, "<", (DOUBLE, (9,)), None, None, -1, -1, 0)),
+    "raw bytes": _Made(np.dtype, ("V64", False, True)),
+    "dates": _Made(np.dtype, ("M8[s]", False, True)),
+    "a shape larger than its bytes": _array((1000,), DOUBLE, b"\0" * 8),
+    "a shape that overflows": _array((1 << 40, 1 << 40), DOUBLE, b""),
+    "a negative shape": _array((-1,), DOUBLE, b""),
+    "fewer objects than the shape": _array((5,), OBJECT, [1]),
+    "objects from bytes": _array((1,), OBJECT, b"\0" * 8),
+    "an array of foreign memory": _Made(np.ndarray, ((64,),)),
+    "an array without content": _Made(RECONSTRUCT, (np.ndarray, (1 << 30,), b"d")),
+    "an object as a number": _Made(SCALAR, (OBJECT, b"\0" * 8)),
+    "a number without bytes": _Made(SCALAR, (DOUBLE, b"")),
+    "a function that is changed": _Made(RECONSTRUCT, (np.ndarray, (0,), b"b"), (None, {"_build": 1})),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_what_is_forged_is_refused_before_numpy_sees_it(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=r"a\.pkl is not a whole file of arrays"):
+        content = load_arrays(_dump(tmp_path / "a.pkl", [FORGED[name]]))
+        raise DataError(f"accepted {content!r}"[:99])
+
+
+def test_a_pickle_changes_no_function_of_the_reader(tmp_path: Path) -> None:
+    code = b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n}X\x06\x00\x00\x00_buildNs\x86b."
+    code = code.replace(b"\n}X", b"\nN}X")  # BUILD with (None, {"_build": None}): attributes that are slots
+    (tmp_path / "a.pkl").write_bytes(code)
+    with pytest.raises(DataError, match="it sets _build of a function"):
+        load_arrays(tmp_path / "a.pkl")
+    assert load_arrays(_dump(tmp_path / "b.pkl", np.arange(3))).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("kind", ["f2", "<f4", ">f8", "i1", ">u4", "i8", "?", "c16", "U3", "S5", "O"])
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 1, 2)])
+def test_plain_arrays_of_every_kind_are_read(tmp_path: Path, kind: str, shape: tuple[int, ...]) -> None:
+    count = int(np.prod(shape))
+    array = np.arange(count).astype("U3" if kind == "O" else kind).astype(kind).reshape(shape)
+    for ordered in (array, array.copy(order="F")):
+        found = load_arrays(_dump(tmp_path / "a.pkl", ordered))
+        assert (
+            found.dtype == array.dtype.newbyteorder("=") and found.shape == shape and found.tolist() == array.tolist()
+        )
 
 
 def test_a_cut_file_is_named(tmp_path: Path) -> None:
