@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import os
+import re
 from collections.abc import Iterable
+
+SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)  # in the names of variables
+SHORTEST = 6  # characters of a value that is taken for a secret: "1" and "true" are none
 
 
 class SuiteError(Exception):
@@ -24,6 +29,14 @@ class DataError(SuiteError):
 
 class TrainingError(SuiteError):
     """Training cannot go on (a loss that is not finite, a batch that cannot be built)."""
+
+
+def redacted(text: str) -> str:
+    """``text`` without the values of the environment's secrets: what is written down is read by others."""
+    found = (value for name, value in os.environ.items() if SECRET.search(name) and len(value) >= SHORTEST)
+    for value in sorted(found, key=len, reverse=True):  # the longest first: one may contain another
+        text = text.replace(value, "[redacted]")
+    return text
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -56,6 +56,14 @@ class Places:
             reason = error.strerror or str(error)
             raise UsageError(f"cannot write to {self.local} ({reason}); choose another folder with --out.") from None
 
+    def require_readable(self) -> None:
+        """Raise :class:`UsageError` where ``outputs`` is no folder; the default one may not be there yet."""
+        folder = Path(self.outputs)
+        if "://" in self.outputs or folder.is_dir() or self == Places():
+            return
+        problem = "is not a folder" if folder.exists() else "is not there"
+        raise UsageError(f"{folder} {problem}; name the folder of results with --out or SUITE_OUTPUTS.")
+
     def checkpoint(self, run: str) -> Path:
         """The checkpoint of a run under way."""
         return self.local / "checkpoints" / f"{run}.safetensors"

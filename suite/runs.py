@@ -14,6 +14,7 @@ from suite.identity.code import code_fingerprint
 from suite.method import Method
 from suite.places import Places
 from suite.registry import method
+from suite.spec.base import validate
 from suite.spec.card import DatasetCard, parse_dataset_name
 from suite.spec.pinned import PinnedFile
 from suite.spec.run import Precision, RunSpec
@@ -43,16 +44,17 @@ def resolve_run(
         tasks = " or ".join(card.tasks)
         raise UsageError(f"{chosen.name} is a method for {chosen.task}, but {name} is a dataset for {tasks}.")
     card.protocol(protocol)
-    return RunSpec(
-        method=chosen.name,
-        dataset=name,
-        params=_with_pinned_files(chosen, chosen.resolve(params or {}), card, root),
-        dials=card.resolve_dials(dials),
-        protocol=protocol,
-        seed=seed,
-        epochs=epochs,
-        precision=precision,
-    )
+    asked = {
+        "method": chosen.name,
+        "dataset": name,
+        "params": _with_pinned_files(chosen, chosen.resolve(params or {}), card, root),
+        "dials": card.resolve_dials(dials),
+        "protocol": protocol,
+        "seed": seed,
+        "epochs": epochs,
+        "precision": precision,
+    }
+    return validate(RunSpec, asked, f"the run of {chosen.name} on {name}")
 
 
 def _with_pinned_files(

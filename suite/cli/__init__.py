@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import importlib
+import io
 import pkgutil
 import signal
 import sys
+import tempfile
+import traceback
 from typing import Any
 
 import typer
 
 from suite.cli.console import complain, listen
-from suite.errors import SuiteError
+from suite.errors import SuiteError, redacted
 
 # The base of all complaints about the words typed, from whichever click typer carries.
 CommandLineError: Any = typer.BadParameter.__bases__[0].__bases__[0]
+
+TOLD = 300  # characters of an error in a sentence
 
 HELP = """Train, sweep, score and compare methods that learn from weak, noisy or incomplete video labels.
 
@@ -41,6 +46,9 @@ def main() -> None:
     SIGTERM, which Slurm and Kubernetes send before they kill, is Ctrl-C.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without a sign shows its code instead of failing
+            stream.reconfigure(errors="backslashreplace")
     listen()
     try:
         code = build()(standalone_mode=False)
@@ -57,3 +65,20 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:
+        complain(_defect(error))
+        sys.exit(1)
+
+
+def _defect(error: Exception) -> str:
+    """One sentence about an error that nobody foresaw; its traceback goes to a file, for a report."""
+    text = redacted("".join(traceback.format_exception(error)))
+    told = " ".join(redacted(f"{type(error).__name__}: {error}").split())[:TOLD]
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="suite-error-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
+        ) as file:
+            file.write(f"suite {' '.join(sys.argv[1:])}\n\n{text}")
+    except OSError:
+        return f"a defect of the suite: {told}; no log could be written."
+    return f"a defect of the suite: {told}; please report it with {file.name}."

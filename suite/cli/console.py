@@ -6,12 +6,14 @@ import json
 import logging
 import math
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and the end of a line
 PIPED_WIDTH = 200  # of a table that goes to a file or another program
 
 OutOption = Annotated[
@@ -37,9 +39,14 @@ AddressOption = Annotated[
 ]
 
 
+def shown(text: str) -> str:
+    """``text`` with control characters as codes: titles, names and errors come from files, a terminal obeys them."""
+    return CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
 def complain(message: str) -> None:
     """One line on standard error."""
-    print(f"suite: {message}", file=sys.stderr)
+    print(f"suite: {shown(message)}", file=sys.stderr)
 
 
 class _Once(logging.Handler):
@@ -67,7 +74,7 @@ def listen() -> None:
 
 def say(message: str) -> None:
     """One line on standard output."""
-    print(message)
+    print(shown(message))
 
 
 def emit_json(value: Any) -> None:
@@ -99,7 +106,7 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.4g}"
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return shown(", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
 
 
 def _plain(value: Any) -> Any:

@@ -16,14 +16,18 @@ if TYPE_CHECKING:
 
     from suite.results.ledger import Ledger
 
+LONGEST = 1e6  # hours: more than a century
+STATUSES = ("finished", "failed", "pruned")
 FilterOption = Annotated[str | None, typer.Option(help="Only this one.")]
 
 commands = typer.Typer(help="Look into the ledger: list, show, export, compact, delete.", no_args_is_help=True)
 
 
 def _ledger(out: str) -> Ledger:
+    from suite.places import Places
     from suite.results.ledger import Ledger
 
+    Places(out).require_readable()
     return Ledger.of(out)
 
 
@@ -43,6 +47,8 @@ def list_runs(
     """
     from suite.registry import canonical_name
 
+    if status is not None and status not in STATUSES:
+        raise UsageError(f"--status {status} is not known; use {', '.join(STATUSES)}.")
     wanted = {
         "method": method and canonical_name(method),
         "dataset": dataset,
@@ -147,7 +153,7 @@ def export(
 @commands.command()
 def compact(
     keep_hours: Annotated[
-        float, typer.Option(help="Files younger than this stay for those who are reading them.", min=0)
+        float, typer.Option(help="Files younger than this stay for those who are reading them.", min=0, max=LONGEST)
     ] = 24.0,
     out: OutOption = "outputs",
     json: JsonOption = False,

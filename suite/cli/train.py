@@ -161,7 +161,11 @@ def parse_settings(settings: Iterable[str]) -> dict[str, str]:
     for name, equals, _ in pairs:
         if not equals or not name:
             raise UsageError(f"--set {name} is not of the form name=value; write it so.")
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    found: dict[str, str] = {}
+    for name, _, value in pairs:
+        if found.setdefault(name.strip(), value.strip()) != value.strip():
+            raise UsageError(f"--set {name.strip()} is given twice, as {found[name.strip()]} and {value}; keep one.")
+    return found
 
 
 def _with_preset(settings: dict[str, str], preset: str | None) -> dict[str, str]:

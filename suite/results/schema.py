@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from suite.errors import SuiteError
+from suite.errors import SuiteError, redacted
 
 SCHEMA_VERSION = 2  # 1 had no column "carried"; such ledgers are read as they are, and upgraded by the next append
 ADDED = {"runs": ("carried",)}  # text columns that tables of schema 1 lack: blank in their rows
@@ -111,7 +111,7 @@ class Outcome:
 
     def failed(self, error: str) -> Outcome:
         """The same run as a failure: a row with its error in one line, and no numbers."""
-        row = {**self.run, "status": "failed", "error": " ".join(error.split())}
+        row = {**self.run, "status": "failed", "error": redacted(" ".join(error.split()))}
         return replace(self, run=row, metrics=(), curves=(), predictions=())
 
 

@@ -13,6 +13,7 @@ from suite.errors import UsageError, did_you_mean
 from suite.hyper import Hyper, Value
 from suite.spec.base import Spec, load_toml
 
+READER = re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?|[\w-][\w./ -]*\.py:[A-Za-z_]\w*")
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
@@ -37,14 +38,20 @@ class FileSpec(Spec):
     @field_validator("path")
     @classmethod
     def _inside(cls, path: str) -> str:
-        if not path or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-            raise ValueError("must be a relative path inside the dataset's folder")
-        return path
+        return _relative(path, "the dataset's folder")
 
     @property
     def is_pattern(self) -> bool:
         """Whether ``path`` stands for several files."""
         return "*" in self.path
+
+
+def _relative(path: str, folder: str) -> str:
+    """``path``, which must stay inside ``folder``: what a card names is written and deleted there."""
+    parts = PurePosixPath(path.replace("\\", "/"))
+    if not path or parts.is_absolute() or ".." in parts.parts or ":" in (parts.parts or ("",))[0]:
+        raise ValueError(f"must be a relative path inside {folder}")
+    return path
 
 
 class Layout(Spec):
@@ -128,9 +135,31 @@ class DatasetCard(Spec):
     @classmethod
     def _thresholds(cls, protocols: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         for name, protocol in protocols.items():
-            if any(not 0 < float(threshold) <= 1 for threshold in protocol.get("tiou", [])):
-                raise ValueError(f"protocol '{name}': every tIoU threshold must lie in (0, 1]")
+            levels = protocol.get("tiou", [])
+            numbers = isinstance(levels, list | tuple) and all(isinstance(t, int | float) for t in levels)
+            if not numbers or any(not 0 < threshold <= 1 for threshold in levels):
+                raise ValueError(f"protocol '{name}': tiou must list tIoU thresholds, each in (0, 1]")
         return protocols
+
+    @field_validator("folder")
+    @classmethod
+    def _below_data(cls, folder: str) -> str:
+        return _relative(folder, "the data folder") if folder else folder
+
+    @field_validator("reader")
+    @classmethod
+    def _named(cls, reader: str) -> str:
+        if not READER.fullmatch(reader) or ".." in reader:
+            raise ValueError("must be module, package.module:name or file.py:name beside the card")
+        return reader
+
+    @model_validator(mode="after")
+    def _replaceable(self) -> DatasetCard:
+        paths = {file.path for file in self.files}
+        for file in self.files:
+            if file.instead_of and (file.instead_of not in paths or file.instead_of == file.path):
+                raise ValueError(f"{file.path}: instead_of must name another file of the card")
+        return self
 
     @model_validator(mode="after")
     def _provenance(self) -> DatasetCard:

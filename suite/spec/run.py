@@ -25,7 +25,7 @@ class RunSpec(Spec):
     params: dict[str, Value] = Field(default_factory=dict)
     dials: dict[str, Value] = Field(default_factory=dict)
     protocol: str = "default"
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=2**63 - 1)  # as the ledger and generators hold it
     epochs: int | None = Field(None, ge=1)
     precision: Precision = "float32"
 

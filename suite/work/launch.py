@@ -39,7 +39,13 @@ def launch(
     machine = machine or Machine()
     if machine.workers == 0:
         return _fit(lambda _: execute(spec, places, reporter, machine, group), machine)
-    with connected(address, machine.workers * max(1, machine.threads) + 1):
+    needed = machine.workers * max(1, machine.threads)
+    if address is None and needed > (cores := os.cpu_count() or 1):
+        raise UsageError(
+            f"{machine.workers} workers of {max(1, machine.threads)} thread(s) need {needed} cores and this machine "
+            f"has {cores}; ask for fewer, or name a cluster with --address."
+        )
+    with connected(address, needed + 1):
         _require(machine)
         return _launch_workers(spec, places.absolute(), reporter or Silent(), machine, group)
 

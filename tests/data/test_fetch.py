@@ -213,9 +213,9 @@ def test_a_file_without_address_is_told_unless_another_stands_in(server: Server,
 # Unpacking ---------------------------------------------------------------------------------------------------------
 
 
-def zipped(members: dict[str, bytes], link: str = "") -> bytes:
+def zipped(members: dict[str, bytes], link: str = "", compression: int = zipfile.ZIP_STORED) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
         if link:
@@ -277,3 +277,21 @@ def test_a_broken_archive_is_told(tmp_path: Path, kind: str) -> None:
     (tmp_path / "x").write_bytes(b"no archive at all")
     with pytest.raises(DataError, match=f"not a whole {kind} archive"):
         unpack(tmp_path / "x", tmp_path, kind)
+
+
+def test_an_archive_that_would_fill_the_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("suite.data.storage.fetch.SMALL", 1000)
+    (tmp_path / "x").write_bytes(zipped({"zeros": bytes(3_000_000)}, compression=zipfile.ZIP_DEFLATED))
+    with pytest.raises(DataError, match="would grow to 3,000,000 bytes, more than 200 times its size"):
+        unpack(tmp_path / "x", tmp_path, "zip")
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_an_archive_with_a_password_is_named(tmp_path: Path) -> None:
+    content = bytearray(zipped({"a.txt": b"a"}))
+    local, central = content.find(b"PK\x03\x04"), content.find(b"PK\x01\x02")
+    content[local + 6] |= 1  # the flag of encryption, in both headers
+    content[central + 8] |= 1
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(DataError, match=r"cannot be unpacked here \(.*(password|encrypted).*\); unpack it by hand"):
+        unpack(tmp_path / "x", tmp_path, "zip")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shutil
 import stat
 import tarfile
 import urllib.error
@@ -21,6 +22,7 @@ from suite.spec.card import DatasetCard, FileSpec
 
 CHUNK = 2**20
 ATTEMPTS = 3
+SMALL, DENSEST = 2**30, 200  # bytes that any archive may hold, and how many times its own size a larger one may
 ShowProgress = Callable[[str, int, int | None], None]
 """Receives the file's name, the bytes that are there so far, and how many there will be (None where unknown)."""
 
@@ -198,17 +200,35 @@ def unpack(archive: Path, folder: Path, kind: str) -> None:
         if kind == "zip":
             with zipfile.ZipFile(archive) as members:
                 _refuse(archive, _bad_zip_members(members))
+                _bound(archive, folder, sum(member.file_size for member in members.infolist()))
                 members.extractall(folder)
         else:
             with tarfile.open(archive) as members_of_tar:
                 _refuse(archive, _bad_tar_members(members_of_tar, folder))
+                _bound(archive, folder, sum(member.size for member in members_of_tar))
                 members_of_tar.extractall(folder, filter="data")
+    except RuntimeError as error:  # a password, or a compression that Python lacks
+        raise DataError(f"{archive} cannot be unpacked here ({error}); unpack it by hand into {folder}.") from None
     except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
         raise DataError(f"{archive} is not a whole {kind} archive ({error}); fetch it again with --force.") from None
     except OSError as error:
         raise DataError(
             f"cannot unpack {archive} into {folder}: {error.strerror or error}; make room or set --data."
         ) from None
+
+
+def _bound(archive: Path, folder: Path, size: int) -> None:
+    """Refuse what does not fit the disk, and what no honest archive of features holds: a bomb."""
+    if size > max(SMALL, DENSEST * archive.stat().st_size):
+        raise DataError(
+            f"{archive} would grow to {size:,} bytes, more than {DENSEST} times its size; it was not unpacked: get it "
+            "from its source, or unpack it by hand."
+        )
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise DataError(
+            f"{archive} needs {size:,} bytes in {folder}, where {free:,} are free; make room or set --data."
+        )
 
 
 def _refuse(archive: Path, bad: Iterator[str]) -> None:
