@@ -108,7 +108,7 @@ def test_the_seed_and_a_parameter_make_other_runs(typed: Typed, out: Path):
     ("words", "said"),
     [
         (("mask-bec", SMALL), "no method is called 'mask-bec'; did you mean 'mask-bce'?"),
-        (("cmcs", "planted-videos"), "cmcs is known by its published numbers only"),
+        (("dgam", "planted-videos"), "dgam is known by its published numbers only"),
         (("mask-bce", "planted-verb"), "did you mean 'planted-verbs'?"),
         (("mask-bce", SMALL, "--set", "neighbors=3"), "did you mean 'neighbours'?"),
         (("mask-bce", SMALL, "--set", "lr=much"), "is not of type float"),
@@ -188,8 +188,8 @@ def test_listings_have_json(typed: Typed):
     assert {m["task"] for m in methods} == {"recognition"}
     assert methods[0]["hyper_parameters"]
     published = {row["name"]: row for row in json.loads(typed("list", "published", "--json")[0])}
-    assert {"cmcs", "dgam", "tscn"} <= set(published)
-    assert published["cmcs"]["task"] == "weak-localization"
+    assert {"maan", "dgam", "tscn"} <= set(published)
+    assert published["dgam"]["task"] == "weak-localization"
     for kind in ("datasets", "tasks", "leaderboards", "sweeps"):
         assert all("name" in row for row in json.loads(typed("list", kind, "--json")[0]))
         assert typed("list", kind)[0]
