@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from suite.spec.card import DatasetCard, parse_dataset_name
 from suite.tasks import Task, task, tasks
 from suite.tasks.data import TaskData
 from suite.tasks.scoring.contents import Contents, open_contents
-from suite.tasks.scoring.files import PredictionFiles
+from suite.tasks.scoring.files import Choice, PredictionFiles
 from suite.tasks.scoring.report import Oddity, Report, metric_row
 
 if TYPE_CHECKING:
@@ -27,16 +27,22 @@ LEDGER_FORM = "Parquet"
 class Against:
     """What predictions are scored against: a ``dataset`` (with or without dials) or an annotation file, ``truth``.
 
-    ``videos`` lists the only ones that count; ``subset`` of the annotations counts; ``protocol`` is one of the card's,
-    or a named one (empty: the default); ``resamples`` of videos give intervals (0: none).
+    ``videos`` lists the only ones that count; ``subset`` of the annotations counts (empty: the card's test subset, else
+    ``test``); ``protocol`` is one of the card's, or a named one (empty: the default); ``resamples`` of videos give
+    intervals (0: none).
     """
 
     dataset: str = ""
     truth: Path | None = None
     protocol: str = ""
     videos: Path | None = None
-    subset: str = "test"
+    subset: str = ""
     resamples: int = 1000
+
+    @property
+    def choice(self) -> Choice:
+        """Which videos of the truth count."""
+        return Choice(self.subset, self.videos)
 
     @property
     def card(self) -> DatasetCard | None:
@@ -59,22 +65,27 @@ def score_file(path: Path, against: Against, places: Places) -> tuple[str, Repor
             if (rows := files.read(contents)) is not None:
                 truth = _truth(files, against, name, places)
                 protocol = _protocol(files, card, against.protocol)
-                return rows.form, files.score(rows, truth, protocol, against.resamples)
+                return rows.form, _with_file(contents, files.score(rows, truth, protocol, against.resamples))
     return LEDGER_FORM, _score_ledger_form(contents, against, card, places)
+
+
+def _with_file(contents: Contents, report: Report) -> Report:
+    """The report with what is odd about the file itself."""
+    return replace(report, oddities=[*contents.oddities, *report.oddities])
 
 
 def _truth(files: PredictionFiles, against: Against, task_name: str, places: Places) -> Any:
     """The annotations: from a file, from the files that a card names, or else from the packed dataset."""
-    card, truth = against.card, None
+    card = against.card
     if against.truth is not None:
         if not against.truth.is_file():
             raise DataError(f"there is no annotation file {against.truth}: give ActivityNet's JSON or AVA's csv")
-        truth = files.truth_from_file(against.truth, against.subset)
-    elif card is not None and "[" not in against.dataset:
-        truth = files.truth_from_card(card, dataset_folder(card, places.root), against.subset)
-    if truth is None:
-        truth = files.truth_from_data(load(against.dataset, task_name, places.root, places.cache))
-    return truth if against.videos is None else files.only(truth, against.videos, against.subset)
+        return files.truth_from_file(against.truth, against.choice)
+    if card is not None and "[" not in against.dataset:
+        truth = files.truth_from_card(card, dataset_folder(card, places.root), against.choice)
+        if truth is not None:
+            return truth
+    return files.truth_from_data(load(against.dataset, task_name, places.root, places.cache), against.choice)
 
 
 def _protocol(files: PredictionFiles, card: DatasetCard | None, name: str) -> Any:
@@ -101,6 +112,7 @@ def _score_ledger_form(contents: Contents, against: Against, card: DatasetCard |
         )
     if card is None:
         raise UsageError("predictions in the ledger's form need the dataset they belong to: give --dataset.")
+    against.choice.only_all("predictions in the ledger's form")
     protocol = against.protocol or "default"
     data = load(against.dataset, card.tasks[0], places.root, places.cache, protocol=protocol)
     return _score_table(contents.table, data, task(card.tasks[0]), against.resamples)

@@ -38,7 +38,9 @@ def evaluate(
     videos: Annotated[
         Path | None, typer.Option("--videos", help="Only the videos that this list names: one per line, or a csv.")
     ] = None,
-    subset: Annotated[str, typer.Option("--subset", help="Which subset of the annotations counts.")] = "test",
+    subset: Annotated[
+        str, typer.Option("--subset", help="Which subset of the annotations counts: the card's test subset, or 'test'.")
+    ] = "",
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples of videos for intervals; 0: none.", min=0)] = 1000,
     per_class: Annotated[bool, typer.Option("--per-class", help="List the classes, too.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Fail where anything is odd in the file.")] = False,

@@ -40,6 +40,7 @@ class TemporalProtocol:
             ``reversed``: last row first, what ``argsort()[::-1]`` gives on short inputs.
         fold_subset_case: whether "Test" and "test" name one subset.
         excluded_videos: names of videos that do not take part.
+        expected_videos: how many videos of a truth then take part; 0 where that depends on the dataset.
     """
 
     name: str
@@ -55,6 +56,7 @@ class TemporalProtocol:
     ties: Literal["canonical", "reversed"] = "canonical"
     fold_subset_case: bool = True
     excluded_videos: tuple[str, ...] = ()
+    expected_videos: int = 0
 
     def at(self, *tiou: float) -> TemporalProtocol:
         """The same protocol at other thresholds."""
@@ -88,9 +90,9 @@ THUMOS_KIT_ELEVEN = replace(THUMOS_KIT, name="thumos-kit-eleven", interpolation=
 
 _NO_CLEAR_SEGMENT = "video_test_0001292"
 _LEFT_OUT_BY_WEAK_WORK = ("video_test_0000270", _NO_CLEAR_SEGMENT, "video_test_0001496")
-THUMOS_210 = TemporalProtocol("thumos-210", THUMOS_TIOU, excluded_videos=_LEFT_OUT_BY_WEAK_WORK)
-THUMOS_212 = TemporalProtocol("thumos-212", THUMOS_TIOU, excluded_videos=(_NO_CLEAR_SEGMENT,))
-THUMOS_213 = TemporalProtocol("thumos-213", THUMOS_TIOU)
+THUMOS_210 = TemporalProtocol("thumos-210", THUMOS_TIOU, excluded_videos=_LEFT_OUT_BY_WEAK_WORK, expected_videos=210)
+THUMOS_212 = TemporalProtocol("thumos-212", THUMOS_TIOU, excluded_videos=(_NO_CLEAR_SEGMENT,), expected_videos=212)
+THUMOS_213 = TemporalProtocol("thumos-213", THUMOS_TIOU, expected_videos=213)
 
 TEMPORAL_PROTOCOLS: dict[str, TemporalProtocol] = {
     protocol.name: protocol

@@ -17,10 +17,11 @@ from suite.evaluate.spatial import frame_map
 from suite.evaluate.temporal import temporal_map
 from suite.tasks.actors.scoring.boxes import join_boxes, read_boxes
 from suite.tasks.actors.scoring.boxes import truth_from_file as boxes_from_file
+from suite.tasks.localization.scoring.annotations import truth_from_file
 from suite.tasks.localization.scoring.forms import THUMOS_CLASSES, read_segments
 from suite.tasks.localization.scoring.join import join_segments
-from suite.tasks.localization.scoring.truth import truth_from_file
 from suite.tasks.scoring.contents import open_contents
+from suite.tasks.scoring.files import Choice
 from tests.cli.conftest import Typed, sentence
 from tests.data.conftest import Toy, toy
 from tests.golden import golden
@@ -58,7 +59,7 @@ def scores(out: str) -> dict[tuple[str, float | None], float]:
 
 
 def test_a_perfect_file(typed: Typed, files: tuple[Path, Path]) -> None:
-    out, _ = typed("evaluate", files[0], "--truth", files[1], "--protocol", "thumos-213", "--resamples", 50)
+    out, _ = typed("evaluate", files[0], "--truth", files[1], "--protocol", "wtalc", "--resamples", 50)
     assert "3 predictions, 3 counted, 3 ground truths, 2 videos" in out
     assert "odd" not in out
     assert "95 % bootstrap interval" in out
@@ -158,7 +159,7 @@ def real(name: str) -> Path:
 def thumos() -> dict[str, np.ndarray]:
     """The golden detections, where their ground truth is that of the annotation file."""
     data = golden("temporal_map_thumos.npz")
-    truth = truth_from_file(real("thumos14/gt_410.json") / "thumos14" / "gt_410.json", "test")
+    truth = truth_from_file(real("thumos14/gt_410.json") / "thumos14" / "gt_410.json", Choice())
     if not np.array_equal(np.sort(truth.segments.start), np.sort(data["gt_start"])):
         pytest.skip("the golden ground truth is not that of gt_410.json")
     assert truth.classes == tuple(data["class_names"].tolist())
@@ -269,7 +270,7 @@ def test_ava_csv_over_the_real_annotations(typed: Typed, tmp_path: Path) -> None
 
 def test_the_command_and_the_library_agree(typed: Typed, files: tuple[Path, Path]) -> None:
 
-    truth = truth_from_file(files[1], "test")
+    truth = truth_from_file(files[1], Choice())
     rows = read_segments(open_contents(files[0]))
     assert rows is not None
     found, _ = join_segments(rows, truth)
@@ -297,7 +298,7 @@ def test_the_activitynet_list_of_4728_videos(typed: Typed, tmp_path: Path) -> No
     assert len(told["classes"]) == 200
     recall = [row["value"] for row in told["metrics"] if row["metric"] == "recall"]
     assert min(recall) > 0.999
-    assert "names no video of the subset" in sentence(typed(*command, "--subset", "nothing", code=1)[1])
+    assert "no videos of the subset 'nothing', only of testing, training, validation" in sentence(typed(*command, "--subset", "nothing", code=1)[1])
 
 
 def test_a_list_of_videos(typed: Typed, files: tuple[Path, Path]) -> None:

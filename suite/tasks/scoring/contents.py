@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.errors import DataError
+from suite.tasks.scoring.report import Oddity
+from suite.tasks.scoring.text import read_json, read_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,12 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Contents:
-    """A file, parsed once: one of ``json``, ``lines`` (number and fields of each) and ``table`` is set."""
+    """A file, parsed once: one of ``json``, ``lines`` (number and fields of each) and ``table`` is set.
+
+    ``oddities`` are what is odd about the file itself, whatever it holds.
+    """
 
     path: Path
     json: Any = None
     lines: tuple[tuple[int, list[str]], ...] = ()
     table: pa.Table | None = None
+    oddities: Sequence[Oddity] = ()
 
     def has_columns(self, *names: str) -> bool:
         """Whether it is a table with these columns."""
@@ -38,15 +44,14 @@ def open_contents(path: Path) -> Contents:
     if path.suffix == ".parquet":
         return Contents(path, table=_parquet(path))
     if path.suffix == ".json":
-        try:
-            return Contents(path, json=json.loads(path.read_text(encoding="utf-8")))
-        except ValueError as error:
-            raise DataError(f"{path} is not JSON ({error}): write it again") from None
-    lines = enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1)
+        content, oddities = read_json(path)
+        return Contents(path, json=content, oddities=oddities)
+    text, oddities = read_text(path)
+    lines = enumerate(text.splitlines(), start=1)
     rows = tuple((number, _fields(line)) for number, line in lines if line.strip())
     if not rows:
         raise DataError(f"{path} is empty: give a file with one prediction per line")
-    return Contents(path, lines=rows)
+    return Contents(path, lines=rows, oddities=oddities)
 
 
 def number_fields(contents: Contents, width: int) -> list[list[float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,6 +14,21 @@ from suite.tasks.scoring.report import Report
 
 if TYPE_CHECKING:
     from suite.spec.card import DatasetCard
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which videos of a truth count: those of ``subset`` (empty: its test subset), and only those of a ``listed``
+    file of names."""
+
+    subset: str = ""
+    listed: Path | None = None
+
+    def only_all(self, kind: str) -> None:
+        """Raise :class:`UsageError` where videos are chosen, for a ``kind`` of predictions that is scored whole."""
+        for option, given in (("--subset", self.subset), ("--videos", self.listed)):
+            if given:
+                raise UsageError(f"{option} does not apply to {kind}; leave it out.")
 
 
 class PredictionFiles:
@@ -30,25 +46,21 @@ class PredictionFiles:
         """The rows of a file, or None for a file in no form of this kind; :class:`DataError` for a malformed row."""
         raise NotImplementedError
 
-    def truth_from_file(self, path: Path, subset: str) -> Any:
-        """The annotations of ``subset`` in a published annotation file."""
+    def truth_from_file(self, path: Path, choice: Choice) -> Any:
+        """The annotations in a published annotation file."""
         raise self.not_the_truth(path)
 
     def not_the_truth(self, path: Path) -> UsageError:
         """The error about an annotation file that is of another kind."""
         return UsageError(f"the file holds {self.kind} but {path} does not: give predictions and truth of one task.")
 
-    def truth_from_card(self, card: DatasetCard, folder: Path, subset: str) -> Any:
+    def truth_from_card(self, card: DatasetCard, folder: Path, choice: Choice) -> Any:
         """The test annotations of a card from its files alone; None where its reader is needed to make them."""
         return None
 
-    def truth_from_data(self, data: TaskData[Any]) -> Any:
+    def truth_from_data(self, data: TaskData[Any], choice: Choice) -> Any:
         """The test annotations of a loaded dataset."""
         raise NotImplementedError
-
-    def only(self, truth: Any, path: Path, subset: str) -> Any:
-        """The truth of those videos alone that a list names."""
-        raise UsageError(f"--videos does not apply to {self.kind}; leave it out.")
 
     def protocol_of(self, settings: Mapping[str, Any]) -> Any:
         """The evaluation switches that a card's protocol names."""

@@ -56,7 +56,7 @@ class BoxTruth:
     excluded: frozenset[tuple[str, float]] = frozenset()
 
 
-def truth_from_data(data: TaskData[Actors]) -> BoxTruth:
+def truth_of_data(data: TaskData[Actors]) -> BoxTruth:
     """The test annotations of a loaded dataset."""
     samples = data.test
     row, label = np.nonzero(samples.truth_labels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,10 +15,11 @@ from suite.tasks.actors.scoring.boxes import (
     BoxTruth,
     join_boxes,
     read_boxes,
-    truth_from_data,
     truth_from_file,
+    truth_of_data,
 )
-from suite.tasks.scoring.files import PredictionFiles
+from suite.tasks.data import TaskData
+from suite.tasks.scoring.files import Choice, PredictionFiles
 from suite.tasks.scoring.report import Report, class_rows, with_intervals
 
 if TYPE_CHECKING:
@@ -33,21 +34,27 @@ class BoxFiles(PredictionFiles):
     protocols = SPATIAL_PROTOCOLS
     read = staticmethod(read_boxes)
     protocol_of = staticmethod(protocol_of)
-    truth_from_data = staticmethod(truth_from_data)
 
-    def truth_from_file(self, path: Path, subset: str) -> BoxTruth:
+    def truth_from_file(self, path: Path, choice: Choice) -> BoxTruth:
         """AVA's csv, whose classes are called by their numbers."""
         if path.suffix == ".json":
             raise self.not_the_truth(path)
+        choice.only_all(self.kind)
         return truth_from_file(path)
 
-    def truth_from_card(self, card: DatasetCard, folder: Path, subset: str) -> BoxTruth | None:
+    def truth_from_card(self, card: DatasetCard, folder: Path, choice: Choice) -> BoxTruth | None:
         """The files that the card's options name: ``test``, ``label_map`` and, where it is there, ``test_excluded``."""
+        choice.only_all(self.kind)
         options = card.options
         if not {"label_map", "test"} <= set(options) or not (folder / str(options["test"])).is_file():
             return None
         excluded = folder / str(options.get("test_excluded", ""))
         return truth_from_file(folder / options["test"], folder / options["label_map"], excluded)
+
+    def truth_from_data(self, data: TaskData[Any], choice: Choice) -> BoxTruth:
+        """The test annotations of a loaded dataset."""
+        choice.only_all(self.kind)
+        return truth_of_data(data)
 
     def score(self, rows: BoxRows, truth: BoxTruth, protocol: SpatialProtocol, resamples: int) -> Report:
         """Frame mAP; a bootstrap draws videos."""

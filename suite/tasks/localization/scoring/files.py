@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from suite.errors import UsageError
 from suite.evaluate.protocols import TEMPORAL_PROTOCOLS, TemporalProtocol
 from suite.evaluate.temporal import temporal_map
+from suite.tasks.data import TaskData
 from suite.tasks.localization.evaluator import protocol_of
+from suite.tasks.localization.scoring.annotations import TEST, only_listed, truth_from_file
 from suite.tasks.localization.scoring.forms import SegmentRows, read_segments
 from suite.tasks.localization.scoring.join import join_segments
-from suite.tasks.localization.scoring.truth import (
-    SegmentTruth,
-    only_videos,
-    truth_from_data,
-    truth_from_file,
-    video_names,
-)
-from suite.tasks.scoring.files import PredictionFiles
-from suite.tasks.scoring.report import Report, class_rows, metric_row, with_intervals
+from suite.tasks.localization.scoring.truth import SegmentTruth, truth_of_data
+from suite.tasks.scoring.files import Choice, PredictionFiles
+from suite.tasks.scoring.report import Oddity, Report, class_rows, metric_row, with_intervals
 
 if TYPE_CHECKING:
     from suite.spec.card import DatasetCard
@@ -34,22 +31,31 @@ class SegmentFiles(PredictionFiles):
     protocols = TEMPORAL_PROTOCOLS
     read = staticmethod(read_segments)
     protocol_of = staticmethod(protocol_of)
-    truth_from_data = staticmethod(truth_from_data)
 
-    def truth_from_file(self, path: Path, subset: str) -> SegmentTruth:
+    def truth_from_file(self, path: Path, choice: Choice) -> SegmentTruth:
         """ActivityNet's JSON."""
         if path.suffix != ".json":
             raise self.not_the_truth(path)
-        return truth_from_file(path, subset)
+        return truth_from_file(path, choice)
 
-    def truth_from_card(self, card: DatasetCard, folder: Path, subset: str) -> SegmentTruth | None:
-        """The first JSON file that the card names and that is there."""
-        paths = (folder / file.path for file in card.files if file.path.endswith(".json") and not file.is_pattern)
-        return next((truth_from_file(path, subset) for path in paths if path.is_file()), None)
+    def truth_from_card(self, card: DatasetCard, folder: Path, choice: Choice) -> SegmentTruth | None:
+        """The first JSON file that the card names and that is there.
 
-    def only(self, truth: SegmentTruth, path: Path, subset: str) -> SegmentTruth:
-        """The videos that the list names for ``subset``."""
-        return only_videos(truth, video_names(path, subset))
+        The card's options ``test_subsets`` and ``subset_list`` say which videos are the test, and which csv says so.
+        """
+        names = [file.path for file in card.files if file.path.endswith(".json") and not file.optional]
+        path = next((folder / name for name in names if "*" not in name and (folder / name).is_file()), None)
+        if path is None:
+            return None
+        lists = card.options.get("subset_list")
+        own = tuple(card.options.get("test_subsets", TEST))
+        return truth_from_file(path, choice, own, None if lists is None else folder / str(lists))
+
+    def truth_from_data(self, data: TaskData[Any], choice: Choice) -> SegmentTruth:
+        """The test annotations of a loaded dataset."""
+        if choice.subset:
+            raise UsageError(f"{data.name} is scored on its test split; leave --subset out.")
+        return only_listed(truth_of_data(data), choice)
 
     def score(self, rows: SegmentRows, truth: SegmentTruth, protocol: TemporalProtocol, resamples: int) -> Report:
         """Temporal mAP and recall. Detections in videos that the truth does not know are false positives."""
@@ -62,13 +68,24 @@ class SegmentFiles(PredictionFiles):
             metric_row("recall", level, value)
             for level, value in zip(result.tiou, result.matches.recall().mean(axis=1))
         ]
+        known = videos[videos < len(truth.videos)]
         counts = {
             "predictions": len(rows.video),
             "counted": len(result.matches.row),
             "ground truths": result.num_truth,
-            "videos": len(truth.videos) - len(dropped),
-            "videos without predictions": len(videos[videos < len(truth.videos)]) - len(set(found.video) & set(videos)),
+            "videos": len(known),
+            **({"videos expected": protocol.expected_videos} if protocol.expected_videos else {}),
+            "videos without predictions": len(np.setdiff1d(known, found.video)),
         }
+        oddities = [*truth.oddities, *_unexpected(len(known), protocol), *oddities]
         names = [truth.classes[label] for label in result.classes]
         metrics = with_intervals(result.matches, "mAP", resamples) + recall
         return Report(protocol.name, metrics, class_rows(result.matches, names), oddities, counts)
+
+
+def _unexpected(videos: int, protocol: TemporalProtocol) -> list[Oddity]:
+    """What there is to say where the truth has not the number of videos that the protocol expects."""
+    if protocol.expected_videos in (0, videos):
+        return []
+    problem = f"video of the truth, where {protocol.name} expects {protocol.expected_videos}"
+    return [Oddity(problem, videos, "not comparable with numbers of that protocol")]

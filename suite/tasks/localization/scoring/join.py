@@ -22,17 +22,21 @@ def join_segments(
     not at all; rows in ``left_out`` videos (which the protocol leaves out) are dropped.
     """
     left_out = {*left_out, *truth.left_out}
-    names = _known_names(rows.video, {*truth.videos, *left_out})
-    video = index_names(names, truth.videos, grow=True)[0]
+    names = _known_names(rows.video, {*truth.videos, *left_out, *truth.elsewhere})
+    # Unknown videos are numbered by name: the order of the rows must not decide anything. Left-out ones come last.
+    strange = sorted(set(names) - set(truth.videos), key=lambda name: (name in left_out, name))
+    video = index_names(names, [*truth.videos, *strange])[0]
     label = class_places(rows.label, truth.classes, truth.numbers)
     dropped = np.array([name in left_out for name in names], dtype=bool)
-    unknown = (video >= len(truth.videos)) & ~dropped
+    elsewhere = np.array([name in truth.elsewhere for name in names], dtype=bool) & ~dropped
+    unknown = (video >= len(truth.videos)) & ~dropped & ~elsewhere
     nameless = (label < 0) & ~dropped
     broken = np.isnan(rows.score) | np.isnan(rows.start) | np.isnan(rows.end)
     columns = (video, label_codes(rows.label, label), rows.start, rows.end, rows.score)
     named = [f"{name} [{a:g}, {b:g}]" for name, a, b in zip(rows.video, rows.start, rows.end)]
     oddities = [
         Oddity.of("unknown video", unknown, "counted as false positives", rows.video),
+        Oddity.of("video of another subset", elsewhere, "counted as false positives", rows.video),
         Oddity.of("unknown label", nameless, "ignored", rows.label),
         Oddity.of("time or score that is not a number", broken, "dropped", named),
         Oddity.of("segment that ends before it starts", rows.end < rows.start, "can match nothing", named),

@@ -1,0 +1,69 @@
+"""Text and JSON of others, read with care: what is odd in the bytes is counted, what cannot be read is one sentence."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from suite.errors import DataError
+from suite.tasks.scoring.report import Oddity
+
+_MARK = "\ufeff"
+_SURROGATE = re.compile(r"\\u[dD][89abcdefABCDEF]")
+
+
+def read_text(path: Path) -> tuple[str, list[Oddity]]:
+    """The text of ``path`` without a byte order mark, which is counted; :class:`DataError` for what is not UTF-8."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from None
+    except OSError as error:
+        raise DataError(f"cannot read {path} ({error.strerror}): give a file that can be read") from None
+    if not text.startswith(_MARK):
+        return text, []
+    return text.lstrip(_MARK), [Oddity("byte order mark", 1, "skipped", path.name)]
+
+
+def read_json(path: Path) -> tuple[Any, list[Oddity]]:
+    """The content of a JSON file; keys that an object has twice are counted.
+
+    Raises :class:`DataError` for what is not JSON, is nested too deeply, or holds half a character.
+    """
+    text, oddities = read_text(path)
+    repeated: list[str] = []
+
+    def once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            repeated.extend(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        return found
+
+    try:
+        content = json.loads(text, object_pairs_hook=once)
+        # A lone surrogate can be written as an escape, but it is no character: it could not even be printed.
+        if _SURROGATE.search(text):
+            json.dumps(content, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise DataError(f"{path} holds a lone surrogate, which is half a character: write it again") from None
+    except RecursionError:
+        raise DataError(f"{path} is nested too deeply for a file of this kind: write it again") from None
+    except ValueError as error:
+        raise DataError(f"{path} is not JSON ({str(error).splitlines()[0]}): write it again") from None
+    if repeated:
+        oddities.append(Oddity("repeated JSON key", len(repeated), "the last one counts", repeated[0]))
+    return content, oddities
+
+
+def as_number(value: Any) -> float:
+    """``value`` as a float: NaN for None, infinite where a float cannot hold it; an error for what is no number."""
+    if isinstance(value, bool):
+        raise TypeError("a truth value is not a number")
+    try:
+        return float("nan") if value is None else float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
