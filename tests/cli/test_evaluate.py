@@ -298,7 +298,8 @@ def test_the_activitynet_list_of_4728_videos(typed: Typed, tmp_path: Path) -> No
     assert len(told["classes"]) == 200
     recall = [row["value"] for row in told["metrics"] if row["metric"] == "recall"]
     assert min(recall) > 0.999
-    assert "no videos of the subset 'nothing', only of testing, training, validation" in sentence(typed(*command, "--subset", "nothing", code=1)[1])
+    line = sentence(typed(*command, "--subset", "nothing", code=1)[1])
+    assert "no videos of the subset 'nothing', only of testing, training, validation" in line
 
 
 def test_a_list_of_videos(typed: Typed, files: tuple[Path, Path]) -> None:

@@ -23,9 +23,7 @@ TEST = ("test",)
 Row = tuple[str, float, float, int | None]  # label, start, end, number of the label
 
 
-def truth_from_file(
-    path: Path, choice: Choice, own: Sequence[str] = TEST, lists: Path | None = None
-) -> SegmentTruth:
+def truth_from_file(path: Path, choice: Choice, own: Sequence[str] = TEST, lists: Path | None = None) -> SegmentTruth:
     """The segments that ActivityNet's JSON annotates for the chosen videos.
 
     ``own`` are the subsets that count where ``choice`` names none. Subsets stand in the annotation; where they do not,
