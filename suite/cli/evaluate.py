@@ -13,7 +13,11 @@ from suite.cli.console import DataOption, JsonOption, OutOption, emit, emit_json
 from suite.errors import DataError
 
 if TYPE_CHECKING:
-    from suite.tasks.scoring.report import Oddity, Report
+    from suite.tasks.scoring.report import Oddity, Report, Ties
+
+
+SHOWN_SPREAD = 0.001
+"""Over orders of equal scores mAP may move by so much, a tenth of a point, before it is worth a line."""
 
 
 def register(app: typer.Typer) -> None:
@@ -71,10 +75,18 @@ def _in_words(oddity: Oddity) -> str:
     return f"{oddity.count} x {oddity.problem}{example}"
 
 
+def _equal_scores(ties: Ties) -> str:
+    return (
+        f"equal scores: {ties.predictions:,} predictions share theirs with others; over their orders mAP runs from "
+        f"{ties.low:.4f} to {ties.high:.4f}. Shown is one order that favours none; give scores more digits."
+    )
+
+
 def _show(report: Report, about: dict[str, str], per_class: bool, as_json: bool) -> None:
     if as_json:
         findings = [asdict(oddity) for oddity in report.oddities]
         numbers = {"metrics": report.metrics, "classes": report.classes}
+        numbers["equal scores"] = asdict(report.ties) if report.ties else None
         emit_json(about | {"protocol": report.protocol, "counts": report.counts, "findings": findings} | numbers)
         return
     say(f"{about['file']} ({about['form']}) against {about['truth']}, protocol {report.protocol}")
@@ -84,6 +96,8 @@ def _show(report: Report, about: dict[str, str], per_class: bool, as_json: bool)
     emit(report.metrics, columns, False)
     if per_class:
         emit(report.classes, list(dict.fromkeys(key for row in report.classes for key in row)), False)
+    if report.ties and report.ties.high - report.ties.low > SHOWN_SPREAD:
+        say(_equal_scores(report.ties))
     for oddity in report.oddities:
         say(f"odd: {_in_words(oddity)} ({oddity.treatment})")
     if "low" in columns:

@@ -76,6 +76,26 @@ def _at_eleven_recalls(gain: Floats, false: Floats, true: float, positives: floa
 
 
 @compiled
+def hits_together(verdict: Verdicts, edges: Ints, hits_first: bool, missed: int, ignored: int) -> Verdicts:
+    """(T, N) the verdicts with the true positives of each stretch ``edges[k]:edges[k + 1]`` ahead of its false ones, or
+    behind them; what is ignored comes last.
+    """
+    sorted_verdict = np.empty_like(verdict)
+    for level in range(len(verdict)):
+        for stretch in range(len(edges) - 1):
+            low, high = edges[stretch], edges[stretch + 1]
+            true, false = 0, 0
+            for row in range(low, high):
+                true += verdict[level, row] >= 0
+                false += verdict[level, row] == missed
+            middle = low + (true if hits_first else false)
+            sorted_verdict[level, low:middle] = 0 if hits_first else missed
+            sorted_verdict[level, middle : low + true + false] = missed if hits_first else 0
+            sorted_verdict[level, low + true + false : high] = ignored
+    return sorted_verdict
+
+
+@compiled
 def average_precisions(
     offsets: Ints,
     verdict: Verdicts,

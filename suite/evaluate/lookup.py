@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from suite.evaluate.segments import Floats, Ints
 
@@ -80,8 +80,30 @@ def grouped_by(label: Ints) -> Ints:
     return np.argsort(place.astype(np.int16) if few else place, kind="stable")
 
 
-def ranked_rows(rows: Ints, label: Ints, score: Floats, tie_keys: tuple[ArrayLike, ...]) -> Ints:
+def shuffling_key(columns: Sequence[ArrayLike]) -> NDArray[np.uint64]:
+    """(N,) one number per row, made of the bits of its columns: an order of rows that depends on nothing but what they
+    hold, and is related to none of it.
+
+    Each column is added in turn and scrambled by splitmix64's finalizer (Steele, Lea & Flood 2014).
+    """
+    key = np.zeros(len(np.asarray(columns[0])), dtype=np.uint64)
+    for column in columns:
+        values = np.asarray(column)
+        # + 0.0 turns -0.0 into 0.0: equal numbers must have equal bits.
+        bits = (values + 0.0).view(np.uint64) if values.dtype.kind == "f" else values.astype(np.int64).view(np.uint64)
+        key = (key ^ bits) + np.uint64(0x9E3779B97F4A7C15)
+        key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        key ^= key >> np.uint64(31)
+    return key
+
+
+def ranked_rows(
+    rows: Ints, label: Ints, score: Floats, tie_keys: tuple[ArrayLike, ...], shuffled: bool = False
+) -> Ints:
     """The given rows sorted by label, then descending score, then the tie keys (first key decides first), then row.
+
+    With ``shuffled`` equal scores stand in the order of :func:`shuffling_key`, which favours no row.
 
     Labels first (a radix sort where they are few), then the scores of one label at a time, which stay in the cache of
     the processor; the tie keys are compared only inside runs of equal scores.
@@ -98,7 +120,10 @@ def ranked_rows(rows: Ints, label: Ints, score: Floats, tie_keys: tuple[ArrayLik
     tied[:-1] |= same
     run = np.concatenate([[0], np.cumsum(~same)])[tied]
     equal = order[tied]
-    order[tied] = equal[np.lexsort((equal, *(np.asarray(key)[equal] for key in reversed(tie_keys)), run))]
+    keys: list[np.ndarray] = [np.asarray(key)[equal] for key in tie_keys]
+    if shuffled:
+        keys.insert(0, shuffling_key(keys))
+    order[tied] = equal[np.lexsort([equal, *reversed(keys), run])]
     return order
 
 

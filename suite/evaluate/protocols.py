@@ -36,8 +36,9 @@ class TemporalProtocol:
         ambiguous: what an ambiguous segment does to detections that overlap it: ``count`` nothing, ``forgive`` leaves
             unmatched ones out of the count (THUMOS-14 kit), ``drop`` removes them before matching (W-TALC).
         unknown_labels: ``ignore`` detections of classes without ground truth, or ``error``.
-        ties: order of equal scores. ``canonical``: by video, start, end, so the order of rows never matters;
-            ``reversed``: last row first, what ``argsort()[::-1]`` gives on short inputs.
+        ties: order of equal scores. ``fair``: scrambled from video, start and end, so that neither the order of rows
+            nor a video's place in the truth matters; ``reversed``: last row first, what the official tools'
+            ``argsort()[::-1]`` gives on short inputs (on long ones their order differs between machines).
         fold_subset_case: whether "Test" and "test" name one subset.
         excluded_videos: names of videos that do not take part.
         expected_videos: how many videos of a truth then take part; 0 where that depends on the dataset.
@@ -53,7 +54,7 @@ class TemporalProtocol:
     min_prediction_length: float | None = None
     ambiguous: Literal["count", "forgive", "drop"] = "count"
     unknown_labels: Literal["ignore", "error"] = "ignore"
-    ties: Literal["canonical", "reversed"] = "canonical"
+    ties: Literal["fair", "reversed"] = "fair"
     fold_subset_case: bool = True
     excluded_videos: tuple[str, ...] = ()
     expected_videos: int = 0

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from suite.evaluate.curves import MODES, average_precisions
+from suite.evaluate.curves import MODES, average_precisions, hits_together
 from suite.evaluate.kernels import FALSE_POSITIVE, IGNORED
 from suite.evaluate.lookup import distinct, positions
 from suite.evaluate.segments import Bools, Floats, Ints, Verdicts
@@ -93,6 +93,29 @@ class RankedMatches:
             [np.bincount(self.row_class[level >= 0], minlength=len(self.classes)) for level in self.verdict]
         )
         return np.divide(found, self.positives, out=np.full(found.shape, np.nan), where=self.positives > 0)
+
+    def tied(self) -> Bools:
+        """(N,) detections whose score another of their class has, too."""
+        sizes = np.diff(self._runs())
+        return np.repeat(sizes > 1, sizes)
+
+    def tie_bounds(self) -> tuple[Floats, Floats]:
+        """mAP (T,) with the false positives of equal scores ahead of the true ones, and behind them.
+
+        Between these lies what any order of equal scores gives as long as it leaves each detection its verdict.
+        """
+        edges = self._runs()
+        worst, best = (
+            replace(self, verdict=hits_together(self.verdict, edges, hits_first, FALSE_POSITIVE, IGNORED))
+            for hits_first in (False, True)
+        )
+        return worst.mean_ap(), best.mean_ap()
+
+    def _runs(self) -> Ints:
+        """Where each run of equal scores of a class begins, and the end of the last."""
+        new = np.ones(len(self.score), dtype=bool)
+        new[1:] = (np.diff(self.row_class) != 0) | (self.score[1:] != self.score[:-1])
+        return np.append(np.flatnonzero(new), len(new))
 
     @cached_property
     def row_class(self) -> Ints:

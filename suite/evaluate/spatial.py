@@ -6,8 +6,8 @@ claimed the box before,
 else a false positive: there is no second choice, unlike temporal detection. AP is the area under the precision
 envelope over all frames; a class with ground truth but no detection counts 0, a class without ground truth is NaN
 and stays out of the mean. Deviations are switches of :class:`~suite.evaluate.protocols.SpatialProtocol`. Equal
-scores rank by frame and box, equal
-IoUs take the box with the smaller coordinates: the order of rows matters only under ``order="listing"``.
+scores rank in an order scrambled from frame and box, which favours none; equal IoUs take the box with the smaller
+coordinates: the order of rows matters only under ``order="listing"``.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ def match_frames(
         rows = rows[positions(detections.frame[rows], distinct(truth.frame)) >= 0]
     if protocol.top_per_frame is not None:
         rows = rows[best_rows(detections.score[rows], protocol.top_per_frame, detections.frame[rows])]
-    rows = ranked_rows(rows, detections.label, detections.score, (detections.frame, *detections.box.T))
+    ties = (detections.frame, *detections.box.T)
+    rows = ranked_rows(rows, detections.label, detections.score, ties, shuffled=True)
     counted, found = truth.take(truth_row), detections.take(rows)
     order = np.arange(len(rows)) if protocol.order == "score" else np.argsort(rows, kind="stable")
     truth_key, found_key = pair_keys(counted.label, counted.frame, found.label, found.frame)

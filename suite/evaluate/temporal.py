@@ -4,9 +4,9 @@ Convention (ActivityNet's tool, which THUMOS-14 work uses too; every deviation i
 :class:`~suite.evaluate.protocols.TemporalProtocol`): inside a class, detections in descending score; each takes the
 not yet taken ground truth of its video with the highest tIoU, if that reaches the threshold, else it is a false
 positive; thresholds do not know of each other; AP is the area under the precision envelope; mAP averages the classes
-that occur in the ground truth. Detections in videos without ground truth are false positives. Equal scores rank by
-video, start, end; equal tIoUs take the ground truth that starts (then ends) first: the order of rows in a file never
-matters.
+that occur in the ground truth. Detections in videos without ground truth are false positives. Equal scores rank in an
+order scrambled from video, start and end, which favours none (by video, those that the truth knows would come first);
+equal tIoUs take the ground truth that starts (then ends) first: the order of rows in a file never matters.
 """
 
 from __future__ import annotations
@@ -165,8 +165,9 @@ def _ranked(rows: Ints, predictions: Segments, protocol: TemporalProtocol) -> tu
     """
     rows = rows[grouped_by(predictions.label[rows])]
     grouped = predictions.take(rows)
-    ties = (-rows,) if protocol.ties == "reversed" else (grouped.video, grouped.start, grouped.end)
-    order = ranked_rows(np.arange(len(rows)), grouped.label, required_score(grouped), ties)
+    fair = protocol.ties == "fair"
+    ties = (grouped.video, grouped.start, grouped.end) if fair else (-rows,)
+    order = ranked_rows(np.arange(len(rows)), grouped.label, required_score(grouped), ties, shuffled=fair)
     return rows[order], grouped.take(order)
 
 

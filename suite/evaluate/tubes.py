@@ -50,7 +50,8 @@ def match_tubes(
         raise UsageError("detected tubes have no score column: rank them by giving Tubes(..., score=...)")
     classes = np.unique(truth.label)
     rows = np.flatnonzero(np.isin(detections.label, classes))
-    rows = ranked_rows(rows, detections.label, detections.score, (detections.video,))
+    ties = (detections.video, detections.first, np.diff(detections.offsets))
+    rows = ranked_rows(rows, detections.label, detections.score, ties, shuffled=True)
     truth_row = np.lexsort((truth.first, truth.label, truth.video))
     truth_video, truth_label = truth.video[truth_row], truth.label[truth_row]
     video, label = detections.video[rows], detections.label[rows]

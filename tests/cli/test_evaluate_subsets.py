@@ -100,6 +100,18 @@ def test_videos_of_other_subsets_are_false_positives_that_are_named(typed: Typed
     assert told(typed, small)["counts"]["videos without predictions"] == 2
 
 
+def test_equal_scores_that_matter_are_told(typed: Typed, small: Path) -> None:
+    """Run has one truth, and two detections with one score: found first it has AP 1, found last 1/2; Dive has 1."""
+    submit(small, "v_a", "v_b", "v_c")
+    ties = told(typed, small)["equal scores"]
+    assert ties == {"predictions": 2, "low": 0.75, "high": 1.0}
+    out, _ = typed("evaluate", small / "found.json", "--dataset", "small-anet", "--data", small / "data")
+    assert "equal scores: 2 predictions share theirs with others" in out
+    assert "mAP runs from 0.7500 to 1.0000" in out
+    submit(small, "v_a", "v_b")
+    assert told(typed, small)["equal scores"] is None
+
+
 def test_boxes_and_the_ledgers_form_have_no_subsets(typed: Typed, tmp_path: Path) -> None:
     for name in ("boxes.csv", "truth.csv"):
         (tmp_path / name).write_text("v,902,0.1,0.1,0.2,0.2,1" + (",0.5\n" if name == "boxes.csv" else "\n"))
@@ -121,5 +133,12 @@ def test_the_card_of_activitynet_scores_4728_videos(typed: Typed, tmp_path: Path
     found = json.loads(typed(*command, "--resamples", 0, "--json")[0])
     assert found["counts"]["videos"] == found["counts"]["videos expected"] == 4728
     assert found["metrics"][0]["value"] == pytest.approx(1.0, abs=2e-3)
+    assert found["equal scores"]["high"] - found["equal scores"]["low"] < 0.01
     line = sentence(typed(*command, "--subset", "nonsense", code=1)[1])
     assert "only of testing, training, validation" in line
+    more = {f"unknown{number}": rows[sorted(kept)[number]] for number in range(198)}
+    (tmp_path / "found.json").write_text(json.dumps({"results": {**{v: rows[v] for v in kept}, **more}}))
+    found = json.loads(typed(*command, "--resamples", 0, "--json")[0])
+    assert found["counts"]["videos without predictions"] == 0
+    assert found["metrics"][0]["value"] == pytest.approx(0.97, abs=0.01)
+    assert (found["equal scores"]["low"], found["equal scores"]["high"]) == pytest.approx((0.96, 1.0), abs=0.01)

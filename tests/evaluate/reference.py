@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 
 
@@ -9,6 +11,18 @@ def iou(a, b) -> float:
     shared = max(0.0, min(a[1], b[1]) - max(a[0], b[0]))
     union = (a[1] - a[0]) + (b[1] - b[0]) - shared
     return shared / union if union > 0 else 0.0
+
+
+def scrambled(*values: float) -> int:
+    """The place of a row among equal scores: splitmix64 over the bits of what it holds, in plain integers."""
+    key = 0
+    for value in values:
+        bits = struct.unpack("<Q", struct.pack("<q" if isinstance(value, int) else "<d", value))[0]
+        key = ((key ^ bits) + 0x9E3779B97F4A7C15) % 2**64
+        key = (key ^ key >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+        key = (key ^ key >> 27) * 0x94D049BB133111EB % 2**64
+        key ^= key >> 31
+    return key
 
 
 def envelope_area(hits: list[bool], positives: int) -> float:
@@ -47,7 +61,8 @@ AREAS = {"envelope": envelope_area, "none": plain_area, "eleven": eleven_area}
 def temporal_ap(truth, predictions, label, threshold, interpolation="envelope") -> float:
     """AP of one class; rows are (video, label, start, end) and (video, label, start, end, score)."""
     positives = sorted(row for row in truth if row[1] == label)
-    ranked = sorted((row for row in predictions if row[1] == label), key=lambda row: (-row[4], row[0], row[2], row[3]))
+    found = [row for row in predictions if row[1] == label]
+    ranked = sorted(found, key=lambda row: (-row[4], scrambled(row[0], row[2], row[3])))
     taken = set()
     hits = []
     for video, _, start, end, _ in ranked:
@@ -76,7 +91,8 @@ def box_iou(a, b, plus) -> float:
 def frame_ap(truth, detections, label, threshold, plus=0.0) -> float:
     """AP of one class; rows are (frame, label, box) and (frame, label, box, score)."""
     positives = sorted((row for row in truth if row[1] == label), key=lambda row: (row[0], row[2]))
-    ranked = sorted((row for row in detections if row[1] == label), key=lambda row: (-row[3], row[0], row[2]))
+    found = [row for row in detections if row[1] == label]
+    ranked = sorted(found, key=lambda row: (-row[3], scrambled(row[0], *row[2])))
     taken, hits = set(), []
     for frame, _, box, _ in ranked:
         overlaps = [(box_iou(box, row[2], plus), -place) for place, row in enumerate(positives) if row[0] == frame]
@@ -114,7 +130,7 @@ def hard_nms(segments, threshold) -> list[int]:
 def average_recall(truth, proposals, limit, thresholds):
     """Recall (T, 100) and proposals a video (100,); rows are (video, start, end) and (video, start, end, score)."""
     videos = sorted({row[0] for row in truth})
-    mine = {v: sorted((r for r in proposals if r[0] == v), key=lambda r: (-r[3], r[1], r[2])) for v in videos}
+    mine = {v: sorted((r for r in proposals if r[0] == v), key=lambda r: (-r[3], scrambled(*r[:3]))) for v in videos}
     ratio = limit * len(videos) / sum(len(rows) for rows in mine.values())
     mine = {v: rows[: min(int(len(rows) * ratio), len(rows))] for v, rows in mine.items()}
     total = sum(len(rows) for rows in mine.values())

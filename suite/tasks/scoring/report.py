@@ -30,11 +30,30 @@ class Oddity:
 
 
 @dataclass(frozen=True)
+class Ties:
+    """What equal scores leave open: how many ``predictions`` share theirs, and between which values mAP lies, whatever
+    their order."""
+
+    predictions: int
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, matches: RankedMatches) -> Ties | None:
+        """The ties of ranked detections; None where there are none."""
+        count = int(matches.tied().sum())
+        if not count or not len(matches.truth_row):
+            return None
+        low, high = matches.tie_bounds()
+        return cls(count, float(low.mean()), float(high.mean()))
+
+
+@dataclass(frozen=True)
 class Report:
     """What one file scored under ``protocol``.
 
     ``metrics`` rows have metric, threshold, value and, where videos were resampled, low and high; ``classes`` rows
-    class, ground truths, found and AP; ``counts`` say how much was scored.
+    class, ground truths, found and AP; ``counts`` say how much was scored; ``ties`` what equal scores leave open.
     """
 
     protocol: str
@@ -42,6 +61,7 @@ class Report:
     classes: list[dict[str, Any]]
     oddities: Sequence[Oddity]
     counts: Mapping[str, int]
+    ties: Ties | None = None
 
 
 def metric_row(metric: str, threshold: float | None, value: float) -> dict[str, Any]:

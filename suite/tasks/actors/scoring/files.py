@@ -20,7 +20,7 @@ from suite.tasks.actors.scoring.boxes import (
 )
 from suite.tasks.data import TaskData
 from suite.tasks.scoring.files import Choice, PredictionFiles
-from suite.tasks.scoring.report import Report, class_rows, with_intervals
+from suite.tasks.scoring.report import Report, Ties, class_rows, with_intervals
 
 if TYPE_CHECKING:
     from suite.spec.card import DatasetCard
@@ -70,4 +70,5 @@ class BoxFiles(PredictionFiles):
             "videos": len({video for video, _ in truth.frames}),
         }
         metrics = with_intervals(result.matches, "mAP", resamples)[1:]
-        return Report(protocol.name, metrics, class_rows(result.matches, truth.classes), oddities, counts)
+        classes = class_rows(result.matches, truth.classes)
+        return Report(protocol.name, metrics, classes, oddities, counts, Ties.of(result.matches))

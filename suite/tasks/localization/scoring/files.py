@@ -17,7 +17,7 @@ from suite.tasks.localization.scoring.forms import SegmentRows, read_segments
 from suite.tasks.localization.scoring.join import join_segments
 from suite.tasks.localization.scoring.truth import SegmentTruth, truth_of_data
 from suite.tasks.scoring.files import Choice, PredictionFiles
-from suite.tasks.scoring.report import Oddity, Report, class_rows, metric_row, with_intervals
+from suite.tasks.scoring.report import Oddity, Report, Ties, class_rows, metric_row, with_intervals
 
 if TYPE_CHECKING:
     from suite.spec.card import DatasetCard
@@ -80,7 +80,8 @@ class SegmentFiles(PredictionFiles):
         oddities = [*truth.oddities, *_unexpected(len(known), protocol), *oddities]
         names = [truth.classes[label] for label in result.classes]
         metrics = with_intervals(result.matches, "mAP", resamples) + recall
-        return Report(protocol.name, metrics, class_rows(result.matches, names), oddities, counts)
+        classes = class_rows(result.matches, names)
+        return Report(protocol.name, metrics, classes, oddities, counts, Ties.of(result.matches))
 
 
 def _unexpected(videos: int, protocol: TemporalProtocol) -> list[Oddity]:
