@@ -85,8 +85,8 @@ def _equal_scores(ties: Ties) -> str:
 def _show(report: Report, about: dict[str, str], per_class: bool, as_json: bool) -> None:
     if as_json:
         findings = [asdict(oddity) for oddity in report.oddities]
-        numbers = {"metrics": report.metrics, "classes": report.classes}
-        numbers["equal scores"] = asdict(report.ties) if report.ties else None
+        ties = asdict(report.ties) if report.ties else None
+        numbers = {"metrics": report.metrics, "classes": report.classes, "equal scores": ties}
         emit_json(about | {"protocol": report.protocol, "counts": report.counts, "findings": findings} | numbers)
         return
     say(f"{about['file']} ({about['form']}) against {about['truth']}, protocol {report.protocol}")
