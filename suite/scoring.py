@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from suite.data import find_card, load
 from suite.data.storage.files import dataset_folder
 from suite.errors import DataError, UsageError, did_you_mean
 from suite.places import Places
 from suite.spec.card import DatasetCard, parse_dataset_name
-from suite.tasks import Task, task, tasks
-from suite.tasks.data import TaskData
+from suite.tasks import task, tasks
 from suite.tasks.scoring.contents import Contents, open_contents
 from suite.tasks.scoring.files import Choice, PredictionFiles
-from suite.tasks.scoring.report import Oddity, Report, metric_row
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from suite.tasks.scoring.ledger_form import clean_table
+from suite.tasks.scoring.report import Report, metric_row
+from suite.tasks.scoring.scale import Scale
 
 LEDGER_FORM = "Parquet"
 
@@ -29,7 +27,7 @@ class Against:
 
     ``videos`` lists the only ones that count; ``subset`` of the annotations counts (empty: the card's test subset, else
     ``test``); ``protocol`` is one of the card's, or a named one (empty: the default); ``resamples`` of videos give
-    intervals (0: none).
+    intervals (0: none); ``scores`` is the scale that scores are on: ``probabilities``, ``logits`` or ``LOW..HIGH``.
     """
 
     dataset: str = ""
@@ -38,6 +36,7 @@ class Against:
     videos: Path | None = None
     subset: str = ""
     resamples: int = 1000
+    scores: str = ""
 
     @property
     def choice(self) -> Choice:
@@ -59,19 +58,17 @@ def score_file(path: Path, against: Against, places: Places) -> tuple[str, Repor
     """
     if bool(against.dataset) == bool(against.truth):
         raise UsageError("say what the truth is: --dataset CARD or --truth FILE, one of them.")
+    scale = Scale.named(against.scores) if against.scores else None
     contents, card = open_contents(path), against.card
     for name in card.tasks if card is not None else tasks():
         for files in task(name).files:
             if (rows := files.read(contents)) is not None:
                 truth = _truth(files, against, name, places)
                 protocol = _protocol(files, card, against.protocol)
-                return rows.form, _with_file(contents, files.score(rows, truth, protocol, against.resamples))
+                report = files.score(rows, truth, protocol, against.resamples)
+                off_scale = scale.oddities(rows.score) if scale else []
+                return rows.form, replace(report, oddities=[*contents.oddities, *report.oddities, *off_scale])
     return LEDGER_FORM, _score_ledger_form(contents, against, card, places)
-
-
-def _with_file(contents: Contents, report: Report) -> Report:
-    """The report with what is odd about the file itself."""
-    return replace(report, oddities=[*contents.oddities, *report.oddities])
 
 
 def _truth(files: PredictionFiles, against: Against, task_name: str, places: Places) -> Any:
@@ -115,17 +112,12 @@ def _score_ledger_form(contents: Contents, against: Against, card: DatasetCard |
     against.choice.only_all("predictions in the ledger's form")
     protocol = against.protocol or "default"
     data = load(against.dataset, card.tasks[0], places.root, places.cache, protocol=protocol)
-    return _score_table(contents.table, data, task(card.tasks[0]), against.resamples)
-
-
-def _score_table(table: pa.Table, data: TaskData[Any], served: Task, resamples: int) -> Report:
-    """What the task reports for ``table`` on the test split, with intervals where the task knows them."""
-    known, given = set(data.test.ids.tolist()), table["item"].to_pylist()
+    served = task(card.tasks[0])
+    table, oddities = clean_table(contents.path, contents.table, served, data, against.scores)
     predictions = served.from_rows(table, data.test)
     found = served.evaluate(predictions, data.test, data)
     metrics = [metric_row(row.metric, row.threshold, row.value) for row in found if not row.label]
     classes = [{"class": row.label, "AP": row.value} for row in found if row.label]
-    unknown = sorted(set(given) - known)
-    odd = [Oddity("unknown item", len(unknown), "ignored", unknown[0])] if unknown else []
-    counts = {"predictions": len(given), "counted": len(known)}
-    return Report(data.protocol, served.intervals(metrics, predictions, data, resamples), classes, odd, counts)
+    counts = {"predictions": len(contents.table), "counted": len(table)}
+    metrics = served.intervals(metrics, predictions, data, against.resamples)
+    return Report(data.protocol, metrics, classes, oddities, counts)

@@ -45,6 +45,10 @@ def evaluate(
     subset: Annotated[
         str, typer.Option("--subset", help="Which subset of the annotations counts: the card's test subset, or 'test'.")
     ] = "",
+    scores: Annotated[
+        str,
+        typer.Option("--scores", help="The scale that scores are on: probabilities, logits or LOW..HIGH, e.g. 0..100."),
+    ] = "",
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples of videos for intervals; 0: none.", min=0)] = 1000,
     per_class: Annotated[bool, typer.Option("--per-class", help="List the classes, too.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Fail where anything is odd in the file.")] = False,
@@ -55,14 +59,15 @@ def evaluate(
     """Score PREDICTIONS, a file made here or elsewhere.
 
     Prints each metric with its 95 % interval under resampling of videos, and counts what is odd: unknown videos or
-    labels, reversed or negative segments, numbers that are not, duplicate rows.
+    labels, reversed or negative segments, numbers that are none or infinite, frames given as seconds, scores off their
+    scale, duplicates.
 
     Example: suite evaluate detections.json --dataset thumos-14 --protocol thumos-210
     """
     from suite.places import Places
     from suite.scoring import Against, score_file
 
-    against = Against(dataset, truth, protocol, videos, subset, resamples)
+    against = Against(dataset, truth, protocol, videos, subset, resamples, scores)
     form, report = score_file(predictions, against, Places(out, data))
     if strict and report.oddities:
         said = "; ".join(_in_words(oddity) for oddity in report.oddities)

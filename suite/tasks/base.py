@@ -41,8 +41,9 @@ class Task:
     Class attributes: ``name`` (how users call it); ``title`` (how tables print it); ``headline`` (its first metric,
     higher is better); ``learns_from`` and ``predicts`` (in words); ``samples`` and ``predictions`` (dataclasses of
     arrays; those of samples have ``ids``, ``unit``, ``take`` and a length); ``features`` (the field of samples that
-    holds the features, one array); ``planted`` (the generated dataset on which methods are checked); ``files`` (the
-    prediction files that ``suite evaluate`` scores beside the ledger's own form).
+    holds the features, one array); ``scale`` (what class scores are, ``logits`` or ``probabilities``, where it
+    matters); ``planted`` (the generated dataset on which methods are checked); ``files`` (the prediction files that
+    ``suite evaluate`` scores beside the ledger's own form).
 
     Tasks of one family (two kinds of labels for one kind of prediction) share a base class without a name.
     """
@@ -55,6 +56,7 @@ class Task:
     samples: ClassVar[type[Any]]
     predictions: ClassVar[type[Any]] = ClassScores
     features: ClassVar[str] = "features"
+    scale: ClassVar[str] = ""
     planted: ClassVar[str] = ""
     files: ClassVar[Sequence[PredictionFiles]] = ()
 

@@ -19,7 +19,7 @@ def label_map(path: Path) -> tuple[dict[int, str], set[int]]:
     Takes both published forms: ``label { name label_id label_type }`` and ``item { name id }``.
     Raises :class:`DataError` when the file names no class.
     """
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8-sig")
     names: dict[int, str] = {}
     poses: set[int] = set()
     for entry in re.findall(r"(?:label|item)\s*\{(.*?)\}", text, flags=re.DOTALL):
@@ -43,9 +43,10 @@ def read_annotations(path: Path, class_ids: Sequence[int]) -> BoxTable:
     column = {number: place for place, number in enumerate(class_ids)}
     people: dict[tuple[str, ...], set[int]] = {}
     for number, row in _rows(path):
-        if len(row) not in (7, 8) or not row[6].strip().isdigit():
+        second = _second_text(row[1]) if len(row) in (7, 8) else ""
+        if not second or not re.fullmatch(r"\s*[0-9]{1,9}\s*", row[6]):
             raise DataError(f"{path}, line {number}: not video, second, x1, y1, x2, y2, action; get the file again.")
-        key = (row[0], _second_text(row[1]), *row[2:6], row[7] if len(row) == 8 else "")
+        key = (row[0], second, *row[2:6], row[7] if len(row) == 8 else "")
         found = people.setdefault(key, set())
         if int(row[6]) in column:
             found.add(column[int(row[6])])
@@ -65,17 +66,25 @@ def read_detections(path: Path, classes: int, threshold: float) -> BoxTable:
 
 def read_exclusions(path: Path) -> set[tuple[str, float]]:
     """(video, second) of key frames that count neither as truth nor against a detector."""
-    return {(row[0], float(row[1])) for _, row in _rows(path)}
+    found = set()
+    for number, row in _rows(path):
+        second = _second_text(row[1]) if len(row) > 1 else ""
+        if not second:
+            raise DataError(f"{path}, line {number}: not video, second; get the file again.")
+        found.add((row[0], float(row[1])))
+    return found
 
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
     """Line number and fields of every line that is not empty, tab or comma separated."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # a byte order mark would become part of the first video's name
+        delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
+        return [(n, row) for n, row in enumerate(csv.reader(text.splitlines(), delimiter=delimiter), start=1) if row]
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}; put the published file there.") from None
-    delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
-    return [(n, row) for n, row in enumerate(csv.reader(text.splitlines(), delimiter=delimiter), start=1) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is no text of rows ({error}); get the file again.") from None
 
 
 def _detection(path: Path, number: int, row: list[str]) -> float:
@@ -88,7 +97,11 @@ def _detection(path: Path, number: int, row: list[str]) -> float:
 
 
 def _second_text(text: str) -> str:
-    return f"{float(text):g}"
+    """A second as it is written shortest; empty for what is no number."""
+    try:
+        return f"{float(text):g}"
+    except ValueError:
+        return ""
 
 
 def _table(path: Path, keys: Sequence[tuple[str, ...]], labels: np.ndarray, score: np.ndarray) -> BoxTable:

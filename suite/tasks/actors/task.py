@@ -24,6 +24,7 @@ class ActorDetectionTask(Task):
     predicts = "label scores per box"
     samples = Actors
     predictions = ActorScores
+    scale = "probabilities"
     planted = "planted-actors"
     files = (BoxFiles(),)
     evaluate = staticmethod(evaluate)

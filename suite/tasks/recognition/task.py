@@ -27,6 +27,7 @@ class RecognitionTask(Task):
     predicts = "a label set per clip"
     samples = Clips
     predictions = ClipScores
+    scale = "logits"
     planted = "planted-verbs"
     evaluate = staticmethod(evaluate)
     to_rows = staticmethod(to_rows)

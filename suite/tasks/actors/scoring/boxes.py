@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from suite.tasks.actors.ava_files import label_map, read_annotations, read_exclu
 from suite.tasks.actors.samples import Actors
 from suite.tasks.data import TaskData
 from suite.tasks.scoring.contents import Contents, label_text, number_fields
-from suite.tasks.scoring.joining import class_places, label_codes, repeated
+from suite.tasks.scoring.joining import class_places, label_codes, like_frames, repeated
 from suite.tasks.scoring.report import Oddity
+from suite.tasks.scoring.scale import infinite
+from suite.tasks.scoring.text import read_text
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ def read_boxes(contents: Contents) -> BoxRows | None:
 class BoxTruth:
     """Annotated boxes: ``boxes.frame`` indexes ``frames`` (video, second), ``boxes.label`` indexes ``classes``.
 
-    ``excluded`` are frames that count neither way; ``numbers`` what a class is called where files use numbers.
+    ``excluded`` are frames that count neither way; ``numbers`` what a class is called where files use numbers;
+    ``oddities`` what is odd in the truth.
     """
 
     frames: tuple[tuple[str, float], ...]
@@ -54,6 +57,7 @@ class BoxTruth:
     boxes: Boxes
     numbers: Mapping[str, int]
     excluded: frozenset[tuple[str, float]] = frozenset()
+    oddities: Sequence[Oddity] = ()
 
 
 def truth_of_data(data: TaskData[Actors]) -> BoxTruth:
@@ -90,6 +94,7 @@ def truth_from_file(path: Path, label_map_path: Path | None = None, excluded: Pa
         boxes,
         {name: ids[number] for name, number in zip(classes, used)},
         frozenset(moment(video, second) for video, second in left_out),
+        read_text(path)[1],
     )
 
 
@@ -100,29 +105,31 @@ def moment(video: Any, second: Any) -> tuple[str, float]:
 
 def join_boxes(rows: BoxRows, truth: BoxTruth) -> tuple[Boxes, list[tuple[str, float]], list[Oddity]]:
     """Boxes that index the truth's classes and frames, and the frames: the truth's, then those only predicted."""
-    frames = list(truth.frames)
-    place = {frame: number for number, frame in enumerate(frames)}
     moments = [moment(video, second) for video, second in zip(rows.video, rows.second)]
-    for one in moments:
-        if one not in place:
-            place[one] = len(frames)
-            frames.append(one)
+    frames = [*truth.frames, *sorted(set(moments) - set(truth.frames))]
+    place = {frame: number for number, frame in enumerate(frames)}
     frame = np.array([place[one] for one in moments], dtype=np.int64)
     label = class_places(rows.label, truth.classes, truth.numbers)
     videos = {video for video, _ in truth.frames}
     strange = np.array([video not in videos for video in rows.video], dtype=bool)
     excluded = np.array([one in truth.excluded for one in moments], dtype=bool)
-    broken = np.isnan(rows.score) | np.isnan(rows.box).any(axis=1) | np.isnan(rows.second)
+    missing = np.isnan(rows.score) | np.isnan(rows.box).any(axis=1) | np.isnan(rows.second)
+    endless = infinite(rows.score, rows.box, rows.second) & ~missing
+    broken = missing | endless
     empty = (rows.box[:, 2] <= rows.box[:, 0]) | (rows.box[:, 3] <= rows.box[:, 1])
     outside = ((rows.box < 0) | (rows.box > 1)).any(axis=1)
     named = [f"{video} at {second:g} s" for video, second in moments]
     empty_frame = ~strange & ~excluded & (frame >= len(truth.frames))
+    last = dict(sorted(truth.frames))
+    late = like_frames(rows.second, np.array([last.get(video, np.nan) for video in rows.video], dtype=np.float64))
     columns = (frame, label_codes(rows.label, label), *rows.box.T, rows.score)
     oddities = [
         Oddity.of("unknown video", strange, "counted as false positives", rows.video),
         Oddity.of("frame without ground truth", empty_frame, "counted as the protocol says", named),
         Oddity.of("unknown label", label < 0, "ignored", rows.label),
-        Oddity.of("number that is not one", broken, "dropped", named),
+        Oddity.of("number that is not one", missing, "dropped", named),
+        Oddity.of("number that is infinite", endless, "dropped", named),
+        Oddity.of("second far beyond the last annotated one, a frame number instead", late, "kept", named),
         Oddity.of("box without area", empty & ~broken, "dropped as the protocol says", named),
         Oddity.of("box outside the picture", outside & ~broken, "kept as it is", named),
         Oddity.of("duplicate row", repeated(columns), "kept: a second match is a false positive", named),

@@ -71,4 +71,5 @@ class BoxFiles(PredictionFiles):
         }
         metrics = with_intervals(result.matches, "mAP", resamples)[1:]
         classes = class_rows(result.matches, truth.classes)
+        oddities = [*truth.oddities, *oddities]
         return Report(protocol.name, metrics, classes, oddities, counts, Ties.of(result.matches))

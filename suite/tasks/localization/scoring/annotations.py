@@ -42,7 +42,10 @@ def truth_from_file(path: Path, choice: Choice, own: Sequence[str] = TEST, lists
     seconds = {name: seconds for name in chosen if (seconds := _seconds(database[name]))}
     elsewhere = frozenset(database) - frozenset(chosen)
     truth = _truth(annotated, seconds, elsewhere, [*oddities, *_reversed(annotated)])
-    return truth if choice.listed is None else only_listed(truth, choice)
+    truth = only_listed(truth, choice)
+    if not len(truth.segments):
+        raise DataError(f"{path} annotates no segment of the videos that count: choose others, or another file")
+    return truth
 
 
 def only_listed(truth: SegmentTruth, choice: Choice) -> SegmentTruth:

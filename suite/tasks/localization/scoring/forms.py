@@ -8,7 +8,7 @@ end, score). Numbers may be NaN: what is wrong with them is counted when the row
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,8 @@ import numpy as np
 
 from suite.errors import DataError
 from suite.tasks.scoring.contents import Contents, label_text, number_fields
+from suite.tasks.scoring.tables import names, need_columns, numbers
+from suite.tasks.scoring.text import as_number
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +30,10 @@ THUMOS_CLASSES = {
     92: "TennisSwing", 93: "ThrowDiscus", 97: "VolleyballSpiking",
 }  # fmt: skip
 """The 20 detection classes of THUMOS-14 by their number among its 101."""
+
+
+COLUMNS = ("item", "label", "start", "end", "score")
+"""What the ledger's form of a segment has."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +53,12 @@ def read_segments(contents: Contents) -> SegmentRows | None:
     if isinstance(contents.json, Mapping):
         return _json(contents.path, contents.json)
     if contents.lines and len(contents.lines[0][1]) == 5:
-        numbers = number_fields(contents, 5)
-        return _segments("THUMOS text", [_thumos(row[0], *rest) for (_, row), rest in zip(contents.lines, numbers)])
-    names = ("item", "label", "start", "end", "score")
-    if contents.table is None or not contents.has_columns(*names) or _has_scores(contents.table):
+        fields = number_fields(contents, 5)
+        return _segments("THUMOS text", [_thumos(row[0], *rest) for (_, row), rest in zip(contents.lines, fields)])
+    if contents.table is None or not {"start", "end"} & set(contents.table.column_names) or _has_scores(contents.table):
         return None
-    return _segments("Parquet", list(zip(*(_filled(contents.table[name].to_pylist()) for name in names))))
+    need_columns(contents.path, contents.table, COLUMNS, "scored segments")
+    return _parquet(contents.path, contents.table)
 
 
 def _json(path: Path, content: Mapping[str, Any]) -> SegmentRows | None:
@@ -75,7 +81,7 @@ def _by_video(
                 start, end = row["segment"]
                 label = next(row[key] for key in label_keys if key in row)
                 score = next(row[key] for key in score_keys if key in row)
-                rows.append((video, label, _number(start), _number(end), _number(score)))
+                rows.append((video, label, as_number(start), as_number(end), as_number(score)))
             except (KeyError, StopIteration, TypeError, ValueError):
                 wanted = f"segment [start, end], {label_keys[0]} and {score_keys[0]}"
                 raise DataError(f"{path}, video {video}, detection {place}: needs {wanted}") from None
@@ -83,16 +89,22 @@ def _by_video(
 
 
 def _by_column(path: Path, content: Mapping[str, Any]) -> SegmentRows:
-    names = ("video-id", "label", "t-start", "t-end", "score")
-    missing = [name for name in names if name not in content]
-    if missing or len({len(content[name]) for name in names}) > 1:
-        raise DataError(f"{path} needs the columns {', '.join(names)}, all of one length: write it again")
-    columns = [content[name] for name in names]
+    needed = ("video-id", "label", "t-start", "t-end", "score")
+    columns = [content.get(name) for name in needed]
+    lists = [column for column in columns if isinstance(column, list)]
+    if len(lists) < len(needed) or len({len(column) for column in lists}) > 1:
+        raise DataError(f"{path} needs the columns {', '.join(needed)}, all of one length: write it again")
     try:
-        rows = [(video, label, *map(_number, numbers)) for video, label, *numbers in zip(*columns)]
+        rows = [(video, label, *map(as_number, times)) for video, label, *times in zip(*lists)]
     except (TypeError, ValueError):
         raise DataError(f"{path}: a time or score is not a number: write numbers there") from None
     return _segments("ActionFormer columns", rows)
+
+
+def _parquet(path: Path, table: pa.Table) -> SegmentRows:
+    video, label = (names(path, table, name) for name in COLUMNS[:2])
+    times = (numbers(path, table, name) for name in COLUMNS[2:])
+    return SegmentRows("Parquet", tuple(map(str, video)), tuple(map(label_text, label)), *times)
 
 
 def _thumos(video: str, start: float, end: float, label: float, score: float) -> tuple[str, str, float, float, float]:
@@ -103,14 +115,6 @@ def _thumos(video: str, start: float, end: float, label: float, score: float) ->
 
 def _has_scores(table: pa.Table) -> bool:
     return "scores" in table.column_names and table["scores"].null_count < len(table)
-
-
-def _filled(values: Iterable[Any]) -> list[Any]:
-    return [float("nan") if value is None else value for value in values]
-
-
-def _number(value: Any) -> float:
-    return float("nan") if value is None else float(value)
 
 
 def _segments(form: str, rows: Sequence[Sequence[Any]]) -> SegmentRows:

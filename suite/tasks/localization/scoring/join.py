@@ -9,8 +9,12 @@ import numpy as np
 from suite.evaluate.segments import Segments, index_names
 from suite.tasks.localization.scoring.forms import SegmentRows
 from suite.tasks.localization.scoring.truth import SegmentTruth
-from suite.tasks.scoring.joining import class_places, label_codes, repeated
+from suite.tasks.scoring.joining import class_places, label_codes, like_frames, repeated
 from suite.tasks.scoring.report import Oddity
+from suite.tasks.scoring.scale import infinite
+
+ROUNDING = 1.0
+"""Seconds by which a video may be longer than it is said to be: ActivityNet has segments that end 0.9 s later."""
 
 
 def join_segments(
@@ -31,21 +35,36 @@ def join_segments(
     elsewhere = np.array([name in truth.elsewhere for name in names], dtype=bool) & ~dropped
     unknown = (video >= len(truth.videos)) & ~dropped & ~elsewhere
     nameless = (label < 0) & ~dropped
-    broken = np.isnan(rows.score) | np.isnan(rows.start) | np.isnan(rows.end)
-    columns = (video, label_codes(rows.label, label), rows.start, rows.end, rows.score)
+    numbers = (rows.start, rows.end, rows.score)
+    missing, endless = np.any([np.isnan(column) for column in numbers], axis=0), infinite(*numbers)
+    broken = missing | endless
+    columns = (video, label_codes(rows.label, label), *numbers)
+    seconds = np.array([truth.seconds.get(name, np.nan) for name in names], dtype=np.float64)
+    frames = like_frames(rows.end, np.where(np.isnan(seconds), _last_annotated(truth, video), seconds))
+    late = (rows.start > seconds + ROUNDING) & ~broken & ~frames
     named = [f"{name} [{a:g}, {b:g}]" for name, a, b in zip(rows.video, rows.start, rows.end)]
     oddities = [
         Oddity.of("unknown video", unknown, "counted as false positives", rows.video),
         Oddity.of("video of another subset", elsewhere, "counted as false positives", rows.video),
         Oddity.of("unknown label", nameless, "ignored", rows.label),
-        Oddity.of("time or score that is not a number", broken, "dropped", named),
-        Oddity.of("segment that ends before it starts", rows.end < rows.start, "can match nothing", named),
-        Oddity.of("segment without length", rows.end == rows.start, "can match nothing", named),
-        Oddity.of("segment that starts before 0", rows.start < 0, "kept as it is", named),
+        Oddity.of("time or score that is not a number", missing, "dropped", named),
+        Oddity.of("time or score that is infinite", endless & ~missing, "dropped", named),
+        Oddity.of("segment that ends before it starts", (rows.end < rows.start) & ~broken, "can match nothing", named),
+        Oddity.of("segment without length", (rows.end == rows.start) & ~broken, "can match nothing", named),
+        Oddity.of("segment that starts before 0", (rows.start < 0) & ~broken, "kept as it is", named),
+        Oddity.of("segment that starts after the end of its video", late, "can match nothing", named),
+        Oddity.of("time far beyond the end of its video, a frame number instead of seconds", frames, "kept", named),
         Oddity.of("duplicate row", repeated(columns), "kept: a second match is a false positive", named),
     ]
     keep = ~(broken | dropped | nameless)
     return Segments(*(column[keep] for column in columns)), [one for one in oddities if one.count]
+
+
+def _last_annotated(truth: SegmentTruth, video: np.ndarray) -> np.ndarray:
+    """(N,) end of the last annotation in the video of each row; NaN where there is none."""
+    last = np.full(max(len(truth.videos), int(video.max(initial=-1)) + 1), -np.inf)
+    np.maximum.at(last, truth.segments.video, truth.segments.end)
+    return np.asarray(np.where(last[video] > 0, last[video], np.nan))
 
 
 def _known_names(names: Sequence[str], known: Collection[str]) -> list[str]:
