@@ -27,7 +27,8 @@ class Against:
 
     ``videos`` lists the only ones that count; ``subset`` of the annotations counts (empty: the card's test subset, else
     ``test``); ``protocol`` is one of the card's, or a named one (empty: the default); ``resamples`` of videos give
-    intervals (0: none); ``scores`` is the scale that scores are on: ``probabilities``, ``logits`` or ``LOW..HIGH``.
+    intervals (0: none); ``scores`` is the scale that scores are on: ``probabilities``, ``logits`` or ``LOW..HIGH``;
+    ``ambiguous`` is a file of segments that a protocol may forgive.
     """
 
     dataset: str = ""
@@ -37,11 +38,12 @@ class Against:
     subset: str = ""
     resamples: int = 1000
     scores: str = ""
+    ambiguous: Path | None = None
 
     @property
     def choice(self) -> Choice:
         """Which videos of the truth count."""
-        return Choice(self.subset, self.videos)
+        return Choice(self.subset, self.videos, self.ambiguous)
 
     @property
     def card(self) -> DatasetCard | None:

@@ -45,6 +45,9 @@ def evaluate(
     subset: Annotated[
         str, typer.Option("--subset", help="Which subset of the annotations counts: the card's test subset, or 'test'.")
     ] = "",
+    ambiguous: Annotated[
+        Path | None, typer.Option("--ambiguous", help="Segments that thumos-kit forgives: Ambiguous_test.txt or JSON.")
+    ] = None,
     scores: Annotated[
         str,
         typer.Option("--scores", help="The scale that scores are on: probabilities, logits or LOW..HIGH, e.g. 0..100."),
@@ -67,7 +70,7 @@ def evaluate(
     from suite.places import Places
     from suite.scoring import Against, score_file
 
-    against = Against(dataset, truth, protocol, videos, subset, resamples, scores)
+    against = Against(dataset, truth, protocol, videos, subset, resamples, scores, ambiguous)
     form, report = score_file(predictions, against, Places(out, data))
     if strict and report.oddities:
         said = "; ".join(_in_words(oddity) for oddity in report.oddities)

@@ -59,7 +59,7 @@ def scores(out: str) -> dict[tuple[str, float | None], float]:
 
 
 def test_a_perfect_file(typed: Typed, files: tuple[Path, Path]) -> None:
-    out, _ = typed("evaluate", files[0], "--truth", files[1], "--protocol", "wtalc", "--resamples", 50)
+    out, _ = typed("evaluate", files[0], "--truth", files[1], "--protocol", "basnet", "--resamples", 50)
     assert "3 predictions, 3 counted, 3 ground truths, 2 videos" in out
     assert "odd" not in out
     assert "95 % bootstrap interval" in out

@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Choice:
     """Which videos of a truth count: those of ``subset`` (empty: its test subset), and only those of a ``listed``
-    file of names."""
+    file of names. ``ambiguous`` is a file of segments that a protocol may forgive."""
 
     subset: str = ""
     listed: Path | None = None
+    ambiguous: Path | None = None
 
     def only_all(self, kind: str) -> None:
-        """Raise :class:`UsageError` where videos are chosen, for a ``kind`` of predictions that is scored whole."""
-        for option, given in (("--subset", self.subset), ("--videos", self.listed)):
+        """Raise :class:`UsageError` where anything is chosen, for a ``kind`` of predictions that is scored whole."""
+        for option, given in (("--subset", self.subset), ("--videos", self.listed), ("--ambiguous", self.ambiguous)):
             if given:
                 raise UsageError(f"{option} does not apply to {kind}; leave it out.")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,42 @@ def truth_from_file(path: Path, choice: Choice, own: Sequence[str] = TEST, lists
     seconds = {name: seconds for name in chosen if (seconds := _seconds(database[name]))}
     elsewhere = frozenset(database) - frozenset(chosen)
     truth = _truth(annotated, seconds, elsewhere, [*oddities, *_reversed(annotated)])
-    truth = only_listed(truth, choice)
+    truth = with_ambiguous(only_listed(truth, choice), choice.ambiguous)
     if not len(truth.segments):
         raise DataError(f"{path} annotates no segment of the videos that count: choose others, or another file")
     return truth
+
+
+def with_ambiguous(truth: SegmentTruth, path: Path | None) -> SegmentTruth:
+    """The truth with the ambiguous segments of a file: THUMOS's ``Ambiguous_test.txt`` (video, start, end), or JSON
+    that annotates the class ``Ambiguous``. :class:`DataError` where none lies in a video that counts.
+    """
+    if path is None:
+        return truth
+    place = {name: number for number, name in enumerate(truth.videos)}
+    named = [(video, start, end) for video, start, end in _ambiguous(path) if video in place]
+    if not named:
+        raise DataError(f"{path} names no ambiguous segment of the videos that count: give THUMOS's Ambiguous_test.txt")
+    more = Segments.of_rows((place[video], 0, start, end) for video, start, end in named)
+    return replace(truth, ambiguous=Segments.concatenate([truth.ambiguous, more]))
+
+
+def _ambiguous(path: Path) -> list[tuple[str, float, float]]:
+    if not path.is_file():
+        raise DataError(f"there is no file {path}: give THUMOS's Ambiguous_test.txt, or JSON with the class Ambiguous")
+    if path.suffix == ".json":
+        database, _ = _database(path)
+        rows = [(name, row) for name, entry in database.items() for row in _rows(path, name, entry)]
+        return [(name, start, end) for name, (label, start, end, _) in rows if label == AMBIGUOUS]
+    found = []
+    for number, line in enumerate(read_text(path)[0].splitlines(), start=1):
+        try:
+            if line.strip():
+                video, start, end = line.split()
+                found.append((video, float(start), float(end)))
+        except ValueError:
+            raise DataError(f"{path}, line {number}: not video, start, end; give THUMOS's Ambiguous_test.txt") from None
+    return found
 
 
 def only_listed(truth: SegmentTruth, choice: Choice) -> SegmentTruth:

@@ -12,7 +12,7 @@ from suite.evaluate.protocols import TEMPORAL_PROTOCOLS, TemporalProtocol
 from suite.evaluate.temporal import temporal_map
 from suite.tasks.data import TaskData
 from suite.tasks.localization.evaluator import protocol_of
-from suite.tasks.localization.scoring.annotations import TEST, only_listed, truth_from_file
+from suite.tasks.localization.scoring.annotations import TEST, only_listed, truth_from_file, with_ambiguous
 from suite.tasks.localization.scoring.forms import SegmentRows, read_segments
 from suite.tasks.localization.scoring.join import join_segments
 from suite.tasks.localization.scoring.truth import SegmentTruth, truth_of_data
@@ -55,7 +55,7 @@ class SegmentFiles(PredictionFiles):
         """The test annotations of a loaded dataset."""
         if choice.subset:
             raise UsageError(f"{data.name} is scored on its test split; leave --subset out.")
-        return only_listed(truth_of_data(data), choice)
+        return with_ambiguous(only_listed(truth_of_data(data), choice), choice.ambiguous)
 
     def score(self, rows: SegmentRows, truth: SegmentTruth, protocol: TemporalProtocol, resamples: int) -> Report:
         """Temporal mAP and recall. Detections in videos that the truth does not know are false positives."""
@@ -77,7 +77,7 @@ class SegmentFiles(PredictionFiles):
             **({"videos expected": protocol.expected_videos} if protocol.expected_videos else {}),
             "videos without predictions": len(np.setdiff1d(known, found.video)),
         }
-        oddities = [*truth.oddities, *_unexpected(len(known), protocol), *oddities]
+        oddities = [*truth.oddities, *_unexpected(len(known), protocol), *_unforgiven(truth, protocol), *oddities]
         names = [truth.classes[label] for label in result.classes]
         metrics = with_intervals(result.matches, "mAP", resamples) + recall
         classes = class_rows(result.matches, names)
@@ -90,3 +90,11 @@ def _unexpected(videos: int, protocol: TemporalProtocol) -> list[Oddity]:
         return []
     problem = f"video of the truth, where {protocol.name} expects {protocol.expected_videos}"
     return [Oddity(problem, videos, "not comparable with numbers of that protocol")]
+
+
+def _unforgiven(truth: SegmentTruth, protocol: TemporalProtocol) -> list[Oddity]:
+    """What there is to say where a protocol looks at ambiguous segments and the truth has none."""
+    if protocol.ambiguous == "count" or len(truth.ambiguous):
+        return []
+    problem = f"truth without 'Ambiguous' segments, where {protocol.name} does not count detections near them"
+    return [Oddity(problem, 1, "they count as false positives; give --ambiguous FILE")]
