@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.data import find_card, load
+from suite.data.array_pickles import load_arrays
 from suite.data.storage.files import dataset_folder
 from suite.errors import DataError, UsageError, did_you_mean
 from suite.places import Places
@@ -60,24 +61,47 @@ def score_file(path: Path, against: Against, places: Places) -> tuple[str, Repor
     """
     if bool(against.dataset) == bool(against.truth):
         raise UsageError("say what the truth is: --dataset CARD or --truth FILE, one of them.")
-    scale = Scale.named(against.scores) if against.scores else None
-    contents, card = open_contents(path), against.card
+    contents, card = _open(path), against.card
     for name in card.tasks if card is not None else tasks():
-        for files in task(name).files:
+        for files in _candidates(name, against):
             if (rows := files.read(contents)) is not None:
                 truth = _truth(files, against, name, places)
                 protocol = _protocol(files, card, against.protocol)
-                report = files.score(rows, truth, protocol, against.resamples)
-                off_scale = scale.oddities(rows.score) if scale else []
+                off_scale = scale.oddities(rows.score) if (scale := _scale(files, against)) else []
+                report = files.score(files.on_scale(rows, against.scores), truth, protocol, against.resamples)
                 return rows.form, replace(report, oddities=[*contents.oddities, *report.oddities, *off_scale])
     return LEDGER_FORM, _score_ledger_form(contents, against, card, places)
+
+
+def _open(path: Path) -> Contents:
+    """The file or folder as it stands; a pickle is read as arrays and containers, and nothing in it is run."""
+    if path.suffix not in (".pkl", ".pickle") or not path.is_file():
+        return open_contents(path)
+    try:
+        return Contents(path, json=load_arrays(path))
+    except (MemoryError, RecursionError, ArithmeticError, LookupError, OSError) as error:
+        raise DataError(f"{path} is not a whole file of arrays ({type(error).__name__}): get it again.") from None
+
+
+def _scale(files: PredictionFiles, against: Against) -> Scale | None:
+    """The scale that scores are on: the one stated, else the one that files of this kind are expected to use."""
+    name = against.scores or files.scale
+    return Scale.named(name) if name else None
+
+
+def _candidates(task_name: str, against: Against) -> list[PredictionFiles]:
+    """The kinds of files of a task; where the protocol is one of certain kinds alone, those."""
+    card, name = against.card, against.protocol
+    kinds = {type(files) for one in tasks().values() for files in one.files if name in files.protocols}
+    chosen = kinds if kinds and not (card is not None and name in card.protocols) else None
+    return [files for files in task(task_name).files if chosen is None or type(files) in chosen]
 
 
 def _truth(files: PredictionFiles, against: Against, task_name: str, places: Places) -> Any:
     """The annotations: from a file, from the files that a card names, or else from the packed dataset."""
     card = against.card
     if against.truth is not None:
-        if not against.truth.is_file():
+        if not against.truth.exists():
             raise DataError(f"there is no annotation file {against.truth}: give ActivityNet's JSON or AVA's csv")
         return files.truth_from_file(against.truth, against.choice)
     if card is not None and "[" not in against.dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,31 @@ def test_segment_forms(name: str, tmp_path: Path) -> None:
     assert read_boxes(contents) is None
     assert (rows.video, rows.start.tolist(), rows.end.tolist(), rows.score.tolist()) == (("a",), [1.0], [2.5], [0.9])
     assert rows.label == (("7",) if "label_id" in str(SEGMENT_FORMS[name]) or "columns" in name else ("Diving",))
+
+
+class _Ran:
+    def __reduce__(self) -> tuple:
+        return (print, ("ran",))
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_actionformers_pickle(protocol: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What eval.py of ActionFormer dumps: names in a list, numbers in arrays. Anything else in a pickle is not run."""
+    numbers = {"t-start": [1.0, 5.0], "t-end": [2.5, 9.0], "score": [0.9, 0.5]}
+    arrays = {name: np.array(column, dtype=np.float32) for name, column in numbers.items()}
+    path = tmp_path / "eval_results.pkl"
+    path.write_bytes(pickle.dumps({"video-id": ["a", "a"], "label": np.array([7, 4]), **arrays}, protocol))
+    truth = {"a": {"annotations": [{"segment": [1.0, 2.5], "label": "Diving", "label_id": 7}]}}
+    against = Against(truth=written(tmp_path, "truth.json", truth), resamples=0)
+    form, report = score_file(path, against, Places())
+    assert form == "ActionFormer columns"
+    assert report.metrics[0]["value"] == 1.0
+    assert [(one.problem, one.example) for one in report.oddities] == [("unknown label", "4")]
+    for wrong in (_Ran(), {"video-id": _Ran()}, "text"):
+        path.write_bytes(pickle.dumps(wrong, protocol))
+        with pytest.raises(DataError):
+            score_file(path, against, Places())
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("separator", [",", "\t"])

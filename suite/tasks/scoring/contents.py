@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class Contents:
     """A file, parsed once: one of ``json``, ``lines`` (number and fields of each) and ``table`` is set.
 
+    A folder of files has none of them, and ``folder`` is set.
+
     ``oddities`` are what is odd about the file itself, whatever it holds.
     """
 
@@ -27,6 +29,13 @@ class Contents:
     lines: tuple[tuple[int, list[str]], ...] = ()
     table: pa.Table | None = None
     oddities: Sequence[Oddity] = ()
+    folder: bool = False
+
+    @property
+    def header(self) -> list[str]:
+        """The names of the columns of a csv whose first is ``id``; empty for text without such a line."""
+        first = self.lines[0][1] if self.lines else []
+        return first if first[:1] == ["id"] else []
 
     def has_columns(self, *names: str) -> bool:
         """Whether it is a table with these columns."""
@@ -39,6 +48,8 @@ def open_contents(path: Path) -> Contents:
     Raises:
         DataError: no such file, or one that is damaged or empty.
     """
+    if path.is_dir():
+        return Contents(path, folder=True)
     if not path.is_file():
         raise DataError(f"there is no file {path}: give the path of a prediction file")
     if path.suffix == ".parquet":

@@ -36,16 +36,22 @@ class PredictionFiles:
     """Files of one kind of predictions: the forms they come in, the truth they are scored against, and the score.
 
     ``kind`` names what they hold (``segments``), ``forms`` how it is written, for messages; ``protocols`` are the
-    protocols that can be named without a card. Rows that :meth:`read` returns have a ``form``.
+    protocols that can be named without a card; ``scale`` is what scores are where nobody says so, if it matters. Rows
+    that :meth:`read` returns have a ``form`` and a ``score`` array.
     """
 
     kind: ClassVar[str]
     forms: ClassVar[tuple[str, ...]]
     protocols: ClassVar[Mapping[str, Any]] = {}
+    scale: ClassVar[str] = ""
 
     def read(self, contents: Contents) -> Any:
         """The rows of a file, or None for a file in no form of this kind; :class:`DataError` for a malformed row."""
         raise NotImplementedError
+
+    def on_scale(self, rows: Any, scores: str) -> Any:
+        """The rows with scores of the scale called ``scores`` on the scale of this kind; empty: they are on it."""
+        return rows
 
     def truth_from_file(self, path: Path, choice: Choice) -> Any:
         """The annotations in a published annotation file."""

@@ -37,7 +37,7 @@ def read_boxes(contents: Contents) -> BoxRows | None:
 
     Raises :class:`DataError` for a malformed row.
     """
-    if not contents.lines or len(contents.lines[0][1]) != 8:
+    if not contents.lines or len(contents.lines[0][1]) != 8 or contents.header:
         return None
     numbers = np.array(number_fields(contents, 8))
     videos, labels = zip(*((row[0], label_text(row[6])) for _, row in contents.lines))

@@ -27,7 +27,7 @@ class SegmentFiles(PredictionFiles):
     """Scored segments against annotated ones, by temporal mAP and recall."""
 
     kind = "segments"
-    forms = ("ActivityNet JSON", "ActionFormer JSON", "THUMOS text (video start end class score)")
+    forms = ("ActivityNet JSON", "ActionFormer JSON or pickle", "THUMOS text (video start end class score)")
     protocols = TEMPORAL_PROTOCOLS
     read = staticmethod(read_segments)
     protocol_of = staticmethod(protocol_of)

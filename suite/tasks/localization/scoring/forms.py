@@ -1,7 +1,8 @@
 """Scored segments in the forms in which others publish them, read as they stand: names and numbers, nothing resolved.
 
 Forms, distinguished by content: ActivityNet JSON (``results``: video to a list of segment, label, score), ActionFormer
-JSON (``database``: video to a list of segment, label_id, scores; or columns video-id, t-start, t-end, label, score),
+JSON (``database``: video to a list of segment, label_id, scores; or columns video-id, t-start, t-end, label, score, in
+JSON or in its pickle of arrays),
 THUMOS text (video, start, end, class id, score, separated by blanks), and the ledger's Parquet (item, label, start,
 end, score). Numbers may be NaN: what is wrong with them is counted when the rows are joined with the truth.
 """
@@ -52,7 +53,7 @@ def read_segments(contents: Contents) -> SegmentRows | None:
     """The segments of a file, or None where it is in none of these forms; :class:`DataError` for a malformed row."""
     if isinstance(contents.json, Mapping):
         return _json(contents.path, contents.json)
-    if contents.lines and len(contents.lines[0][1]) == 5:
+    if contents.lines and len(contents.lines[0][1]) == 5 and not contents.header:
         fields = number_fields(contents, 5)
         return _segments("THUMOS text", [_thumos(row[0], *rest) for (_, row), rest in zip(contents.lines, fields)])
     if contents.table is None or not {"start", "end"} & set(contents.table.column_names) or _has_scores(contents.table):
@@ -91,6 +92,7 @@ def _by_video(
 def _by_column(path: Path, content: Mapping[str, Any]) -> SegmentRows:
     needed = ("video-id", "label", "t-start", "t-end", "score")
     columns = [content.get(name) for name in needed]
+    columns = [column.tolist() if isinstance(column, np.ndarray) else column for column in columns]
     lists = [column for column in columns if isinstance(column, list)]
     if len(lists) < len(needed) or len({len(column) for column in lists}) > 1:
         raise DataError(f"{path} needs the columns {', '.join(needed)}, all of one length: write it again")
