@@ -15,6 +15,7 @@ from suite.tasks.data import TaskData
 from suite.tasks.localization.evaluator import evaluate, protocol_for
 from suite.tasks.localization.samples import Videos
 from suite.tasks.localization.scoring.files import SegmentFiles
+from suite.tasks.localization.scoring.frame_files import FrameFiles
 from suite.tasks.localization.scoring.quick import map_only
 from suite.tasks.localization.splits import withhold_segments
 from suite.tasks.localization.storage.rows import from_rows, to_rows
@@ -29,7 +30,7 @@ class LocalizationTask(Task):
     predictions = Segments
     features = "rows"
     planted = "planted-videos"
-    files = (SegmentFiles(),)
+    files = (SegmentFiles(), FrameFiles())
     evaluate = staticmethod(evaluate)
     to_rows = staticmethod(to_rows)
     from_rows = staticmethod(from_rows)
