@@ -12,6 +12,7 @@ from suite.tasks.checks import column_per_class, known_labels, same_length
 from suite.tasks.data import TaskData
 from suite.tasks.recognition.evaluator import evaluate
 from suite.tasks.recognition.samples import Clips, ClipScores
+from suite.tasks.recognition.scoring.files import LabelFiles
 from suite.tasks.recognition.scoring.intervals import clip_intervals
 from suite.tasks.recognition.scoring.thresholds import by_threshold
 from suite.tasks.recognition.storage.rows import from_rows, to_rows
@@ -28,6 +29,7 @@ class RecognitionTask(Task):
     samples = Clips
     predictions = ClipScores
     scale = "logits"
+    files = (LabelFiles(),)
     planted = "planted-verbs"
     evaluate = staticmethod(evaluate)
     to_rows = staticmethod(to_rows)
