@@ -89,7 +89,7 @@ def join_labels(rows: LabelRows, truth: LabelTruth) -> tuple[np.ndarray, list[Od
     score = np.where(finite, rows.score, rows.score[finite].min() if finite.any() else 0.0)
     last = {item: number for number, item in enumerate(rows.item)}
     row = np.array([last.get(item, -1) for item in truth.items], dtype=np.int64)
-    kept = [] if rows.scored else strange
+    kept = strange[:0] if rows.scored else strange
     columns = np.full((len(truth.items), len(truth.classes) + len(kept)), 0.0)
     given = row >= 0
     known = np.flatnonzero(place >= 0)
