@@ -80,6 +80,7 @@ def train(
     from suite.registry import method as find_method
     from suite.results.ledger import Ledger
     from suite.runs import resolve_run, run_id
+    from suite.work.leases import forget, leased
     from suite.work.preparation import Machine
 
     PLUGINS.add(methods_files or [])
@@ -93,10 +94,12 @@ def train(
     run = run_id(spec, places)
     if not json:
         _introduce(find_method(method), spec)
-    if again or run not in ledger.finished():
-        _train(spec, places, ledger, machine, address, quiet=json)
-    elif not json:
-        say("the ledger holds this run already; --again trains it anew.")
+    with leased(places, [run], waiting=lambda: complain(f"another process carries out run {run}; waiting for it.")):
+        if again or run not in ledger.finished():
+            _train(spec, places, ledger, machine, address, quiet=json)
+        elif not json:
+            say("the ledger holds this run already; --again trains it anew.")
+        forget(places, run)
     _show(ledger, run, find_method(method), spec, json)
 
 

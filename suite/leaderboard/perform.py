@@ -9,6 +9,7 @@ from typing import Literal
 from suite.results.schema import Outcome, to_table
 from suite.spec.board import BoardRun
 from suite.tasks import task
+from suite.work.leases import forget, leased
 from suite.work.source import Supply
 from suite.work.worker import GoOn, Runner
 
@@ -34,6 +35,16 @@ class BoardPerformer:
 
     def perform(self, units: Sequence[BoardRun]) -> list[Done]:
         """Carry out the runs that the ledger does not hold by now, together where they make a stack."""
+        with leased(self.runner.places, [unit.run for unit in units], self.source.going) as got:
+            if got == "stopped":
+                return [Done(unit, "stopped") for unit in units]
+            ends = self._perform(units)
+            for end in ends:
+                if end.status in ("finished", "held"):
+                    forget(self.runner.places, end.asked.run)
+        return ends
+
+    def _perform(self, units: Sequence[BoardRun]) -> list[Done]:
         held = self.runner.ledger.finished()
         waiting = [unit for unit in units if unit.run not in held]
         outcomes = self.runner.together([unit.spec for unit in waiting], self.source.going)

@@ -10,6 +10,7 @@ from suite.leaderboard.plan import Plan
 from suite.places import Places
 from suite.spec.board import BoardRun
 from suite.spec.resources import Resources
+from suite.work.leases import taken
 from suite.work.packing import groups, pays
 from suite.work.preparation import prepare
 from suite.work.source import Source
@@ -27,8 +28,16 @@ class BoardSource(Source):
         self.ended: list[Done] = []
 
     def fresh(self) -> Sequence[BoardRun]:
-        """The next runs."""
-        return self.queue.popleft() if self.queue else []
+        """The next runs that no other driver is carrying out."""
+        for place, units in enumerate(self.queue):
+            if not any(taken(self.runner.places, unit.run) for unit in units):
+                del self.queue[place]
+                return units
+        return []
+
+    def elsewhere(self) -> bool:
+        """Whether other drivers are carrying out what is left: if they die, it is to do here."""
+        return bool(self.queue)
 
     def key(self, unit: BoardRun) -> str:
         """The run's name."""

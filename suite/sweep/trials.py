@@ -19,6 +19,7 @@ from suite.sweep.proposals import Proposal
 from suite.sweep.pruners import pruner_kind
 from suite.sweep.source import Candidate, Ended
 from suite.sweep.watcher import Judge, Watcher
+from suite.work.leases import leased, taken
 from suite.work.preparation import Machine
 from suite.work.worker import Runner
 
@@ -79,8 +80,11 @@ class TrialPerformer:
 
     def _run_together(self, problem: Problem, trials: Sequence[Trial], index: int) -> None:
         """One run of each trial as a packed network, for those that can be."""
-        outcomes = self.runner.together([trial.specs[index] for trial in trials], self.judge.going)
-        self._take(problem, [(t, outcome) for t, outcome in zip(trials, outcomes) if outcome is not None], index)
+        free = [t for t in trials if not taken(self.places, run_id(t.specs[index], self.places))]
+        specs = [trial.specs[index] for trial in free]
+        with leased(self.places, [run_id(spec, self.places) for spec in specs], self.judge.going):
+            outcomes = self.runner.together(specs, self.judge.going)
+            self._take(problem, [(t, outcome) for t, outcome in zip(free, outcomes) if outcome is not None], index)
 
     def _run_alone(self, problem: Problem, study: int, trial: Trial, index: int) -> None:
         """One run by itself, again after a failure as often as the sweep says."""
@@ -91,17 +95,36 @@ class TrialPerformer:
                 return
             tries -= 1
             watcher = Watcher(self.judge, study, trial.proposal.number, curve)
-            outcome = self.runner.alone(trial.specs[index], watcher)
-            if not outcome.extra.get("complete", True):
-                if watcher.pruned:
-                    self._prune(trial, outcome, watcher.pruned)
-                return
-            self._take(problem, [(trial, outcome)], index)
+            name = run_id(trial.specs[index], self.places)
+            with leased(self.places, [name], self.judge.going) as got:
+                if got == "stopped":
+                    return
+                if got == "after waiting" and self._known(problem, trial, index, name):
+                    break
+                outcome = self.runner.alone(trial.specs[index], watcher)
+                if not outcome.extra.get("complete", True):
+                    if watcher.pruned:
+                        self._prune(trial, outcome, watcher.pruned)
+                    return
+                self._take(problem, [(trial, outcome)], index)
         if trial.lacks(index):
             self.places.checkpoint(run_id(trial.specs[index], self.places)).unlink(missing_ok=True)
             trial.end("failed", error=trial.error)
         elif pruner_kind(self.spec.pruner).looks == "runs" and trial.ended is None:
             self._compare(study, trial, index)
+
+    def _known(self, problem: Problem, trial: Trial, index: int, run: str) -> bool:
+        """Whether another process has finished the run meanwhile and its numbers are all that is needed.
+
+        A search of post-processing needs raw scores, which no ledger keeps.
+        """
+        row = self.runner.ledger.runs().filter(run=run, status="finished")
+        if problem.space.post().parameters or row.is_empty():
+            return False
+        rows = self.runner.ledger.metrics([run]).drop("run", "attempt").to_arrow()
+        outcome = Outcome(run=row.row(0, named=True), metrics=rows)
+        trial.numbers[index] = numbers_of(problem, validation_metrics(outcome), float(outcome.run["seconds"]))
+        return True
 
     def _take(self, problem: Problem, done: Sequence[tuple[Trial, Outcome]], index: int) -> None:
         """Record runs and take their objectives; those whose post-processing is to be searched wait for that."""

@@ -31,7 +31,7 @@ class Supply(Protocol):
     """What a worker sees of a source, whether it is an object of its own process or an actor's."""
 
     def next(self, worker: str) -> Answer:
-        """An item; ``wait`` while other workers may still lose theirs; ``over`` when nothing is left."""
+        """An item; ``wait`` while others may still lose theirs; ``over`` when nothing is left."""
 
     def done(self, worker: str, number: int, results: Sequence[Any]) -> None:
         """Report what became of the units of an item."""
@@ -63,7 +63,7 @@ class Source(ABC):
         self.lost(worker)  # a worker that asks while it has an item was started anew and knows nothing of it
         self.heard = time.monotonic()
         if self._ending or not self._has_more():
-            return "wait" if self.at_work and not self._ending else "over"
+            return "wait" if (self.at_work or self.elsewhere()) and not self._ending else "over"
         item = self.at_work[worker] = self.returned.popleft()
         return item
 
@@ -103,7 +103,7 @@ class Source(ABC):
 
     def settled(self) -> bool:
         """Whether nothing is under way, nor left to do."""
-        return not self.at_work and (self._ending or not self._has_more())
+        return not self.at_work and (self._ending or not (self._has_more() or self.elsewhere()))
 
     def silent(self) -> float:
         """Seconds for which no worker has been at work, nor has asked for any."""
@@ -130,6 +130,10 @@ class Source(ABC):
     @abstractmethod
     def snapshot(self) -> Any:
         """Where the work stands, for the driver to show."""
+
+    def elsewhere(self) -> bool:
+        """Whether something is left that others than this source's workers are carrying out."""
+        return False
 
     def late(self) -> bool:
         """Whether the time for new items is over."""

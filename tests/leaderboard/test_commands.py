@@ -95,7 +95,8 @@ def test_results_commands(suite, tmp_path):
     assert "0 runs forgotten" in suite("results", "delete", "--failed", "--yes")
 
 
-def test_wrong_requests_to_results(suite):
+def test_wrong_requests_to_results(suite, tmp_path):
+    (tmp_path / "out").mkdir()
     for arguments, message in (
         (("delete",), "say which runs"),
         (("show", "abc"), "not the id of a run"),
