@@ -20,7 +20,7 @@ LONGEST = 1e6  # hours: more than a century
 STATUSES = ("finished", "failed", "pruned")
 FilterOption = Annotated[str | None, typer.Option(help="Only this one.")]
 
-commands = typer.Typer(help="Look into the ledger: list, show, export, compact, delete.", no_args_is_help=True)
+commands = typer.Typer(help="Look into the ledger: list, show, export, compact, repair, delete.", no_args_is_help=True)
 
 
 def _ledger(out: str) -> Ledger:
@@ -168,6 +168,30 @@ def compact(
         return
     say(f"{counts['files_before']} files are {counts['files']} now; dropped {counts['superseded']} superseded attempts")
     say(f"and {counts['orphans']} unfinished records.")
+
+
+@commands.command()
+def repair(out: OutOption = "outputs", json: JsonOption = False) -> None:
+    """Set aside what is damaged in the ledger, and say which runs have to be done again.
+
+    Nothing else may write meanwhile. What is set aside stays below the ledger, in the folder quarantine.
+
+    Example: suite results repair
+    """
+    from suite.results.repair import repair as mend
+
+    found = mend(_ledger(out))
+    again = found.again.to_dicts()
+    if json:
+        emit_json({"set_aside": found.files, "lost_tables": found.lost_tables, "again": again})
+        return
+    if found.whole:
+        say("nothing is damaged.")
+        return
+    emit([{"file": path} for path in found.files], ("file",), False, title="set aside")
+    for name in found.lost_tables:
+        complain(f"nothing is left of the table {name}.")
+    emit(again, ("run", "method", "dataset", "seed"), False, title="runs to do again")
 
 
 @commands.command()

@@ -12,11 +12,11 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-from suite.errors import UsageError, did_you_mean
+from suite.errors import SuiteError, UsageError, did_you_mean
 from suite.results.attempts import age, new_attempt
 from suite.results.location import is_uri, link, location
 from suite.results.schema import TABLES, Outcome, to_table
-from suite.results.store import Store
+from suite.results.store import REMEDY, Store
 
 _LONG = ("metrics", "curves", "predictions")
 _ORPHAN_SECONDS = 3600.0  # appends of one run are seconds apart; what waits an hour for its runs row is dead
@@ -86,7 +86,7 @@ class Ledger:
     def _orphans(self, seconds: float) -> set[str]:
         written = set()
         for name in _LONG:
-            written |= set(self.stores[name].scan().select("attempt").unique().collect()["attempt"])
+            written |= set(self.stores[name].read(lambda rows: rows.select("attempt").unique())["attempt"])
         # The runs are read after the rest: an attempt completed in between is not taken for an orphan.
         live = set(self.runs(all_attempts=True)["attempt"])
         return {attempt for attempt in written - live if age(attempt) >= seconds}
@@ -95,7 +95,7 @@ class Ledger:
 
     def runs(self, all_attempts: bool = False) -> pl.DataFrame:
         """One row per run: its finished attempt if there is one, else its newest (or every attempt), oldest first."""
-        rows = self.stores["runs"].scan().collect()
+        rows = self.stores["runs"].read()
         rows = rows.sort(pl.col("status") == "finished", "started", "attempt")
         if not all_attempts:
             rows = rows.unique("run", keep="last", maintain_order=True)
@@ -103,8 +103,10 @@ class Ledger:
 
     def finished(self) -> set[str]:
         """The ids of runs that need not run again."""
-        lazy = self.stores["runs"].scan().filter(pl.col("status") == "finished")
-        return set(lazy.select("run").collect()["run"])
+        rows = self.stores["runs"].read(lambda all_: all_.filter(pl.col("status") == "finished").select("run"))
+        if len(rows) and not self.stores["metrics"].exists:
+            raise SuiteError(f"the ledger {self.folder} has runs but has lost its table of metrics; {REMEDY}")
+        return set(rows["run"])
 
     def metrics(self, runs: Collection[str] | None = None) -> pl.DataFrame:
         """The metric rows of live attempts (of ``runs`` only, if given)."""
@@ -118,8 +120,10 @@ class Ledger:
         """The predictions of one run on one split under one selection, in the order they were recorded."""
         attempts = self.runs().filter(pl.col("run") == run)["attempt"].to_list()
         where = (pl.col("run") == run) & (pl.col("split") == split) & (pl.col("selection") == selection)
-        rows = self.stores["predictions"].scan().filter(where & pl.col("attempt").is_in(attempts))
-        return rows.drop("run", "attempt", "split", "selection").collect()
+        where &= pl.col("attempt").is_in(attempts)
+        return self.stores["predictions"].read(
+            lambda rows: rows.filter(where).drop("run", "attempt", "split", "selection")
+        )
 
     def all_predictions(self, runs: Collection[str] | None = None) -> pl.DataFrame:
         """The predictions of live attempts (of ``runs`` only, if given) on all splits, under all selections: large."""
@@ -137,9 +141,8 @@ class Ledger:
 
     def _long(self, name: str, runs: Collection[str] | None) -> pl.DataFrame:
         live = self.runs().select("run", "attempt")
-        rows = self.stores[name].scan()
-        if runs is not None:
-            wanted = sorted(set(runs))
-            live = live.filter(pl.col("run").is_in(wanted))
-            rows = rows.filter(pl.col("run").is_in(wanted))
-        return rows.join(live.lazy(), on=["run", "attempt"], how="semi", maintain_order="left").collect()
+        chosen = pl.lit(True) if runs is None else pl.col("run").is_in(sorted(set(runs)))
+        own = live.filter(chosen).lazy()
+        return self.stores[name].read(
+            lambda rows: rows.filter(chosen).join(own, on=["run", "attempt"], how="semi", maintain_order="left")
+        )

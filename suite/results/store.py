@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import re
 import time
@@ -19,8 +20,14 @@ from suite.errors import SuiteError
 from suite.results.location import is_uri
 from suite.results.schema import ADDED, SCHEMA_VERSION, TABLES
 
-ResultT = TypeVar("ResultT")
+logger = logging.getLogger(__name__)
 
+ResultT = TypeVar("ResultT")
+Query = Callable[[pl.LazyFrame], pl.LazyFrame]
+REMEDY = "`suite results repair` sets damaged files aside and says which runs to do again."
+
+TIDY_EVERY = 100  # commits
+_TARGET = 32 * 2**20  # bytes of a merged file
 _TRIES = 40
 _COMMIT = CommitProperties(max_commit_retries=100)
 _WRITER = WriterProperties(compression="ZSTD")
@@ -60,12 +67,22 @@ class Store:
             self._checked(partial(_retried, partial(self._delete, f"{column} in ({listed})")), "write")
 
     def compact(self, keep_hours: float) -> None:
-        """Rewrite many small files as few, sorted by run, and drop files that no version of ``keep_hours`` needs."""
+        """Rewrite many small files as few and drop files that no version of ``keep_hours`` needs."""
         if self.open():
             self._checked(partial(_retried, partial(self._compact, keep_hours)), "write")
 
-    def scan(self) -> pl.LazyFrame:
-        """The rows, lazily; columns that an older schema lacked are blank."""
+    def read(self, query: Query = lambda rows: rows) -> pl.DataFrame:
+        """What ``query`` makes of the rows; columns that an older schema lacked are blank.
+
+        Raises :class:`SuiteError` for a table or data file that is damaged or missing.
+        """
+        try:
+            return query(self._scan()).collect()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            said = " ".join(str(error).split())
+            raise SuiteError(f"the ledger table {self.uri} is damaged ({said[:200]}); {REMEDY}") from None
+
+    def _scan(self) -> pl.LazyFrame:
         table = self.open()
         if table is None or not table.file_uris():
             return pl.LazyFrame(schema=_polars(self.schema))
@@ -80,6 +97,11 @@ class Store:
         for name in ADDED.get(self.name, ()):
             rows = rows.with_columns((pl.col(name).fill_null("") if name in held else pl.lit("")).alias(name))
         return rows.select(self.schema.names)
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever written."""
+        return self.open() is not None
 
     @property
     def files(self) -> int:
@@ -112,6 +134,7 @@ class Store:
         except CommitFailedError:
             self._table = None  # another writer created or upgraded the table at the same time: look again
             raise
+        self._tidy(self._table)
 
     def _upgrade(self, table: DeltaTable) -> None:
         """Give a table of an older schema the columns that it lacks, and the version that older suites refuse."""
@@ -141,10 +164,28 @@ class Store:
         table = self.open()
         if table is None:
             return
-        if len(table.file_uris()) > 1:
-            table.optimize.z_order(["run"], writer_properties=_WRITER, commit_properties=_COMMIT)
+        self._merge(table)
         table.vacuum(int(keep_hours), dry_run=False, enforce_retention_duration=False, full=True)
         table.create_checkpoint()
+
+    def _merge(self, table: DeltaTable) -> None:
+        """Small files as few, in the order in which they were written: rows of a run are a course in time."""
+        if len(table.file_uris()) > 1:
+            table.optimize.compact(target_size=_TARGET, writer_properties=_WRITER, commit_properties=_COMMIT)
+
+    def _tidy(self, table: DeltaTable) -> None:
+        """Every so many commits, by whoever made the last of them: opening and reading stay as fast as at first.
+
+        Files that were merged stay for those who are reading them. Nothing depends on it, so a failure is no error.
+        """
+        if table.version() % TIDY_EVERY:
+            return
+        try:
+            self._merge(table)
+            table.create_checkpoint()
+        except (DeltaError, OSError) as error:  # another writer deletes or compacts, or the disk is full
+            logger.debug("%s was not tidied: %s", self.uri, error)
+            self._table = None
 
     def _checked(self, act: Callable[[], ResultT], verb: str = "read") -> ResultT:
         """``act()``; a failure of the store is raised as a :class:`SuiteError` of one sentence."""
@@ -153,8 +194,10 @@ class Store:
         except (DeltaError, OSError, TableNotFoundError) as error:
             self._table = None
             said = " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())
+            said = said.partition(" 0: <")[0]  # no stack of the library
             where = f"cannot {verb} the ledger table {self.uri}"
-            raise SuiteError(f"{where} ({said[:300]}); check the folder, or choose another with --out.") from error
+            remedy = REMEDY if verb == "read" else "check the folder, or choose another with --out."
+            raise SuiteError(f"{where} ({said[:300]}); {remedy}") from error
 
 
 def _retried(act: Callable[[], ResultT]) -> ResultT:

@@ -114,3 +114,18 @@ def test_a_terminal_without_a_sign_shows_its_code(tmp_path: Path) -> None:
         [sys.executable, "-c", code, "list", "published"], capture_output=True, env=environment, cwd=tmp_path
     )
     assert done.returncode == 0 and not done.stderr and done.stdout.isascii()
+
+
+def test_commands_name_what_is_damaged_and_the_remedy_works(typed: Typed, tmp_path: Path) -> None:
+    from suite.results.ledger import Ledger
+    from tests.results.ledgers import outcome
+
+    Ledger(tmp_path / "ledger").record(outcome(seed=0))
+    out = ("--out", str(tmp_path))
+    assert "nothing is damaged" in typed("results", "repair", *out)[0]
+    (damaged,) = (tmp_path / "ledger" / "runs").glob("*.parquet")
+    damaged.write_bytes(b"PAR1")
+    for words in (("results", "list"), ("report", "quick"), ("plan", "quick"), ("results", "compact"), TRAIN):
+        assert "`suite results repair` sets damaged files aside" in sentence(typed(*words, *out, code=1)[1]), words
+    assert str(damaged.name) in typed("results", "repair", *out)[0]
+    assert typed("results", "list", "--json", *out)[0].strip() == "[]"

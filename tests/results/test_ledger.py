@@ -92,10 +92,10 @@ def test_a_writer_that_dies_before_the_runs_row_leaves_only_orphans(tmp_path, mo
     dead = outcome(seed=1).id
     assert dead not in ledger.finished() and dead not in set(ledger.metrics()["run"])
     assert ledger.predictions(dead).is_empty()
-    assert dead in set(ledger.stores["metrics"].scan().collect()["run"])
+    assert dead in set(ledger.stores["metrics"].read()["run"])
     assert ledger.compact()["orphans"] == 0  # young: its writer may still be at work
     assert ledger.compact(orphan_seconds=0)["orphans"] == 1
-    assert dead not in set(ledger.stores["metrics"].scan().collect()["run"])
+    assert dead not in set(ledger.stores["metrics"].read()["run"])
     assert len(ledger.metrics()) == 18 and len(ledger.predictions(outcome(seed=0).id)) == 2
 
 
@@ -258,3 +258,30 @@ def test_attempt_names_tell_their_age():
     assert 0 <= age(new_attempt()) < 60
     assert age("not-a-uuid") == float("inf")
     assert len({new_attempt() for _ in range(1000)}) == 1000
+
+
+def test_a_ledger_tidies_itself_and_keeps_the_order_of_a_run(tmp_path, monkeypatch):
+    """Few files however many commits; a run's curve stays a course in time, also after ``compact``."""
+    monkeypatch.setattr("suite.results.store.TIDY_EVERY", 10)
+    ledger = Ledger(tmp_path)
+    places = [(phase, step) for phase in ("first", "second") for step in (0, 100, 50)]
+    for seed in range(25):
+        made = outcome("mask-bce", seed)
+        curve = [{**made.curves[0], "phase": phase, "step": step} for phase, step in places]
+        ledger.record(Outcome(made.run, made.metrics, curve, made.predictions))
+    store = ledger.stores["curves"]
+    assert store.files <= 11 and Ledger(tmp_path).runs()["seed"].to_list() == list(range(25))
+    assert list((tmp_path / "curves" / "_delta_log").glob("*.checkpoint.parquet"))
+    for _ in range(2):
+        for _, own in ledger.curves().group_by("run", maintain_order=True):
+            assert list(own.select("phase", "step").iter_rows()) == places
+        ledger.compact(keep_hours=0)
+    assert store.files == 1
+
+
+def test_an_append_that_cannot_tidy_is_still_an_append(tmp_path, monkeypatch):
+    monkeypatch.setattr("suite.results.store.TIDY_EVERY", 1)
+    monkeypatch.setattr(store_module.Store, "_merge", lambda *_: (_ for _ in ()).throw(OSError("no space")))
+    ledger = Ledger(tmp_path)
+    ledger.record_all([outcome("mask-bce", seed) for seed in range(3)])
+    assert len(ledger.runs()) == 3
