@@ -29,6 +29,7 @@ def render(template: str, content: Any, **more: Any) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_without_html if template.endswith(".md.j2") else None,
     )
     environment.filters.update(percent=tables.number, points=tables.points)
     helpers = {"table": _table, "markdown": tables.markdown, "notes": tables.notes, "figures": _figures}
@@ -59,6 +60,11 @@ def _shared(folder: Path) -> Markup:
         partial.write_text(figures.library(), encoding="utf-8")
         partial.replace(library)
     return Markup('<script src="../{}"></script>').format(library.name)
+
+
+def _without_html(value: Any) -> Any:
+    """Text that Markdown shows as it is: most of its readers obey raw HTML."""
+    return value.replace("<", "&lt;") if isinstance(value, str) else value
 
 
 def _table(section: Section) -> Markup:

@@ -97,7 +97,7 @@ def to_html(view: View) -> str:
     """The table as a fragment of HTML."""
     from great_tables import GT
 
-    drawn = frame(view, html).with_columns(pl.col(METHOD).map_elements(escape, pl.String))
+    drawn = frame(view, html)  # great_tables escapes the labels of rows itself
     table = _grouped(GT(drawn, id=f"table-{view.name}"), view)
     shown = [column for column in drawn.columns if column not in (KIND, METHOD)]
     table = table.fmt_passthrough(columns=shown, escape=False).cols_align("right", columns=shown)

@@ -15,6 +15,7 @@ from suite.errors import SuiteError
 from suite.registry import method
 from suite.report import aggregate, figures, tables
 from suite.report.build import build, gather, write
+from suite.report.page import render
 from suite.report.spread import common_spread
 from suite.report.views import Cell, Row, _marked
 from suite.results.ledger import Ledger
@@ -278,6 +279,16 @@ def test_rows_with_the_same_numbers_are_named(content):
     copied = replace(view, rows=(*view.rows, replace(view.rows[0], label="Copy")))
     (note,) = [note for note in tables.notes(copied) if "same numbers" in note]
     assert view.rows[0].label in note and "Copy" in note
+
+
+def test_labels_are_escaped_once_in_html_and_never_raw_in_markdown(content):
+    view = content.sections[0].view
+    odd = replace(view, rows=(replace(view.rows[0], label="<b>A & B</b>"), *view.rows[1:]))
+    table = tables.to_html(odd)
+    assert "&lt;b&gt;A &amp; B&lt;/b&gt;" in table and "&amp;lt;" not in table and "<b>A" not in table
+    section = replace(content.sections[0], view=odd)
+    text = render("report.md.j2", replace(content, sections=(section,)))
+    assert "&lt;b>A & B&lt;/b>" in text and "# Synthetic &lt;board>" in text and "<" not in text
 
 
 def test_one_seed_is_no_winner():
