@@ -24,7 +24,15 @@ FLOORS = (
     ),  # 2: what a method is, what can be asked, what names it
     ("tasks", "data", "weights", "results", "registry"),  # 3: tasks, data, the ledger
     ("runs", "train", "work", "report", "scoring"),  # 4: doing what is asked, reporting what came out
-    ("sweep", "leaderboard", "conformance", "analyse", "doctor", "rescore"),  # 5: many runs, and looking into them
+    (
+        "sweep",
+        "leaderboard",
+        "claims",
+        "conformance",
+        "analyse",
+        "doctor",
+        "rescore",
+    ),  # 5: many runs, and what they say
     ("cli",),  # 6: the only place that prints
 )
 ROOMS = [room for floor in FLOORS for room in floor]

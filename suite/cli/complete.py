@@ -32,6 +32,11 @@ def leaderboards(incomplete: str) -> list[str]:
     return _stems("reports", "leaderboards", incomplete)
 
 
+def claims(incomplete: str) -> list[str]:
+    """Claims that start with ``incomplete``."""
+    return _stems("reports", "claims", incomplete)
+
+
 def sweeps(incomplete: str) -> list[str]:
     """Sweep names that start with ``incomplete``."""
     return _stems("sweeps", "", incomplete)

@@ -26,8 +26,7 @@ from suite.errors import TrainingError, UsageError
 if TYPE_CHECKING:
     from suite.leaderboard.perform import Done
     from suite.leaderboard.plan import Plan, Tuned
-    from suite.leaderboard.pool import Watch
-    from suite.leaderboard.run import Result
+    from suite.leaderboard.run import Result, Terms, Watch
     from suite.places import Places
 
 NameArgument = Annotated[str, typer.Argument(help="Leaderboard name, or a TOML file.", autocompletion=leaderboards)]
@@ -52,19 +51,30 @@ def leaderboard(
 
     Example: suite leaderboard quick --jobs 2
     """
-    from suite.leaderboard.run import Terms, run_plan
+    from suite.leaderboard.run import Terms
     from suite.spec.resources import Resources
 
     places, plan = make(name, out, data, methods_files)
-    _caution(plan)
     terms = Terms(jobs, Resources(cpu=threads, gpu=gpu, workers=workers), address, packed)
-    with _display(plan, quiet=json) as watch:
-        result = run_plan(plan, places, terms, watch)
-    if result.interrupted:
-        _tell_interrupted(result, name)
-        raise KeyboardInterrupt
+    result = carry_out(plan, places, terms, f"suite report {name}", quiet=json)
     page = build_report(plan, places)
     _conclude(plan, result, page, json)
+
+
+def carry_out(plan: Plan, places: Places, terms: Terms, builds: str, *, quiet: bool) -> Result:
+    """Run what ``plan`` has to do, with a bar unless ``quiet``; ``builds`` is the command that builds its page.
+
+    Raises :class:`KeyboardInterrupt` when it was interrupted, having said what became of the runs.
+    """
+    from suite.leaderboard.run import run_plan
+
+    _caution(plan)
+    with _display(plan, quiet) as watch:
+        result = run_plan(plan, places, terms, watch)
+    if result.interrupted:
+        _tell_interrupted(result, builds)
+        raise KeyboardInterrupt
+    return result
 
 
 def _caution(plan: Plan) -> None:
@@ -260,14 +270,14 @@ def _line(done: Done) -> str:
     return f"{done.status:<8} {what}" + (f": {done.error}" if done.error else "")
 
 
-def _tell_interrupted(result: Result, name: str) -> None:
+def _tell_interrupted(result: Result, builds: str) -> None:
     stopped = [_line(done) for done in result.of("stopped")]
     complain(
         f"interrupted: {len(result.of('finished'))} finished, {len(stopped)} stopped, {len(result.left)} not begun."
     )
     for line in stopped:
         complain(f"{line} (goes on from its checkpoint)")
-    complain(f"'suite report {name}' builds the page from what is there.")
+    complain(f"'{builds}' builds the page from what is there.")
 
 
 def _conclude(plan: Plan, result: Result, page: str, as_json: bool) -> None:

@@ -1,0 +1,1 @@
+"""Claims of papers, run against their controls where their premises hold and where they do not."""

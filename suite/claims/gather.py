@@ -1,0 +1,104 @@
+"""From the ledger to what a page says of each claim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from suite.claims.plan import CONTROL, METHOD, Place
+from suite.claims.verdict import Judged, Verdict, verdict
+from suite.registry import method
+from suite.report import aggregate
+from suite.report.views import pick
+from suite.results.ledger import Ledger
+from suite.results.marks import marks
+from suite.spec.board import BoardRun, MetricKey
+from suite.spec.claim import Arm, Claim
+
+
+@dataclass(frozen=True)
+class PointFacts:
+    """One position of the dial: what was judged, which trial each arm chose, and marks of the chosen runs."""
+
+    judged: Judged
+    dataset: str
+    chosen: dict[str, int]
+    marks: dict[str, str]
+    blocked: str = ""
+
+
+@dataclass(frozen=True)
+class ClaimFacts:
+    """Everything the page says of one claim."""
+
+    claim: Claim
+    names: dict[str, str]
+    points: tuple[PointFacts, ...]
+    verdict: Verdict
+
+
+def gather(
+    claims: Sequence[Claim], places: Sequence[Place], asked: Sequence[BoardRun], ledger: Ledger
+) -> list[ClaimFacts]:
+    """What the ledger says of ``claims``; ``asked`` are the runs of the board whose tables are ``places``."""
+    wanted = {one.run for one in asked if one.run}
+    curves, metrics = ledger.curves(wanted), ledger.metrics(wanted)
+    runs = ledger.runs().filter(pl.col("run").is_in(sorted(wanted)))
+    frame = aggregate.asked_frame(asked, runs, marks(curves))
+    found = {split: aggregate.values(frame, metrics, split) for split in ("validation", "test")}
+    return [_facts(claim, places, frame, found, curves) for claim in claims]
+
+
+def _facts(
+    claim: Claim, places: Sequence[Place], frame: pl.DataFrame, found: dict[str, pl.DataFrame], curves: pl.DataFrame
+) -> ClaimFacts:
+    points = []
+    for point in claim.points:
+        tables = [i for i, place in enumerate(places) if place.claim is claim and place.point is point]
+        chosen = {arm: _best_trial(found["validation"], tables, arm, claim) for arm in (METHOD, CONTROL)}
+        values = {arm: _values(found["test"], tables[chosen[arm]], arm, claim) for arm in chosen}
+        own = {arm: _of(frame, tables[chosen[arm]], arm) for arm in chosen}
+        judged = Judged(point.at, point.expect, values[METHOD], values[CONTROL], _premise(claim, own[METHOD], curves))
+        noted = {arm: _marked(rows) for arm, rows in own.items()}
+        blocked = own[METHOD]["blocked"].to_list() + own[CONTROL]["blocked"].to_list()
+        points.append(PointFacts(judged, point.dataset, chosen, noted, next(filter(None, blocked), "")))
+    least = claim.premise.least if claim.premise else None
+    names = {METHOD: _name(claim.method), CONTROL: _name(claim.control)}
+    return ClaimFacts(claim, names, tuple(points), verdict([one.judged for one in points], least))
+
+
+def _name(arm: Arm) -> str:
+    return arm.label or method(arm.method).title
+
+
+def _of(frame: pl.DataFrame, table: int, arm: str) -> pl.DataFrame:
+    return frame.filter((pl.col("table") == table) & (pl.col("row") == arm)).sort("seed")
+
+
+def _values(found: pl.DataFrame, table: int, arm: str, claim: Claim) -> tuple[float, ...]:
+    """The metric by seed, at the epoch that validation chose; only whole sets of seeds count."""
+    values = pick(_of(found, table, arm).filter(pl.col("label") == ""), MetricKey.parse(claim.metric))
+    return values if len(values) == claim.seeds else ()
+
+
+def _best_trial(found: pl.DataFrame, tables: Sequence[int], arm: str, claim: Claim) -> int:
+    """The trial with the best mean of the validation metric; a trial that lacks seeds is not chosen."""
+    values = [_values(found, table, arm, claim) for table in tables]
+    return max(range(len(tables)), key=lambda trial: sum(values[trial]) if values[trial] else -np.inf)
+
+
+def _premise(claim: Claim, runs: pl.DataFrame, curves: pl.DataFrame) -> tuple[float, ...]:
+    """The last value of the premise's measure in every run of the method that logged it."""
+    if claim.premise is None:
+        return ()
+    own = curves.filter((pl.col("split") == "analysis") & (pl.col("metric") == claim.premise.measure))
+    last = own.group_by("run", maintain_order=True).agg(pl.col("value").last())
+    return tuple(runs.select("run", "seed").join(last, on="run", maintain_order="left")["value"])
+
+
+def _marked(runs: pl.DataFrame) -> str:
+    counts = runs["marks"].explode().drop_nulls().value_counts(sort=True)
+    return ", ".join(f"{count} {mark}" for mark, count in counts.iter_rows())

@@ -1,0 +1,109 @@
+"""The page of claims: for each a curve over its dial with every seed, the gain, the premise's measure, the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from suite.claims.gather import ClaimFacts, PointFacts
+from suite.claims.plan import CONTROL, METHOD
+from suite.errors import SuiteError
+from suite.report.figures import COLOURS, blank, fragment
+from suite.report.page import render, write_page
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+    from plotly.graph_objects import Figure
+
+LOOKS = {METHOD: COLOURS[0], CONTROL: COLOURS[4]}
+
+
+@dataclass(frozen=True)
+class ClaimsContent:
+    """Everything the page says."""
+
+    facts: tuple[ClaimFacts, ...]
+    made: datetime
+
+
+def write(facts: Sequence[ClaimFacts], folder: Path, single: bool = False) -> Path:
+    """Write the page and its Markdown to ``folder``; returns the page's path.
+
+    Raises :class:`SuiteError` when the folder cannot be written.
+    """
+    content = ClaimsContent(tuple(facts), datetime.now(UTC))
+    try:
+        page = write_page(
+            folder / "index.html", "claims.html.j2", content, single, drawn=_figures, line=line, heading=HEADING
+        )
+        (folder / "claims.md").write_text(render("claims.md.j2", content, line=line, heading=HEADING), encoding="utf-8")
+    except OSError as error:
+        raise SuiteError(f"cannot write the claims to {folder}: {error.strerror}; choose another --out.") from error
+    return page
+
+
+HEADING = ("at", "expected", "method", "control", "gain [95 % interval]", "premise", "notes")
+
+
+def line(point: PointFacts) -> tuple[str, ...]:
+    """One position of the dial as text, in percent."""
+    judged = point.judged
+    gain = judged.gain
+    told = f"{100 * gain.mean:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]" if gain.count > 1 else "—"
+    premise = f"{np.mean(judged.premise):.2f}" if judged.premise else "—"
+    notes = "; ".join(f"{arm}: {said}" for arm, said in point.marks.items() if said) or point.blocked
+    expected = "a gain" if judged.expect == "gain" else "no gain"
+    return (str(judged.at), expected, _arm(judged.method), _arm(judged.control), told, premise, notes)
+
+
+def _arm(values: Sequence[float]) -> str:
+    """The mean and, in brackets, every seed."""
+    if not values:
+        return "not run"
+    return f"{100 * float(np.mean(values)):.1f} ({' '.join(f'{100 * value:.1f}' for value in values)})"
+
+
+def _figures(facts: ClaimFacts) -> dict[str, Markup]:
+    from markupsafe import Markup
+
+    drawn: dict[str, Figure] = {}
+    if any(point.judged.method or point.judged.control for point in facts.points):
+        drawn[f"{facts.claim.metric} over {facts.claim.dial}: every seed"] = _curve(facts)
+    if any(point.judged.premise for point in facts.points) and facts.claim.premise:
+        drawn[f"The premise: {facts.claim.premise.measure}"] = _premise(facts)
+    name = "".join(c if c.isalnum() else "-" for c in facts.claim.name)
+    return {title: Markup(fragment(figure, f"{name}-{i}")) for i, (title, figure) in enumerate(drawn.items())}
+
+
+def _curve(facts: ClaimFacts) -> Figure:
+    """Method against control: seeds as points, means as lines."""
+    figure = blank(360, xaxis_title=facts.claim.dial, yaxis_title=f"{facts.claim.metric}, %, test")
+    for arm in (CONTROL, METHOD):
+        known = [(p.judged.at, getattr(p.judged, arm)) for p in facts.points if getattr(p.judged, arm)]
+        every = [(at, 100 * value) for at, values in known for value in values]
+        colour, name = LOOKS[arm], facts.names[arm]
+        dots = {"color": colour, "size": 8, "opacity": 0.55}
+        x, y = [at for at, _ in every], [round(value, 3) for _, value in every]
+        figure.add_scatter(x=x, y=y, mode="markers", marker=dots, name=f"{name}: seeds", legendgroup=arm)
+        means = [round(100 * float(np.mean(values)), 3) for _, values in known]
+        figure.add_scatter(
+            x=[at for at, _ in known], y=means, mode="lines", line={"color": colour}, name=name, legendgroup=arm
+        )
+    return figure
+
+
+def _premise(facts: ClaimFacts) -> Figure:
+    premise = facts.claim.premise
+    assert premise is not None
+    figure = blank(240, xaxis_title=facts.claim.dial, yaxis_title=premise.measure, showlegend=False)
+    every = [(point.judged.at, value) for point in facts.points for value in point.judged.premise]
+    dots = {"color": COLOURS[2], "size": 8, "opacity": 0.6}
+    figure.add_scatter(x=[at for at, _ in every], y=[value for _, value in every], mode="markers", marker=dots)
+    if premise.least is not None:
+        figure.add_hline(y=premise.least, line={"dash": "dash", "width": 1})
+    return figure

@@ -1,0 +1,84 @@
+"""``suite claims``: what papers claim, run against its control, with a page of verdicts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from suite.cli.complete import claims as complete_claims
+from suite.cli.console import (
+    AddressOption,
+    DataOption,
+    JsonOption,
+    MethodsOption,
+    OutOption,
+    SingleFileOption,
+    emit,
+    emit_json,
+    say,
+)
+
+if TYPE_CHECKING:
+    from suite.claims.gather import ClaimFacts
+
+
+def claims(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Claims, or TOML files; all if none.", autocompletion=complete_claims)
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Only the claims that take minutes.")] = False,
+    build_only: Annotated[bool, typer.Option("--build-only", help="Run nothing: the page from the ledger.")] = False,
+    jobs: Annotated[int, typer.Option(help="Runs at once; 0: as many as fit; 1: in this process.", min=0)] = 0,
+    gpu: Annotated[float, typer.Option(help="GPUs per run, shares allowed.", min=0)] = 0.0,
+    threads: Annotated[int, typer.Option(help="CPU threads per run.", min=1)] = 1,
+    single_file: SingleFileOption = False,
+    methods_files: MethodsOption = None,
+    out: OutOption = "outputs",
+    data: DataOption = None,
+    address: AddressOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Run what claims NAMES need and the ledger does not hold, then build their page with a verdict for each.
+
+    A claim sets a method against the control that lacks its mechanism, over a dial that turns the premise off and on.
+
+    Example: suite claims --quick
+    """
+    from suite.claims.gather import gather
+    from suite.claims.page import write
+    from suite.claims.plan import board_of, find_claims
+    from suite.cli.leaderboard import carry_out, tuned
+    from suite.environment import PLUGINS
+    from suite.leaderboard.plan import make_plan
+    from suite.leaderboard.run import Terms
+    from suite.places import Places
+    from suite.results.ledger import Ledger
+    from suite.spec.resources import Resources
+
+    PLUGINS.add(methods_files or [])
+    places, chosen = Places(out, data), find_claims(names or [], quick)
+    board, tables = board_of(chosen)
+    plan = make_plan(board, places, Ledger(places.ledger), tuned(places))
+    if not build_only:
+        carry_out(plan, places, Terms(jobs, Resources(cpu=threads, gpu=gpu), address), "suite claims", quiet=json)
+    facts = gather(chosen, tables, plan.asked, Ledger(places.ledger))
+    page = write(facts, places.local / "reports" / "claims", single_file)
+    if json:
+        emit_json({"page": page, "claims": [_plain(one) for one in facts]})
+        return
+    rows = [{"claim": f.claim.name, "verdict": f.verdict.kind, "why": f.verdict.why} for f in facts]
+    emit(rows, ("claim", "verdict", "why"), False)
+    say(f"page: {page}")
+
+
+def _plain(facts: ClaimFacts) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    points = [{**asdict(p.judged), "gain": asdict(p.judged.gain), "chosen_trial": p.chosen} for p in facts.points]
+    return {"name": facts.claim.name, **asdict(facts.verdict), "points": points}
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``suite claims``."""
+    app.command()(claims)

@@ -1,0 +1,84 @@
+"""A claim of a paper: a method, the control that lacks its mechanism, and a dial that turns the premise off and on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from suite.errors import UsageError
+from suite.hyper import Value
+from suite.spec.base import Spec, load_toml
+
+Expectation = Literal["gain", "none"]
+
+
+class Arm(Spec):
+    """A method with parameters over its defaults; ``label`` is its name in figures (empty: the method's title)."""
+
+    method: str
+    label: str = ""
+    params: dict[str, Value] = Field(default_factory=dict)
+
+
+class Point(Spec):
+    """One position of the dial: ``at`` on the axis, the ``dataset`` with its dials, and what is expected there.
+
+    ``gain``: the premise holds, the method beats its control; ``none``: the premise is off, no gain is expected.
+    """
+
+    at: float | str
+    dataset: str
+    expect: Expectation
+
+
+class Premise(Spec):
+    """An analysis curve of the method that says whether the premise holds, and its least value where it does."""
+
+    measure: str
+    least: float | None = None
+    about: str = ""
+
+
+class Claim(Spec):
+    """One claim, as its file states it; the expected signs are written down before anything runs.
+
+    ``trials`` are settings that the method and its control both try, each choosing by its own validation ``metric``;
+    ``params`` are shared by all runs. ``quick`` claims are those of ``suite claims --quick``.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    paper: str
+    place: str
+    sentence: str
+    about: str = ""
+    task: str = ""
+    method: Arm
+    control: Arm
+    metric: str
+    dial: str
+    points: tuple[Point, ...] = Field(min_length=1)
+    seeds: Annotated[int, Field(ge=2, le=1000)] = 5
+    epochs: int | None = Field(None, ge=1)
+    protocol: str = "default"
+    params: dict[str, Value] = Field(default_factory=dict)
+    trials: tuple[dict[str, Value], ...] = ({},)
+    premise: Premise | None = None
+    quick: bool = False
+
+    @model_validator(mode="after")
+    def _expects_something(self) -> Claim:
+        if not any(point.expect == "gain" for point in self.points):
+            raise ValueError("points: at least one must expect a gain")
+        if not self.trials:
+            raise ValueError("trials: give at least one setting, or leave it out")
+        return self
+
+
+def load_claim(path: Path) -> Claim:
+    """Read a claim; its name must be the file's."""
+    claim = load_toml(path, Claim)
+    if claim.name != path.stem:
+        raise UsageError(f"{path} is the claim '{claim.name}'; rename the file to {claim.name}.toml.")
+    return claim
