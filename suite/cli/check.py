@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from suite.cli.complete import methods
-from suite.cli.console import JsonOption, MethodsOption, OutOption, emit_json, say
+from suite.cli.console import DataOption, JsonOption, MethodsOption, OutOption, emit_json
 from suite.errors import SuiteError
+
+if TYPE_CHECKING:
+    from suite.conformance import Finding, Trial
+    from suite.train.storage.reporter import Progress
+
+SHOWN = {"yes": "yes ", "no": "NO  ", "look": "look"}
 
 
 def register(app: typer.Typer) -> None:
@@ -17,33 +25,98 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    method: Annotated[str, typer.Argument(help="Method name, shipped or from --methods.", autocompletion=methods)],
-    dataset: Annotated[str, typer.Option(help="Dataset to try it on; default: the task's planted world.")] = "",
-    settings: Annotated[list[str] | None, typer.Option("--set", help="A hyper-parameter, name=value.")] = None,
-    epochs: Annotated[int, typer.Option(help="Epochs of each trial training.", min=2)] = 3,
+    name: Annotated[
+        str,
+        typer.Argument(help="A method, shipped or from --methods.", autocompletion=methods),
+    ],
+    dataset: Annotated[
+        str, typer.Option(help="Dataset to try a method on.", show_default="the small planted world of its task")
+    ] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="A hyper-parameter of a method, name=value.", show_default="preset=small where there is one"
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Epochs of each trial training.", min=2, show_default="3, and up to 48 for it to learn"),
+    ] = None,
     methods_files: MethodsOption = None,
+    cards: Annotated[Path | None, typer.Option("--datasets", help="A folder of your own dataset cards.")] = None,
+    data: DataOption = None,
     out: OutOption = "outputs",
     json: JsonOption = False,
 ) -> None:
-    """Try METHOD on a planted world and say in plain words what is missing.
+    """Try METHOD on a small planted world, with its smallest preset, and say in plain words what is missing.
 
-    Checks declarations, training, determinism, resume, empty splits, moving parameters and learning.
+    Checks declarations, training, determinism, resume, empty splits, moving parameters and learning, within minutes.
 
     Example: suite check my-method --methods my_method.py
     """
-    from suite.cli.train import parse_settings
-    from suite.conformance import examine
-    from suite.environment import PLUGINS
+    from suite.environment import CARDS, PLUGINS
     from suite.places import Places
 
     PLUGINS.add(methods_files or [])
-    findings = []
-    for finding in examine(method, dataset, parse_settings(settings or []), epochs, Places(out).cache):
-        findings.append(finding)
-        if not json:
-            say(f"{'yes' if finding.holds else 'NO ':3}  {finding.check}: {finding.said}")
-    if json:
-        emit_json([vars(finding) for finding in findings])
+    CARDS.add([cards] if cards else [])
+    from suite.cli.train import parse_settings
+    from suite.conformance import planned
+
+    _check_method(planned(name, dataset, parse_settings(settings or []), epochs), Places(out, data).cache, json)
+
+
+class Display:
+    """Lines as they come on standard output, and a bar on standard error, where that is a terminal."""
+
+    def __init__(self, quiet: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        self.quiet, console = quiet, Console(stderr=True)
+        phase, unit = TextColumn("{task.description}", markup=False), TextColumn("epochs")
+        shown = console.is_terminal and not quiet
+        self.bar = Progress(
+            phase, BarColumn(), MofNCompleteColumn(), unit, console=console, disable=not shown, transient=True
+        )
+        self.row = self.bar.add_task("", total=None)
+
+    def draw(self, progress: Progress) -> None:
+        """How far a training is."""
+        self.bar.update(self.row, completed=progress.done, total=progress.total, description=progress.phase)
+
+    def say(self, line: str) -> None:
+        """A line of its own; the bar, which would break it, is taken away meanwhile."""
+        if not self.quiet:
+            self.bar.stop()
+            print(line, flush=True)
+            self.bar.start()
+
+    def each(self, findings: Iterable[Finding]) -> list[Finding]:
+        """All of ``findings``, each said when it is known."""
+        kept = []
+        for finding in findings:
+            kept.append(finding)
+            took = f" ({finding.seconds:.0f} s)" if finding.seconds >= 1 else ""
+            self.say(f"{SHOWN[finding.state]}  {finding.check}: {finding.said}{took}")
+        self.bar.stop()
+        return kept
+
+
+def _check_method(trial: Trial, cache: Path, as_json: bool) -> None:
+    from suite.conformance import examine
+    from suite.train.storage.reporter import Calling
+
+    display = Display(quiet=as_json)
+    display.say(trial.in_words())
+    findings = display.each(examine(trial, cache, Calling(display.draw)))
+    about = {"method": trial.method.name, "trial": trial.in_words(), "dataset": trial.dataset}
+    _conclude(about, trial.method.name, findings, as_json)
+
+
+def _conclude(about: Mapping[str, Any], name: str, findings: Sequence[Finding], as_json: bool) -> None:
+    """Print JSON if asked for; raise :class:`SuiteError` where expectations are not kept."""
+    if as_json:
+        emit_json({**about, "findings": [vars(finding) for finding in findings]})
     failed = [finding.check for finding in findings if not finding.holds]
     if failed:
-        raise SuiteError(f"{method} does not keep {len(failed)} of {len(findings)} expectations: {'; '.join(failed)}.")
+        raise SuiteError(f"{name} does not keep {len(failed)} of {len(findings)} expectations: {'; '.join(failed)}.")

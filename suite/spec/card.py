@@ -106,7 +106,8 @@ class DatasetCard(Spec):
     ``reader`` is ``mulan`` for ``suite.data.readers.mulan:read``, ``planted.verbs`` for
     ``suite.data.planted.verbs:read``, ``package.module:function``, or ``file.py:function`` beside the card. ``folder``
     is the sub-folder of the data folder. ``options`` are constants for the reader (dials are what users turn).
-    ``weights`` are files that networks may start from, by the name that the parameter ``weights`` may take.
+    ``weights`` are files that networks may start from, by the name that the parameter ``weights`` may take. ``small``
+    are values of dials that make a small world of a planted one: the world on which ``suite check`` tries methods.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
@@ -126,6 +127,7 @@ class DatasetCard(Spec):
     splits: Splits = Splits()
     layout: Layout = Layout()
     dials: dict[str, Dial] = Field(default_factory=dict)
+    small: dict[str, Value] = Field(default_factory=dict)
     protocols: dict[str, dict[str, Any]] = Field(default={"default": {}})
     options: dict[str, Any] = Field(default_factory=dict)
     weights: dict[str, FileSpec] = Field(default_factory=dict)
@@ -168,6 +170,7 @@ class DatasetCard(Spec):
             raise ValueError(f"a card of real data must state its {' and '.join(missing)}")
         for name, dial in self.dials.items():
             dial.check(dial.default, name, self.name)
+        self.resolve_dials(self.small)
         return self
 
     def resolve_dials(self, given: Mapping[str, Any]) -> dict[str, Value]:

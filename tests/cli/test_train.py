@@ -169,14 +169,15 @@ def test_check_tells_of_a_method_that_keeps_the_contract(typed: Typed, out: Path
     small = ("--set", "preset=published", "--set", "hidden=16", "--set", "lr=0.01", "--dataset", SMALL)
     text, _ = typed("check", "assume-negative", *small, "--out", out)
     lines = text.strip().splitlines()
-    assert len(lines) == 9
-    assert all(line.startswith("yes") for line in lines)
+    assert lines[0].startswith("assume-negative (AN), preset published, lr=0.01, hidden=16 on planted-verbs[train=200")
+    assert len(lines) == 10
+    assert all(line.startswith("yes") for line in lines[1:])
 
 
 def test_check_says_what_a_broken_method_lacks(typed: Typed, out: Path):
     broken = Path(__file__).parent / "diverging.py"
     text, err = typed("check", "forgetful", "--methods", broken, "--dataset", SMALL, "--out", out, code=1)
-    findings = dict(line[5:].split(": ", 1) for line in text.splitlines() if line.startswith("NO"))
+    findings = dict(line[6:].split(": ", 1) for line in text.splitlines() if line.startswith("NO"))
     assert "run.memory" in findings["resumes to the same bytes after a stop"]
     assert "source or help" in findings["says where its hyper-parameters come from"]
     assert "2 of 9" in err

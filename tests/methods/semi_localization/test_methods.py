@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from suite.conformance import examine
 from suite.data import load
 from suite.errors import UsageError
 from suite.evaluate.segments import Segments
@@ -232,12 +230,3 @@ def test_published_average_keeps_the_random_start(world: TaskData[Videos]) -> No
     assert loop.run.teacher is not None
     warm = (loop.run.network.state_dict()[name] - loop.run.teacher.state_dict()[name]).norm()
     assert warm < moved
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", METHODS)
-def test_keeps_the_contract(name: str, tmp_path: Path) -> None:
-    dataset = "planted-videos[videos=12,video_seconds=30,labelled=0.5,classes=2]"
-    epochs = 12 if name == "spot" else 4  # its masks wait for classes that the network is sure of
-    findings = examine(name, dataset, {"preset": "small", "evaluate_steps": 12}, epochs, tmp_path)
-    assert [finding for finding in findings if not finding.holds] == []
