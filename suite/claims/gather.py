@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from suite.claims.plan import CONTROL, METHOD, Place
+from suite.claims.plan import CONTROL, METHOD, Place, row_of
 from suite.claims.verdict import Judged, Verdict, verdict
 from suite.registry import method
 from suite.report import aggregate
@@ -60,7 +60,7 @@ def _facts(
         tables = [i for i, place in enumerate(places) if place.claim is claim and place.point is point]
         chosen = {arm: _best_trial(found["validation"], tables, arm, claim) for arm in (METHOD, CONTROL)}
         values = {arm: _values(found["test"], tables[chosen[arm]], arm, claim) for arm in chosen}
-        own = {arm: _of(frame, tables[chosen[arm]], arm) for arm in chosen}
+        own = {arm: _of(frame, tables[chosen[arm]], arm, claim) for arm in chosen}
         judged = Judged(point.at, point.expect, values[METHOD], values[CONTROL], _premise(claim, own[METHOD], curves))
         noted = {arm: _marked(rows) for arm, rows in own.items()}
         blocked = own[METHOD]["blocked"].to_list() + own[CONTROL]["blocked"].to_list()
@@ -74,13 +74,13 @@ def _name(arm: Arm) -> str:
     return arm.label or method(arm.method).title
 
 
-def _of(frame: pl.DataFrame, table: int, arm: str) -> pl.DataFrame:
-    return frame.filter((pl.col("table") == table) & (pl.col("row") == arm)).sort("seed")
+def _of(frame: pl.DataFrame, table: int, arm: str, claim: Claim) -> pl.DataFrame:
+    return frame.filter((pl.col("table") == table) & (pl.col("row") == row_of(claim, arm))).sort("seed")
 
 
 def _values(found: pl.DataFrame, table: int, arm: str, claim: Claim) -> tuple[float, ...]:
     """The metric by seed, at the epoch that validation chose; only whole sets of seeds count."""
-    values = pick(_of(found, table, arm).filter(pl.col("label") == ""), MetricKey.parse(claim.metric))
+    values = pick(_of(found, table, arm, claim).filter(pl.col("label") == ""), MetricKey.parse(claim.metric))
     return values if len(values) == claim.seeds else ()
 
 

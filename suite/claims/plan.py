@@ -9,7 +9,7 @@ from pathlib import Path
 from suite.data.storage.cards import shipped
 from suite.errors import UsageError, did_you_mean
 from suite.spec.board import Entry, LeaderboardSpec, TableSpec
-from suite.spec.claim import Arm, Claim, Point, load_claim
+from suite.spec.claim import Claim, Point, load_claim
 
 METHOD, CONTROL = "method", "control"
 
@@ -58,7 +58,7 @@ def _table(place: Place) -> TableSpec:
     return TableSpec(
         title=f"{claim.name}, {claim.dial} {place.point.at}, trial {place.trial + 1}",
         datasets=(place.point.dataset,),
-        methods=tuple(_entry(label, arm) for label, arm in arms),
+        methods=tuple(Entry(method=arm.method, label=row_of(claim, side), params=arm.params) for side, arm in arms),
         task=claim.task,
         seeds=tuple(range(claim.seeds)),
         epochs=claim.epochs,
@@ -67,5 +67,6 @@ def _table(place: Place) -> TableSpec:
     )
 
 
-def _entry(label: str, arm: Arm) -> Entry:
-    return Entry(method=arm.method, label=label, params=arm.params)
+def row_of(claim: Claim, side: str) -> str:
+    """What the runs of one side of a claim are called while they run and in the board's tables."""
+    return f"{claim.name}: {side}"
