@@ -1,4 +1,4 @@
-"""``suite check``: does a method keep the contract?"""
+"""``suite check``: does a method keep the contract, is a dataset what it seems?"""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from suite.cli.complete import methods
+from suite.cli.complete import checkable
 from suite.cli.console import DataOption, JsonOption, MethodsOption, OutOption, emit_json
-from suite.errors import SuiteError
+from suite.errors import SuiteError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from suite.conformance import Finding, Trial
+    from suite.places import Places
     from suite.train.storage.reporter import Progress
 
 SHOWN = {"yes": "yes ", "no": "NO  ", "look": "look"}
@@ -27,7 +28,9 @@ def register(app: typer.Typer) -> None:
 def check(
     name: Annotated[
         str,
-        typer.Argument(help="A method, shipped or from --methods.", autocompletion=methods),
+        typer.Argument(
+            help="A method, shipped or from --methods; or a dataset, with or without dials.", autocompletion=checkable
+        ),
     ],
     dataset: Annotated[
         str, typer.Option(help="Dataset to try a method on.", show_default="the small planted world of its task")
@@ -42,27 +45,50 @@ def check(
         int | None,
         typer.Option(help="Epochs of each trial training.", min=2, show_default="3, and up to 48 for it to learn"),
     ] = None,
+    task: Annotated[str, typer.Option(help="The task that a dataset is checked for.", show_default="its first")] = "",
     methods_files: MethodsOption = None,
     cards: Annotated[Path | None, typer.Option("--datasets", help="A folder of your own dataset cards.")] = None,
     data: DataOption = None,
     out: OutOption = "outputs",
     json: JsonOption = False,
 ) -> None:
-    """Try METHOD on a small planted world, with its smallest preset, and say in plain words what is missing.
+    """Try a METHOD on a small planted world, or look into a DATASET, and say in plain words what is missing.
 
-    Checks declarations, training, determinism, resume, empty splits, moving parameters and learning, within minutes.
+    Of a method: declarations, training, determinism, resume, empty splits, moving parameters, learning; within minutes.
+    Of a dataset: shapes, values that are no numbers, classes, samples that two splits share, whether the labels say
+    anything, and what a random and a majority predictor get.
 
-    Example: suite check my-method --methods my_method.py
+    Examples: suite check my-method --methods my_method.py
+
+    suite check my-data --datasets . --data data
     """
     from suite.environment import CARDS, PLUGINS
     from suite.places import Places
 
     PLUGINS.add(methods_files or [])
     CARDS.add([cards] if cards else [])
+    if _is_dataset(name):
+        _check_dataset(name, task, Places(out, data), json)
+        return
     from suite.cli.train import parse_settings
     from suite.conformance import planned
 
     _check_method(planned(name, dataset, parse_settings(settings or []), epochs), Places(out, data).cache, json)
+
+
+def _is_dataset(name: str) -> bool:
+    """Whether ``name`` is a dataset's; raises :class:`UsageError` where it is no method's either."""
+    from suite import registry
+    from suite.data.storage.cards import card_paths
+    from suite.spec.card import parse_dataset_name
+
+    plain, _ = parse_dataset_name(name)
+    methods, datasets = registry.names(), card_paths()
+    if registry.canonical_name(plain) in methods or plain in registry.published_only():
+        return False
+    if plain not in datasets:
+        raise UsageError(f"no method and no dataset is called '{plain}'{did_you_mean(plain, [*methods, *datasets])}")
+    return True
 
 
 class Display:
@@ -75,9 +101,8 @@ class Display:
         self.quiet, console = quiet, Console(stderr=True)
         phase, unit = TextColumn("{task.description}", markup=False), TextColumn("epochs")
         shown = console.is_terminal and not quiet
-        self.bar = Progress(
-            phase, BarColumn(), MofNCompleteColumn(), unit, console=console, disable=not shown, transient=True
-        )
+        settings: dict[str, Any] = {"console": console, "disable": not shown, "transient": True}
+        self.bar = Progress(phase, BarColumn(), MofNCompleteColumn(), unit, **settings)
         self.row = self.bar.add_task("", total=None)
 
     def draw(self, progress: Progress) -> None:
@@ -111,6 +136,13 @@ def _check_method(trial: Trial, cache: Path, as_json: bool) -> None:
     findings = display.each(examine(trial, cache, Calling(display.draw)))
     about = {"method": trial.method.name, "trial": trial.in_words(), "dataset": trial.dataset}
     _conclude(about, trial.method.name, findings, as_json)
+
+
+def _check_dataset(name: str, task: str, places: Places, as_json: bool) -> None:
+    from suite.conformance.datasets import inspect
+
+    findings = Display(quiet=as_json).each(inspect(name, task, places.root, places.cache))
+    _conclude({"dataset": name}, name, findings, as_json)
 
 
 def _conclude(about: Mapping[str, Any], name: str, findings: Sequence[Finding], as_json: bool) -> None:

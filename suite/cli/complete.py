@@ -27,6 +27,11 @@ def datasets(incomplete: str) -> list[str]:
     return [card.name for card in all_cards() if card.name.startswith(incomplete)]
 
 
+def checkable(incomplete: str) -> list[str]:
+    """Names of methods and of datasets that start with ``incomplete``."""
+    return [*methods(incomplete), *datasets(incomplete)]
+
+
 def leaderboards(incomplete: str) -> list[str]:
     """Leaderboard names that start with ``incomplete``."""
     return _stems("reports", "leaderboards", incomplete)

@@ -183,6 +183,14 @@ def test_check_says_what_a_broken_method_lacks(typed: Typed, out: Path):
     assert "2 of 9" in err
 
 
+def test_check_looks_into_a_dataset(typed: Typed, out: Path):
+    found = json.loads(typed("check", SMALL, "--out", out, "--json")[0])
+    assert found["dataset"] == SMALL
+    assert len(found["findings"]) == 7
+    assert {"random", "majority", "ceiling"} < set(found["findings"][-1]["facts"])
+    assert "did you mean 'planted-verbs'" in sentence(typed("check", "planted-verb", "--out", out, code=2)[1])
+
+
 def test_listings_have_json(typed: Typed):
     methods = json.loads(typed("list", "methods", "--task", "recognition", "--json")[0])
     assert {"mask-bce", "pseudo-single-bce", "assume-negative"} <= {m["name"] for m in methods}

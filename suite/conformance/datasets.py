@@ -1,0 +1,215 @@
+"""What should be known of a dataset before numbers on it are believed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from suite.conformance.arrays import LEARNED, TRUE, float_arrays, has_labels, label_sets, prints, vectors
+from suite.conformance.finding import Doubt, Finding, tried
+from suite.conformance.predictors import guessed, majority, probed
+from suite.data import load
+from suite.tasks import Task, task
+from suite.tasks.data import SPLITS, Samples, TaskData
+
+Said = tuple[str, Mapping[str, Any]]
+LOOKED_AT = 50_000  # samples of a split that are compared with those of another
+PROBED = 5_000  # samples of a split that a probe sees
+DRAWS = 5  # random predictors, whose mean is told
+FEW = 20  # labels that tell test samples apart; with fewer a probe says nothing
+UNEVEN = 100  # from this ratio of the commonest to the rarest class on it is told
+NAMED = 3  # names in a sentence
+NUMBERED = re.compile(r"(.*?)[-_. ]*\d+")  # an id that ends in a number, and what stands before that
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The dataset that is looked into, as its task sees it."""
+
+    data: TaskData[Any]
+    served: Task
+
+    def chosen(self, split: str, most: int, among: np.ndarray | None = None) -> np.ndarray:
+        """Indices of at most so many samples of a split (``among`` (N,) bool), drawn with a fixed seed, in order."""
+        rows = np.arange(len(self.data.split(split))) if among is None else np.flatnonzero(among)
+        if len(rows) > most:
+            rows = np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
+        return rows
+
+
+def inspect(name: str, served: str = "", root: Path | None = None, cache: Path | None = None) -> Iterator[Finding]:
+    """Look into the dataset called ``name`` (with or without dials) as the task ``served`` sees it.
+
+    The first finding says whether it can be opened at all. Nothing is trained but a linear probe.
+    """
+    held: list[Subject] = []
+    opening = tried(lambda _: _opens(name, served, root, cache, held), None, "opens")
+    yield opening
+    for subject in held:
+        for check in (_shapes, _numbers, _classes, _apart, _informative, _chance):
+            yield tried(check, subject)
+
+
+def _opens(name: str, served: str, root: Path | None, cache: Path | None, held: list[Subject]) -> Said:
+    data: TaskData[Any] = load(name, served, root, cache)
+    held.append(Subject(data, task(data.task)))
+    sizes = {split: len(data.split(split)) for split in SPLITS}
+    listed = ", ".join(f"{count} {split}" for split, count in sizes.items())
+    return f"{data.name} for {data.task}, {len(data.classes)} classes; samples: {listed}", sizes
+
+
+def _shapes(subject: Subject) -> Said:
+    """splits agree in shape"""
+    widths = {}
+    for split in SPLITS:
+        samples = subject.data.split(split)
+        assert len(samples), f"{split} holds no sample; give it some"
+        names, times = np.unique(samples.ids, return_counts=True)
+        assert times.max() == 1, f"{split} holds the id '{names[times.argmax()]}' {times.max()} times; make ids unique"
+        held = getattr(samples, subject.served.features, None)
+        widths[split] = tuple(held.shape[1:]) if held is not None else ()
+    assert len(set(widths.values())) == 1, f"features differ in shape: {widths}; make them alike"
+    width = "×".join(map(str, widths["train"])) or "no"
+    return f"{width} channels in every split", {"features": list(widths["train"])}
+
+
+def _numbers(subject: Subject) -> Said:
+    """every value is a number"""
+    empty = {}
+    for split in SPLITS:
+        samples = subject.data.split(split)
+        for name, array in float_arrays(samples):
+            if name != subject.served.features:  # those were looked at when they were packed
+                wrong = int((~np.isfinite(array)).sum())
+                assert not wrong, f"{wrong} values of '{name}' in {split} are not finite; correct the reader"
+        held = getattr(samples, subject.served.features, None)
+        if held is not None and held.ndim == 2 and held.shape[1]:
+            empty[split] = int((~np.asarray(held[:LOOKED_AT]).any(axis=1)).sum())
+    facts = {"rows of zeros": empty}
+    if sum(empty.values()):
+        listed = ", ".join(f"{count} in {split}" for split, count in empty.items() if count)
+        raise Doubt(f"rows of features that are all zero: {listed}", facts)
+    return "all values are finite, no row of features is all zero", facts
+
+
+def _classes(subject: Subject) -> Said:
+    """training shows every class"""
+    data = subject.data
+    learned, tested = (label_sets(*one) for one in _labelled(data))
+    if learned is None or tested is None:
+        return "the samples have no labels that are known here", {}
+    counts = learned[has_labels(data.train)].sum(axis=0)
+    missing = [data.classes[c] for c in np.flatnonzero((counts == 0) & tested.any(axis=0))]
+    facts = {"counts": dict(zip(data.classes, counts.tolist())), "missing": missing}
+    said = f"{counts.min()} to {counts.max()} samples a class, {np.median(counts):g} at the median"
+    if missing:
+        names = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
+        raise Doubt(f"no labelled training sample shows {names}, which test data do; {said}", facts)
+    shown = counts[counts > 0]
+    if len(shown) and shown.max() >= UNEVEN * shown.min():
+        raise Doubt(f"{said}: look at metrics of each class", facts)
+    return said, facts
+
+
+def _labelled(data: TaskData[Any]) -> tuple[tuple[Any, int, tuple[str, ...]], tuple[Any, int, tuple[str, ...]]]:
+    """What :func:`label_sets` needs of the training samples, and of the test samples."""
+    return (data.train, len(data.classes), LEARNED), (data.test, len(data.classes), TRUE)
+
+
+def _apart(subject: Subject) -> Said:
+    """splits share no sample, no video and no person"""
+    data = subject.data
+    seen = {split: prints(subject.served, data.split(split), subject.chosen(split, LOOKED_AT)) for split in SPLITS}
+    for one, other in combinations(SPLITS, 2):
+        if data.facts.get("validation_is_test") and one == "validation":
+            continue
+        for field in ("ids", "unit", "video"):
+            shared = _shared(data.split(one), data.split(other), field)
+            assert not len(shared), f"{field} '{shared[0]}' is in both {one} and {other} ({len(shared)} such)"
+        twins = seen[one].keys() & seen[other].keys()
+        if twins:
+            twin = min(twins, key=lambda print_: seen[one][print_])
+            pair = f"'{seen[one][twin]}' ({one}) and '{seen[other][twin]}' ({other})"
+            raise AssertionError(f"{len(twins)} samples have the same features in {one} and {other}, first {pair}")
+    units = {split: len(np.unique(data.split(split).unit)) for split in SPLITS}
+    if stem := _shared_stem(data):
+        raise Doubt(
+            f"every sample is a unit of its own, but ids {stem}: if these are of one video or person, say so in 'unit'",
+            {"units": units},
+        )
+    listed = ", ".join(f"{count} {split}" for split, count in units.items())
+    return f"units that no two splits share: {listed}", {"units": units}
+
+
+def _shared(one: Samples, other: Samples, field: str) -> np.ndarray:
+    """The values of a field (N,) str that both have, where they have that field."""
+    first, second = getattr(one, field, None), getattr(other, field, None)
+    if first is None or second is None:
+        return np.zeros(0, dtype=str)
+    return np.intersect1d(first, second)
+
+
+def _shared_stem(data: TaskData[Any]) -> str:
+    """Two ids of different splits that differ in a final number alone, where that may mean parts of one recording.
+
+    Empty where samples share units within a split (the reader knows about them), and where ids are numbered through:
+    then there are few stems, with many samples each.
+    """
+    stems: dict[str, dict[str, str]] = {}
+    for split in SPLITS:
+        samples = data.split(split)
+        if len(np.unique(samples.unit)) < len(samples):
+            return ""
+        for name in samples.ids.tolist():
+            if match := NUMBERED.fullmatch(name):
+                stems.setdefault(match[1], {})[split] = name
+    total = sum(len(data.split(split)) for split in SPLITS)
+    shared = [places for places in stems.values() if len(places) > 1]
+    if not shared or len(stems) * 20 < total:
+        return ""
+    return "such as " + " and ".join(f"'{name}' ({split})" for split, name in shared[0].items())
+
+
+def _informative(subject: Subject) -> Said:
+    """labels say something about features"""
+    data = subject.data
+    labels, truth = (label_sets(*one) for one in _labelled(data))
+    if labels is None or truth is None:
+        return "the samples have no labels that are known here", {}
+    teach = subject.chosen("train", PROBED, has_labels(data.train) & np.asarray(labels.any(axis=1)))
+    test = subject.chosen("test", PROBED, np.asarray(truth.any(axis=1)))
+    features, unseen = vectors(subject.served, data.train, teach), vectors(subject.served, data.test, test)
+    if features is None or unseen is None or not len(teach) or not len(test):
+        return "there are no features to probe", {}
+    rarer = np.minimum(truth[test].sum(axis=0), (~truth[test]).sum(axis=0)).sum()
+    if rarer < FEW:
+        raise Doubt(f"nearly all samples have the same classes: {rarer} labels of test samples tell them apart", {})
+    area, shuffled = probed(features, labels[teach], unseen, truth[test], np.random.default_rng(0))
+    said = f"a linear probe tells classes apart with an area under ROC of {area:.3f}"
+    chance = f"with shuffled labels {shuffled.min():.3f} to {shuffled.max():.3f}"
+    assert area > shuffled.max(), f"{said}, {chance}: look whether labels and features belong to the same samples"
+    return f"{said}, {chance}", {"auc": area, "shuffled": shuffled.tolist()}
+
+
+def _chance(subject: Subject) -> Said:
+    """what can be had without looking"""
+    data, served = subject.data, subject.served
+    draws = [guessed(served, data, np.random.default_rng(seed)) for seed in range(DRAWS)]
+    values = {"random": float(np.mean([_headline(served, draw, data) for draw in draws]))}
+    if (common := majority(served, data)) is not None:
+        values["majority"] = _headline(served, common, data)
+    ceilings = data.facts.get("ceilings", {})
+    if served.headline in ceilings:
+        values["ceiling"] = float(ceilings[served.headline])
+    listed = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
+    return f"{served.headline} on test data: {listed}", {"metric": served.headline, **values}
+
+
+def _headline(served: Task, predictions: Any, data: TaskData[Any]) -> float:
+    return served.headline_of(served.evaluate(predictions, data.test, data))
