@@ -66,6 +66,7 @@ class CMCS(Stepwise):
             "branch_hidden": 128,
             "threshold": 1e-7,
         },
+        "small": {"lr": 3e-3, "epochs": 60, "evaluate_every": 10},
     }
     published_selection: ClassVar[Selection] = "last"
 
