@@ -87,7 +87,9 @@ def _caution(plan: Plan) -> None:
 
 def plan(
     name: NameArgument = "quick",
-    sweep: Annotated[str, typer.Argument(help="After the word 'sweep': a sweep's name.", show_default=False)] = "",
+    sweep: Annotated[
+        str, typer.Argument(help="After the word 'sweep' or 'leaderboard': its name.", show_default=False)
+    ] = "",
     jobs: Annotated[int, typer.Option(help="Runs at once, for the expected time; 0: one per core.", min=0)] = 0,
     methods_files: MethodsOption = None,
     out: OutOption = "outputs",
@@ -96,13 +98,18 @@ def plan(
 ) -> None:
     """Show what leaderboard NAME asks for, what is done, and how long the rest will take.
 
-    Examples: suite plan recognition-real; suite plan sweep neighbours
+    Examples: suite plan recognition-real; suite plan sweep neighbours; suite plan leaderboard recognition-real
     """
     import os
 
-    if sweep:
+    if sweep and name == "leaderboard":
+        name = sweep
+    elif sweep:
         if name != "sweep":
-            raise UsageError(f"'{name} {sweep}' is no plan; write: suite plan {name}, or: suite plan sweep {sweep}.")
+            raise UsageError(
+                f"'{name} {sweep}' is no plan: one thing is planned at a time; write: suite plan NAME for a "
+                "leaderboard, or: suite plan sweep NAME."
+            )
         from suite.cli.sweep import show_plan
 
         show_plan(sweep, jobs, out, data, methods_files, json)

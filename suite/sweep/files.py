@@ -2,41 +2,56 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from suite.data.storage.cards import shipped
+from suite.environment import PLUGINS
 from suite.errors import UsageError, did_you_mean
 from suite.places import Places
-from suite.registry import canonical_name
+from suite.registry import canonical_name, names
 from suite.spec.base import load_toml, validate
 from suite.spec.sweep import SweepSpec, parse_over
 
+METHOD_FILES = "methods.json"  # of a sweep's own methods, beside its specification
+
 
 def find_sweep(name: str) -> SweepSpec:
-    """The sweep called ``name`` (shipped), or read from a path to a TOML file; the file carries the sweep's name."""
+    """The sweep called ``name`` (shipped), or read from a path to a TOML file, which may have any name."""
     if name.endswith(".toml") or "/" in name:
-        return _load(Path(name))
+        return load_toml(Path(name), SweepSpec)
     paths = {path.stem: path for path in shipped("sweeps").glob("*.toml")}
     if name not in paths:
         raise UsageError(f"there is no sweep '{name}'{did_you_mean(name, paths)}")
-    return _load(paths[name])
+    return load_toml(paths[name], SweepSpec)
 
 
 def known_sweep(name: str, places: Places) -> SweepSpec:
-    """The sweep called ``name`` as it was last run into ``places``, or else as :func:`find_sweep` finds it."""
+    """The sweep called ``name`` as it was last run into ``places``, or else as :func:`find_sweep` finds it.
+
+    Raises :class:`UsageError` where its methods came from files that are not given now: they are named, not executed,
+    because a folder of results may be somebody else's.
+    """
     file = _stored(name, places)
-    if "/" not in name and file.is_file():
-        return SweepSpec.model_validate_json(file.read_text(encoding="utf-8"))
-    return find_sweep(name)
+    if "/" in name or not file.is_file():
+        return find_sweep(name)
+    spec, beside = SweepSpec.model_validate_json(file.read_text(encoding="utf-8")), file.with_name(METHOD_FILES)
+    lacking = [method for method in spec.methods if canonical_name(method) not in names()]
+    files = json.loads(beside.read_text(encoding="utf-8")) if lacking and beside.is_file() else []
+    if files:
+        options = " ".join(f"--methods {path}" for path in files)
+        raise UsageError(f"sweep {name} was run with a method of your own, {lacking[0]}; add {options}")
+    return spec
 
 
 def store(spec: SweepSpec, places: Places) -> None:
-    """Keep ``spec`` beside the ledger, so that its name alone finds it again."""
+    """Keep ``spec`` beside the ledger, so that its name alone finds it again, and which files its methods came from."""
     file = _stored(spec.name, places)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(spec.model_dump_json(indent=2, exclude_defaults=True) + "\n", encoding="utf-8")
+    file.with_name(METHOD_FILES).write_text(json.dumps(PLUGINS.paths()), encoding="utf-8")
 
 
 def _stored(name: str, places: Places) -> Path:
@@ -67,10 +82,3 @@ def changed(spec: SweepSpec, over: str, changes: Mapping[str, Any]) -> SweepSpec
         both = isinstance(change, Mapping) and isinstance(values.get(name), Mapping)
         values[name] = {**values[name], **change} if both else change
     return validate(SweepSpec, values, f"sweep {spec.name}")
-
-
-def _load(path: Path) -> SweepSpec:
-    spec = load_toml(path, SweepSpec)
-    if spec.name != path.stem:
-        raise UsageError(f"{path} is the sweep '{spec.name}'; rename the file to {spec.name}.toml.")
-    return spec

@@ -40,6 +40,7 @@ def suite(tmp_path, monkeypatch):
 
 def test_plan_leaderboard_plan_report(suite, tmp_path):
     before = json.loads(suite("plan", "tiny.toml", "--json"))
+    assert json.loads(suite("plan", "leaderboard", "tiny.toml", "--json")) == before
     assert (before["asked"], before["todo"], before["seconds"]) == (2, 2, None)
     done = json.loads(suite("leaderboard", "tiny.toml", "--jobs", "1", "--json"))
     assert done["finished"] == 2 and done["failed"] == 0 and done["page"].endswith("reports/tiny/index.html")

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from suite.cli import build
 from suite.cli.sweep_table import live_table
+from suite.data.storage.cards import shipped
 from suite.errors import UsageError
 from suite.places import Places
 from suite.sweep.exports import export_optuna, export_tensorboard
@@ -106,12 +107,28 @@ def test_tensorboard_files_on_request(places: Places) -> None:
     assert len(list(folder.rglob("events.out.tfevents*"))) == 2
 
 
+def test_shipped_sweeps_are_named_as_their_files() -> None:
+    for file in shipped("sweeps").glob("*.toml"):
+        assert find_sweep(file.stem).name == file.stem
+
+
+def test_a_sweep_of_ones_own_method_says_which_file_to_give(
+    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.py").write_text("")
+    monkeypatch.setenv("SUITE_METHODS", str(tmp_path / "mine.py"))
+    spec = ad_hoc("mask-bce", "planted-verbs", "tau", {"name": "own"}).model_copy(update={"methods": ("mine",)})
+    store(spec, places)
+    monkeypatch.setenv("SUITE_METHODS", "")
+    with pytest.raises(UsageError, match=f"a method of your own, mine; add --methods {tmp_path}/mine.py"):
+        known_sweep("own", places)
+
+
 def test_sweeps_are_found_by_name_by_file_and_as_last_run(places: Places, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean 'neighbours'"):
         find_sweep("neighbors")
     (tmp_path / "other.toml").write_text('name = "toys"\nmethods = ["toy"]\ndatasets = ["d"]\n[space]\nq = {}\n')
-    with pytest.raises(UsageError, match="rename the file"):
-        find_sweep(str(tmp_path / "other.toml"))
+    assert find_sweep(str(tmp_path / "other.toml")).name == "toys"
     spec = ad_hoc("toy", WORLD, "q=0.1..1,beta", {"budget": {"trials": 3}})
     assert spec.space["q"].low == 0.1 and spec.budget.trials == 3
     store(spec, places)
@@ -121,7 +138,6 @@ def test_sweeps_are_found_by_name_by_file_and_as_last_run(places: Places, tmp_pa
 
 
 def test_shipped_sweeps_fit_the_methods_that_they_name() -> None:
-    from suite.data.storage.cards import shipped
     from suite.sweep.problem import problems
 
     files = sorted(shipped("sweeps").glob("*.toml"))
