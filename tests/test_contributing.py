@@ -82,8 +82,9 @@ def test_a_semi_supervised_method(followed: Path, typed: Typed, monkeypatch: pyt
 
 def test_a_dataset_in_three_steps(followed: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     printed = follow("Add a dataset", followed, typed, monkeypatch)
-    verified, trained = printed.values()
+    verified, looked, trained = printed.values()
     assert "labels_per_sample" in verified
+    assert "what can be had without looking" in looked
     assert "top-set" in trained
 
 

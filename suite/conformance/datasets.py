@@ -22,7 +22,7 @@ Said = tuple[str, Mapping[str, Any]]
 LOOKED_AT = 50_000  # samples of a split that are compared with those of another
 PROBED = 5_000  # samples of a split that a probe sees
 DRAWS = 5  # random predictors, whose mean is told
-FEW = 20  # labels that tell test samples apart; with fewer a probe says nothing
+FEW = 10  # labels that tell test samples apart; with fewer a probe says nothing
 UNEVEN = 100  # from this ratio of the commonest to the rarest class on it is told
 NAMED = 3  # names in a sentence
 NUMBERED = re.compile(r"(.*?)[-_. ]*\d+")  # an id that ends in a number, and what stands before that
@@ -190,11 +190,11 @@ def _informative(subject: Subject) -> Said:
     rarer = np.minimum(truth[test].sum(axis=0), (~truth[test]).sum(axis=0)).sum()
     if rarer < FEW:
         raise Doubt(f"nearly all samples have the same classes: {rarer} labels of test samples tell them apart", {})
-    area, shuffled = probed(features, labels[teach], unseen, truth[test], np.random.default_rng(0))
-    said = f"a linear probe tells classes apart with an area under ROC of {area:.3f}"
-    chance = f"with shuffled labels {shuffled.min():.3f} to {shuffled.max():.3f}"
-    assert area > shuffled.max(), f"{said}, {chance}: look whether labels and features belong to the same samples"
-    return f"{said}, {chance}", {"auc": area, "shuffled": shuffled.tolist()}
+    share, shuffled = probed(features, labels[teach], unseen, truth[test], np.random.default_rng(0))
+    said = f"a linear probe explains {share:.1%} of the variance of labels"
+    chance = f"with shuffled labels {shuffled.min():.1%} to {shuffled.max():.1%}"
+    assert share > shuffled.max(), f"{said}, {chance}: look whether labels and features belong to the same samples"
+    return f"{said}, {chance}", {"explained": share, "shuffled": shuffled.tolist()}
 
 
 def _chance(subject: Subject) -> Said:

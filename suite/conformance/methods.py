@@ -27,6 +27,7 @@ from suite.train.training import Settings, Trained, Training
 from suite.work.preparation import threads
 
 SMALL = "small"  # by convention the preset that fits a laptop, where a method has one
+SHORT = {"evaluate_steps": 20}  # by convention the steps between two evaluations, where a method counts in steps
 EPOCHS = 3
 UNTRAINED = 5  # networks that a trained one must surpass: one alone may be bad by chance
 LONGER = (12, 48)  # epochs that a method gets which has not clearly learned by then: some settle before they rise
@@ -55,11 +56,12 @@ class Trial:
 
 
 def planned(name: str, dataset: str = "", params: Mapping[str, Any] | None = None, epochs: int | None = None) -> Trial:
-    """The trial of the method called ``name``: where nothing else is asked, its smallest preset on its small world.
+    """The trial of the method called ``name``: if nothing else is asked, its smallest preset on its small world.
 
     Raises :class:`UsageError` for an unknown name, parameter or value, and for a task without a generated dataset.
     """
     chosen, given = find_method(name), dict(params or {})
+    given = {**{name: value for name, value in SHORT.items() if name in chosen.hypers}, **given}
     if SMALL in chosen.presets:
         given = {"preset": SMALL, **given}
     chosen.resolve(given)

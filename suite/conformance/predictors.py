@@ -49,39 +49,22 @@ def majority(served: Task, data: TaskData[Any]) -> Any | None:
 def probed(
     features: np.ndarray, labels: np.ndarray, unseen: np.ndarray, truth: np.ndarray, generator: np.random.Generator
 ) -> tuple[float, np.ndarray]:
-    """How well a linear probe tells classes apart, learned from the labels and from labels that were shuffled.
+    """How much of the labels' variance a linear probe explains that was taught by them, or by shuffled ones.
 
-    ``features`` (n, D) with ``labels`` (n, C) teach; ``unseen`` (m, D) with ``truth`` (m, C) test. Returns the area
-    under the ROC curve, its mean over the classes that some of the samples have (0.5 is chance), and (SHUFFLES,) areas
-    of the probes whose labels belong to other samples. All are fitted at once: ridge regression with as many targets.
+    ``features`` (n, D) with ``labels`` (n, C) teach; ``unseen`` (m, D) with ``truth`` (m, C) test. Returns the share
+    1 - (squared errors) / (squared deviations), over all classes, which is below 0 where the mean would do better, and
+    (SHUFFLES,) shares of the probes whose labels belong to other samples. A measure of order alone (accuracy, area
+    under ROC) would not do: where one direction separates two classes, a shuffled probe may order them perfectly.
+    All are fitted at once: ridge regression with as many targets.
     """
     from sklearn.linear_model import Ridge
+    from sklearn.metrics import r2_score
     from sklearn.preprocessing import StandardScaler
 
     scaler = StandardScaler().fit(features)
     orders = [np.arange(len(labels)), *(generator.permutation(len(labels)) for _ in range(SHUFFLES))]
     targets = np.hstack([labels[order].astype(np.float64) for order in orders])
     probe = Ridge(alpha=RIDGE * len(features)).fit(scaler.transform(features), targets)
-    scores = probe.predict(scaler.transform(unseen)).reshape(len(unseen), len(orders), -1)
-    areas = np.array([areas_under_roc(scores[:, one], truth).mean() for one in range(len(orders))])
-    return float(areas[0]), areas[1:]
-
-
-def areas_under_roc(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """(K,) areas of ``scores`` (m, C) for the K columns of ``truth`` (m, C) that hold both true and false.
-
-    In the rank-sum form (Mann and Whitney, 1947), in which ties count half.
-    """
-    from scipy.stats import rankdata
-
-    varied = tells_apart(truth)
-    ranks, truth = rankdata(scores[:, varied], axis=0), truth[:, varied]
-    positive = truth.sum(axis=0)
-    above = (ranks * truth).sum(axis=0) - positive * (positive + 1) / 2
-    areas: np.ndarray = above / (positive * (len(truth) - positive))
-    return areas
-
-
-def tells_apart(truth: np.ndarray) -> np.ndarray:
-    """(C,) bool: which classes some samples of ``truth`` (m, C) have and others have not."""
-    return np.asarray(truth.any(axis=0) & ~truth.all(axis=0))
+    found = probe.predict(scaler.transform(unseen)).reshape(len(unseen), len(orders), -1)
+    shares = [r2_score(truth, found[:, one], multioutput="variance_weighted") for one in range(len(orders))]
+    return float(shares[0]), np.array(shares[1:])

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
 
 from suite.conformance import datasets as conformance
 from suite.conformance.datasets import Subject, inspect
 from suite.conformance.finding import Finding, tried
-from suite.conformance.predictors import areas_under_roc
+from suite.conformance.predictors import probed
 from suite.evaluate.segments import Segments
 from suite.tasks import task
 from suite.tasks.data import TaskData
@@ -66,12 +65,14 @@ def test_labels_that_all_samples_share_are_pointed_out() -> None:
     assert "nearly all samples have the same classes: 2 labels" in found.said
 
 
-def test_areas_of_the_probe_are_those_of_scikit_learn() -> None:
+def test_the_probe_explains_what_least_squares_explains() -> None:
+    """One feature decides the label but for noise; without penalty to speak of, the share is that of the line."""
     generator = np.random.default_rng(3)
-    scores, truth = generator.integers(0, 5, (40, 3)).astype(float), generator.random((40, 3)) < 0.3
-    truth[:, 1] = True
-    wanted = [roc_auc_score(truth[:, c], scores[:, c]) for c in (0, 2)]
-    assert areas_under_roc(scores, truth) == pytest.approx(wanted)
+    x, unseen = generator.normal(size=(4000, 1)), generator.normal(size=(4000, 1))
+    y, truth = (one + generator.normal(size=one.shape) > 0 for one in (x, unseen))
+    share, shuffled = probed(x, y, unseen, truth, generator)
+    assert share == pytest.approx(np.corrcoef(unseen[:, 0], truth[:, 0])[0, 1] ** 2, abs=0.02)
+    assert np.abs(shuffled).max() < 0.1
 
 
 def test_a_sample_in_two_splits_is_found_by_its_features() -> None:

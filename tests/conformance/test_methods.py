@@ -61,9 +61,12 @@ def test_a_method_that_never_learns_fails() -> None:
 
 def test_the_smallest_preset_is_taken_and_told() -> None:
     trial = planned("actionformer")
-    assert trial.params == {"preset": "small"}
-    assert "preset small (its smallest)" in trial.in_words() and "planted-videos[videos=48" in trial.in_words()
-    assert planned("actionformer", params={"preset": "published"}).params == {"preset": "published"}
+    assert trial.params == {"preset": "small", "evaluate_steps": 20}
+    assert (
+        "preset small, evaluate_steps=20 (its smallest)" in trial.in_words()
+        and "planted-videos[videos=48" in trial.in_words()
+    )
+    assert planned("actionformer", params={"preset": "published"}).params["preset"] == "published"
     assert planned("topk-mil").params == {}
 
 
