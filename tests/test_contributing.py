@@ -7,9 +7,11 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from suite import registry
+from suite.data import load
 from suite.errors import UsageError
 from suite.places import Places
 from suite.results.ledger import Ledger
@@ -99,6 +101,37 @@ def test_a_wrong_count_in_the_recipe_would_be_told(
     verify = next(command for command in commands if " verify " in command)
     _, err = typed(*shlex.split(verify)[1:], code=1)
     assert "samples is 12 where the card states 13" in err
+
+
+def test_localization_data_with_a_dial_of_their_own(
+    followed: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verified, looked, weak, semi = follow("Read localization data", followed, typed, monkeypatch).values()
+    assert "segments_per_session" in verified
+    assert "units that no two splits share: 3 train, 1 validation, 1 test" in looked
+    assert "mAP" in weak and "mAP" in semi
+    sharp, moved = (load(name, root=followed / "data") for name in ("gym", "gym[jitter=1,split_seed=4]"))
+    assert not np.allclose(sharp.train.segments.start, moved.train.segments.start)
+    assert np.array_equal(sharp.test.segments.start, moved.test.segments.start)
+    assert (moved.train.segments.end >= moved.train.segments.start).all()
+    assert load("gym[labelled=0.5]", root=followed / "data").train.labelled.sum() == 2
+
+
+def test_people_in_clips(followed: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    verified, trained = follow("Read people in clips", followed, typed, monkeypatch).values()
+    assert "labels_per_sample" not in verified and "labels" in verified
+    assert "mAP" in trained
+
+
+def test_labels_of_frames_are_read_and_scored(followed: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of six frames one is wrong; of three runs but for background all overlap by half."""
+    _, trained, scored = follow("Labels of frames", followed, typed, monkeypatch).values()
+    assert "mAP" in trained
+    assert "0.8333" in scored
+    data = load("salad", root=followed / "data")
+    (first, second), found = data.test.segments.label, data.test.segments
+    assert (first, second) == (0, 1)
+    assert found.start.tolist() == [0, 4] and found.end.tolist() == [3, 6]
 
 
 def test_a_task_from_outside(followed: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
