@@ -24,6 +24,7 @@ def update_average(average: nn.Module, network: nn.Module, settings: Average, st
     """
     if settings.decay >= 1.0:
         return
+    # A young average is mostly the random start. With the ramp its memory is short at first and the start is forgotten.
     above, below = settings.ramp
     decay = min(settings.decay, (above + step) / (below + step)) if settings.warmup else settings.decay
     current = network.state_dict()

@@ -21,8 +21,10 @@ def budgeted(phases: Sequence[Phase], epochs: int | None) -> list[Phase]:
     if epochs is None or not phases:
         return list(phases)
     weights = _weights(phases)
+    # Ends are rounded, not lengths: rounding errors of lengths would add up to another total.
     ends = [round(epochs * sum(weights[: i + 1]) / sum(weights)) for i in range(len(weights))]
     if epochs >= len(phases):
+        # Forwards no phase may end before those before it had an epoch each, backwards each later one keeps an epoch.
         ends = [max(end, i + 1) for i, end in enumerate(ends)]
         ends = [min(end, epochs - (len(ends) - 1 - i)) for i, end in enumerate(ends)]
     counts = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]

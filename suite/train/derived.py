@@ -27,7 +27,9 @@ class Derived:
         if self.folder is None:
             return make()
         path = self.folder / f"{content_hash(self.fingerprint, dict(key), function_fingerprint(make))}.safetensors"
+        # No lock: two processes that come here at once compute the same arrays, and each file appears whole.
         if not path.exists():
             arrays = make()
             checkpoint.save(path, {name: torch.from_numpy(np.asarray(a)) for name, a in arrays.items()}, dict(key))
+        # Read back even where just made, so that the first use gets the very arrays that later ones get.
         return {name: tensor.numpy() for name, tensor in checkpoint.load(path)[0].items()}

@@ -40,6 +40,8 @@ class Workers:
         """
         if self.size == 1:
             return batch, 1.0
+        # DDP averages gradients over workers with equal weights, whatever their shares; a worker with more rows than
+        # the average therefore weighs its loss up by that ratio.
         rows = _rows(batch)
         mine = len(range(self.rank, rows, self.size))
         return _part(batch, self.rank, self.size), mine * self.size / max(1, rows)
@@ -48,6 +50,7 @@ class Workers:
         """``module`` with gradients averaged over the workers in its backward pass."""
         if self.size == 1:
             return module
+        # Frozen parts, and those that a phase's loss leaves out, get no gradient; DDP would wait for them.
         return nn.parallel.DistributedDataParallel(module, find_unused_parameters=True)
 
     def agree(self, go_on: bool, device: torch.device) -> bool:
@@ -85,7 +88,7 @@ def _part(batch: Any, rank: int, size: int) -> Any:
 
 
 class GlobalBatchNorm(nn.BatchNorm1d):
-    """Batch normalization over the samples of all workers, on any device."""
+    """Batch normalization over the samples of all workers, on any device (torch's SyncBatchNorm needs GPUs)."""
 
     def forward(self, values: Tensor) -> Tensor:
         """Normalize (B, C) or (B, C, L) with the statistics of the whole group's batch."""
@@ -93,6 +96,8 @@ class GlobalBatchNorm(nn.BatchNorm1d):
             return super().forward(values)
         from torch.distributed.nn.functional import all_reduce
 
+        # Sums, sums of squares and counts in one exchange. Its backward pass sends gradients through the shared
+        # statistics to the samples of all workers, as one process would.
         axes = [axis for axis in range(values.ndim) if axis != 1]
         count = values.new_tensor([values.numel() / values.shape[1]])
         sums = torch.cat([values.sum(axes), values.square().sum(axes), count])
@@ -100,6 +105,7 @@ class GlobalBatchNorm(nn.BatchNorm1d):
         count, channels = totals[-1], values.shape[1]
         mean = totals[:channels] / count
         variance = totals[channels:-1] / count - mean.square()
+        # Running variances are unbiased, n / (n - 1), as torch keeps them; the batch is normalized with the biased one.
         self._remember(mean.detach(), variance.detach() * count.detach() / (count.detach() - 1))
         shape = [1, -1] + [1] * (values.ndim - 2)
         normal = (values - mean.view(shape)) * torch.rsqrt(variance.view(shape) + self.eps)
@@ -118,6 +124,8 @@ def with_global_normalization(network: nn.Module) -> nn.Module:
     """``network`` with every BatchNorm1d replaced by one over all workers (same parameters and buffers)."""
     for name, child in network.named_children():
         if type(child) is nn.BatchNorm1d:
+            # Changed in place: parameters and buffers keep their names, so that checkpoints fit with and without
+            # workers.
             child.__class__ = GlobalBatchNorm
         else:
             setattr(network, name, with_global_normalization(child))

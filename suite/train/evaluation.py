@@ -41,6 +41,7 @@ class Evaluation:
         if run.phase.select:
             point = Point(judged.metrics, judged.predictions, run.phase.name, run.epoch + 1, run.step)
             self.selector.offer(point)
+            # Raw scores are large: only those of the point that validation chose and of the last one are kept.
             if self.selector.points["validation"] is point:
                 self.selected = self.scores
 
@@ -52,6 +53,7 @@ class Evaluation:
     def _history(self, run: Run) -> dict[str, list[float]]:
         """Each validation metric's values in the current phase, in order; the task's headline also by that name."""
         found: dict[str, list[float]] = {}
+        # Values of earlier phases say nothing here: those minimized other losses, or trained other parts.
         for point in self.curves.points:
             if point["split"] == "validation" and point["phase_index"] == run.phase_index:
                 found.setdefault(point["metric"], []).append(point["value"])
@@ -68,6 +70,7 @@ class Evaluation:
     def _draw(self, run: Run, metrics: Mapping[str, list[Metric]]) -> None:
         for split, found in metrics.items():
             for metric in found:
+                # Curves hold averages; numbers by class and threshold are recorded for the selected points only.
                 if not metric.label and metric.threshold is None:
                     self.curves.add(run, split, metric.metric, metric.value)
 

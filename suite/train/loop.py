@@ -47,6 +47,7 @@ class Loop:
         """Run every phase that is left; without phases, evaluate once. False when the reporter asked to stop."""
         first, epoch = self.checkpoints.resume() if self.checkpoints else (0, 0)
         for index in range(first, len(self.phases)):
+            # In the middle of a phase the checkpoint has restored what entering it would make anew.
             if epoch == 0:
                 self._enter(index)
             if not self._run_phase(epoch):
@@ -73,12 +74,15 @@ class Loop:
                 break
             epoch += 1
             over = self._is_over(epoch)
+            # The weights with which a phase ends are evaluated in any case.
             if epoch % phase.evaluate_every == 0 or over:
                 over = self._evaluate() or over
             go_on = self._report(epoch)
             done = over and self.lead.run.phase_index == len(self.phases) - 1
+            # After the evaluation and the report, so that a resumed training repeats neither.
             if self.checkpoints and self.workers.leads:
                 self.checkpoints.save(epoch, over, now=not go_on, done=done)
+            # Asked to stop after its last epoch, a training is complete all the same.
             if not go_on and not done:
                 return False
         return True
@@ -86,6 +90,7 @@ class Loop:
     def _count_steps(self) -> None:
         """Ask for the steps of an epoch where the schedule or the budget needs them."""
         run, phase = self.lead.run, self.lead.run.phase
+        # A method may have to draw an epoch to know, so this is asked only where the answer is used.
         if phase.steps or phase.schedule.kind != "constant":
             self.steps_per_epoch = max(1, self.lead.method.steps_per_epoch(run, self.lead.generator(0)))
 
@@ -97,6 +102,8 @@ class Loop:
         lead, run = self.lead, self.lead.run
         for training in self.stepper.trainings:
             training.run.epoch = epoch
+        # Workers drop different units in their shares of a batch; the batches themselves come from the generator below,
+        # the same on every worker.
         torch.manual_seed(seed_of(run.seed, run.phase_index, epoch, self.workers.rank))
         self.stepper.begin_epoch()
         parts: list[dict[str, Tensor]] = []
@@ -133,6 +140,7 @@ class Loop:
             for training in self.stepper.trainings:
                 training.evaluation.evaluate(training.run)
             stops = [training.evaluation.stops(training.run) for training in self.stepper.trainings]
+        # Every worker must take the same way: one that went on alone would wait for the others forever.
         stops = [self.workers.agree(one, self.lead.run.device) for one in stops]
         if all(stops):
             return True
@@ -143,6 +151,7 @@ class Loop:
         """Report where the training is; whether to go on."""
         run = self.lead.run
         done = sum(phase.epochs for phase in self.phases[: run.phase_index]) + epoch
+        # A phase with a budget in steps counts no epochs in advance.
         total = max(sum(phase.epochs for phase in self.phases), done)
         go_on = True
         if self.workers.leads:

@@ -38,6 +38,7 @@ def _warmup_cosine(schedule: Schedule, base: float, step: int, total: int, steps
 
 def _one_cycle(rise: float, peak: float, step: int, total: int, divisor: float = 25.0, final: float = 1e4) -> float:
     """Cosine from ``peak / divisor`` up to ``peak`` and down to ``peak / (divisor * final)``, momentum untouched."""
+    # The divisors and the "- 1" are those of torch.optim.lr_scheduler.OneCycleLR.
     top, last = rise * total - 1.0, total - 1.0
     if step <= top and top > 0:
         return _cosine(peak / divisor, peak, step / top)

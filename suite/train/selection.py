@@ -53,6 +53,8 @@ class Selector:
 
     def _headline(self, point: Point, split: str) -> float:
         value = self.task.headline_of(point.metrics[split])
+        # A point without a headline is worse than any other, yet the first point is always kept: no run ends without
+        # one.
         return value if np.isfinite(value) else -np.inf
 
     def tensors(self) -> dict[str, Tensor]:

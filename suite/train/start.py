@@ -20,7 +20,7 @@ from suite.train.training import Settings, Training
 
 
 def data_of(spec: RunSpec, task: str, root: Path | None, cache: Path | None) -> TaskData[Any]:
-    """The data that ``spec`` names, as ``task`` wants them; raises :class:`DataError` for what is missing."""
+    """The data that ``spec`` names, as ``task`` uses them; raises :class:`DataError` for what is missing."""
     return load(spec.dataset, task, root, cache, protocol=spec.protocol, dials=spec.dials, seed=spec.seed)
 
 

@@ -60,6 +60,7 @@ class Solo:
         self.training, self.trainings = training, [training]
         self.workers = Workers.current()
         self.precision = PRECISIONS.get(training.settings.precision)
+        # bfloat16 has the range of float32, so only gradients of float16 can become too small to hold.
         enabled = self.precision == torch.float16
         self.scaler = torch.amp.GradScaler(training.run.device.type, enabled=enabled)
         self.optimizer: torch.optim.Optimizer | None = None
@@ -69,6 +70,7 @@ class Solo:
     def enter(self) -> None:
         """See :class:`Stepper`."""
         run = self.training.run
+        # The network of the first phase was drawn when the stepper was made.
         if run.phase.start == "fresh" and run.phase_index:
             run.network = self._fresh_network()
         if run.phase.start == "average" and run.teacher is not None:
@@ -79,6 +81,8 @@ class Solo:
     def prepare(self) -> None:
         """Optimizer, trainable parameters and teacher of the current phase (a resume then fills in their state)."""
         run, phase = self.training.run, self.training.run.phase
+        # A phase before may have frozen some parameters; the optimizer is made while none is, for it may outlive this
+        # phase.
         run.network.requires_grad_(True)
         if self.optimizer is None or phase.fresh_optimizer or phase.start == "fresh":
             self.optimizer = make_optimizer(self.training.method, run.network, phase.optimizer)
@@ -106,8 +110,10 @@ class Solo:
         with torch.autocast(run.device.type, dtype=self.precision, enabled=half):
             parts = {name: part * weight for name, part in self.objective(share).items()}
         optimizer.zero_grad(set_to_none=True)
+        # Parts may be in half precision; they are added in single precision, where small ones are not lost.
         self.scaler.scale(torch.stack([part.float() if half else part for part in parts.values()]).sum()).backward()
         if phase.clip_norm is not None:
+            # The limit is for the true gradients and not for those multiplied by the loss scale.
             self.scaler.unscale_(optimizer)
             nn.utils.clip_grad_norm_(run.network.parameters(), phase.clip_norm)
         self.scaler.step(optimizer)

@@ -87,6 +87,7 @@ class Training:
 
     def generator(self, epoch: int) -> np.random.Generator:
         """The source of the batches of ``epoch`` in the current phase."""
+        # By the parts and not by their sum: epoch 1 of seed 0 and epoch 0 of seed 1 must not draw the same batches.
         return np.random.default_rng([self.settings.seed, self.run.phase_index, epoch])
 
     def note_loss(self, name: str, values: Tensor, mean: float) -> None:
@@ -113,4 +114,5 @@ class Training:
 
 def seed_of(*parts: int) -> int:
     """A seed for torch that differs for every combination of ``parts``."""
+    # Shifted to 63 bits: torch takes seeds as signed integers of 64.
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)

@@ -2,8 +2,8 @@
 
 Batched products add up in another order than single ones. The difference is in the last bit, but Adam divides gradients
 by their own size: where the true gradient is nothing (a unit that one sample of the batch woke), rounding decides the
-step, and members would drift away from what they are alone. On a CPU the loop over members costs next to nothing; on a
-GPU, where launches are what is scarce, stacks are multiplied as stacks.
+step, and members would drift away from what they are alone. On a CPU the loop over members costs almost nothing; on a
+GPU, where launches of kernels are the bottleneck, stacks are multiplied as stacks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,11 @@ class _Each(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, function: Callable[..., Tensor], *tensors: Tensor | None) -> tuple[Tensor, int]:
+        # Under vmap these are ordinary tensors of autograd (the backward pass runs outside of vmap), so the calls below
+        # record their own gradients and the function needs no backward of its own.
         count = info.batch_size
+        # Unbound at once and not indexed member by member: the backward pass of each index would fill a gradient as
+        # large as the whole stack with zeros.
         columns = [
             (tensor,) * count if tensor is None or dim is None else tensor.unbind(dim)  # one gradient for the stack
             for tensor, dim in zip(tensors, in_dims[1:])
@@ -42,6 +46,7 @@ class _Each(torch.autograd.Function):
 def one_by_one(network: nn.Module) -> nn.Module:
     """``network`` with its linear, convolutional and normalizing layers computed member by member under vmap."""
     for module in network.modules():
+        # By the exact type: a subclass may compute something else in its forward, and is better left to vmap.
         forward = _FORWARDS.get(type(module))
         if forward is not None:
             module.forward = types.MethodType(forward, module)
@@ -54,6 +59,7 @@ def _linear(self: nn.Linear, values: Tensor) -> Tensor:
 
 
 def _convolution(self: nn.Conv1d, values: Tensor) -> Tensor:
+    # The weights are arguments and not taken from the closure: only arguments are split by member.
     def each(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return self._conv_forward(x, weight, bias)
 
@@ -65,8 +71,10 @@ def _normalization(self: nn.BatchNorm1d, values: Tensor) -> Tensor:
     momentum = 0.1 if self.momentum is None else self.momentum
     if self.training and self.num_batches_tracked is not None:
         self.num_batches_tracked.add_(1)
+    # The rule of nn.BatchNorm1d: without running statistics the batch's own serve in evaluation too.
     use = self.training or self.running_mean is None
 
+    # batch_norm updates the running statistics in place. Unbinding gives views, so what it updates are the stacks.
     def each(x: Tensor, mean: Tensor | None, var: Tensor | None, weight: Tensor | None, bias: Tensor | None) -> Tensor:
         return F.batch_norm(x, mean, var, weight, bias, use, momentum, self.eps)
 

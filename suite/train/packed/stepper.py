@@ -42,6 +42,7 @@ class Stacked:
 
     def enter(self) -> None:
         """See :class:`suite.train.stepper.Stepper`."""
+        # First, since a method may load or change weights here.
         self._each(lambda training: training.method.begin(training.run))
         for training in self.trainings:
             training.run.residents = self._first.run.residents  # the same data: held once
@@ -49,6 +50,7 @@ class Stacked:
         phase = self._first.run.phase
         for name, stack in self.parameters.items():
             stack.requires_grad_(not phase.trainable or name.startswith(phase.trainable))
+        # Parameters that no group holds do not move, as with torch.optim.
         if self.optimizer is None or phase.fresh_optimizer:
             decay, scale = groups_of(self.trainings)
             held = {name: stack for name, stack in self.parameters.items() if name in decay}
@@ -57,6 +59,7 @@ class Stacked:
 
     def begin_epoch(self) -> None:
         """See :class:`suite.train.stepper.Stepper`."""
+        # Bringing all weights back copies them, which only a method that looks at them between epochs is worth.
         if type(self._first.method).begin_epoch is not Method.begin_epoch:
             self.hand_back()
             self._each(lambda training: training.method.begin_epoch(training.run))
@@ -70,6 +73,8 @@ class Stacked:
         parts = self._losses(to_device(batch, self.device))
         for stack in self.parameters.values():
             stack.grad = None
+        # One backward pass for all: members share no weight, so the gradient of the sum holds each member's own
+        # gradient.
         torch.stack(list(parts.values())).sum().backward()
         if phase.clip_norm is not None:
             clip_norms(self.parameters, phase.clip_norm)
@@ -83,9 +88,12 @@ class Stacked:
     def hand_back(self) -> None:
         """See :class:`suite.train.stepper.Stepper`."""
         for row, own in self._rows():
+            # Into the tensors that the network has already: the method, and whatever it keeps, may refer to them.
             own.copy_(row)
         for index, training in enumerate(self.trainings):
             training.run.memory = {name: stack[index] for name, stack in self.memory.items()}
+        # These very objects are remembered: a method that replaces one is recognized by identity, without comparing
+        # values.
         self.handed = [dict(training.run.memory) for training in self.trainings]
 
     def keep(self, wanted: Sequence[bool]) -> None:
@@ -95,6 +103,8 @@ class Stacked:
         if not self.trainings:
             return
         index = torch.tensor(places, device=self.device)
+        # Rows taken from a stack are no leaves of the graph; detached and marked again, they collect gradients of their
+        # own.
         self.parameters = {n: t.detach()[index].requires_grad_(t.requires_grad) for n, t in self.parameters.items()}
         self.buffers = {name: stack[index] for name, stack in self.buffers.items()}
         self.memory = {name: stack[index] for name, stack in self.memory.items()}
@@ -119,17 +129,20 @@ class Stacked:
 
     def _each(self, act: Callable[[Training], None]) -> None:
         """Let every method act by itself, with the random draws that it would see alone."""
+        # Run alone, every one of them would find the generator in this state; it is left where one of them leaves it.
         state = torch.get_rng_state()
         for training in self.trainings:
             torch.set_rng_state(state)
             act(training)
 
     def _stack_values(self) -> None:
-        """Stack the packed parameters and the memories; the losses are computed with a copy of one network."""
+        """Stack the packed parameters and the memories, and copy one network, with which the losses are computed."""
+        # A copy, since its layers get other forward methods; the network itself is still used to evaluate.
         skeleton = copy.deepcopy(self._first.run.network)
         self.skeleton = one_by_one(skeleton) if self.device.type == "cpu" else skeleton
         method = self._first.method
         packed = [name for name, declared in method.hypers.items() if declared.packed]
+        # In double precision, as the Python numbers for which they stand.
         self.hypers = {
             name: torch.tensor(
                 [getattr(t.method, name) for t in self.trainings], dtype=torch.float64, device=self.device
@@ -143,6 +156,7 @@ class Stacked:
         """Stack what the methods remember anew, where that is not what they were handed."""
         now = [training.run.memory for training in self.trainings]
         for name in now[0]:
+            # Stacked anew only where a method replaced a tensor: otherwise the stack itself is newer than its rows.
             if any(own[name] is not handed.get(name) for own, handed in zip(now, self.handed, strict=True)):
                 self.memory[name] = torch.stack([own[name] for own in now])
         self.memory = {name: self.memory[name] for name in now[0]}
@@ -153,6 +167,8 @@ class Stacked:
         template = self._first
 
         def loss(tensors: Mapping[str, Tensor], hypers: Mapping[str, Tensor], memory: Memory) -> tuple[Memory, Memory]:
+            # Copies: a member's values must not stay on the method, and what the loss writes into the memory is
+            # returned.
             method, run = copy.copy(template.method), replace(template.run, memory=memory)
             for name, value in hypers.items():
                 setattr(method, name, value)
@@ -161,6 +177,7 @@ class Stacked:
             return parts, run.memory
 
         stacks = {**self.parameters, **self.buffers}
+        # The same draws in each member (dropout, noise): runs alone have the same seeds, hence the same draws.
         parts, memory = vmap(loss, randomness="same")(stacks, self.hypers, self.memory)
         self.memory = {name: stack.detach() for name, stack in memory.items()}
         found: dict[str, Tensor] = parts

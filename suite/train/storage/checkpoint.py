@@ -26,6 +26,7 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Cloned, since safetensors refuses tensors that share memory, as rows of one stack and tied weights do.
         own = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
         save_file(own, temporary, metadata={"facts": json.dumps(facts)})
         temporary.replace(path)
@@ -68,4 +69,5 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
     for key, tensor in tensors.items():
         index, name = key.split(".", 1)
         state.setdefault(int(index), {})[name] = tensor
+    # Groups are those of the new optimizer: rates and decays follow from the run's parameters and the step.
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

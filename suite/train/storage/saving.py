@@ -42,6 +42,7 @@ class Checkpoints:
         if self.path is None or not self.path.exists():
             return 0, 0
         tensors, facts = checkpoint.load(self.path)
+        # In this order: the phase decides which optimizer and teacher there are, and those must exist to be filled in.
         self.training.place(facts["phase"])
         self.stepper.prepare()
         self._restore_stepper(tensors, facts["scaler"])
@@ -51,6 +52,7 @@ class Checkpoints:
         self.training.curves.points, self.training.curves.noted = facts["curves"], facts["noted"]
         seen.selector.restore(checkpoint.under("points", tensors), facts["selected"])
         seen.scores, seen.selected = (_nested(checkpoint.under(name, tensors)) for name in ("scores", "selected"))
+        # A phase that was over is not prepared again: the loop enters the next one from the restored weights.
         return (facts["phase"] + 1, 0) if facts["over"] else (facts["phase"], facts["epoch"])
 
     def _tensors(self) -> dict[str, Tensor]:
