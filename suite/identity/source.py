@@ -51,6 +51,7 @@ def _source(item: Start) -> Source | None:
 
 def digest(sources: dict[str, str]) -> str:
     """SHA-256 of named digests, whatever their order."""
+    # Sorted, and separated by a character that no name holds: no two sets of sources give the same text.
     lines = "".join(f"{name}\0{sources[name]}\0" for name in sorted(sources))
     return hashlib.sha256(lines.encode()).hexdigest()
 
@@ -85,6 +86,7 @@ def parsed(code: str, package: str = "") -> Source:
 @cache
 def module_path(name: str) -> Path | None:
     """The file of the module called ``name``, or None for what is no module; no package is imported but the top one."""
+    # Looked up as files: find_spec of a submodule would import, and thereby execute, its package.
     top, *rest = name.split(".")
     root = _top_level(top)
     if root is None or not rest:

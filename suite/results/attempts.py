@@ -11,6 +11,7 @@ _GREGORIAN_TO_UNIX = 0x01B21DD213814000  # 100 ns ticks between 1582-10-15 and 1
 
 def new_attempt() -> str:
     """A version-1 UUID with a random node: unique over processes, nodes and time."""
+    # The multicast bit marks a node that is no network address (RFC 9562, section 6.10), so no machine is revealed.
     return str(uuid.uuid1(node=secrets.randbits(48) | 1 << 40))
 
 

@@ -34,7 +34,7 @@ class Repaired:
 
     @property
     def whole(self) -> bool:
-        """Whether there was nothing to mend."""
+        """Whether there was nothing to repair."""
         return not (self.files or self.lost_tables or len(self.again))
 
 
@@ -60,6 +60,7 @@ def repair(ledger: Ledger) -> Repaired:
 
 def _mend(folder: Path, aside: Path) -> Iterator[Path]:
     """Set aside the files of one table that cannot be read; yields where they lay."""
+    # From the newest back: each version of a Delta table builds on all commits before it.
     while not _opens(folder) and (log := _newest_log(folder)) is not None:
         yield _set_aside(log, aside)  # the commits before it are whole, or follow it
     if not _opens(folder):

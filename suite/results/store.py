@@ -62,6 +62,7 @@ class Store:
     def delete(self, column: str, values: Iterable[str]) -> None:
         """Remove the rows whose ``column`` (of safe names: ids) is one of ``values``."""
         table, names = self.open(), sorted(values)
+        # In parts, so that no predicate grows with the ledger.
         for start in range(0, len(names) if table else 0, _BATCH):
             listed = ", ".join(f"'{_safe(name)}'" for name in names[start : start + _BATCH])
             self._checked(partial(_retried, partial(self._delete, f"{column} in ({listed})")), "write")
@@ -202,6 +203,7 @@ class Store:
 
 def _retried(act: Callable[[], ResultT]) -> ResultT:
     """``act()``, again after a short random pause whenever another writer's commit came first."""
+    # Pauses are random, so that writers which collided once do not collide again in step.
     for attempt in range(_TRIES):
         try:
             return act()

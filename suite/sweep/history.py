@@ -1,4 +1,4 @@
-"""What the ledger knows of a sweep: the only memory a sweep has.
+"""What the ledger holds of a sweep: the only memory a sweep has.
 
 A run of the ledger belongs to a configuration when the run that the configuration asks for has the same id; so what
 another sweep, a leaderboard or a person ran counts as well, and what older code or data gave does not.
@@ -81,6 +81,7 @@ class Tables:
             tables.attempts.setdefault(row["run"], []).append(row)
         chosen = (pl.col("label") == "", pl.col("selection") == "validation", pl.col("split") == "validation")
         columns = ("run", "metric", "threshold", "value")
+        # Thresholds are rounded on both sides: numpy's linspace gives 0.30000000000000004 where a sweep file says 0.3.
         for run, metric, threshold, value in ledger.metrics(tables.attempts).filter(*chosen).select(columns).rows():
             tables.numbers.setdefault(run, {})[metric, _rounded(threshold)] = math.nan if value is None else value
         curves = ledger.curves(tables.attempts).filter(pl.col("split") == "validation")
@@ -126,7 +127,10 @@ def _settings(problem: Problem, places: Places, by_run: Mapping[str, Sequence[Ma
             values = problem.values_of(json.loads(rows[0]["params"]), _dials(rows[0]["dataset"]))
             found.setdefault(problem.space.key(values), values)
     for point in problem.points():
+        # A point of the file may also set parameters that are no axes, which cannot be read back from a run by its
+        # axes.
         found.setdefault(problem.space.key(point), point)
+    # Named anew with today's code and data: a configuration whose runs have other names now was never run.
     named = ((values, _ids(problem, places, values)) for values in found.values())
     return [(values, ids) for values, ids in named if any(run in by_run for run in ids)]
 
@@ -160,11 +164,13 @@ def _observed(problem: Problem, several: Sequence[Named], by_run: Mapping[str, A
     complete = [one for one in seen if one.state == "complete"]
     searched = not problem.space.post().parameters or len(complete) > 1  # a search leaves the defaults and a rival
     if complete and not searched:
+        # Handed out again: the ledger keeps no raw scores, so the search that is missing must train anew.
         return replace(complete[0], state="partial")
     if complete:
         down = problem.sweep.objectives[0].direction == "minimize"
         best = (min if down else max)(complete, key=lambda one: one.objectives[0])
         return best if problem.space.post().parameters else complete[0]
+    # None is complete: what ended for good decides, since what is merely unfinished would be handed out again.
     return min(seen, key=lambda one: ("pruned", "failed", "partial").index(one.state))
 
 
@@ -184,6 +190,7 @@ def _setting(problem: Problem, named: Named, by_run: Mapping[str, list[dict[str,
         post=post,
         objectives=means,
         instances=tuple(scores),
+        # Pruners of curves compare the first run of each configuration alone (see TrialPerformer._run_alone).
         curve=_curve(problem, ids[0], tables) if pruner_kind(problem.sweep.pruner).looks == "curve" else {},
         error=error,
         own=any(row["group"] == problem.sweep.name for row in rows),
@@ -196,6 +203,7 @@ def _setting(problem: Problem, named: Named, by_run: Mapping[str, list[dict[str,
 def _state(attempts: Sequence[Sequence[Mapping[str, Any]]], retries: int) -> tuple[State, str]:
     """What became of a configuration, given the attempts of each of its runs."""
     statuses = [[row["status"] for row in rows] for rows in attempts]
+    # A finished attempt makes the failed ones before it irrelevant.
     if all("finished" in one for one in statuses):
         return "complete", ""
     for rows, one in zip(attempts, statuses):

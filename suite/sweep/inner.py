@@ -68,8 +68,10 @@ def search_post(problem: Problem, trained: Mapping[str, Any], runs: Sequence[Sco
     space, objectives = problem.space.post(), known_objectives(problem)
     defaults = _settings(problem, trained, [problem.space.defaults()])[0]
     grid = problem.sweep.sampler.name == "grid"
+    # The defaults come first, and the first of equals wins: nothing is changed without a gain.
     settings = [defaults, *_settings(problem, trained, space.grid() if grid else spread(space, count // 2))]
     numbers = _judged(runs, settings, objectives)
+    # Half of the settings explore the space, the rest refine the best of them; a small space was listed whole.
     if not grid and len(settings) > count // 2:
         more = _settings(problem, trained, around(space, settings[_best(numbers, objectives)], count - len(settings)))
         settings, numbers = settings + more, np.concatenate([numbers, _judged(runs, more, objectives)])
@@ -87,6 +89,8 @@ def spread(space: Space, count: int) -> list[Values]:
         return list(space.every())
     from scipy.stats import qmc
 
+    # A Sobol sequence is balanced at powers of two: one is drawn whole and then cut. The fixed seed makes the search,
+    # hence what a run reports, repeatable.
     points = qmc.Sobol(len(space.parameters), seed=0).random(1 << max(1, (count - 1).bit_length()))[:count]
     return [{p.name: _at(p, share) for p, share in zip(space.parameters, point)} for point in points]
 
@@ -118,6 +122,7 @@ def _at(p: Parameter, share: float) -> Any:
 
 def _share(p: Parameter, value: Any) -> float:
     if p.kind == "categorical":
+        # The middle of the choice's share, so that :func:`_at` leads back to it.
         return (p.choices.index(value) + 0.5) / len(p.choices) if value in p.choices else 0.0
     if p.log:
         return float(np.log(value / p.low) / np.log(p.high / p.low))
@@ -168,5 +173,6 @@ def _outcome(run: Scored, values: Values, defaults: Values) -> Outcome:
 def _renamed(run: Scored, spec: Any) -> str:
     """The id of the run that ``spec`` asks for, on the same data and code."""
     name: str = spec.run_id(run.outcome.run["fingerprint"], run.outcome.run["code"])
+    # Post-processing changes values and adds no parameter; otherwise the name would be that of no run.
     assert json.loads(run.outcome.run["params"]).keys() == spec.params.keys()
     return name

@@ -52,14 +52,18 @@ class Proposals:
         self.observed = {self.space.key(one.values): one for one in observed}
         closed = [one for one in observed if one.state != "partial"]
         directions = [objective.direction for objective in spec.objectives]
+        # Optuna learns only of what ended: a partial configuration is proposed again and reported when it ends.
         self.study = make_study(self.space, spec.sampler, spec.pruner, directions, closed, spec.seed)
         self.closed: dict[str, State] = {self.space.key(one.values): one.state for one in closed}
+        # What others ran teaches the sampler, but does not use up this sweep's budget.
         self.counted = sum(one.own for one in closed)
         self.out: dict[int, OpenProposal] = {}
         self.numbers = len(observed)
         partial = [one.values for one in observed if one.state == "partial" and one.own]
+        # What was begun comes first: its finished runs and checkpoints save work. Only then the points of the file.
         self.queue = deque([*partial, *(v for v in pending if self.space.contains(v)), *problem_points(problem)])
         self.grid: Iterator[Values] = self.space.grid() if spec.sampler.name == "grid" else iter(())
+        # Seeded by progress, too, so that a resumed sweep does not draw its first choices again.
         self.random = random.Random(spec.seed + len(closed))
 
     @property
@@ -75,8 +79,10 @@ class Proposals:
     def planned(self) -> float:
         """How many trials there will be (infinite where only time ends them)."""
         if self.problem.sweep.sampler.name != "grid":
+            # Points may lie outside of a finite space, the defaults among them.
             return min(self.limit, self.space.size + len(self.problem.sweep.points) + 1)
         keys = {self.space.key(values) for values in (*problem_points(self.problem), *self.space.grid())}
+        # Grid points that another sweep or a board has ended are neither run nor counted.
         foreign = {key for key, one in self.observed.items() if not one.own and key in self.closed}
         return min(self.limit, len(keys - foreign))
 
@@ -116,6 +122,7 @@ class Proposals:
         asked = self.out.get(number)
         if asked is None or asked.trial is None or value != value:
             return False
+        # Reported even where nothing may be pruned yet: later configurations are compared with this one.
         asked.trial.report(value, step)
         return self.counted >= self.problem.sweep.pruner.startup and asked.trial.should_prune()
 
@@ -123,8 +130,10 @@ class Proposals:
         """``values`` as the next proposal, unless it is known."""
         if self._is_known(values):
             return None
+        # Optuna cannot hold values outside of the space; such a point is run without teaching the sampler.
         if not self.space.contains(values):
             return self._propose(values, None)
+        # Enqueued and asked for, so that Optuna has a trial of its own for it, under way until it is told.
         self.study.enqueue_trial(values)
         trial = self.study.ask()
         return self._propose(self.space.suggest(trial), trial)
@@ -133,18 +142,21 @@ class Proposals:
         """A proposal of the sampler; where it repeats itself, one of what is left."""
         from optuna.trial import TrialState
 
+        # A fixed sequence starts from its beginning in every process and passes all that it proposed before.
         passed = len(self.closed) if sampler_kind(self.problem.sweep.sampler).sequence else 0
         for _ in range(max(REPEATS, passed)):
             trial = self.study.ask()
             values = self.space.suggest(trial)
             if not self._is_known(values):
                 return self._propose(values, trial)
+            # Left open, a repeated proposal would count as under way, which samplers take into account.
             self.study.tell(trial, state=TrialState.FAIL)
         return self._left()
 
     def _left(self) -> Proposal | None:
         if self.space.size > LISTABLE:
             return None
+        # A small space may be used up but for a few configurations that the sampler hardly ever draws.
         left = [values for values in self.space.every() if not self._is_known(values)]
         return self._fixed(self.random.choice(left)) if left else None
 

@@ -45,6 +45,7 @@ def _rungs(curve: Mapping[int, float], settings: Pruner) -> dict[str, float]:
     step = settings.warmup
     while step in curve:
         rungs[f"completed_rung_{len(rungs)}"] = curve[step]
+        # Rungs lie at warmup times powers of the reduction factor (Li et al. 2018, with early-stopping rate 0).
         step *= settings.reduction
     return rungs
 

@@ -54,6 +54,8 @@ def _optuna() -> Any:
 
 
 def _tpe(settings: Sampler, seed: int, known: Sequence[FrozenTrial]) -> BaseSampler:
+    # Constant liar: configurations under way count as bad, so that workers do not crowd around one place. Multivariate
+    # TPE needs groups where axes exist under a condition only.
     more = {"constant_liar": True, "multivariate": True, "group": True}
     made: BaseSampler = _optuna().TPESampler(n_startup_trials=settings.startup, seed=seed, **more)
     return made
@@ -68,6 +70,7 @@ def _cmaes(settings: Sampler, seed: int, known: Sequence[FrozenTrial]) -> BaseSa
     except ModuleNotFoundError:
         raise UsageError("the sampler cmaes needs the package cmaes; install it or use tpe.") from None
     complete = [trial for trial in known if trial.state == TrialState.COMPLETE]
+    # Where enough is known, known trials take the place of random ones.
     warm = len(complete) >= max(settings.startup, WARM)
     more: dict[str, Any] = {"source_trials": complete} if warm else {"n_startup_trials": settings.startup}
     made: BaseSampler = _optuna().CmaEsSampler(seed=seed, warn_independent_sampling=False, **more)
@@ -80,6 +83,7 @@ SAMPLERS = {
     "gp": SamplerKind(
         lambda s, seed, _: _optuna().GPSampler(seed=seed, n_startup_trials=s.startup, **QUIET), batch=0.25
     ),
+    # NSGA-II finds its parents by the generation that it noted on each trial, which the ledger does not have.
     "nsga2": SamplerKind(
         lambda s, seed, _: _optuna().NSGAIISampler(population_size=s.population, seed=seed),
         batch=1.0,

@@ -38,6 +38,7 @@ def run_sweep(spec: SweepSpec, places: Places, address: str | None = None, watch
     with _only_one(spec, places):
         store(spec, places)
         here = SweepSource(spec, places, packable)
+        # Asking this copy whether anything is left draws a proposal, which must not enter the journal.
         here.journal = here.journal.silent()
         last = here.snapshot()
         if here.settled():  # no cluster is needed

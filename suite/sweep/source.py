@@ -81,10 +81,13 @@ class SweepSource(Source):
 
     def fresh(self) -> Sequence[Candidate]:
         """New proposals of the study that had the fewest so far; several where they may train as one stack."""
+        # Studies take turns, so that an interrupted sweep has something of each of them.
         order = sorted(range(len(self.studies)), key=lambda i: self.studies[i].proposals.numbers)
         for index in order:
             if proposals := self._batch(self.studies[index]):
                 for proposal in proposals:
+                    # Written before a worker gets it: after a crash the same values come again and find their
+                    # checkpoints.
                     self.journal.note(self.studies[index].problem.title, proposal.values)
                 return [Candidate(index, proposal) for proposal in proposals]
         return []
@@ -107,6 +110,7 @@ class SweepSource(Source):
         finished = self.runner.ledger.finished()
         specs = self.studies[unit.study].problem.runs(unit.proposal.values)
         for spec in [spec for spec in specs if run_id(spec, self.places) not in finished][:1]:
+            # The ledger does not record deaths: a run counts as failed there after more failures than retries.
             for _ in range(self.retries + 1):
                 self.runner.record([self.runner.unfinished(spec).failed(error)])
         self._close(unit, Ended(unit.proposal.number, "failed", error=error))
@@ -143,6 +147,7 @@ class SweepSource(Source):
     def _batch(self, study: _Study) -> list[Proposal]:
         share = sampler_kind(self.spec.sampler).batch if study.packable else 0.0
         left = study.proposals.planned - study.proposals.counted - len(study.proposals.out)
+        # The last proposals are divided over the workers, so that none is idle beside one large stack.
         size = max(1, int(min(self.spec.packed * share, math.ceil(left / self.workers) if left < math.inf else 1e9)))
         found: list[Proposal] = []
         while len(found) < size and (proposal := study.proposals.next()) is not None:

@@ -79,6 +79,8 @@ class Parameter:
         if self.step:
             return self.every()
         spread = _spread(self.low, self.high, self.points, self.log)
+        # Ten digits drop the rounding noise of the spread: values enter the names of runs and must read as one writes
+        # them.
         values: list[Value] = [round(v) if self.kind == "int" else float(f"{v:.10g}") for v in spread]
         return list(dict.fromkeys(values))
 
@@ -88,6 +90,7 @@ class Parameter:
             return value in self.choices
         if isinstance(value, str) or not self.low <= value <= self.high:
             return False
+        # Decimal steps do not add up exactly in binary; hence the tolerances here and in ``size``.
         steps = (value - self.low) / self.step if self.step else 0.0
         return abs(steps - round(steps)) < 1e-8
 
@@ -130,6 +133,7 @@ class Space:
     def _product(self, axes: Sequence[Sequence[Value]]) -> Iterator[Values]:
         seen: set[str] = set()
         for combination in itertools.product(*axes):
+            # Combinations that differ only in axes which do not exist there are the same configuration.
             values = self.existing(dict(zip(self.names, combination)))
             if (key := self.key(values)) not in seen:
                 seen.add(key)

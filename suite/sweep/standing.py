@@ -47,5 +47,6 @@ def ranked(problem: Problem, ended: Sequence[Observed]) -> list[Observed]:
         others = (gains(other) for other in complete)
         return any(other != mine and all(a >= b for a, b in zip(other, mine)) for other in others)
 
+    # With one objective being beaten says no more than the order itself.
     behind = {id(one): beaten(one) for one in complete} if len(signs) > 1 else {}
     return sorted(complete, key=lambda one: (behind.get(id(one), False), -gains(one)[0]))

@@ -38,6 +38,7 @@ def make_study(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     kind = sampler_kind(sampler)
+    # Runs of boards and of other sweeps may lie outside of this space, where Optuna cannot hold them.
     trials = [_frozen(space, one, i, sampler, pruner) for i, one in enumerate(observed) if space.contains(one.values)]
     drawn = seed if kind.sequence else int(content_hash(seed, len(trials)), 16) % 2**31
     made = kind.make(sampler, drawn, trials)

@@ -57,6 +57,7 @@ class TrialPerformer:
         study = units[0].study
         problem = self.problems[study]
         trials = [self._trial(problem, unit.proposal) for unit in units]
+        # Run by run over all trials, since the same run of several configurations is what trains as one stack.
         for index in range(len(trials[0].specs)):
             waiting = [trial for trial in trials if trial.lacks(index)]
             self._run_together(problem, waiting, index)
@@ -80,6 +81,7 @@ class TrialPerformer:
 
     def _run_together(self, problem: Problem, trials: Sequence[Trial], index: int) -> None:
         """One run of each trial as a packed network, for those that can be."""
+        # A stack waits for no other process: what another one is carrying out is left to the run by itself.
         free = [t for t in trials if not taken(self.places, run_id(t.specs[index], self.places))]
         specs = [trial.specs[index] for trial in free]
         with leased(self.places, [run_id(spec, self.places) for spec in specs], self.judge.going):
@@ -88,6 +90,7 @@ class TrialPerformer:
 
     def _run_alone(self, problem: Problem, study: int, trial: Trial, index: int) -> None:
         """One run by itself, again after a failure as often as the sweep says."""
+        # A failure inside a stack was a try, too.
         tries = self.spec.retries + 1 - bool(trial.error)
         curve = self._curve(problem) if index == 0 else ""
         while trial.lacks(index) and tries > 0:
@@ -103,11 +106,14 @@ class TrialPerformer:
                     break
                 outcome = self.runner.alone(trial.specs[index], watcher)
                 if not outcome.extra.get("complete", True):
+                    # Stopped without being pruned, the sweep itself was stopped; the checkpoint stays for the next
+                    # time.
                     if watcher.pruned:
                         self._prune(trial, outcome, watcher.pruned)
                     return
                 self._take(problem, [(trial, outcome)], index)
         if trial.lacks(index):
+            # Failed for good: nobody will go on from there.
             self.places.checkpoint(run_id(trial.specs[index], self.places)).unlink(missing_ok=True)
             trial.end("failed", error=trial.error)
         elif pruner_kind(self.spec.pruner).looks == "runs" and trial.ended is None:
@@ -128,6 +134,8 @@ class TrialPerformer:
 
     def _take(self, problem: Problem, done: Sequence[tuple[Trial, Outcome]], index: int) -> None:
         """Record runs and take their objectives; those whose post-processing is to be searched wait for that."""
+        # Their rows are recorded with all settings of the search in one commit: a finished run alone in the ledger
+        # means that its search is missing.
         waits = bool(problem.space.post().parameters)
         self.runner.record([o for _, o in done if o.run["status"] == "failed" or not waits])
         for trial, outcome in done:

@@ -110,6 +110,7 @@ def _connect(address: str | None, cpus: float) -> None:
         ray.init(address="local", num_cpus=room, include_dashboard=False, runtime_env=_interpreter(), **quiet)
         return
     try:
+        # Ray tries for a long time to reach a dead address; a closed port is known at once.
         if not _answers(address):
             raise ConnectionError(address)
         ray.init(address=address, **quiet)
@@ -159,6 +160,7 @@ def _leave(started: Iterable[Process]) -> None:
     """Disconnect; no process stays of a cluster that was ``started`` here, even where Ray cannot end them itself."""
     import ray
 
+    # Listed while their parents live: children of a process that ended belong to another and are not found any more.
     family = [*started]
     for process in started:
         with suppress(NoSuchProcess):

@@ -38,6 +38,7 @@ def execute(
             checkpoint = places.checkpoint(prepared.run) if machine.checkpoints else None
             training = prepared.training(machine.device, places.derived, checkpoint)
             complete = train(training, reporter).complete
+    # Whatever a method raises must become a row: one broken run may not end a board of hundreds.
     except Exception as error:
         failed = {**row, "seconds": time.monotonic() - clock}
         return Outcome(run=failed).failed(_sentence(error))

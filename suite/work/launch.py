@@ -70,6 +70,7 @@ def _launch_workers(spec: RunSpec, places: Places, reporter: Reporter, machine: 
     """Train in a thread, while this one passes on what the workers report, and back whether they should go on."""
     import ray
 
+    # Ray Train looks for reports and the end every two seconds by default, longer than a small run lasts.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
     # Holds no CPU and stays outside a placement group that this process may run in (a worker of a pool).
     actor: Any = ray.remote(_Mailbox).options(num_cpus=0, scheduling_strategy="DEFAULT")
@@ -149,6 +150,7 @@ def _require(machine: Machine) -> None:
     """One sentence at once, instead of waiting for resources that never come."""
     import ray
 
+    # Ray itself waits without end for resources that a cluster lacks, since it may grow.
     there = ray.cluster_resources()
     if machine.device.startswith("cuda") and there.get("GPU", 0) < machine.workers:
         raise UsageError(

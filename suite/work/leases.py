@@ -57,6 +57,8 @@ def taken(places: Places, run: str) -> bool:
     if not Path(lock.lock_file).exists():
         return False
     try:
+        # Held for a moment only. Another process that looks in this moment takes the run for one under way and waits a
+        # little.
         with lock.acquire(timeout=0):
             return False
     except Timeout:

@@ -32,6 +32,7 @@ _REFUSED: set[str] = set()  # methods whose loss turned out, in this process, no
 def can_pack(method: type[Method], names: Iterable[str]) -> bool:
     """Whether configurations that differ in the parameters ``names`` may train as one stack, by what is declared."""
     declared = all(name in method.hypers and method.hypers[name].packed for name in names)
+    # A stack has no weights of single networks between steps, so it never calls ``after_step``.
     return declared and method.after_step is Method.after_step and method.name not in _REFUSED
 
 
@@ -61,6 +62,7 @@ def groups(specs: Sequence[RunSpec]) -> list[list[int]]:
     for index, spec in enumerate(specs):
         method = find_method(spec.method)
         packed = [name for name, declared in method.hypers.items() if declared.packed]
+        # Steps of a stack have neither autocast nor loss scales.
         if packed and can_pack(method, packed) and spec.precision == "float32":
             same = {name: value for name, value in spec.params.items() if name not in packed}
             alike.setdefault(canonical_json(spec.model_dump() | {"params": same}), []).append(index)
@@ -87,6 +89,7 @@ def _run(
         return []
     if not complete:
         return []
+    # Each gets its share, so that seconds add up to the time that the machine was busy.
     seconds = (time.monotonic() - clock) / len(specs)
     ended = zip(rows, prepared, trainings, strict=True)
     return [outcome_of({**row, "seconds": seconds}, one, training) for row, one, training in ended]
@@ -95,6 +98,8 @@ def _run(
 def _agree(phases: Sequence[Sequence[Phase]]) -> bool:
     """Whether the schedules differ in learning rate and weight decay alone, and have nothing a stack cannot do."""
     plain = [[replace(p, optimizer=replace(p.optimizer, lr=0.0, weight_decay=0.0)) for p in one] for one in phases]
+    # Averages and fresh starts are the solo stepper's alone. A stopping rule takes members out one by one, which is
+    # possible only where no later phase needs them in step.
     simple = all(
         phase.average is None and phase.start == "continue" and (phase.stopping is None or len(plain[0]) == 1)
         for phase in plain[0]

@@ -41,5 +41,6 @@ def start_source(make: Callable[[], Source]) -> RemoteSource:
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     actor: Any = ray.remote(_SourceActor).options(num_cpus=0, scheduling_strategy=here)
     source = RemoteSource(actor.remote(make, environment()))
+    # An answer means that it was made: what goes wrong there is reported here and not by the first worker.
     source.going()
     return source
