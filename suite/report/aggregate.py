@@ -80,6 +80,7 @@ def curves(asked: pl.DataFrame, points: pl.DataFrame) -> pl.DataFrame:
     """
     owners = asked.filter(pl.col("status") == "finished").select(*CELL, "run")
     defined = cumulative(points).filter(pl.col("value").is_finite())
+    # One run may stand in several tables; its curve is drawn in each.
     joined = owners.join(defined, on="run", maintain_order="left_right")
     value, key = pl.col("value"), [*CELL, "split", "metric", "step"]
     grouped = joined.group_by([*key, "phase"], maintain_order=True)

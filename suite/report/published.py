@@ -104,6 +104,7 @@ def _compare(view: View, label: str, own: pl.DataFrame, cell: Published) -> Comp
     summary = summarize(values)
     spread = summary.deviation if math.isfinite(summary.deviation) else None
     mine = replace(bare, ours=summary.mean, deviation=spread)
+    # Ours is shown without a verdict: generated data, or other dials than the paper's, measure something else.
     if view.kind == "planted" or cell.dataset != view.dataset:
         return mine
     if cell.protocol != view.spec.protocol:

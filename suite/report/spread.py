@@ -54,5 +54,6 @@ def common_spread(values: Sequence[Sequence[float]], seeds: int) -> Spread:
 def _blocked(table: np.ndarray) -> Spread:
     """From (methods, seeds): what is left beside the means of rows and columns."""
     left = table - table.mean(1, keepdims=True) - table.mean(0, keepdims=True) + table.mean()
+    # One degree of freedom is lost for each mean that was taken out (two-way layout without repetition).
     freedom = (table.shape[0] - 1) * (table.shape[1] - 1)
     return Spread(float(np.sqrt((left**2).sum() / freedom)), freedom)

@@ -37,6 +37,8 @@ class ActorWorld:
         for start in range(0, len(features), CHUNK):
             part = slice(start, start + CHUNK)
             log = features[part].astype(np.float64) @ means.T / variance + shift
+            # Less the largest logarithm, which cancels in the quotient: the exponential can neither overflow nor all
+            # vanish.
             weight = np.exp(log - log.max(axis=1, keepdims=True))
             found[part] = (weight / weight.sum(axis=1, keepdims=True)) @ self.sets
         return found
@@ -72,12 +74,14 @@ def actor_features(
         previous: (N,) row of the same actor at the key frame before, smaller than its own row, or -1.
         persistence: correlation of the noise between an actor's consecutive boxes.
     """
+    # All noise is drawn first and mixed after: persistence then changes how draws are used and not which are drawn.
     noise = generator.standard_normal((len(labels), world.directions.shape[1]))
     depth = np.zeros(len(labels), dtype=np.int64)
     for row in np.flatnonzero(previous >= 0):  # rows come in time order, so the row before is known
         depth[row] = depth[previous[row]] + 1
     for level in range(1, depth.max(initial=0) + 1):
         rows = np.flatnonzero(depth == level)
+        # The square root keeps the variance at one, whatever the persistence.
         noise[rows] = persistence * noise[previous[rows]] + np.sqrt(1 - persistence**2) * noise[rows]
     x = labels.astype(np.float64) @ world.directions + world.offset * offsets[video] + world.noise * noise
     return (np.round(x * GRID) / GRID).astype(np.float32)

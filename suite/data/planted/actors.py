@@ -36,6 +36,8 @@ class LabelLaw:
         """(count, C) bool: a pose, and a few interactions without repetition by the weights of that pose."""
         pose = generator.choice(len(self.poses), size=count, p=self.poses)
         wanted = generator.choice(len(INTERACTIONS), size=count, p=np.array(INTERACTIONS) / sum(INTERACTIONS))
+        # Log weights plus Gumbel noise, sorted, are draws without repetition by those weights; log 0 is minus infinity,
+        # last.
         with np.errstate(divide="ignore"):
             keys = np.log(self.partners)[pose] + generator.gumbel(size=(count, self.partners.shape[1]))
         order = np.argsort(-keys, axis=1)[:, : len(INTERACTIONS) - 1]

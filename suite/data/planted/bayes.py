@@ -31,6 +31,7 @@ def best_top_set(posterior: np.ndarray, members: np.ndarray) -> float:
     """
     size = members.sum(axis=1)
     total = 0.0
+    # Ranks matter here, and not only which classes are named: a set shorter than the rank earns nothing at it.
     gains = np.stack(
         [posterior @ (members * (size >= rank)[:, None] / size[:, None]) for rank in range(1, size.max() + 1)]
     )
@@ -68,6 +69,7 @@ def expected_map(
     edges = posterior.cumsum(axis=1)
     values = []
     for _ in range(draws):
+        # mAP ranks over clips, so its expectation is no sum over clips and is estimated by draws.
         sense = (generator.random(len(posterior))[:, None] > edges).sum(axis=1).clip(max=len(members) - 1)
         values.append(mean_average_precision(likely, members[sense]))
     return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(draws))

@@ -112,6 +112,7 @@ class StateLaw:
 
     def posterior(self, features: np.ndarray, video_classes: np.ndarray) -> np.ndarray:
         """(L, C) probability that a class is under way, given each snippet alone and the video's classes."""
+        # States that involve a class which the video lacks are impossible; which remain is the same for many videos.
         key = video_classes.tobytes()
         if key not in self.allowed:
             self.allowed[key] = np.flatnonzero(~(self.involved & ~video_classes).any(axis=1))

@@ -64,6 +64,7 @@ def planted_instances(
     1, so each of its instances is annotated as both (as CliffDiving in Diving).
     """
     duration = float(np.clip(lognormal(generator, (np.log(video_seconds), VIDEO_SPREAD)), *VIDEO_LIMITS))
+    # Together at most half of the video, so that even a short one has room for an instance.
     edges = np.minimum(lognormal(generator, EDGE_LAW, 2), duration / 4)
     start: list[float] = []
     end: list[float] = []
@@ -102,6 +103,7 @@ def with_scenes(
         room = right - left
         lengths = np.minimum(lognormal(generator, DURATION_LAW, 3), room / 3)
         takes = generator.random(3) < context
+        # Drawn whether it is used or not, so that ``context`` does not shift the draws that follow.
         lone = int(generator.integers(0, len(start)))
         middle = left + room / 2
         pieces = (

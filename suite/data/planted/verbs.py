@@ -99,6 +99,7 @@ def draw_clips(world: VerbWorld, name: str, count: int, pull: float, generator: 
     sense = generator.choice(len(world.prior), size=count, p=world.prior)
     draws = generator.random(count)
     label = (draws[:, None] > world.preference[sense].cumsum(axis=1)).sum(axis=1)
+    # Rounded sums of probabilities may end below a draw close to 1; such a clip gets the last verb of its sense.
     label = np.minimum(label, np.array([np.flatnonzero(p)[-1] for p in world.preference])[sense])
     features = (world.means[sense] + generator.standard_normal((count, len(world.scale)))) * world.scale
     sharp = world.posterior(features)

@@ -110,6 +110,7 @@ def _transfer(file: FileSpec, part: Path, progress: ShowProgress) -> None:
             reason = "the connection closed early"
         except urllib.error.HTTPError as error:
             reason = f"the server answered {error.code} {error.reason}"
+            # Repeating does not help against a wrong address or a missing right; errors of the server itself may pass.
             if error.code < 500:
                 break
         except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
@@ -144,6 +145,7 @@ def _append(response: HTTPResponse, part: Path, start: int, file: FileSpec, prog
     length = response.headers.get("Content-Length")
     total = start + int(length) if length else file.size
     tag = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
+    # Weak tags may not be used with If-Range (RFC 9110, section 13.1.5): they do not promise the same bytes.
     _note_of(part).write_text(json.dumps({"tag": "" if tag.startswith("W/") else tag}), encoding="utf-8")
     done = start
     with part.open("ab" if start else "wb") as out:
@@ -199,6 +201,7 @@ def unpack(archive: Path, folder: Path, kind: str) -> None:
     try:
         if kind == "zip":
             with zipfile.ZipFile(archive) as members:
+                # Everything is looked at before anything is written, so that a refused archive leaves nothing behind.
                 _refuse(archive, _bad_zip_members(members))
                 _bound(archive, folder, sum(member.file_size for member in members.infolist()))
                 members.extractall(folder)

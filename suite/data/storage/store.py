@@ -57,8 +57,10 @@ def write_store(
     with (folder / DATA).open("wb") as file:
         stream = _Stream(file)
         entries = {key: stream.add(key, rows, dtype_of(key), check) for key, rows in columns.items()}
+        # An empty file cannot be mapped, and a store may hold nothing but plain values.
         stream.pad(minimum=ALIGNMENT)
         _sync(file)
+    # Written last and after the data are on the disk: a folder with an index is a complete store.
     index = {
         "format": FORMAT,
         "bytes": stream.size,
