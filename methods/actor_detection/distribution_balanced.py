@@ -74,6 +74,7 @@ class DistributionBalanced(ActorMethod):
         of_class = clips_of_classes(run.data)
         plan = []
         for _ in range(self.evaluate_steps):
+            # Every class is drawn as often as any other, however many clips show it.
             chosen = generator.integers(len(of_class), size=self.batch)
             plan.append({"labelled": np.array([generator.choice(of_class[c]) for c in chosen], dtype=np.int64)})
         yield from self._drawn(run, plan, generator)

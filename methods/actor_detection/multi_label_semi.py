@@ -107,6 +107,7 @@ class MultiLabelSemiSupervised(TeacherStudent):
 
     def after_step(self, run: Run) -> None:
         if isinstance(run.network, WithThresholds):
+            # The penalty -log T_pos of eq. 7 has no value at 0 or below.
             run.network.thresholds.data.clamp_(EDGE, 1 - EDGE)
 
     def balance(self, run: Run) -> Balance | None:

@@ -66,8 +66,11 @@ def warp_map(maps: Tensor, valid: Tensor, positions: Tensor, layout: Layout) -> 
 
     Bilinear over start and end; ``valid`` (rows, T) cells only take part, the others stay zero.
     """
+    # The share of valid cells is warped along, and divides in the end: cells outside of the map then have no weight
+    # instead of pulling its border towards zero.
     known = valid.to(maps.dtype).expand_as(maps)
     both = torch.stack([maps * known, known], dim=1).flatten(0, 1)
+    # A warp moves starts and ends; over (duration, start) that is no shift along the axes.
     square = both if layout == "start-end" else by_ends(both)
     size = square.shape[2]
     unit = (2 * positions / (size - 1) - 1).to(maps.dtype)

@@ -159,6 +159,7 @@ class SSTAP(TeacherStudent):
         """Disagreement over labelled windows plus that over trusted unlabelled ones."""
         groups = [trusted.clone(), trusted.clone()]
         groups[0][known:], groups[1][:known] = False, False
+        # Zero, but with a gradient: no window may be trusted. The released code gives NaN there.
         total = student.start.sum() * 0
         for rows in groups:
             if bool(rows.any()):

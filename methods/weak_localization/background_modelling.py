@@ -37,6 +37,7 @@ def smoothed(signal: Tensor, sigma: float) -> Tensor:
     radius, positions = int(CUT * sigma + 0.5), signal.shape[1]
     offset = torch.arange(-radius, radius + 1, device=signal.device)
     kernel = torch.exp(-0.5 * (offset.to(signal.dtype) / sigma) ** 2)
+    # Mirrored with the end repeated, a signal of T positions has the period 2 T: its second half runs backwards.
     place = (torch.arange(positions, device=signal.device)[:, None] + offset) % (2 * positions)
     place = torch.where(place < positions, place, 2 * positions - 1 - place)
     return torch.einsum("btk...,k->bt...", signal[:, place], kernel / kernel.sum())

@@ -143,6 +143,7 @@ class EMMIL(SelectionLocalizer):
         One optimizer throughout, so moments go on; what does not learn stands still. Before classes have learned from
         keys no epoch is a candidate for the selection.
         """
+        # Short budgets keep half of their epochs for the turns, in which both networks learn from each other.
         stage = max(1, min(self.stage_epochs, self.epochs // 6))
         slow = Optimizer("adam", lr=self.lr, weight_decay=self.weight_decay)
         fast = Optimizer("adam", lr=self.lr * self.rate_factor, weight_decay=self.weight_decay)

@@ -54,6 +54,7 @@ def co_activity_loss(
     valid = time_mask(lengths, activation.shape[1])[..., None]
     attention = activation.masked_fill(~valid, -torch.inf).softmax(dim=1)
     high = F.normalize(torch.einsum("bth,btc->bch", embedding, attention), dim=-1)
+    # Attention adds up to 1 over L snippets, what it leaves to L - 1.
     rest = (valid.to(embedding.dtype) - attention) / (lengths - 1).clamp(min=1)[:, None, None]
     low = F.normalize(torch.einsum("bth,btc->bch", embedding, rest), dim=-1)
     terms, shared = activation.new_zeros(()), activation.new_zeros(())

@@ -71,9 +71,11 @@ def moved(clip: Tensor, boxes: Tensor, matrices: Tensor) -> tuple[Tensor, Tensor
     Boxes become the bounding boxes of their corners under the key frame's map, cut to the frame.
     """
     grid = F.affine_grid(matrices.to(clip), list(clip.shape), align_corners=False)
+    # grid_sample fills with zeros, which is grey once the middle of the range is at zero.
     frames = F.grid_sample(clip - 0.5, grid, align_corners=False) + 0.5
     matrix = matrices[len(clip) // 2].to(boxes)
     x, y = boxes[:, [0, 2, 0, 2]] * 2 - 1, boxes[:, [1, 1, 3, 3]] * 2 - 1
+    # The maps lead from output to input, as affine_grid takes them; boxes go the other way, by the inverse.
     corners = torch.stack([x, y], dim=2) - matrix[:, 2]
     corners = (torch.linalg.solve(matrix[:, :2], corners.unsqueeze(3)).squeeze(3) + 1) / 2
     return frames, torch.cat([corners.amin(dim=1), corners.amax(dim=1)], dim=1).clamp(0, 1)

@@ -213,6 +213,7 @@ class ActorMethod(InitialWeights, Method):
             raise UsageError(f"{self.name}: no training clip has labelled people; raise the dataset's 'labelled'.")
         order = generator.permutation(clips)
         while True:
+            # The rest of a pass opens the next batch, so that every clip comes equally often.
             while len(order) < self.batch:
                 order = np.concatenate([order, generator.permutation(clips)])
             yield order[: self.batch]
@@ -227,6 +228,7 @@ class ActorMethod(InitialWeights, Method):
         parts = inputs.batches([clips for step in plan for clips in step.values()], generator)
         for step in plan:
             batch = {name: next(parts) for name in step}
+            # No clip of the batch could be decoded: the step is left out.
             if len(batch["labelled"]["frames"]):
                 yield batch
 

@@ -71,6 +71,8 @@ def sampled_counts(labels: Tensor, probabilities: Tensor, form: GapForm = "paper
         used = labels.T @ instance_probabilities(labels, probabilities, rank)
     else:
         together = labels.T @ labels
+        # First as if every instance of j were assigned to j; each rarer class k that occurs with it then changes the
+        # chance of those instances from p of j to p of k (eq. 11).
         rarer = (rank[None, :] > rank[:, None]).to(labels.dtype)  # [j, k]: k is rarer than j
         step = probabilities[None, :] - probabilities[:, None]
         used = counts * probabilities + (together * rarer * step).sum(dim=1)

@@ -126,6 +126,8 @@ class ClipInputs:
             "valid": torch.from_numpy(rows >= 0),
             "rows": torch.from_numpy(rows),
             "uniform": torch.from_numpy(draws.random(rows.shape)),
+            # A seed for each clip goes with the batch: views are made later, on the device, and depend on no other
+            # clip.
             "seed": torch.from_numpy(draws.integers(2**62, size=len(found))),
         }
 

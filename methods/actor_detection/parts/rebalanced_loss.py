@@ -83,6 +83,8 @@ def distribution_balanced_loss(
     shifted = logits + tolerance.bias(counts, total).to(logits.dtype)
     stretched = torch.where(targets > 0, shifted, tolerance.scale * shifted)
     loss = F.binary_cross_entropy_with_logits(stretched, targets, reduction="none")
+    # Of hard targets exp(-loss) is the probability of the right answer; from the shifted and stretched logits, as
+    # released.
     focus = (1 - torch.exp(-loss)) ** tolerance.focusing if tolerance.focusing else torch.ones_like(loss)
     weights = rebalancing.weights(targets, counts, total)
     return tolerance.factor * torch.where(targets > 0, loss, loss / tolerance.scale) * weights * focus

@@ -92,6 +92,7 @@ def best_thresholds(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
     order = np.argsort(-scores, axis=0, kind="stable")
     ranked, hits = np.take_along_axis(scores, order, axis=0), np.take_along_axis(truth, order, axis=0).cumsum(axis=0)
     total = truth.sum(axis=0)
+    # F1 is twice the hits over the sum of predicted and true; every place in the ranking is a threshold to try.
     f1 = 2 * hits / (np.arange(1, len(scores) + 1)[:, None] + total)
     last = np.vstack([ranked[1:] < ranked[:-1], np.ones((1, scores.shape[1]), dtype=bool)])  # ties go together
     best = np.where(last, f1, -1.0).argmax(axis=0)

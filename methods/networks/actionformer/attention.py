@@ -24,6 +24,8 @@ def banded_attention(query: Tensor, key: Tensor, value: Tensor, valid: Tensor, r
     dense attention under a band mask, at a cost linear in T. Invalid queries attend to themselves (masked later).
     """
     batch, length, heads, width = query.shape
+    # At least twice the reach, so that a block needs cells of its direct neighbours alone; at least 32, so that a
+    # narrow band is not cut into very many small products.
     block = min(length, max(32, 2 * reach))
     extra = -length % block
     blocks = (length + extra) // block
@@ -60,4 +62,5 @@ def _block_mask(valid: Tensor, block: int, reach: int, extra: int) -> Tensor:
     keys = F.pad(valid, (reach, extra + reach)).unfold(1, block + 2 * reach, block).flatten(0, 1)
     query = torch.arange(block, device=valid.device)[:, None]
     offset = torch.arange(block + 2 * reach, device=valid.device)[None, :] - reach - query
+    # A query always sees itself: a softmax over no key at all would be NaN.
     return (((offset.abs() <= reach) & keys[:, None]) | (offset == 0))[:, None]

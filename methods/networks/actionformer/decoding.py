@@ -67,10 +67,13 @@ def candidates(
         flat = probability[rows].flatten()
         place = torch.nonzero(flat > threshold)[:, 0]
         best = flat[place].argsort(descending=True, stable=True)[:per_level]
+        # Points of a level lie side by side, so its first row turns places within the level into places in the whole
+        # table.
         picked.append(rows[0] * classes + place[best])
     flat_index = torch.cat(picked)
     points, labels = flat_index // classes, flat_index % classes
     segments = boundaries(found.points, found.offsets[video].float())[points]
+    # After the best of each level were chosen, as in the released code: what is too short has taken a place.
     kept = segments[:, 1] - segments[:, 0] > shortest
     return Candidates(segments[kept], probability.flatten()[flat_index[kept]], labels[kept], points[kept])
 
@@ -96,6 +99,7 @@ def suppress(found: Segments, rule: NmsRule) -> Segments:
     kept = replace(found.take(rows[best]), score=values[best])
     if rule.voting <= 0 or rule.class_wise:
         return kept
+    # Every candidate votes, the suppressed ones included (released code): those around a kept segment refine it.
     start, end = vote(
         kept.start, kept.end, found.start, found.end, score, rule.voting, group=kept.video, candidate_group=found.video
     )

@@ -39,6 +39,8 @@ def distance_iou(predicted: Tensor, target: Tensor) -> Tensor:
 
     Each segment is given by its distances to the left and to the right of the point.
     """
+    # Both segments hold the point, so they overlap on both sides of it: the shorter reach to the left plus that to the
+    # right; the longer reaches are the hull in the same way.
     overlap = torch.minimum(predicted, target).sum(1)
     union = predicted.sum(1) + target.sum(1) - overlap
     hull = torch.maximum(predicted, target).sum(1)

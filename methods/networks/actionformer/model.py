@@ -38,6 +38,8 @@ def pyramid_points(length: int, config: ActionFormerConfig, device: torch.device
 
 def sinusoid_table(length: int, channels: int) -> Tensor:
     """Sines and cosines of Vaswani et al. (2017), divided by ``sqrt(channels)``: (length, channels) float32."""
+    # Double precision until the end, as in the released code: sines of positions in the thousands lose digits
+    # otherwise.
     position = torch.arange(length, dtype=torch.float64)[:, None]
     channel = torch.arange(channels, dtype=torch.float64)
     angle = position / 10000 ** (2 * (channel // 2) / channels)
@@ -69,6 +71,7 @@ class Backbone(nn.Module):
     def _positions(self, length: int, padded: int) -> Tensor:
         """The table for a sequence that the reference pads to ``padded``: stretched where that is beyond training."""
         table = self.position_table
+        # By the padded length, although fewer cells are computed: the reference stretches its table to what it pads to.
         if not self.training and padded >= self.config.max_length:
             table = F.interpolate(table.T[None], padded, mode="linear", align_corners=False)[0].T
         return table[:length]
@@ -191,6 +194,7 @@ class ActionFormer(nn.Module):
         """
         longest = features.shape[1]
         padded = self.config.padded_length(longest)
+        # A GPU computes a padded batch faster than many short sequences; a CPU pays for every padded cell.
         if features.device.type != "cpu" or not self._uneven(lengths, longest):
             return self._run(features, lengths, padded, self.config.computed_length(longest))
         parts = [
@@ -232,6 +236,7 @@ class ActionFormer(nn.Module):
         )
         ends = torch.tensor(sizes[:-1]).cumsum(0) + torch.arange(len(sizes) - 1)
         kept = torch.ones(len(level_of_cell), dtype=torch.bool)
+        # The zero cells between levels served their purpose in the heads and are no points.
         kept[ends] = False
         kept, level_of_cell = kept.to(points.device), level_of_cell.to(points.device)
         pyramid, mask = side_by_side(levels), side_by_side(masks)

@@ -40,6 +40,8 @@ def assign(points: Tensor, segments: Tensor, labels: Tensor, classes: int, radiu
     position, stride = points[:, :1], points[:, 3:]
     start, end = segments.to(points).T
     offsets = torch.stack([position - start, end - position], dim=2)
+    # Infinitely long where a point may not answer, so that one minimum finds the shortest and shows whether there is
+    # any.
     length = torch.where(_is_candidate(points, offsets, start, end, radius), end - start, torch.inf)
     shortest, instance = length.min(1)
     positive = shortest < torch.inf

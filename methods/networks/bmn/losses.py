@@ -39,6 +39,8 @@ def saturating_log(probability: Tensor) -> Tensor:
     """The logarithm, -100 at the least; without a gradient where a sigmoid has run into 0 (it would be NaN)."""
     usable = probability > torch.finfo(probability.dtype).tiny
     lost = probability.detach().log().clamp(min=-100)
+    # Replaced twice: the gradient of a logarithm at 0 is infinite, and times the zero of the branch not taken it is
+    # NaN.
     return torch.where(usable, torch.where(usable, probability, 1.0).log(), lost)
 
 

@@ -93,11 +93,15 @@ class BMN(nn.Module):
         matrix = _csr(
             torch.from_numpy(table.row_starts), torch.from_numpy(table.columns), torch.from_numpy(table.weights), shape
         )
+        # The backward pass multiplies by the transposed matrix, which is constant and therefore made once. Neither is
+        # stored in checkpoints: both follow from the sizes.
         transposed = matrix.to_sparse_coo().t().coalesce().to_sparse_csr()
         for name, csr in (("", matrix), ("_t", transposed)):
             self.register_buffer(f"crow{name}", csr.crow_indices(), persistent=False)
             self.register_buffer(f"column{name}", csr.col_indices(), persistent=False)
             self.register_buffer(f"weight{name}", csr.values().float(), persistent=False)
+        # Cells that are no proposal point one row beyond the proposals, where _confidence puts what the reference has
+        # there.
         index = torch.full(config.map_shape, len(table.cells))
         index[table.cells[:, 0], table.cells[:, 1]] = torch.arange(len(table.cells))
         self.register_buffer("cell_index", index, persistent=False)
@@ -124,6 +128,7 @@ class BMN(nn.Module):
 
     def _sample(self, proposal: Tensor) -> Tensor:
         """(B, C, T) -> (B, K, sampled): the convolution over channels and points of every valid proposal."""
+        # Channels are mixed before sampling (see the module): the product is over T cells instead of T x T proposals.
         weight = self.sampled.weight[:, :, :, 0, 0].permute(1, 2, 0).flatten(1)  # (C, N * sampled)
         convolved = (proposal.transpose(1, 2) @ weight).unflatten(2, (-1, self.config.sampled)).flatten(1, 2)
         cells, points = len(self.crow) - 1, convolved.shape[1]

@@ -52,6 +52,8 @@ def build_sampling(
     first, last = extents[:, 0] - reach, extents[:, 1] + reach
     steps = samples * per_sample
     positions = first[:, None] + ((last - first) / (steps - 1.0))[:, None] * np.arange(steps)
+    # Truncated and not floored, which makes the left border what it is: at -0.3 both neighbours are cell 0, with
+    # weights 1.3 and -0.3.
     whole = np.trunc(positions)
     fraction = positions - whole
     cell = np.broadcast_to(np.arange(len(cells))[:, None], positions.shape)
@@ -60,6 +62,7 @@ def build_sampling(
     weight = np.concatenate([1 - fraction, fraction]) / per_sample
     key = np.concatenate([cell, cell]) * (length * samples) + time * samples + np.concatenate([sample, sample])
     inside = (time >= 0) & (time < length)
+    # Several interpolation points may fall on one cell; their weights add up in one entry of the matrix.
     keys, place = np.unique(key[inside], return_inverse=True)
     weights = np.bincount(place, weights=weight[inside], minlength=len(keys))
     keys, weights = keys[weights != 0], weights[weights != 0]

@@ -167,6 +167,8 @@ class AnchorFree(InitialWeights, Detector):
         """Classification and weighted regression loss of detections against the batch's targets."""
         targets = Targets(batch["classes"], batch["offsets"], batch["instance"])
         sums = detector_losses(found, targets, self.label_smoothing, batch["ignored"])
+        # Numbers of positive points differ between annotated videos and pseudo-labelled ones, so each has a running
+        # mean.
         key = f"normalizer_{group}"
         before = run.memory.get(key, torch.tensor(self.initial_normalizer, dtype=torch.float64))
         normalizer = update_normalizer(before.to(found.logits.device), batch["positive_points"][0])
@@ -187,6 +189,7 @@ class AnchorFree(InitialWeights, Detector):
     def score(self, network: nn.Module, samples: Videos, run: Run) -> Scores:
         videos = self.on_grid(samples)
         parts = [Segments.empty(scored=True)]
+        # One by one, as the released inference does: the padding of a video then depends on no other.
         for row in range(len(samples)):
             raw = self.detections(network, videos, row, run.device)
             found = candidates(raw, 0, self.pre_threshold, self.per_level, self.shortest)

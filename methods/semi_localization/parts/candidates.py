@@ -69,6 +69,7 @@ class Candidates(Part):
         """Predictions for training video ``row``: dense ones above the floor, thinned by soft suppression."""
         videos = detector.on_grid(run.data.train)
         dense = detector.detections(network, videos, row, run.device)
+        # Suppression only lowers scores, so what is below the floor before it need not enter.
         threshold = max(self.floor, detector.pre_threshold)
         one = self.point_classes == "best"
         found = candidates(dense, 0, threshold, detector.per_level, detector.shortest, one)

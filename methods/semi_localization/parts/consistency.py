@@ -24,6 +24,7 @@ def temporal_consistency(boundaries: Tensor, stride: Tensor, instance: Tensor, i
     most = int(instances.max()) if len(instances) else 0
     owner = video * max(most, 1) + instance[video, point]
     level = stride[point]
+    # Two stable sorts give the order by owner, then level, then time, in which neighbours lie side by side.
     order = torch.argsort(level, stable=True)
     order = order[torch.argsort(owner[order], stable=True)]
     owner, level, video, point = owner[order], level[order], video[order], point[order]
@@ -32,4 +33,5 @@ def temporal_consistency(boundaries: Tensor, stride: Tensor, instance: Tensor, i
     steps = (located[1:] - located[:-1]).abs().sum(1)[pair]
     pairs_of = torch.bincount(owner[1:][pair], minlength=len(instances) * max(most, 1)).to(steps.dtype)
     share = 1 / (pairs_of[owner[1:][pair]] * instances[video[1:][pair]].to(steps.dtype) * max(len(instances), 1))
+    # The second term keeps the gradient defined where there is no pair at all.
     return (steps * share).sum() + 0 * boundaries.sum()

@@ -65,6 +65,7 @@ def snippet_targets(
     """
     centre = np.arange(length) + 0.5
     label, mask = np.full(length, classes), np.zeros((length, length), dtype=np.float32)
+    # The longest first, so that shorter ones overwrite it.
     for row in np.argsort(segments[:, 0] - segments[:, 1], kind="stable"):
         inside = (centre >= segments[row, 0]) & (centre <= segments[row, 1])
         label[inside] = labels[row]
@@ -88,6 +89,7 @@ def mask_loss(logits: Tensor, mask: Tensor, rows: Tensor) -> Tensor:
     if not bool(rows.any()):
         return logits.sum() * 0
     found, target = logits[rows], mask[rows]
+    # Clamped, since a target that is all one or all zero would give its other side an infinite weight.
     share = target.mean().clamp(0.01, 0.99)
     weight = torch.where(target > 0.5, 0.5 / share, 0.5 / (1 - share))
     entropy = F.binary_cross_entropy_with_logits(found, target, weight=weight)

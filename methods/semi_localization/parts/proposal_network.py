@@ -286,6 +286,7 @@ class ProposalNetwork(InitialWeights, Detector):
         """Proposals times their likeliest classes: the mean probability of the cells inside."""
         total = np.concatenate([np.zeros((1, probability.shape[1])), probability.cumsum(0)])
         first, last = found.segments.astype(np.int64).T
+        # Means over every proposal from one running sum: there are thousands of proposals and a hundred cells.
         inside = (total[last] - total[first]) / np.maximum(last - first, 1)[:, None]
         top = min(self.top_classes, probability.shape[1])
         labels = np.argsort(-inside, axis=1, kind="stable")[:, :top]
@@ -323,6 +324,7 @@ class ProposalNetwork(InitialWeights, Detector):
         assert found.score is not None
         group = video_class_groups(found.video, found.label)
         if self.code != "opentad":
+            # The threshold of BMN's authors grows with the width as a share of the video, hence times in shares of it.
             size = duration[found.video]
             rows, values = soft_nms(
                 found.start / size, found.end / size, found.score, sigma=self.nms_sigma, threshold=0.5,

@@ -103,6 +103,7 @@ def adaptive_filter(labels: np.ndarray, rank: np.ndarray, classes: int, n_pos: i
     """
     quota = adaptive_quota(labels, classes, n_pos)
     order = np.lexsort((-rank, labels))
+    # Sorted by class, then by rank: the place within the class is the row less the first row of the class.
     place = np.arange(len(order)) - np.searchsorted(labels[order], labels[order])
     return np.sort(order[place < quota[labels[order]]])
 

@@ -80,6 +80,8 @@ class TwoPhase(SemiLocalization):
         return [first, replace(second, start=STARTS[self.start])]
 
     def after_step(self, run: Run) -> None:
+        # After the last step and not when the next phase begins: entering that replaces this phase's average of the
+        # weights.
         if self.ends(run, LABELLED):
             averaged = run.teacher if self.labels_from == "average" else None
             self.label(averaged or run.network, run)
@@ -108,6 +110,7 @@ class TwoPhase(SemiLocalization):
 
     def batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
         kept = pseudo_labels.kept(run) if run.phase.name == BOTH else Segments.empty()
+        # Without any pseudo-label the second phase goes on learning from the labelled videos alone.
         if not len(kept):
             return super().batches(run, generator)
         labels = Labels(np.unique(kept.video), kept, self.uncertain(run))

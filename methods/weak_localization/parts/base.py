@@ -109,6 +109,7 @@ def per_snippet(
 ) -> list[np.ndarray]:
     """Outputs (N, ...) of a network that looks at one snippet at a time, for the ``wanted`` rows of a store, or all."""
     parts = []
+    # At least one round: an empty split gives empty arrays of the right shapes.
     for start in range(0, max(1, len(store) if wanted is None else len(wanted)), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
         rows = as_tensor(store[part] if wanted is None else store[wanted[part]])
@@ -149,6 +150,7 @@ def grid_batches(samples: Videos, grid: np.ndarray, device: torch.device, size: 
     """Features (b, T, D) at the ``grid`` (V, T), a few videos at a time."""
     for start in range(0, max(1, len(grid)), size):
         rows = grid[start : start + size]
+        # A short video repeats snippets on the grid; each is read from the store once.
         wanted, place = np.unique(rows, return_inverse=True)
         features = as_tensor(samples.rows[wanted]).to(device)
         yield features[torch.from_numpy(place.reshape(rows.shape)).to(device)]

@@ -69,6 +69,7 @@ def localize(
     for video, activation in enumerate(activations):
         if not len(activation.classes):
             continue
+        # One contiguous row per class: every threshold passes over the whole of it.
         signals = np.ascontiguousarray(upsample(activation.signal, scale).T)
         ranks = signals if activation.rank is None else np.ascontiguousarray(upsample(activation.rank, scale).T)
         for which, probability, signal, rank in zip(activation.classes, activation.probability, signals, ranks):

@@ -47,4 +47,5 @@ def largest_mean(activation: Tensor, lengths: Tensor, count: Tensor) -> Tensor:
     hidden = activation.masked_fill(~time_mask(lengths, activation.shape[1])[..., None], -torch.inf)
     best = hidden.sort(dim=1, descending=True).values
     taken = time_mask(count, activation.shape[1])[..., None]
+    # Chosen and not multiplied by the mask: minus infinity times zero is not a number.
     return torch.where(taken, best, 0.0).sum(dim=1) / count[:, None]

@@ -116,6 +116,7 @@ def propose(signal: np.ndarray, probability: float, rule: ProposalRule) -> Runs:
     """
     parts = []
     for threshold in rule.thresholds:
+        # Only positive points, even at threshold 0: as in BaSNet, whose runs are what is above zero after zeroing.
         active = (signal > threshold if rule.strict else signal >= threshold) & (signal > 0)
         first, last = runs_above(active)
         if len(first):

@@ -97,6 +97,8 @@ def area_under_roc(actionness: np.ndarray, action: np.ndarray) -> float:
     held = (inside > 0) & (outside > 0)
     if not held.any():
         return float("nan")
+    # The area is the Mann-Whitney statistic: ranks of the positions inside, less the least that these can add up to,
+    # over the number of pairs. Mean ranks make ties count half.
     ranks = (rankdata(actionness[held], axis=1) * action[held]).sum(axis=1)
     pairs = inside[held] * outside[held]
     return float(((ranks - inside[held] * (inside[held] + 1) / 2) / pairs).mean())

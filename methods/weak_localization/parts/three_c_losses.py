@@ -18,6 +18,7 @@ def attended_features(streams: Tensor, embedding: Tensor, lengths: Tensor) -> Te
     """
     valid = time_mask(lengths, streams.shape[1])[..., None, None]
     attention = streams.masked_fill(~valid, -torch.inf).softmax(dim=1)
+    # A softmax over L snippets has the mean 1 / L.
     mean = 1 / lengths.to(attention.dtype)[:, None, None, None]
     kept = attention * (attention >= mean)
     kept = kept / kept.sum(dim=1, keepdim=True).clamp(min=1e-12)
