@@ -60,6 +60,24 @@ def vectors(served: Task, samples: Any, chosen: np.ndarray) -> np.ndarray | None
     return np.array(means).reshape(len(chosen), held.shape[-1])
 
 
+def snippets(samples: Any, classes: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """(ΣL, D) snippets of untrimmed videos and the classes (ΣL, C) of the segments in which their middles lie.
+
+    None for other samples, and for videos without any segment.
+    """
+    segments, offsets = getattr(samples, "segments", None), getattr(samples, "offsets", None)
+    if offsets is None or not segments:
+        return None
+    video = np.repeat(np.arange(len(samples)), np.diff(offsets))
+    place = np.arange(len(video)) - offsets[video]
+    middle = (place * samples.stride[video] + samples.window[video] / 2) / samples.fps[video]
+    shown = np.zeros((len(video), classes), dtype=bool)
+    for which, label, start, end in zip(segments.video, segments.label, segments.start, segments.end):
+        own = slice(int(offsets[which]), int(offsets[which + 1]))
+        shown[own, label] |= (middle[own] >= start) & (middle[own] <= end)
+    return samples.rows, shown
+
+
 def prints(served: Task, samples: Any, chosen: np.ndarray) -> dict[bytes, str]:
     """A print of the features of each of the ``chosen`` samples (n,), with its id; constant features are left out."""
     found: dict[bytes, str] = {}

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from suite.conformance.arrays import LEARNED, TRUE, float_arrays, has_labels, label_sets, prints, vectors
+from suite.conformance.arrays import LEARNED, TRUE, float_arrays, has_labels, label_sets, prints, snippets, vectors
 from suite.conformance.finding import Doubt, Finding, tried
 from suite.conformance.predictors import guessed, majority, probed
 from suite.data import load
@@ -23,6 +23,7 @@ LOOKED_AT = 50_000  # samples of a split that are compared with those of another
 PROBED = 5_000  # samples of a split that a probe sees
 DRAWS = 5  # random predictors, whose mean is told
 FEW = 10  # labels that tell test samples apart; with fewer a probe says nothing
+ENOUGH = 30  # with fewer a probe may fail by chance
 UNEVEN = 100  # from this ratio of the commonest to the rarest class on it is told
 NAMED = 3  # names in a sentence
 NUMBERED = re.compile(r"(.*?)[-_. ]*\d+")  # an id that ends in a number, and what stands before that
@@ -75,7 +76,7 @@ def _shapes(subject: Subject) -> Said:
         held = getattr(samples, subject.served.features, None)
         widths[split] = tuple(held.shape[1:]) if held is not None else ()
     assert len(set(widths.values())) == 1, f"features differ in shape: {widths}; make them alike"
-    width = "×".join(map(str, widths["train"])) or "no"
+    width = "×".join(map(str, widths["train"])) if any(widths["train"]) else "no"
     return f"{width} channels in every split", {"features": list(widths["train"])}
 
 
@@ -178,23 +179,37 @@ def _shared_stem(data: TaskData[Any]) -> str:
 
 def _informative(subject: Subject) -> Said:
     """labels say something about features"""
-    data = subject.data
-    labels, truth = (label_sets(*one) for one in _labelled(data))
-    if labels is None or truth is None:
-        return "the samples have no labels that are known here", {}
-    teach = subject.chosen("train", PROBED, has_labels(data.train) & np.asarray(labels.any(axis=1)))
-    test = subject.chosen("test", PROBED, np.asarray(truth.any(axis=1)))
-    features, unseen = vectors(subject.served, data.train, teach), vectors(subject.served, data.test, test)
-    if features is None or unseen is None or not len(teach) or not len(test):
-        return "there are no features to probe", {}
-    rarer = np.minimum(truth[test].sum(axis=0), (~truth[test]).sum(axis=0)).sum()
+    teach, test = _examples(subject, "train", LEARNED), _examples(subject, "test", TRUE)
+    if teach is None or test is None:
+        return "there are no features or no labels to probe", {}
+    (features, labels), (unseen, truth) = teach, test
+    rarer = int(np.minimum(truth.sum(axis=0), (~truth).sum(axis=0)).sum())
     if rarer < FEW:
         raise Doubt(f"nearly all samples have the same classes: {rarer} labels of test samples tell them apart", {})
-    share, shuffled = probed(features, labels[teach], unseen, truth[test], np.random.default_rng(0))
-    said = f"a linear probe explains {share:.1%} of the variance of labels"
-    chance = f"with shuffled labels {shuffled.min():.1%} to {shuffled.max():.1%}"
-    assert share > shuffled.max(), f"{said}, {chance}: look whether labels and features belong to the same samples"
-    return f"{said}, {chance}", {"explained": share, "shuffled": shuffled.tolist()}
+    share, shuffled = probed(features, labels, unseen, truth, np.random.default_rng(0))
+    said = f"a linear probe follows {share:.1%} of the variance of labels"
+    said = f"{said}, with shuffled labels {shuffled.min():.1%} to {shuffled.max():.1%}"
+    facts = {"followed": share, "shuffled": shuffled.tolist()}
+    if share <= shuffled.max() and rarer < ENOUGH:
+        raise Doubt(f"{said}: too few test labels ({rarer}) to say", facts)
+    assert share > shuffled.max(), f"{said}: look whether labels and features belong to the same samples"
+    return said, facts
+
+
+def _examples(subject: Subject, split: str, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Features (n, D) and labels (n, C) of at most PROBED labelled samples, or of snippets where they are known."""
+    samples, classes = subject.data.split(split), len(subject.data.classes)
+    generator = np.random.default_rng(0)
+    if (found := snippets(samples, classes)) is not None:
+        rows, shown = found
+        chosen = np.sort(generator.permutation(len(rows))[:PROBED])
+        return np.asarray(rows[chosen], dtype=np.float64), shown[chosen]
+    labels = label_sets(samples, classes, names)
+    if labels is None:
+        return None
+    chosen = subject.chosen(split, PROBED, has_labels(samples) & np.asarray(labels.any(axis=1)))
+    features = vectors(subject.served, samples, chosen)
+    return None if features is None or not len(chosen) else (features, labels[chosen])
 
 
 def _chance(subject: Subject) -> Said:

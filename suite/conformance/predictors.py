@@ -49,16 +49,16 @@ def majority(served: Task, data: TaskData[Any]) -> Any | None:
 def probed(
     features: np.ndarray, labels: np.ndarray, unseen: np.ndarray, truth: np.ndarray, generator: np.random.Generator
 ) -> tuple[float, np.ndarray]:
-    """How much of the labels' variance a linear probe explains that was taught by them, or by shuffled ones.
+    """How far a linear probe follows the labels that it never saw, taught by labels and by labels that were shuffled.
 
-    ``features`` (n, D) with ``labels`` (n, C) teach; ``unseen`` (m, D) with ``truth`` (m, C) test. Returns the share
-    1 - (squared errors) / (squared deviations), over all classes, which is below 0 where the mean would do better, and
-    (SHUFFLES,) shares of the probes whose labels belong to other samples. A measure of order alone (accuracy, area
-    under ROC) would not do: where one direction separates two classes, a shuffled probe may order them perfectly.
-    All are fitted at once: ridge regression with as many targets.
+    ``features`` (n, D) with ``labels`` (n, C) teach; ``unseen`` (m, D) with ``truth`` (m, C) test. Returns the
+    covariance of prediction and truth in shares of the variance of the truth, both summed over classes (1: exact, 0:
+    unrelated), and (SHUFFLES,) shares of the probes whose labels belong to other samples. A measure of order alone
+    (accuracy, area under ROC) would not do: where one direction separates two classes, a shuffled probe may order them
+    perfectly. Squared errors would not, either, where training shows one label of several. All are fitted at once:
+    ridge regression with as many targets.
     """
     from sklearn.linear_model import Ridge
-    from sklearn.metrics import r2_score
     from sklearn.preprocessing import StandardScaler
 
     scaler = StandardScaler().fit(features)
@@ -66,5 +66,6 @@ def probed(
     targets = np.hstack([labels[order].astype(np.float64) for order in orders])
     probe = Ridge(alpha=RIDGE * len(features)).fit(scaler.transform(features), targets)
     found = probe.predict(scaler.transform(unseen)).reshape(len(unseen), len(orders), -1)
-    shares = [r2_score(truth, found[:, one], multioutput="variance_weighted") for one in range(len(orders))]
-    return float(shares[0]), np.array(shares[1:])
+    varied = truth - truth.mean(axis=0)
+    shares = np.einsum("mkc,mc->k", found, varied) / (varied**2).sum()
+    return float(shares[0]), shares[1:]

@@ -206,7 +206,19 @@ def test_listings_have_json(typed: Typed):
 
 def test_every_command_teaches(typed: Typed):
     text, _ = typed("--help")
-    for command in ("train", "sweep", "leaderboard", "results", "evaluate", "data", "check", "list", "doctor", "plan"):
+    for command in (
+        "train",
+        "sweep",
+        "leaderboard",
+        "results",
+        "evaluate",
+        "data",
+        "check",
+        "list",
+        "doctor",
+        "plan",
+        "new",
+    ):
         assert command in text
         assert "--help" in typed(command, "--help")[0]
 
