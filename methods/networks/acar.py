@@ -77,6 +77,8 @@ class RelationHead(nn.Module):
         for clip in owner.unique().tolist():
             mine = (owner == clip).nonzero().squeeze(1)
             context = without_padding(maps[clip], None if sizes is None else sizes[clip])
+            # Clip by clip: actors relate to those of their own clip only, whose number differs, and clips to their own
+            # size.
             related = self.relate(context, actors[mine]).mean(dim=(2, 3))
             relations = relations.index_copy(0, mine, related.to(relations.dtype))
         return self.fc2(torch.cat([F.relu(self.fc1(actors)), relations], dim=1))

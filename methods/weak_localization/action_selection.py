@@ -170,7 +170,7 @@ class ActionSelection(SelectionLocalizer):
         return class_score(scores.logits, form)
 
     def target(self, mask: Tensor, batch: Batch, run: Run) -> tuple[Tensor, Tensor]:
-        """What G learns to tell apart: T_pos and T_neg, masks (B, T)."""
+        """What G learns to separate: T_pos and T_neg, masks (B, T)."""
         return mask, 1 - mask
 
     def actionness_losses(self, scores: SnippetScores, mask: Tensor, other: Tensor) -> Losses:

@@ -1,4 +1,4 @@
-"""Background modelling (Nguyen, Ramanan and Fowlkes, ICCV 2019): attention told apart from its complement.
+"""Background modelling (Nguyen, Ramanan and Fowlkes, ICCV 2019): attention separated from its complement.
 
 The authors released nothing. The three terms and their recipe are those of DGAM's released code, without its generative
 term; the clustering term of the paper is absent there and here. Two ways to localize: DGAM's, and STPN's rule.

@@ -30,6 +30,8 @@ def text(node: Any) -> str:
     if isinstance(node, list):
         return f"[{','.join(map(text, node))}]"
     if not isinstance(node, ast.AST):
+        # In ASCII: which other characters ``repr`` prints as they are depends on the Unicode tables of the Python
+        # version.
         return f"{type(node).__name__}:{node!a}"
     fields = ((name, value) for name, value in ast.iter_fields(node) if name not in _CONTEXT)
     found = (f"{name}={text(value)}" for name, value in fields if value is not None and value != [])

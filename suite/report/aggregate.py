@@ -1,4 +1,4 @@
-"""The ledger's long tables joined with what was asked, and summarized over seeds."""
+"""The ledger's long tables joined with what a board lists, and summarized over seeds."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def asked_frame(asked: Iterable[BoardRun], runs: pl.DataFrame, marked: pl.DataFr
 
 
 def values(asked: pl.DataFrame, metrics: pl.DataFrame, split: str = "test") -> pl.DataFrame:
-    """One row a finished run, metric and selection on ``split``; values that are not defined (NaN) are left out."""
+    """One row per finished run, metric and selection on ``split``; values that are not defined (NaN) are left out."""
     finished = asked.filter(pl.col("status") == "finished").select(*CELL, "run", "seed", "method", "ceiling")
     wanted = metrics.filter((pl.col("split") == split) & pl.col("value").is_finite())
     return finished.join(wanted.drop("attempt", "split"), on="run", maintain_order="left")
 
 
 def summaries(found: pl.DataFrame) -> pl.DataFrame:
-    """Mean, standard deviation (n - 1) and 95 % t interval over seeds, one row a cell, metric and selection."""
+    """Mean, standard deviation (n - 1) and 95 % t interval over seeds, one row per cell, metric and selection."""
     groups = found.group_by([*CELL, *KEY], maintain_order=True).agg("value")
     rows = [asdict(summarize(numbers)) for numbers in groups["value"]]
     return groups.drop("value").hstack(pl.DataFrame(rows, schema=SUMMARY))

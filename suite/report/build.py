@@ -38,7 +38,7 @@ class Content:
 
 
 def gather(board: LeaderboardSpec, asked: Sequence[BoardRun], ledger: Ledger) -> Content:
-    """Read the ledger once and arrange what ``board`` wants to show."""
+    """Read the ledger once and arrange what ``board`` shows."""
     wanted = {one.run for one in asked if one.run}
     runs = ledger.runs().filter(pl.col("run").is_in(sorted(wanted)))
     logged = ledger.curves(wanted)

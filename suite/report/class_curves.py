@@ -105,7 +105,7 @@ def _styles(named: pl.DataFrame, names: list[str]) -> tuple[dict[str, dict[str, 
 
 
 def _side_by_side(rows: list[str], named: pl.DataFrame, bars: Bars) -> Figure:
-    """Bars a name, one colour a kind, at the last point; if ranked, by the first kind at hand."""
+    """One group of bars per name, one colour per kind, at the last point; if ranked, by the first kind at hand."""
     above = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"}
     figure, owners = blank(340, yaxis_title=bars.axis, barmode="group", legend=above), []
     chosen = named.filter(pl.col("kind").is_in(bars.kinds))

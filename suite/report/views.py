@@ -149,6 +149,7 @@ def _row(
 def pick(own: pl.DataFrame, key: MetricKey, selection: str = HONEST) -> tuple[float, ...]:
     """The values of one metric under one selection, one per seed, by seed."""
     threshold = pl.col("threshold")
+    # Thresholds of evaluators come from numpy's linspace, those of boards are written as decimals.
     at = threshold.is_null() if key.threshold is None else (threshold - key.threshold).abs() < 1e-9
     rows = own.filter((pl.col("metric") == key.metric) & at & (pl.col("selection") == selection))
     return tuple(rows.sort("seed")["value"].to_list())
@@ -170,6 +171,7 @@ def _why(asked: pl.DataFrame) -> str:
 def _leak(own: pl.DataFrame, headline: MetricKey) -> float | None:
     """What choosing the epoch on test data would have added to the headline, on average over seeds."""
     honest, oracle = pick(own, headline), pick(own, headline, ORACLE)
+    # Means over different seeds would differ by the seeds as well.
     if not honest or len(honest) != len(oracle):
         return None
     return float(np.mean(oracle) - np.mean(honest))
@@ -189,7 +191,7 @@ def _marked(rows: list[Row], columns: int) -> list[Row]:
 def _marks(values: Sequence[tuple[float, ...]], seeds: int) -> list[tuple[bool, bool]]:
     """For each method's values over ``seeds``: is it the best, and is it another that may be as good."""
     means = np.array([np.mean(numbers) if numbers else -np.inf for numbers in values])
-    if np.isfinite(means).sum() < 2 or max(map(len, values)) < 2:  # a single seed crowns no winner
+    if np.isfinite(means).sum() < 2 or max(map(len, values)) < 2:  # a single seed decides nothing
         return [(False, False)] * len(values)
     spread, best = common_spread(values, seeds), values[int(means.argmax())]
     adjusted = holm([np.nan if mean == means.max() else spread.test(own, best) for mean, own in zip(means, values)])
@@ -201,4 +203,5 @@ def _detectable(rows: Sequence[Row], column: int) -> float:
     if not values:
         return float("nan")
     spread = common_spread(values, rows[0].asked)
+    # By the method with the fewest seeds: what is promised must hold for every pair of rows.
     return spread.detectable(min(map(len, values)), comparisons=max(1, len(values) - 1))

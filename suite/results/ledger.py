@@ -42,11 +42,11 @@ class Ledger:
     # Writing ------------------------------------------------------------------------------------------------------
 
     def record(self, outcome: Outcome) -> str:
-        """Record a run, finished or failed: one append a table, ``runs`` last. Returns the attempt's name."""
+        """Record a run, finished or failed: one append per table, ``runs`` last. Returns the attempt's name."""
         return self.record_all([outcome])[0]
 
     def record_all(self, outcomes: Sequence[Outcome]) -> list[str]:
-        """Record several runs with one append a table for all of them, ``runs`` last; returns the attempts' names."""
+        """Record several runs with one append per table for all of them, ``runs`` last; returns the attempts' names."""
         if not is_uri(self.folder):
             link(Path(self.folder))
         attempts = [new_attempt() for _ in outcomes]

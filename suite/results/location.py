@@ -50,6 +50,7 @@ def link(folder: Path) -> None:
     try:
         folder.symlink_to(found, target_is_directory=True)
     except FileExistsError:
+        # Another process made the link first; only a link to somewhere else is a conflict.
         if folder.resolve() != found.resolve():
             raise
 

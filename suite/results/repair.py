@@ -1,7 +1,7 @@
 """Mending a ledger whose files are damaged: what cannot be read is set aside, and runs without numbers are named.
 
 A Delta table is a log of commits beside data files. Either may be cut or missing after a crash of the machine, a full
-disk or a stray command. What is left is kept; a finished run without metrics is forgotten, so that it runs again.
+disk or a mistaken command. What is left is kept; a finished run without metrics is forgotten, so that it runs again.
 """
 
 from __future__ import annotations

@@ -56,6 +56,7 @@ def _mark(figure: Figure, problem: Problem, parameter: Parameter) -> None:
     for value, (note, dash) in marks.items():
         line = {"dash": dash, "color": COLOURS[4], "width": 2 if dash == "solid" else 1}
         figure.add_shape(type="line", x0=_place(value), x1=_place(value), y0=0, y1=1, yref="paper", line=line)
+        # On a logarithmic axis Plotly takes values for shapes, but exponents for annotations.
         place = np.log10(float(value)) if parameter.log and not isinstance(value, str) else _place(value)
         text = {"text": note, "showarrow": False, "textangle": -90, "yanchor": "top", "xanchor": "right"}
         figure.add_annotation(x=place, y=1, yref="paper", font={"size": 11, "color": COLOURS[4]}, **text)
@@ -142,6 +143,7 @@ def importances(problem: Problem, complete: Sequence[Observed]) -> dict[str, flo
     """The fANOVA importance of each parameter, greatest first; empty for too few trials or a flat objective."""
     import optuna
 
+    # fANOVA fits a model over the space; what lies outside has no place in it.
     inside = [one for one in complete if problem.space.contains(one.settings)]
     if len(inside) < FEW or len(problem.space.parameters) < 2 or len({one.objectives[0] for one in inside}) < 2:
         return {}

@@ -1,6 +1,6 @@
 """What the ledger holds of a sweep: the only memory a sweep has.
 
-A run of the ledger belongs to a configuration when the run that the configuration asks for has the same id; so what
+A run of the ledger belongs to a configuration when it has the id of one of the configuration's runs; so what
 another sweep, a leaderboard or a person ran counts as well, and what older code or data gave does not.
 """
 
@@ -38,7 +38,7 @@ class Observed:
     """A configuration with what its runs gave.
 
     ``values`` are those that were trained, ``post`` the best post-processing found for them; ``objectives`` one number
-    an objective (empty unless complete), ``instances`` the same run by run, in the order of :meth:`Problem.runs`
+    per objective (empty unless complete), ``instances`` the same run by run, in the order of :meth:`Problem.runs`
     (NaN where a run is missing); ``curve`` its course in the first run; ``own``: this sweep asked for it.
     """
 

@@ -27,7 +27,7 @@ from suite.train.start import with_values
 from suite.work.preparation import Prepared
 from suite.work.record import point_rows
 
-WIDTH = 0.15  # of a range: how far the second half of the settings strays from the best of the first
+WIDTH = 0.15  # of a range: deviation of the second half of the settings from the best of the first
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def _outcome(run: Scored, values: Values, defaults: Values) -> Outcome:
 
 
 def _renamed(run: Scored, spec: Any) -> str:
-    """The id of the run that ``spec`` asks for, on the same data and code."""
+    """The id of the run of ``spec`` on the same data and code."""
     name: str = spec.run_id(run.outcome.run["fingerprint"], run.outcome.run["code"])
     # Post-processing changes values and adds no parameter; otherwise the name would be that of no run.
     assert json.loads(run.outcome.run["params"]).keys() == spec.params.keys()

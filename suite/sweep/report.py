@@ -1,4 +1,4 @@
-"""The page of a sweep: figures, the best trials, and the honest test score of what validation data chose."""
+"""The page of a sweep: figures, the best trials, and the test score of what validation data chose."""
 
 from __future__ import annotations
 

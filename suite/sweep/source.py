@@ -136,7 +136,7 @@ class SweepSource(Source):
             "new": sum(len(study.ended) for study in self.studies) - self.before,
         }
 
-    # What performers of a sweep ask besides -------------------------------------------------------------------------
+    # What performers of a sweep need besides ------------------------------------------------------------------------
 
     def judge(self, study: int, number: int, step: int, value: float) -> bool:
         """Whether the proposal should be stopped early, given its objective after ``step`` evaluations (or runs)."""

@@ -1,4 +1,4 @@
-"""The reporter of a sweep's run: asks whether to go on, and whether this configuration is still worth it."""
+"""The reporter of a sweep's run: stops it with the sweep, or when the pruner gives its configuration up."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from suite.work.worker import GoOn
 
 
 class Judge(Supply, Protocol):
-    """What the trials of a sweep ask of its source."""
+    """What the trials of a sweep need of its source."""
 
     def judge(self, study: int, number: int, step: int, value: float) -> bool:
         """Whether to give a proposal up."""

@@ -88,7 +88,7 @@ class Loop:
         return True
 
     def _count_steps(self) -> None:
-        """Ask for the steps of an epoch where the schedule or the budget needs them."""
+        """Count the steps of an epoch where the schedule or the budget needs them."""
         run, phase = self.lead.run, self.lead.run.phase
         # A method may have to draw an epoch to know, so this is asked only where the answer is used.
         if phase.steps or phase.schedule.kind != "constant":

@@ -1,4 +1,4 @@
-"""Steppers take the optimizer steps that the loop asks for; this one trains a single network, alone or on workers.
+"""Steppers take the optimizer steps of the loop; this one trains a single network, alone or on workers.
 
 :class:`suite.train.packed.stepper.Stacked` trains several networks at once.
 """

@@ -38,5 +38,6 @@ class InitialWeights:
         if self.weights:
             file = PinnedFile.parse(self.weights)
             taken = take(network, read_tensors(file.require()), release, file.label)
+            # Partly fitting weights are allowed (another head is the rule), but must not go unnoticed.
             logger.log(logging.INFO if taken.whole else logging.WARNING, "%s", taken.in_words())
         return network

@@ -1,6 +1,6 @@
 """Files of weights as tensors by name. Nothing is unpickled beyond tensors, arrays and plain containers.
 
-Releases come as ``torch.save`` files of either format, as pickles of Caffe2 blobs, or as safetensors. The form is told
+Releases come as ``torch.save`` files of either format, as pickles of Caffe2 blobs, or as safetensors. The form is known
 by content: some Caffe2-style ``.pkl`` files of the SlowFast model zoo are ``torch.save`` files.
 """
 

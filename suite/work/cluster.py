@@ -125,7 +125,7 @@ def _interpreter() -> dict[str, str]:
 
 
 def _be_quiet() -> None:
-    """Of a node that dies Ray prints the end of its log, whatever the level of logging; a sentence says it better."""
+    """Ray prints the end of a dead node's log, whatever the level of logging; the suite reports it in one sentence."""
     import ray._private.worker as inside
 
     inside.print_to_stdstream = lambda *words, **more: None

@@ -95,7 +95,7 @@ def _launch_workers(spec: RunSpec, places: Places, reporter: Reporter, machine: 
 
 
 class _Mailbox:
-    """Progress on its way from the leading worker to who asked for the run, and back whether to go on."""
+    """Carries progress from the leading worker to the driver, and back whether to go on."""
 
     def __init__(self) -> None:
         self.waiting: list[Progress] = []

@@ -83,7 +83,7 @@ def _run(
             if not _agree([training.phases for training in trainings]):
                 return []
             complete = Loop(Stacked(trainings), Asking(going)).run()
-    except Exception:  # whatever it was: trained alone, the method reports it in its own words
+    except Exception:  # whatever it was: trained alone, the method reports the error itself
         logger.debug("%s is not packed", specs[0].method, exc_info=True)
         _REFUSED.add(specs[0].method)
         return []

@@ -102,7 +102,7 @@ class _Watched:
 
     def __init__(self, work: Work, source: RemoteSource, places: Places, workers: int, watch: Watch) -> None:
         self.work, self.source, self.workers, self.watch = work, source, workers, watch
-        self.scratch = places.local.absolute() / ".tune"  # Tune wants a folder; nothing in it is read again
+        self.scratch = places.local.absolute() / ".tune"  # Tune needs a folder; nothing in it is read again
         self.error: BaseException | None = None
         self.thread = threading.Thread(target=self._tune, daemon=True)
 

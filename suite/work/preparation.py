@@ -68,6 +68,7 @@ def prepare(spec: RunSpec, places: Places) -> Prepared:
 def threads(count: int) -> Iterator[None]:
     """Run with ``count`` threads (0: as many as torch chose)."""
     before = torch.get_num_threads()
+    # Restored afterwards: the caller may be a notebook or a worker that goes on with other runs.
     torch.set_num_threads(count or before)
     try:
         yield

@@ -1,7 +1,8 @@
 """Who hands out work: one object for all workers of a leaderboard or a sweep.
 
-It lives in the process that carries the work out, or in a Ray actor beside the driver; it knows nothing of Ray. What it
-remembers may be lost at any moment: the ledger has what is finished, and what was handed out is handed out again.
+It lives in the process that carries the work out, or in a Ray actor beside the driver; it does not depend on Ray.
+What it remembers may be lost at any moment: the ledger has what is finished, and what was handed out is handed out
+again.
 """
 
 from __future__ import annotations
@@ -56,11 +57,11 @@ class Source(ABC):
         self.items = 0
         self.heard = time.monotonic()
 
-    # What workers ask ---------------------------------------------------------------------------------------------
+    # What workers call --------------------------------------------------------------------------------------------
 
     def next(self, worker: str) -> Answer:
         """See :class:`Supply`."""
-        self.lost(worker)  # a worker that asks while it has an item was started anew and knows nothing of it
+        self.lost(worker)  # a worker that asks while it has an item was started anew and has lost it
         self.heard = time.monotonic()
         if self._ending or not self._has_more():
             return "wait" if (self.at_work or self.elsewhere()) and not self._ending else "over"
@@ -117,7 +118,7 @@ class Source(ABC):
 
     @abstractmethod
     def key(self, unit: Any) -> Hashable:
-        """What tells a unit from others."""
+        """What distinguishes a unit from others."""
 
     @abstractmethod
     def take(self, units: Sequence[Any], results: Sequence[Any]) -> Sequence[Any]:

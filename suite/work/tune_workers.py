@@ -22,7 +22,7 @@ from suite.work.source import Supply
 from suite.work.worker import Performer, Worker
 
 TURN = 5.0  # seconds of work between two reports to Tune, each of which costs the driver some milliseconds
-OVER = threading.Event()  # the driver's word that nothing is left to do; Tune copies whatever it is handed
+OVER = threading.Event()  # set by the driver when nothing is left to do; global, as Tune copies its arguments
 
 
 class TuneWorker(tune.Trainable):

@@ -1,4 +1,4 @@
-"""One worker: asks a source for items, carries them out, reports what became of them."""
+"""One worker: takes items from a source, carries them out, reports their results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Performer(Protocol):
     """Carries out the units of an item: boards know how to do runs, sweeps how to do proposals."""
 
     def perform(self, units: Sequence[Any]) -> Sequence[Any]:
-        """Results for the source; everything that they speak of is in the ledger by then."""
+        """Results for the source; everything that they name is in the ledger by then."""
 
 
 class Worker:

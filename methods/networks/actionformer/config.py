@@ -15,7 +15,7 @@ GLOBAL_WINDOW = -1  # a level with this window attends to the whole sequence
 class ActionFormerConfig:
     """Sizes of the network and constants of its losses; lengths count cells of the feature grid.
 
-    ``windows`` holds one attention window a pyramid level (odd, or ``GLOBAL_WINDOW``) and so fixes the number of
+    ``windows`` holds one attention window per pyramid level (odd, or ``GLOBAL_WINDOW``) and so fixes the number of
     levels; level ``l`` has stride ``2**l``.
     """
 

@@ -106,6 +106,7 @@ class Block(nn.Module):
 
     def forward(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T, C) and its mask (B, T, 1) -> the same, ``stride`` times shorter."""
+        # Every stride-th cell, as the released code's nearest-neighbour interpolation of the mask gives.
         mask = mask[:, :: self.stride]
         mixed = self.attn(self.ln1(features), mask)
         features = self._skip(features) * mask + self.drop_path_attn(mixed)

@@ -1,7 +1,7 @@
 """ActionFormer: an anchor-free detector on a transformer pyramid (Zhang et al., ECCV 2022, §3).
 
 All levels lie side by side in one sequence when they reach the shared heads, with one zero cell between neighbours,
-so that one convolution serves the whole pyramid with the numbers of one convolution a level.
+so that one convolution serves the whole pyramid with the numbers of one convolution per level.
 """
 
 from __future__ import annotations

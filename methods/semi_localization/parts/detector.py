@@ -1,4 +1,4 @@
-"""What semi-supervised methods ask of a network that localizes actions, whichever network it is."""
+"""What semi-supervised methods need of a network that localizes actions, whichever network it is."""
 
 from __future__ import annotations
 

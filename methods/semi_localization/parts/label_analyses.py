@@ -22,7 +22,7 @@ def analyse(run: Run) -> dict[str, float]:
 
 
 def _worth(run: Run, hidden: Segments) -> dict[str, float]:
-    """Table 3: class accuracy and overlap of the pseudo-labels, and how many there are a video."""
+    """Table 3: class accuracy and overlap of the pseudo-labels, and how many there are per video."""
     kept = pseudo_labels.kept(run)
     worth = label_quality.quality(kept, hidden)
     videos = max(1, len(unlabelled_rows(run.data)))
@@ -42,7 +42,7 @@ def _separation(run: Run, hidden: Segments) -> dict[str, float]:
     values = {}
     measures = {"score": np.asarray(ranked.score), "agreement": pseudo_labels.agreement(run)}
     for name, measure in measures.items():
-        if np.isnan(measure).any():  # the method does not ask its neighbours
+        if np.isnan(measure).any():  # the method does not measure agreement
             continue
         values[f"{name} correlation"] = label_quality.correlation(measure, overlap)
         tenths = label_quality.binned_overlap(measure, overlap)

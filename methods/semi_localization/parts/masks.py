@@ -35,7 +35,7 @@ class SnippetMasks(nn.Module):
 class MaskNetwork(SnippetMasks):
     """Self-attention over a window, then class probabilities of each snippet and its mask over the window.
 
-    A mask names absolute cells, so the embedding gains a table of positions (the paper does not speak of one).
+    A mask names absolute cells, so the embedding gains a table of positions (the paper mentions none).
     """
 
     positions: Tensor

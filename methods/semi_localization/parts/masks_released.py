@@ -128,6 +128,7 @@ def released_candidates(
             if not len(above):
                 continue
             first, last = longest_run(above)
+            # Runs of at most a fiftieth of the window are no candidates in the released code.
             if (last - first) / len(row) <= 0.02:
                 continue
             inner = row[first + 1 : last - 1]

@@ -24,7 +24,7 @@ class Predicted(NamedTuple):
     start: np.ndarray
     end: np.ndarray
     score: np.ndarray
-    ambiguity: np.ndarray  # how much neighbours disagree about the boundaries; NaN where a method does not ask
+    ambiguity: np.ndarray  # how much neighbours disagree about the boundaries; NaN where a method does not measure it
 
 
 def remember(run: Run, rows: np.ndarray, found: Sequence[Predicted], kept: Sequence[np.ndarray]) -> None:

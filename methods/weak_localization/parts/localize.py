@@ -20,7 +20,7 @@ class Activation:
     """What a video shows: K ``classes`` (K,), their ``probability`` (K,) and the ``signal`` (T, K) that is thresholded.
 
     The T positions are evenly spaced over the video's snippets, whatever T is. ``rank`` (T, K) is what proposals are
-    scored by, where that is another signal. A class may stand in several columns (one a modality).
+    scored by, where that is another signal. A class may stand in several columns (one per modality).
     """
 
     classes: np.ndarray
@@ -59,7 +59,7 @@ class NonMaximumSuppression:
 def localize(
     activations: Iterable[Activation], samples: Videos, propose: Propose, scale: int, suppression: NonMaximumSuppression
 ) -> Segments:
-    """Scored segments in seconds of all videos of ``samples``, one activation a video, in their order.
+    """Scored segments in seconds of all videos of ``samples``, one activation per video, in their order.
 
     A snippet stands for the ``stride`` frames around the middle of its window.
     """

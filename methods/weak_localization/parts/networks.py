@@ -50,7 +50,7 @@ def detached(scores: SnippetScores) -> SnippetScores:
 
 
 class ActionSelectionNet(nn.Module):
-    """Classifier F and actionness G of ASL, on each snippet alone (§4; the released code has one G a modality).
+    """Classifier F and actionness G of ASL, on each snippet alone (§4; the released code has one G per modality).
 
     ``two_stream``: the first half of the channels is RGB, the second flow, each with its own G; else one G sees all.
     """

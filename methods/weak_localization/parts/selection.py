@@ -1,6 +1,6 @@
 """The arithmetic of Action Selection Learning as pure functions of tensors (Ma et al., CVPR 2021, §3).
 
-B videos, T temporal positions, C classes. Nothing here knows of networks or data.
+B videos, T temporal positions, C classes. Nothing here depends on networks or data.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ def interpolated_rows(samples: Videos, videos: np.ndarray, positions: int) -> Ba
 
 @torch.no_grad()
 def interpolated_outputs(network: nn.Module, samples: Videos, positions: int, device: torch.device) -> list[np.ndarray]:
-    """Outputs (V · T, ...) of a per-snippet network on features interpolated to T positions a video."""
+    """Outputs (V · T, ...) of a per-snippet network on features interpolated to T positions per video."""
     parts = []
     if not len(samples):
         return per_snippet(network, samples.rows, device)

@@ -116,6 +116,7 @@ class Seen:
 @torch.no_grad()
 def look(method: SelectionLocalizer, run: Run, samples: Videos) -> Seen:
     """Select as a training step does, on the uniform grid instead of random positions."""
+    # On random positions T_pos would change from epoch to epoch with the draws, however stable the selection is.
     outputs, offsets = method.outputs_of_split(run.network, samples, run)
     grid = torch.from_numpy(positions_of(offsets, method.positions))
     on_grid = SnippetScores(*(part[grid] for part in outputs))

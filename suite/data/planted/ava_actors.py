@@ -73,6 +73,7 @@ def follow(table: BoxTable, step: float) -> np.ndarray:
         if not earlier:
             continue
         overlap = box_overlap(table.box[rows], table.box[earlier])
+        # The best pair first; its row and column are then spent, so that nobody is followed twice.
         while overlap.size and overlap.max() >= SAME_PERSON:
             now, then = np.unravel_index(int(overlap.argmax()), overlap.shape)
             before[rows[now]] = earlier[then]

@@ -44,6 +44,7 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     }
     if not place.is_dir():
         _film(scripts, place, dials, dict(zip(PARTS, seeds[len(PARTS) :])))
+    # A stream of its own: rendering happens only where files are missing, and may not shift what the detector finds.
     noise = np.random.default_rng([card.version, int(dials["world_seed"]), 7])
     tables = {part: table(videos, dials) for part, videos in scripts.items()}
     train = _joined(tables["train"], detected(tables["unlabelled"], dials, noise))
@@ -66,6 +67,7 @@ def require_videos(data: TaskData[Actors], dials: Mapping[str, Value]) -> TaskDa
 
 def videos_folder(folder: Path, card: DatasetCard, dials: Mapping[str, Value]) -> Path:
     """Where below ``folder`` the files are that this code renders for a version and its dials."""
+    # The code belongs to the name: files that an older version rendered do not fit the labels of this one.
     key = content_hash(card.version, dict(dials), reader_fingerprint(__name__))
     return (folder / "videos" / f"{card.name}-{key}").resolve()
 

@@ -84,6 +84,7 @@ def _real_timelines(
             split = "validation" if seen % 4 == 0 else "train"
         if len(instances[1]) == 0:
             continue
+        # By its number among all videos, those without instances included: leaving some out changes no other timeline.
         generator = world.generator(9, number)
         timelines[split].append(with_scenes(generator, name, instances, world.context, world.hard_instances))
     return names, timelines
@@ -95,6 +96,8 @@ def draw_directions(classes: int, world: VideoWorld) -> tuple[np.ndarray, np.nda
     if width % 2:
         raise UsageError(f"planted-videos: channels={width} is odd; give RGB and flow the same number of channels.")
     generator = world.generator(7)
+    # Signs and no Gaussian draws: every channel then carries the same share of a class, and RGB and flow theirs
+    # exactly.
     signs = generator.integers(0, 2, (classes + 1, width)) * 2.0 - 1.0
     scale = np.where(np.arange(width) < width // 2, np.sqrt(2 * (1 - FLOW_SHARE)), np.sqrt(2 * FLOW_SHARE))
     return signs[:-1] / np.sqrt(width), signs[-1] * scale / np.sqrt(width)

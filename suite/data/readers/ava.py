@@ -115,7 +115,7 @@ def _held_out(videos: np.ndarray, share: float) -> np.ndarray:
 
 
 def _trained(truth: BoxTable, folder: Path, options: Mapping[str, str], dials: Mapping[str, Value]) -> BoxTable:
-    """The boxes of labelled key frames that the dial ``train_boxes`` asks for."""
+    """The boxes of labelled key frames that the dial ``train_boxes`` names."""
     boxes = str(dials["train_boxes"])
     if boxes == "annotated":
         return truth
@@ -134,6 +134,7 @@ def _with_unlabelled(
     if not path.is_file():
         return assemble(train)
     more = read_detections(path, train.labels.shape[1], float(dials["train_score"]))
+    # Detected people on annotated seconds are the annotated ones, whose labels are known.
     more = without(more.take(np.isin(more.video, truth.video)), set(zip(truth.video, truth.second)))
     return assemble(joined(train, more), labelled=np.arange(len(train) + len(more)) < len(train))
 

@@ -51,9 +51,11 @@ def clips_of(recording: Recording, seconds: float) -> list[Recording]:
 def cuts(background: np.ndarray, length: int) -> list[int]:
     """Edges of clips of about ``length`` samples, from 0 to the end; ``background`` (T,) bool."""
     edges, total = [0], len(background)
+    # A rest of up to half a clip joins the last one instead of becoming a very short clip.
     while total - edges[-1] > 1.5 * length:
         wanted = edges[-1] + length
         reach = int(SLACK * length)
+        # Cuts lie in the background where there is any nearby, so that few segments are cut in two.
         free = np.flatnonzero(background[wanted - reach : wanted + reach + 1]) + wanted - reach
         edges.append(int(free[np.argmin(np.abs(free - wanted))]) if len(free) else wanted)
     return [*edges, total]

@@ -158,10 +158,13 @@ def statistics(signals: np.ndarray, window: int, stride: int) -> np.ndarray:
     """
     if len(signals) < window:
         signals = np.pad(signals, ((0, window - len(signals)), (0, 0)), mode="edge")
+    # A view, not a copy: windows overlap, so together they are several times the signal. Double precision, since
+    # deviations and correlations subtract means that are large beside them (gravity).
     views = np.lib.stride_tricks.sliding_window_view(signals, window, axis=0)[::stride].astype(np.float64)
     centred = views - views.mean(axis=2, keepdims=True)
     deviation = views.std(axis=2)
     following = [1, 2, 0, 4, 5, 3]
+    # A channel that stands still has no correlation: 0 divided by the floor.
     product = np.maximum(deviation * deviation[:, following], 1e-12)
     correlation = (centred * centred[:, following]).mean(axis=2) / product
     change = np.abs(np.diff(views, axis=2)).mean(axis=2)

@@ -42,6 +42,7 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     ids = np.array([f"row-{i:05d}" for i in range(len(truth))])
     clips = {}
     for name, rows in parts.items():
+        # In the order of the file: which rows are in a split is random, how they lie in it need not be.
         rows = np.sort(rows)
         shown = one_hot(single[rows], truth.shape[1]) if name == "validation" else truth[rows]
         oracle = {"complete": truth[rows]}

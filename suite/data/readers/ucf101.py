@@ -58,6 +58,7 @@ def read_tubes(path: Path) -> AnnotatedTubes:
                 found = f"{len(boxes)} boxes for frames {first}-{last}"
                 raise DataError(f"{path}: a tube of {name} has {found}; get the file again.")
             names[label] = name.partition("/")[0]
+            # MATLAB counts from 1 and includes the last frame.
             frames = np.arange(first - 1, last)
             columns.append(np.column_stack([np.full_like(frames, index), frames, np.full_like(frames, label), boxes]))
     table = np.concatenate(columns) if columns else np.zeros((0, 7), dtype=np.int64)
@@ -157,7 +158,7 @@ def _table(tubes: AnnotatedTubes, rows: np.ndarray) -> BoxTable:
 
 
 def _trained(truth: BoxTable, folder: Path, dials: Mapping[str, Value]) -> BoxTable:
-    """The boxes of training key frames that the dial ``train_boxes`` asks for."""
+    """The boxes of training key frames that the dial ``train_boxes`` names."""
     boxes, path = str(dials["train_boxes"]), folder / "detections.csv"
     if boxes == "annotated":
         return truth

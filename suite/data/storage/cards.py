@@ -51,7 +51,7 @@ def find_card(name: str) -> DatasetCard:
 
 @lru_cache(maxsize=256)
 def _card(path: Path, modified: int) -> DatasetCard:
-    """A card read once as long as its file stays as it is: sweeps ask for the same one thousands of times."""
+    """A card read once as long as its file stays as it is: sweeps need the same one thousands of times."""
     return load_card(path)
 
 

@@ -221,7 +221,7 @@ def unpack(archive: Path, folder: Path, kind: str) -> None:
 
 
 def _bound(archive: Path, folder: Path, size: int) -> None:
-    """Refuse what does not fit the disk, and what no honest archive of features holds: a bomb."""
+    """Refuse what does not fit the disk, and what no archive of features holds: a decompression bomb."""
     if size > max(SMALL, DENSEST * archive.stat().st_size):
         raise DataError(
             f"{archive} would grow to {size:,} bytes, more than {DENSEST} times its size; it was not unpacked: get it "

@@ -153,7 +153,7 @@ class Stacked:
         self._stack_memories()
 
     def _stack_memories(self) -> None:
-        """Stack what the methods remember anew, where that is not what they were handed."""
+        """Stack what the methods remember anew, where that is not what they were given."""
         now = [training.run.memory for training in self.trainings]
         for name in now[0]:
             # Stacked anew only where a method replaced a tensor: otherwise the stack itself is newer than its rows.

@@ -1,4 +1,4 @@
-"""The curves of a training: one point a metric, split and moment."""
+"""The curves of a training: one point per metric, split and moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the loop reports its progress and asks whether to go on: one port and its adapters."""
+"""How the loop reports its progress and learns whether to go on: one port and its adapters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Progress:
 
 
 class Reporter(Protocol):
-    """The port: called after each epoch; False asks the loop to stop early and to return what it has."""
+    """The port: called after each epoch; False makes the loop stop early and return what it has."""
 
     def report(self, progress: Progress) -> bool:
         """Take note of ``progress``; return whether to go on."""
