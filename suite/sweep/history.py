@@ -183,7 +183,7 @@ def _setting(problem: Problem, named: Named, by_run: Mapping[str, list[dict[str,
     scores = [_numbers(problem, run, rows, tables) for run in ids]
     if state == "complete" and not all(math.isfinite(number) for numbers in scores for number in numbers):
         state, error = "failed", "the objective is not a finite number"
-    means = tuple(sum(column) / len(column) for column in zip(*scores)) if state == "complete" else ()
+    means = tuple(math.fsum(column) / len(column) for column in zip(*scores)) if state == "complete" else ()
     return Observed(
         values=trained,
         state=state,

@@ -84,7 +84,9 @@ class TrialPerformer:
         # A stack waits for no other process: what another one is carrying out is left to the run by itself.
         free = [t for t in trials if not taken(self.places, run_id(t.specs[index], self.places))]
         specs = [trial.specs[index] for trial in free]
-        with leased(self.places, [run_id(spec, self.places) for spec in specs], self.judge.going):
+        with leased(self.places, [run_id(spec, self.places) for spec in specs], self.judge.going) as got:
+            if got != "at once":  # another process was faster after all: what it finished is in the ledger
+                return
             outcomes = self.runner.together(specs, self.judge.going)
             self._take(problem, [(t, outcome) for t, outcome in zip(free, outcomes) if outcome is not None], index)
 

@@ -24,9 +24,11 @@ def budgeted(phases: Sequence[Phase], epochs: int | None) -> list[Phase]:
     # Ends are rounded, not lengths: rounding errors of lengths would add up to another total.
     ends = [round(epochs * sum(weights[: i + 1]) / sum(weights)) for i in range(len(weights))]
     if epochs >= len(phases):
-        # Forwards no phase may end before those before it had an epoch each, backwards each later one keeps an epoch.
-        ends = [max(end, i + 1) for i, end in enumerate(ends)]
-        ends = [min(end, epochs - (len(ends) - 1 - i)) for i, end in enumerate(ends)]
+        # Forwards each phase ends an epoch or more after the one before it, backwards each later one keeps an epoch.
+        for i in range(len(ends)):
+            ends[i] = max(ends[i], (ends[i - 1] if i else 0) + 1)
+        for i in reversed(range(len(ends))):
+            ends[i] = min(ends[i], epochs - (len(ends) - 1 - i))
     counts = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
     return [_fitted(phase, count) for phase, count in zip(phases, counts, strict=True) if count > 0]
 

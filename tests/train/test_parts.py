@@ -84,6 +84,14 @@ def test_budget_keeps_proportions_and_scales_the_schedule():
     assert [p.epochs for p in budgeted(phases, 2)] == [1, 1]
     assert [p.epochs for p in budgeted([Phase(str(i), epochs=1) for i in range(10)], 5)] == [1] * 5
     assert budgeted(phases, None) == phases
+    # a share that rounds to nothing between two others keeps an epoch where there are enough
+    assert [p.epochs for p in budgeted([Phase("a", epochs=60), Phase("b", epochs=1), Phase("c", epochs=139)], 10)] == [
+        3,
+        1,
+        6,
+    ]
+    for many in range(3, 40):
+        assert min(p.epochs for p in budgeted([Phase(n, epochs=e) for n, e in zip("abc", (50, 1, 1))], many)) >= 1
 
 
 def test_a_phase_without_a_length_is_refused():
