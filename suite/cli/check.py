@@ -119,11 +119,13 @@ class Display:
     def each(self, findings: Iterable[Finding]) -> list[Finding]:
         """All of ``findings``, each said when it is known."""
         kept = []
-        for finding in findings:
-            kept.append(finding)
-            took = f" ({finding.seconds:.0f} s)" if finding.seconds >= 1 else ""
-            self.say(f"{SHOWN[finding.state]}  {finding.check}: {finding.said}{took}")
-        self.bar.stop()
+        try:
+            for finding in findings:
+                kept.append(finding)
+                took = f" ({finding.seconds:.0f} s)" if finding.seconds >= 1 else ""
+                self.say(f"{SHOWN[finding.state]}  {finding.check}: {finding.said}{took}")
+        finally:  # whatever ended the check, the terminal gets its cursor back
+            self.bar.stop()
         return kept
 
 
