@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from methods.recognition.parts import losses
-from methods.recognition.parts.base import COLE, LOG_OFFSET, SinglePositive
+from methods.recognition.parts.base import COLE, IGNORED, LOG_OFFSET, SinglePositive
 from suite.method import Presets, extended, hyper
 
 
@@ -16,6 +16,7 @@ class AssumeNegative(SinglePositive):
 
     name = "assume-negative"
     title = "AN"
+    unknown_labels = IGNORED
     aliases = ("an",)
     paper = "Cole et al., Multi-Label Learning from Single Positive Labels, CVPR 2021"
     presets: ClassVar[Presets] = extended(SinglePositive.presets, cvpr2021={**COLE, "reduction": "paper"})
@@ -24,5 +25,5 @@ class AssumeNegative(SinglePositive):
 
     log_offset: float = LOG_OFFSET
 
-    def objective(self, logits: Tensor, target: Tensor) -> Tensor:
-        return losses.assume_negative(logits, target, self.reduction, self.log_offset)
+    def objective(self, logits: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
+        return losses.assume_negative(logits, target, self.reduction, self.log_offset, known)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.recognition.parts.base import SinglePositive
+from methods.recognition.parts.base import IGNORED, SETTLED, SinglePositive
 from suite.method import Run, Scores
 from suite.tasks.recognition.samples import Clips
 
@@ -16,10 +17,13 @@ class CrossEntropy(SinglePositive):
 
     name = "ce"
     title = "CE"
+    unknown_labels = IGNORED
     paper = "Kim et al., An Action Is Worth Multiple Words, BMVC 2022 (trains the backbones)"
 
-    def objective(self, logits: Tensor, target: Tensor) -> Tensor:
-        return F.cross_entropy(logits, target)
+    def objective(self, logits: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
+        if known is not None:
+            logits = torch.where(known, logits, -SETTLED)  # unknown classes have no share in the softmax
+        return F.cross_entropy(logits, target / target.sum(dim=1, keepdim=True).clamp(min=1))
 
     def score(self, network: nn.Module, samples: Clips, run: Run) -> Scores:
         """Logits of the softmax probabilities, so that their sigmoid is the probability."""

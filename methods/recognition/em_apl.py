@@ -23,6 +23,7 @@ class AsymmetricPseudoLabels(EntropyMaximization):
     name = "em-apl"
     title = "EM + APL"
     aliases = ("em+apl",)
+    unknown_labels = "kept near one half, or soft negatives where unlikely, like every class that is not annotated"
     presets: ClassVar[Presets] = {
         "recommended": RECOMMENDED,
         "published": {  # Pascal VOC; stops at the first epoch without a new best validation mAP
@@ -51,35 +52,38 @@ class AsymmetricPseudoLabels(EntropyMaximization):
     )
 
     def begin(self, run: Run) -> None:
-        label = torch.from_numpy(np.array(run.data.train.label)).to(run.device)
-        run.memory["stored"] = torch.full((len(label), len(run.data.classes)), -1.0, device=run.device)
-        run.memory["label"] = label
+        annotated = torch.from_numpy(np.array(run.data.train.annotated)).to(run.device)
+        run.memory["stored"] = torch.full(annotated.shape, -1.0, device=run.device)
+        run.memory["annotated"] = annotated
 
     def begin_epoch(self, run: Run) -> None:
         if self.chooses_before(run.epoch, len(run.data.train)):
             run.network.eval()
             logits = torch.from_numpy(in_chunks(run.network, run.data.train.features, run.device)).to(run.device)
             run.network.train()
-            run.memory["stored"] = self.choose(logits.sigmoid(), run.memory["stored"].clone(), run.memory["label"])
+            run.memory["stored"] = self.choose(logits.sigmoid(), run.memory["stored"].clone(), run.memory["annotated"])
 
     def chooses_before(self, epoch: int, clips: int) -> bool:
         """Whether soft negatives are chosen before the 0-based ``epoch``: after each epoch from ``warmup`` on."""
         whole = self.single_batch_quirk and clips <= self.batch
         return self.warmup <= epoch < self.warmup + self.spread and not whole
 
-    def choose(self, probability: Tensor, stored: Tensor, label: Tensor) -> Tensor:
-        """``stored`` with the probabilities of each class's next share of clips, least likely first."""
-        rows = torch.arange(len(label), device=label.device)
-        taken = stored >= 0
-        taken[rows, label] = True
-        unannotated = len(label) - torch.bincount(label, minlength=stored.shape[1])
+    def choose(self, probability: Tensor, stored: Tensor, annotated: Tensor) -> Tensor:
+        """``stored`` with the probabilities of each class's next share of clips, least likely first.
+
+        All are (N, C); a class's clips are those in which it is not ``annotated``.
+        """
+        taken = (stored >= 0) | annotated
+        unannotated = len(annotated) - annotated.sum(dim=0)
         order = probability.masked_fill(taken, torch.inf).argsort(dim=0, stable=True)
         for column, count in enumerate((self.share * unannotated / self.spread).int().tolist()):
             chosen = order[: min(count, int((~taken[:, column]).sum())), column]
             stored[chosen, column] = probability[chosen, column]
         return stored
 
-    def train_objective(self, logits: Tensor, target: Tensor, index: Tensor, run: Run) -> Tensor:
+    def train_objective(
+        self, logits: Tensor, target: Tensor, index: Tensor, run: Run, known: Tensor | None = None
+    ) -> Tensor:
         stored = run.memory["stored"][index]
         return losses.entropy_with_soft_negatives(
             logits, target, stored, stored >= 0, self.alpha, self.beta, self.log_offset

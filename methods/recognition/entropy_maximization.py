@@ -15,6 +15,7 @@ class EntropyMaximization(SinglePositive):
     name = "entropy-maximization"
     title = "EM"
     aliases = ("em",)
+    unknown_labels = "kept near one half, like every class that is not annotated"
     paper = "Zhou et al., Acknowledging the Unknown, ECCV 2022"
 
     alpha: float = hyper(
@@ -24,7 +25,7 @@ class EntropyMaximization(SinglePositive):
 
     log_offset: float = LOG_OFFSET
 
-    def objective(self, logits: Tensor, target: Tensor) -> Tensor:
+    def objective(self, logits: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
         return losses.entropy_maximization(logits, target, self.alpha, self.reduction, self.log_offset)
 
     def calibrated(self, classes: int) -> float:

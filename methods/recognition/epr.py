@@ -16,6 +16,7 @@ class ExpectedPositives(SinglePositive):
 
     name = "epr"
     title = "EPR"
+    unknown_labels = "constrained by the expected number of labels alone, like every class that is not annotated"
     paper = "Cole et al., Multi-Label Learning from Single Positive Labels, CVPR 2021"
     presets: ClassVar[Presets] = {"recommended": {}, "published": COLE}
 
@@ -33,5 +34,5 @@ class ExpectedPositives(SinglePositive):
         self.mean_labels = labels_per_clip(self.cardinality, data, self.name)
         return super().network(data)
 
-    def objective(self, logits: Tensor, target: Tensor) -> Tensor:
+    def objective(self, logits: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
         return losses.expected_positive_regularization(logits, target, self.mean_labels, self.log_offset)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from methods.recognition.parts import losses
-from methods.recognition.parts.base import SinglePositive
+from methods.recognition.parts.base import IGNORED, SinglePositive
 from suite.method import hyper
 
 
@@ -14,6 +14,7 @@ class Focal(SinglePositive):
 
     name = "focal"
     title = "Focal"
+    unknown_labels = IGNORED
     paper = "Lin et al., Focal Loss for Dense Object Detection, ICCV 2017"
 
     alpha: float = hyper(
@@ -21,5 +22,5 @@ class Focal(SinglePositive):
     )
     gamma: float = hyper(2.0, low=0.0, high=10.0, symbol="γ", packed=True, source="released code")
 
-    def objective(self, logits: Tensor, target: Tensor) -> Tensor:
-        return losses.focal(logits, target, self.alpha, self.gamma)
+    def objective(self, logits: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
+        return losses.focal(logits, target, self.alpha, self.gamma, known)

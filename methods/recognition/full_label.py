@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.recognition.parts import losses
-from methods.recognition.parts.base import SinglePositive, complete_truth, in_chunks
+from methods.recognition.parts.base import IGNORED, SinglePositive, complete_truth, in_chunks, known_of
 from suite.method import Run, hyper
 from suite.tasks.recognition.samples import Clips
 
@@ -17,19 +17,23 @@ class FullLabel(SinglePositive):
 
     name = "full-label"
     title = "Full-label BCE"
+    unknown_labels = IGNORED
     paper = "Cole et al., Multi-Label Learning from Single Positive Labels, CVPR 2021 (upper bound)"
     oracle = True
 
     reduction: str = hyper("code", choices=("code", "paper"), source="the code sums over classes")
 
-    def objective(self, logits: Tensor, target: Tensor) -> Tensor:
-        return losses.assume_negative(logits, target, self.reduction)
+    def objective(self, logits: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
+        return losses.assume_negative(logits, target, self.reduction, known=known)
 
-    def train_objective(self, logits: Tensor, target: Tensor, index: Tensor, run: Run) -> Tensor:
+    def train_objective(
+        self, logits: Tensor, target: Tensor, index: Tensor, run: Run, known: Tensor | None = None
+    ) -> Tensor:
         truth = run.resident("truth", complete_truth(run.data, self.name))
-        return self.objective(logits, truth[index].to(logits.dtype))
+        return self.known_objective(logits, truth[index].to(logits.dtype), known)
 
     def validation_loss(self, network: nn.Module, samples: Clips, run: Run) -> float:
         logits = torch.from_numpy(in_chunks(network, samples.features, run.device))
         truth = samples.oracle.get("complete", samples.truth)
-        return float(self.objective(logits, torch.from_numpy(np.array(truth, dtype=np.float32))))
+        target = torch.from_numpy(np.array(truth, dtype=np.float32))
+        return float(self.known_objective(logits, target, known_of(samples)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from methods.recognition.parts import losses
+from methods.recognition.parts.base import IGNORED
 from methods.recognition.parts.neighbour_labelled import Ideal
 
 
@@ -13,7 +14,8 @@ class IdealPseudoSingle(Ideal):
 
     name = "ideal-pseudo-single"
     title = "Ideal P+S"
+    unknown_labels = IGNORED
     paper = "Kim et al., An Action Is Worth Multiple Words, BMVC 2022"
 
-    def pseudo_objective(self, logits: Tensor, target: Tensor, pseudo: Tensor) -> Tensor:
-        return losses.pseudo_single_bce(logits, target, pseudo, self.reduction)
+    def pseudo_objective(self, logits: Tensor, target: Tensor, pseudo: Tensor, known: Tensor | None = None) -> Tensor:
+        return losses.pseudo_single_bce(logits, target, pseudo, self.reduction, known)

@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from methods.recognition.parts import losses
-from methods.recognition.parts.base import COLE, LOG_OFFSET, SinglePositive
+from methods.recognition.parts.base import COLE, IGNORED, LOG_OFFSET, SinglePositive
 from suite.method import Presets, extended, hyper
 
 
@@ -16,6 +16,7 @@ class LabelSmoothing(SinglePositive):
 
     name = "label-smoothing"
     title = "LS"
+    unknown_labels = IGNORED
     aliases = ("ls",)
     paper = "Szegedy et al., CVPR 2016, as in An Action Is Worth Multiple Words, BMVC 2022"
     presets: ClassVar[Presets] = extended(
@@ -28,7 +29,8 @@ class LabelSmoothing(SinglePositive):
     shared: bool = hyper(True, source="BMVC 2022 code; not so in the CVPR 2021 code", help="negatives get ε / C, not ε")
     log_offset: float = LOG_OFFSET
 
-    def objective(self, logits: Tensor, target: Tensor) -> Tensor:
+    def objective(self, logits: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
         if not self.shared:
-            return losses.plain_label_smoothing(logits, target, self.epsilon, self.reduction, self.log_offset)
-        return losses.label_smoothing(logits, target, self.epsilon, self.reduction)
+            constants = (self.epsilon, self.reduction, self.log_offset)
+            return losses.plain_label_smoothing(logits, target, *constants, known)
+        return losses.label_smoothing(logits, target, self.epsilon, self.reduction, known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from methods.recognition.parts import losses
+from methods.recognition.parts.base import IGNORED
 from methods.recognition.parts.neighbour_labelled import NeighbourLabelled
 
 
@@ -13,8 +14,9 @@ class MaskBCE(NeighbourLabelled):
 
     name = "mask-bce"
     title = "Mask BCE"
+    unknown_labels = IGNORED
     aliases = ("mask",)
     paper = "Kim et al., An Action Is Worth Multiple Words, BMVC 2022"
 
-    def pseudo_objective(self, logits: Tensor, target: Tensor, pseudo: Tensor) -> Tensor:
-        return losses.mask_bce(logits, target, pseudo, self.reduction)
+    def pseudo_objective(self, logits: Tensor, target: Tensor, pseudo: Tensor, known: Tensor | None = None) -> Tensor:
+        return losses.mask_bce(logits, target, pseudo, self.reduction, known)

@@ -19,6 +19,7 @@ class PlantedPosterior(Method):
     task = "recognition"
     name = "planted-posterior"
     title = "Planted posterior"
+    unknown_labels = "not used: nothing is trained"
     paper = "the generator's own Bayes classifier"
     oracle = True
 

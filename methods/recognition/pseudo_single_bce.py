@@ -16,10 +16,11 @@ class PseudoSingleBCE(NeighbourLabelled):
 
     name = "pseudo-single-bce"
     title = "P+S BCE"
+    unknown_labels = "positive where neighbours carry the class, otherwise ignored"
     aliases = ("psbce", "p+s")
     # on planted worlds few of the labels at (15, 0.1) are right, and P+S takes them for certain: better at (10, 0.2)
     presets: ClassVar[Presets] = extended(NeighbourLabelled.presets, recommended={"neighbours": 10, "tau": 0.2})
     paper = "Kim et al., An Action Is Worth Multiple Words, BMVC 2022"
 
-    def pseudo_objective(self, logits: Tensor, target: Tensor, pseudo: Tensor) -> Tensor:
-        return losses.pseudo_single_bce(logits, target, pseudo, self.reduction)
+    def pseudo_objective(self, logits: Tensor, target: Tensor, pseudo: Tensor, known: Tensor | None = None) -> Tensor:
+        return losses.pseudo_single_bce(logits, target, pseudo, self.reduction, known)

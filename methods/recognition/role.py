@@ -23,12 +23,12 @@ def inverse_sigmoid(probability: Tensor) -> Tensor:
 class WithEstimates(nn.Module):
     """A classifier beside label estimates (N, C), logits that start near 0 but for the annotated class."""
 
-    def __init__(self, classifier: nn.Module, labels: np.ndarray, classes: int, spread: float, certain: float) -> None:
+    def __init__(self, classifier: nn.Module, annotated: np.ndarray, spread: float, certain: float) -> None:
         super().__init__()
         self.classifier = classifier
         bound, observed = inverse_sigmoid(torch.tensor([spread, certain], dtype=torch.float64)).tolist()
-        start = torch.empty(len(labels), classes).uniform_(-bound, bound)
-        start[torch.arange(len(labels)), torch.from_numpy(np.array(labels))] = observed
+        start = torch.empty(annotated.shape).uniform_(-bound, bound)
+        start[torch.from_numpy(annotated)] = observed
         self.estimates = nn.Parameter(start)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -42,13 +42,14 @@ class OnlineEstimation(ExpectedPositives):
 
     name = "role"
     title = "ROLE"
+    unknown_labels = "estimated, like every class that is not annotated"
 
     estimate_rate: float = hyper(10.0, low=0.0, high=1000.0, source="CVPR 2021: 10 times the rate of the classifier")
     spread: float = hyper(0.6, low=0.5, high=0.999, source="CVPR 2021: unobserved labels start in [0.4, 0.6]")
     certain: float = hyper(0.995, low=0.5, high=0.99999, source="CVPR 2021: where observed labels start")
 
     def network(self, data: Any) -> nn.Module:
-        return WithEstimates(super().network(data), data.train.label, len(data.classes), self.spread, self.certain)
+        return WithEstimates(super().network(data), data.train.annotated, self.spread, self.certain)
 
     def parameter_groups(self, network: nn.Module) -> list[dict[str, Any]]:
         weights = [p for name, p in network.named_parameters() if name != "estimates" and p.requires_grad]

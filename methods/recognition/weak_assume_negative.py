@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from methods.recognition.parts import losses
-from methods.recognition.parts.base import COLE, LOG_OFFSET, SinglePositive
+from methods.recognition.parts.base import COLE, IGNORED, LOG_OFFSET, SinglePositive
 from suite.method import Presets, extended, hyper
 
 
@@ -16,6 +16,7 @@ class WeakAssumeNegative(SinglePositive):
 
     name = "weak-assume-negative"
     title = "WAN"
+    unknown_labels = IGNORED
     aliases = ("wan",)
     paper = "Cole et al., Multi-Label Learning from Single Positive Labels, CVPR 2021"
     presets: ClassVar[Presets] = extended(SinglePositive.presets, cvpr2021={**COLE, "reduction": "paper"})
@@ -33,9 +34,9 @@ class WeakAssumeNegative(SinglePositive):
 
     log_offset: float = LOG_OFFSET
 
-    def objective(self, logits: Tensor, target: Tensor) -> Tensor:
+    def objective(self, logits: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
         gamma = self.negatives / max(logits.shape[1] - 1, 1)
-        return losses.weak_assume_negative(logits, target, gamma, self.reduction, self.log_offset)
+        return losses.weak_assume_negative(logits, target, gamma, self.reduction, self.log_offset, known)
 
     def calibrated(self, classes: int) -> float:
         """1 / (1 + γ): the optimum of a class that is annotated in half of its clips."""

@@ -25,7 +25,8 @@ def register(app: typer.Typer) -> None:
 
 
 def list_methods(task: TaskOption = None, methods: MethodsOption = None, json: JsonOption = False) -> None:
-    """Every method with its aliases, task, title, paper and presets; JSON adds the declared hyper-parameters.
+    """Every method with its aliases, task, title, paper and presets; JSON adds the declared hyper-parameters
+    and what a method does with labels that a dataset leaves unknown.
 
     A star marks the preset that is the default.
     """
@@ -64,7 +65,8 @@ def _method(method: Any) -> dict[str, Any]:
     facts = {name: getattr(method, name) for name in ("name", "aliases", "task", "title", "paper")}
     presets = {"presets": method.presets, "default_preset": method.default_preset()}
     selection = {"published_selection": method.published_selection}
-    return {**facts, "about": doc, "oracle": method.oracle, **presets, **selection, "hyper_parameters": hypers}
+    notes = {"oracle": method.oracle, "unknown_labels": method.unknown_labels}
+    return {**facts, "about": doc, **notes, **presets, **selection, "hyper_parameters": hypers}
 
 
 def _presets(row: dict[str, Any]) -> str:

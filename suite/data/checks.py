@@ -38,8 +38,18 @@ def finite_features(data: TaskData[Any]) -> Check:
     return check
 
 
+def check_kinds(data: TaskData[Any]) -> None:
+    """Raise :class:`DataError` when a split does not hold the samples of its task."""
+    served = task(data.task)
+    for split in SPLITS:
+        if type(data.split(split)) is not served.samples:
+            given, wanted = type(data.split(split)).__name__, served.samples.__name__
+            raise DataError(f"{data.name}: {split} is {given}, but {served.name} needs {wanted}; correct the reader.")
+
+
 def check_task_data(data: TaskData[Any]) -> None:
     """Raise :class:`DataError` when a split is not what its task wants, or splits share a unit."""
+    check_kinds(data)
     for split in SPLITS:
         _check_split(data, split, task(data.task))
     for one, other in combinations(SPLITS, 2):
@@ -54,9 +64,6 @@ def check_task_data(data: TaskData[Any]) -> None:
 
 def _check_split(data: TaskData[Any], split: str, served: Task) -> None:
     samples: Any = data.split(split)
-    if type(samples) is not served.samples:
-        given, wanted = type(samples).__name__, served.samples.__name__
-        raise DataError(f"{data.name}: {split} is {given}, but {served.name} needs {wanted}; correct the reader.")
     try:
         same_length(samples, split, ("unit",))
         served.check(samples, split, len(data.classes))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-from suite.data.checks import check_task_data, features_keys, finite_features
+from suite.data.checks import check_kinds, check_task_data, features_keys, finite_features
 from suite.data.reading import find_reader, reader_source
 from suite.data.storage.cards import find_card
 from suite.data.storage.files import checked_hashes, dataset_folder
@@ -56,7 +56,8 @@ class DatasetRequest:
         """16 hexadecimal digits of everything that the packed arrays depend on."""
         hashes = checked_hashes(self.card, self.folder, self.cache)
         source = reader_fingerprint(reader_source(self.card))
-        return content_hash(self.card.identity(), self.task, self.read_dials(), hashes, source)
+        form = function_fingerprint(task(self.task).settle)
+        return content_hash(self.card.identity(), self.task, self.read_dials(), hashes, source, form)
 
     def store_folder(self) -> Path:
         """Where the packed arrays are, or will be."""
@@ -167,5 +168,7 @@ def read(asked: DatasetRequest) -> TaskData[Any]:
     if not isinstance(data, TaskData):
         said = f"reader '{asked.card.reader}' returned {type(data).__name__}"
         raise DataError(f"{asked.card.name}: {said}; return TaskData.")
+    check_kinds(data)
+    data = task(asked.task).settle(data, asked.read_dials())
     check_task_data(data)
     return data

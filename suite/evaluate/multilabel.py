@@ -1,10 +1,14 @@
 """Multi-label recognition: what one label set a clip is worth against the scores of a classifier.
 
 All functions take scores (N, C) (any monotone scale, unless a threshold is involved) and ``truth`` (N, C) multi-hot,
-and
-compute in float64: in float32 a sigmoid saturates at 1 and ties scores that differ. Conventions are those of the
+and compute in float64: in float32 a sigmoid saturates at 1 and ties scores that differ. Conventions are those of the
 metrics of "An Action Is Worth Multiple Words" (BMVC 2022): example-based means over clips, equal scores ranked by
 class index.
+
+``known`` (N, C) bool says whose truth is known, where not all of it is; unknown is not negative. Entries that are not
+known take no part: a clip's classes are ranked and thresholded among its known ones, the AP of a class is that of the
+clips in which it is known. A clip none of whose known classes is present has no label to be found: its value is NaN,
+and means leave it out. Without ``known`` a NaN in the truth is an error.
 """
 
 from __future__ import annotations
@@ -16,13 +20,27 @@ from suite.errors import UsageError
 from suite.evaluate.segments import Bools, Floats, Ints
 
 
-def _pair(scores: ArrayLike, truth: ArrayLike) -> tuple[Floats, Bools]:
+def _pair(scores: ArrayLike, truth: ArrayLike, known: ArrayLike | None = None) -> tuple[Floats, Bools]:
+    """Scores, -inf where the truth is unknown, and the labels that are known to be present."""
     values, present = np.asarray(scores, dtype=np.float64), np.asarray(truth) > 0
     if values.shape != present.shape or values.ndim != 2:
         raise UsageError(f"scores {values.shape} and truth {present.shape} must both be (clips, classes)")
     if np.isnan(values).any():
         raise UsageError(f"{int(np.isnan(values).sum())} of the scores are not numbers: they have no rank")
-    return values, present
+    if known is None:
+        if np.asarray(truth).dtype.kind == "f" and (unsaid := int(np.isnan(truth).sum())):
+            raise UsageError(f"{unsaid} entries of the truth are NaN: say with known=... which entries are known")
+        return values, present
+    said = np.asarray(known, dtype=bool)
+    if said.shape != present.shape:
+        raise UsageError(f"known {said.shape} and truth {present.shape} must both be (clips, classes)")
+    return np.where(said, values, -np.inf), present & said
+
+
+def _per_clip(values: ArrayLike, present: Bools, known: ArrayLike | None) -> Floats:
+    """(N,) ``values``; NaN where some truth is unknown and no known label is left to be found."""
+    column = np.asarray(values, dtype=np.float64)
+    return column if known is None else np.where(present.any(axis=1), column, np.nan)
 
 
 def probabilities(logits: ArrayLike) -> Floats:
@@ -32,20 +50,20 @@ def probabilities(logits: ArrayLike) -> Floats:
     return np.where(values >= 0, 1.0, small) / (1.0 + small)
 
 
-def top1_hits(scores: ArrayLike, truth: ArrayLike) -> Floats:
+def top1_hits(scores: ArrayLike, truth: ArrayLike, known: ArrayLike | None = None) -> Floats:
     """(N,) 1 where the class with the highest score (the lowest index among equals) is one of the clip's labels."""
-    values, present = _pair(scores, truth)
-    return present[np.arange(len(values)), values.argmax(axis=1)].astype(np.float64)
+    values, present = _pair(scores, truth, known)
+    return _per_clip(present[np.arange(len(values)), values.argmax(axis=1)], present, known)
 
 
-def top1_accuracy(scores: ArrayLike, truth: ArrayLike) -> float:
+def top1_accuracy(scores: ArrayLike, truth: ArrayLike, known: ArrayLike | None = None) -> float:
     """Top-1 multi-label accuracy: mean of :func:`top1_hits`."""
-    return _mean(top1_hits(scores, truth))
+    return _mean(top1_hits(scores, truth, known))
 
 
-def _chosen_top_set(scores: ArrayLike, truth: ArrayLike) -> tuple[Bools, Bools]:
+def _chosen_top_set(scores: ArrayLike, truth: ArrayLike, known: ArrayLike | None = None) -> tuple[Bools, Bools]:
     """(N, C) the k best classes of each clip, k its number of labels; and the truth."""
-    values, present = _pair(scores, truth)
+    values, present = _pair(scores, truth, known)
     order = np.argsort(-values, axis=1, kind="stable")
     wanted = np.arange(values.shape[1]) < present.sum(axis=1, keepdims=True)
     chosen = np.zeros(values.shape, dtype=bool)
@@ -53,15 +71,15 @@ def _chosen_top_set(scores: ArrayLike, truth: ArrayLike) -> tuple[Bools, Bools]:
     return chosen, present
 
 
-def top_set_shares(scores: ArrayLike, truth: ArrayLike) -> Floats:
+def top_set_shares(scores: ArrayLike, truth: ArrayLike, known: ArrayLike | None = None) -> Floats:
     """(N,) share of a clip's k labels among its k best classes (Wray & Damen 2019)."""
-    chosen, present = _chosen_top_set(scores, truth)
-    return (chosen & present).sum(axis=1) / np.maximum(present.sum(axis=1), 1)
+    chosen, present = _chosen_top_set(scores, truth, known)
+    return _per_clip((chosen & present).sum(axis=1) / np.maximum(present.sum(axis=1), 1), present, known)
 
 
-def top_set_accuracy(scores: ArrayLike, truth: ArrayLike) -> float:
+def top_set_accuracy(scores: ArrayLike, truth: ArrayLike, known: ArrayLike | None = None) -> float:
     """Top-set multi-label accuracy: mean of :func:`top_set_shares`."""
-    return _mean(top_set_shares(scores, truth))
+    return _mean(top_set_shares(scores, truth, known))
 
 
 def top_any_accuracy(scores: ArrayLike, truth: ArrayLike) -> float:
@@ -70,34 +88,35 @@ def top_any_accuracy(scores: ArrayLike, truth: ArrayLike) -> float:
     return _mean(np.any(chosen & present, axis=1))
 
 
-def iou_per_clip(scores: ArrayLike, truth: ArrayLike, threshold: float = 0.5) -> Floats:
+def iou_per_clip(scores: ArrayLike, truth: ArrayLike, threshold: float = 0.5, known: ArrayLike | None = None) -> Floats:
     """(N,) |P and Y| / |P or Y| with P = classes whose score reaches the threshold; 0 where P is empty.
 
     Scores must be on the threshold's scale: pass :func:`probabilities` of logits.
     """
-    shared, predicted, labels = _set_sizes(scores, truth, threshold)
+    values, present = _pair(scores, truth, known)
+    shared, predicted, labels = _set_sizes(values, present, threshold)
     union = predicted + labels - shared
-    return shared / np.maximum(union, 1)
+    return _per_clip(shared / np.maximum(union, 1), present, known)
 
 
-def f1_per_clip(scores: ArrayLike, truth: ArrayLike, threshold: float = 0.5) -> Floats:
+def f1_per_clip(scores: ArrayLike, truth: ArrayLike, threshold: float = 0.5, known: ArrayLike | None = None) -> Floats:
     """(N,) 2 |P and Y| / (|P| + |Y|), example-based; 0 where P is empty."""
-    shared, predicted, labels = _set_sizes(scores, truth, threshold)
-    return 2 * shared / np.maximum(predicted + labels, 1)
+    values, present = _pair(scores, truth, known)
+    shared, predicted, labels = _set_sizes(values, present, threshold)
+    return _per_clip(2 * shared / np.maximum(predicted + labels, 1), present, known)
 
 
-def iou_accuracy(scores: ArrayLike, truth: ArrayLike, threshold: float = 0.5) -> float:
+def iou_accuracy(scores: ArrayLike, truth: ArrayLike, threshold: float = 0.5, known: ArrayLike | None = None) -> float:
     """Mean of :func:`iou_per_clip` (Sorower 2010)."""
-    return _mean(iou_per_clip(scores, truth, threshold))
+    return _mean(iou_per_clip(scores, truth, threshold, known))
 
 
-def f1_measure(scores: ArrayLike, truth: ArrayLike, threshold: float = 0.5) -> float:
+def f1_measure(scores: ArrayLike, truth: ArrayLike, threshold: float = 0.5, known: ArrayLike | None = None) -> float:
     """Mean of :func:`f1_per_clip`; neither micro nor macro over classes."""
-    return _mean(f1_per_clip(scores, truth, threshold))
+    return _mean(f1_per_clip(scores, truth, threshold, known))
 
 
-def _set_sizes(scores: ArrayLike, truth: ArrayLike, threshold: float) -> tuple[Ints, Ints, Ints]:
-    values, present = _pair(scores, truth)
+def _set_sizes(values: Floats, present: Bools, threshold: float) -> tuple[Ints, Ints, Ints]:
     predicted = values >= threshold
     return (predicted & present).sum(axis=1), predicted.sum(axis=1), present.sum(axis=1)
 
@@ -111,15 +130,19 @@ def class_average_precision(scores: ArrayLike, labels: ArrayLike, missed: int = 
     return float(average_precision(np.asarray(scores)[:, None], np.asarray(labels)[:, None], missed)[0])
 
 
-def average_precision(scores: ArrayLike, truth: ArrayLike, missed: int = 0) -> Floats:
+def average_precision(scores: ArrayLike, truth: ArrayLike, missed: int = 0, known: ArrayLike | None = None) -> Floats:
     """(C,) AP of each class as in :func:`class_average_precision`; -1 for classes without a positive."""
-    values, present = _pair(scores, truth)
+    values, present = _pair(scores, truth, known)
     order = np.argsort(-values, axis=0, kind="stable")
     ranked = np.take_along_axis(values, order, axis=0)
     true = np.take_along_axis(present, order, axis=0).cumsum(axis=0)
     last_of_tie = np.ones(ranked.shape, dtype=bool)
     last_of_tie[:-1] = ranked[1:] != ranked[:-1]
-    precision = np.where(last_of_tie, true / np.arange(1, len(ranked) + 1)[:, None], 0.0)
+    if known is None:
+        seen = np.arange(1, len(ranked) + 1)[:, None]
+    else:
+        seen = np.maximum(np.take_along_axis(np.asarray(known, dtype=bool), order, axis=0).cumsum(axis=0), 1)
+    precision = np.where(last_of_tie, true / seen, 0.0)
     envelope = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
     positives = present.sum(axis=0) + missed
     # A positive inside a tie enters at the tie's end, whose precision the envelope already holds (or a better one).
@@ -128,10 +151,12 @@ def average_precision(scores: ArrayLike, truth: ArrayLike, missed: int = 0) -> F
     return np.where(positives > 0, area, -1.0)
 
 
-def mean_average_precision(scores: ArrayLike, truth: ArrayLike, min_positives: int = 1) -> float:
+def mean_average_precision(
+    scores: ArrayLike, truth: ArrayLike, min_positives: int = 1, known: ArrayLike | None = None
+) -> float:
     """Mean AP over classes with at least ``min_positives`` positives; NaN when there is none."""
-    areas = average_precision(scores, truth)
-    enough = (np.asarray(truth) > 0).sum(axis=0) >= max(1, min_positives)
+    areas = average_precision(scores, truth, known=known)
+    enough = _pair(scores, truth, known)[1].sum(axis=0) >= max(1, min_positives)
     return float(areas[enough].mean()) if enough.any() else float("nan")
 
 
@@ -141,9 +166,9 @@ def _group_mask(classes: ArrayLike, count: int) -> Bools:
     return mask
 
 
-def grouped_top1(scores: ArrayLike, truth: ArrayLike, classes: ArrayLike) -> float:
+def grouped_top1(scores: ArrayLike, truth: ArrayLike, classes: ArrayLike, known: ArrayLike | None = None) -> float:
     """Top-1 inside a group of classes: over clips with a label in it, share whose best class is a label in it."""
-    values, present = _pair(scores, truth)
+    values, present = _pair(scores, truth, known)
     inside = present & _group_mask(classes, present.shape[1])
     concerned = inside.any(axis=1)
     return _mean(top1_hits(values, inside)[concerned])
@@ -156,21 +181,25 @@ def grouped_top_any(scores: ArrayLike, truth: ArrayLike, classes: ArrayLike) -> 
     return _mean(np.any(chosen & inside, axis=1)[np.any(inside, axis=1)])
 
 
-def clips_inside(truth: ArrayLike, classes: ArrayLike) -> Bools:
-    """(N,) clips all of whose labels lie in the group; the others take no part in grouped IoU and F1."""
-    present = np.asarray(truth) > 0
+def clips_inside(truth: ArrayLike, classes: ArrayLike, known: ArrayLike | None = None) -> Bools:
+    """(N,) clips all of whose known labels lie in the group; the others take no part in grouped IoU and F1."""
+    present = np.asarray(truth) > 0 if known is None else (np.asarray(truth) > 0) & np.asarray(known, dtype=bool)
     outside = present[:, ~_group_mask(classes, present.shape[1])]
     return np.asarray(present.any(axis=1) & ~outside.any(axis=1))
 
 
-def grouped_iou(scores: ArrayLike, truth: ArrayLike, classes: ArrayLike, threshold: float = 0.5) -> float:
+def grouped_iou(
+    scores: ArrayLike, truth: ArrayLike, classes: ArrayLike, threshold: float = 0.5, known: ArrayLike | None = None
+) -> float:
     """IoU accuracy over :func:`clips_inside` the group; NaN when there is no such clip."""
-    return _mean(iou_per_clip(scores, truth, threshold)[clips_inside(truth, classes)])
+    return _mean(iou_per_clip(scores, truth, threshold, known)[clips_inside(truth, classes, known)])
 
 
-def grouped_f1(scores: ArrayLike, truth: ArrayLike, classes: ArrayLike, threshold: float = 0.5) -> float:
+def grouped_f1(
+    scores: ArrayLike, truth: ArrayLike, classes: ArrayLike, threshold: float = 0.5, known: ArrayLike | None = None
+) -> float:
     """F1 over :func:`clips_inside` the group; NaN when there is no such clip."""
-    return _mean(f1_per_clip(scores, truth, threshold)[clips_inside(truth, classes)])
+    return _mean(f1_per_clip(scores, truth, threshold, known)[clips_inside(truth, classes, known)])
 
 
 def single_label_accuracy(scores: ArrayLike, labels: ArrayLike, k: int = 1) -> float:
@@ -197,6 +226,7 @@ def _single_hits(scores: ArrayLike, labels: ArrayLike, k: int) -> Floats:
 
 
 def _mean(values: ArrayLike) -> float:
-    """Mean of per-clip values; NaN when there is no clip."""
+    """Mean of the per-clip values that are numbers; NaN when there is none."""
     column = np.asarray(values, dtype=np.float64)
+    column = column[~np.isnan(column)]
     return float(column.mean()) if len(column) else float("nan")

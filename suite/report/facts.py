@@ -37,6 +37,7 @@ class Used:
     method: str
     title: str
     paper: str
+    unknown_labels: str
     datasets: tuple[str, ...]
     epochs: int | None
     settings: tuple[Setting, ...]
@@ -58,7 +59,8 @@ def _used(one: BoardRun, datasets: tuple[str, ...]) -> Used:
     settings = tuple(
         _setting(name, value, reference[name], chosen.hypers[name]) for name, value in sorted(one.spec.params.items())
     )
-    return Used(one.row, chosen.name, chosen.title, chosen.paper, datasets, one.spec.epochs, settings)
+    words = (chosen.name, chosen.title, chosen.paper, chosen.unknown_labels)
+    return Used(one.row, *words, datasets, one.spec.epochs, settings)
 
 
 def _setting(name: str, value: Value, reference: Value, declared: Hyper) -> Setting:

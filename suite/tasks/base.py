@@ -101,6 +101,14 @@ class Task:
         return {}
 
     @staticmethod
+    def settle(data: TaskData[Any], dials: Mapping[str, Any]) -> TaskData[Any]:
+        """What a reader returned, in the form that is checked and packed; by default as it is.
+
+        ``dials`` are those that packed arrays depend on. The module of this function is part of the data's fingerprint.
+        """
+        return data
+
+    @staticmethod
     def withhold(data: TaskData[Any], dials: Mapping[str, Any]) -> TaskData[Any]:
         """``data`` of which some training labels are withheld, as the dataset's ``dials`` say; by default none are.
 

@@ -20,7 +20,7 @@ def same_length(samples: Samples, split: str, fields: Iterable[str]) -> None:
 
 def known_labels(samples: Samples, split: str, owner: np.ndarray, label: np.ndarray, classes: int) -> None:
     """Every class number (M,) is one of ``classes``; ``owner`` (M,) says to which sample it belongs."""
-    wrong = np.flatnonzero((label < 0) | (label >= classes))
+    wrong = np.flatnonzero(~((label >= 0) & (label < classes)))  # NaN is wrong, too
     if len(wrong):
         name, number = samples.ids[owner[wrong[0]]], label[wrong[0]]
         raise DataError(

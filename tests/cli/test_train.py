@@ -196,6 +196,7 @@ def test_listings_have_json(typed: Typed):
     assert {"mask-bce", "pseudo-single-bce", "assume-negative"} <= {m["name"] for m in methods}
     assert {m["task"] for m in methods} == {"recognition"}
     assert methods[0]["hyper_parameters"]
+    assert all(m["unknown_labels"] for m in methods)
     published = {row["name"]: row for row in json.loads(typed("list", "published", "--json")[0])}
     assert {"maan", "dgam", "tscn"} <= set(published)
     assert published["dgam"]["task"] == "weak-localization"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
 
 from suite.errors import UsageError
 from suite.evaluate import multilabel
@@ -75,3 +76,62 @@ def test_mistakes_are_told():
     with pytest.raises(UsageError, match="1 of the scores are not numbers"):
         multilabel.top1_accuracy([[np.nan, 0.0]], [[1, 0]])
     assert np.isnan(multilabel.grouped_iou([[0.9, 0.1]], [[1, 1]], [0]))
+
+
+def masked(shape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    scores, truth = clips(shape)
+    return scores, truth, np.random.default_rng([shape[2], 1]).random(shape[:2]) < 0.5
+
+
+@given(CLIPS, st.sampled_from([0.25, 0.5]))
+@settings(max_examples=60, deadline=None)
+def test_unknown_entries_are_as_if_they_were_not_there(shape, threshold):
+    scores, truth, known = masked(shape)
+    areas = [slow_ap(scores[known[:, c], c], truth[known[:, c], c]) for c in range(shape[1])]
+    np.testing.assert_allclose(multilabel.average_precision(scores, truth, known=known), areas, atol=1e-12)
+    per_clip = {
+        multilabel.iou_per_clip: {"threshold": threshold},
+        multilabel.f1_per_clip: {"threshold": threshold},
+        multilabel.top_set_shares: {},
+        multilabel.top1_hits: {},
+    }
+    for metric, more in per_clip.items():
+        found = metric(scores, truth, known=known, **more)
+        for clip in range(shape[0]):
+            own = known[clip]
+            if not truth[clip, own].any():
+                assert np.isnan(found[clip])
+                continue
+            assert found[clip] == metric(scores[[clip]][:, own], truth[[clip]][:, own], **more)[0]
+
+
+@given(CLIPS)
+@settings(max_examples=30, deadline=None)
+def test_a_mask_of_nothing_changes_nothing(shape):
+    scores, truth = clips(shape)
+    for metric in (multilabel.average_precision, multilabel.iou_per_clip, multilabel.top_set_shares):
+        np.testing.assert_array_equal(metric(scores, truth), metric(scores, truth, known=np.ones(truth.shape)))
+
+
+def test_known_entries_agree_with_sklearn_where_nothing_is_interpolated():
+    """Labels whose precision falls from each positive to the next: the curve is its own envelope."""
+    order = np.array([1, 1, 0, 1, 0, 0, 1, 0, 0, 0])
+    generator, known = np.random.default_rng(0), np.zeros((25, 4), dtype=bool)
+    scores, truth = generator.normal(size=(25, 4)), generator.random((25, 4)) < 0.5
+    for column in range(4):
+        rows = generator.permutation(25)[:10]
+        known[rows, column], truth[rows, column] = True, order
+        scores[rows, column] = -np.sort(-generator.normal(size=10))
+    found = multilabel.average_precision(scores, truth, known=known)
+    own = [average_precision_score(truth[k, c], scores[k, c]) for c, k in enumerate(known.T)]
+    np.testing.assert_allclose(found, own, atol=1e-12)
+    assert multilabel.mean_average_precision(scores, truth, known=known) == pytest.approx(np.mean(own))
+
+
+def test_a_truth_with_nan_needs_a_mask():
+    truth = np.array([[1.0, np.nan]])
+    with pytest.raises(UsageError, match=r"1 entries of the truth are NaN: say with known="):
+        multilabel.top1_hits(np.zeros((1, 2)), truth)
+    assert multilabel.top1_hits(np.zeros((1, 2)), truth, ~np.isnan(truth)) == [1.0]
+    with pytest.raises(UsageError, match=r"known .* must both be"):
+        multilabel.top1_hits(np.zeros((1, 2)), truth, [True, False])

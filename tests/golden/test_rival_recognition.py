@@ -16,6 +16,7 @@ from methods.recognition.epr import ExpectedPositives
 from methods.recognition.parts import losses
 from methods.recognition.role import OnlineEstimation, WithEstimates, inverse_sigmoid
 from suite.method import Run
+from suite.tasks.recognition.single_positive import one_hot
 from tests.golden import close, golden
 
 COLE = golden("rival_role_epr.npz")
@@ -86,13 +87,13 @@ def _linear(values: dict[str, np.ndarray], kind: type[ExpectedPositives]) -> tor
     classifier.classifier.load_state_dict({n: torch.tensor(values[f"param0__{n}"]) for n in ("weight", "bias")})
     if kind is ExpectedPositives:
         return classifier
-    network = WithEstimates(classifier, values["label"], classes, 0.6, 0.995).double()
+    network = WithEstimates(classifier, one_hot(values["label"], classes), 0.6, 0.995).double()
     network.estimates.data.copy_(torch.tensor(values["estimates0"]))
     return network
 
 
 def _run(values: dict[str, np.ndarray], network: torch.nn.Module) -> Run:
-    train = SimpleNamespace(features=values["features"], label=values["label"])
+    train = SimpleNamespace(features=values["features"], label=values["label"], target=None, known=None)
     run = Run(SimpleNamespace(train=train), network, 0, torch.device("cpu"), lambda *_: None, lambda _, make: make())
     run.residents["features"] = _Double(torch.from_numpy(values["features"]))
     return run
@@ -119,7 +120,7 @@ def test_estimates_start_and_are_handed_over_as_released() -> None:
     probability = torch.from_numpy(COLE["reinit__probabilities"])
     close(inverse_sigmoid(probability).numpy(), COLE["reinit__logits"], 1e-5)
     declared = SETTINGS["models.py"]["estimates_observed_positive"]
-    network = WithEstimates(torch.nn.Identity(), np.zeros(400, dtype=np.int64), 5, 0.6, declared)
+    network = WithEstimates(torch.nn.Identity(), one_hot(np.zeros(400, dtype=np.int64), 5), 0.6, declared)
     close(network.estimates[:, 0].detach().unique().numpy(), COLE["init__observed_logit"], 1e-5)
     bound = float(COLE["init__unobserved_bound"])
     free = network.estimates[:, 1:].detach().abs().max().item()
@@ -156,10 +157,11 @@ def test_rounds_of_soft_negatives(case: str) -> None:
     owner = torch.from_numpy(label)
     rounds = sorted(int(m[1]) for m in (re.fullmatch(rf"{case}__round(\d+)__logits", key) for key in APL) if m)
     stored = torch.full(APL[f"{case}__round0__logits"].shape, -1.0, dtype=torch.float64)
+    annotated = torch.from_numpy(one_hot(label, stored.shape[1]))
     for number in rounds:
         if method.chooses_before(int(warmup), len(label)):
             probability = torch.from_numpy(APL[f"{case}__round{number}__logits"]).sigmoid()
-            stored = method.choose(probability, stored, owner)
+            stored = method.choose(probability, stored, annotated)
         expected = torch.from_numpy(APL[f"{case}__round{number}__observed_after"])
         found = torch.where(stored >= 0, -stored, 0.0)
         found[torch.arange(len(owner)), owner] = 1

@@ -143,6 +143,7 @@ def test_settings_have_symbol_source_and_what_changed(content):
     rate = next(setting for setting in used.settings if setting.name == "lr")
     assert rate.changed and rate.value == "0.01" and rate.source and used.epochs == 7
     assert not any(setting.changed for setting in used.settings if setting.name != "lr")
+    assert used.unknown_labels.startswith("ignored")
 
 
 class Tags(HTMLParser):

@@ -21,6 +21,10 @@ RECOMMENDED: dict[str, Value] = {"lr": 1e-3, "epochs": 100, "batch": 128, "evalu
 HMDB: dict[str, Value] = {"epochs": 1000}  # what the released code changes for Confusing-HMDB-102
 # CVPR 2021, a linear classifier on fixed features: no stopping rule, the best epoch by validation
 COLE: dict[str, Value] = {"layers": 0, "epochs": 25, "batch": 16, "lr": 1e-3, "patience": 25, "log_offset": 1e-5}
+IGNORED = "ignored: they have no part in the loss"
+MASKED = "masked: the loss sees them as negatives that are certain already, which move nothing"
+LOSSES = ("objective", "train_objective", "pseudo_objective", "loss")
+SETTLED = 1e4  # a logit at which a class is certain: its gradient is nothing
 LOG_OFFSET = hyper(
     0.0,
     low=0.0,
@@ -33,11 +37,16 @@ LOG_OFFSET = hyper(
 class SinglePositive(Method):
     """A loss on one positive label per clip. Subclasses implement :meth:`objective`.
 
+    A dataset may leave labels unknown. A class that says in ``unknown_labels`` what it makes of them is handed the mask
+    ``known`` as the last argument of its losses; any other gets logits and targets in which they are settled
+    (:func:`settled`), so that a loss written without a thought of them does not take them for negatives.
+
     Training follows the feature experiments of An Action Is Worth Multiple Words: Adam without decay or schedule, and
     a stop when neither validation loss nor validation accuracy had its best value in the last ``patience`` epochs.
     """
 
     task = "recognition"
+    unknown_labels: ClassVar[str] = MASKED
     presets: ClassVar[Presets] = {"recommended": RECOMMENDED, "published": {}, "published-hmdb": HMDB}
 
     lr: float = hyper(5e-6, low=1e-8, high=1.0, log=True, packed=True, source="released code, feature experiments")
@@ -64,15 +73,35 @@ class SinglePositive(Method):
         help="probability from which a class is predicted; 0: the loss's own threshold",
     )
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        own = vars(cls)
+        if "unknown_labels" not in own and any(name in own for name in LOSSES):
+            cls.unknown_labels = MASKED  # another loss: what its parent does with them is not what it does
+
     # What a loss defines ---------------------------------------------------------------------------------------------
 
     def objective(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The loss of logits (B, C) against single labels as one-hot rows (B, C); validation uses it too."""
+        """The loss of logits (B, C) against single labels as one-hot rows (B, C); validation uses it too.
+
+        A class that declares ``unknown_labels`` takes a third argument, ``known: Tensor | None = None`` (B, C) bool,
+        given where some labels are unknown.
+        """
         raise TypeError(f"{self.name} has no loss: implement objective().")
 
-    def train_objective(self, logits: Tensor, target: Tensor, index: Tensor, run: Run) -> Tensor:
+    def train_objective(
+        self, logits: Tensor, target: Tensor, index: Tensor, run: Run, known: Tensor | None = None
+    ) -> Tensor:
         """The training loss where it also depends on which clips (``index`` (B,)) are in the batch."""
-        return self.objective(logits, target)
+        return self.known_objective(logits, target, known)
+
+    def known_objective(self, logits: Tensor, target: Tensor, known: Tensor | None) -> Tensor:
+        """:meth:`objective` of what is ``known`` (B, C), None where all is."""
+        if known is None:
+            return self.objective(logits, target)
+        if self.unknown_labels == MASKED:
+            return self.objective(*settled(logits, target, known))
+        return self.objective(logits, target, known)  # type: ignore[call-arg]  # who declares unknown_labels takes it
 
     def calibrated(self, classes: int) -> float:
         """The probability from which a class counts as predicted under this loss."""
@@ -105,13 +134,23 @@ class SinglePositive(Method):
 
     def loss(self, network: nn.Module, batch: Batch, run: Run) -> Losses:
         logits, target = self.labelled(network, batch, run)
-        return {"loss": self.train_objective(logits, target, batch["index"], run)}
+        index = batch["index"]
+        if run.data.train.known is None or self.unknown_labels == MASKED:
+            return {"loss": self.train_objective(logits, target, index, run)}
+        known = run.resident("known", run.data.train.known)[index]
+        return {"loss": self.train_objective(logits, target, index, run, known)}
 
     def labelled(self, network: nn.Module, batch: Batch, run: Run) -> tuple[Tensor, Tensor]:
-        """Logits (B, C) of the batch's clips and their single labels as one-hot rows (B, C)."""
+        """Logits (B, C) of the batch's clips and what is learned from: their targets, or one-hot single labels."""
         train, index = run.data.train, batch["index"]
         logits = network(run.resident("features", train.features)[index].float())
-        return logits, losses.one_hot(run.resident("label", train.label)[index], logits.shape[1], logits)
+        if train.target is None:
+            target = losses.one_hot(run.resident("label", train.label)[index], logits.shape[1], logits)
+        else:
+            target = run.resident("target", train.target)[index].to(logits.dtype)
+        if train.known is None or self.unknown_labels != MASKED:
+            return logits, target
+        return settled(logits, target, run.resident("known", train.known)[index])
 
     def score(self, network: nn.Module, samples: Clips, run: Run) -> Scores:
         return {"logits": in_chunks(network, samples.features, run.device)}
@@ -122,8 +161,11 @@ class SinglePositive(Method):
 
     def validation_loss(self, network: nn.Module, samples: Clips, run: Run) -> float:
         logits = torch.from_numpy(in_chunks(network, samples.features, run.device))
-        target = losses.one_hot(torch.from_numpy(np.array(samples.label)), logits.shape[1], logits)
-        return float(self.objective(logits, target))
+        if samples.target is None:
+            target = losses.one_hot(torch.from_numpy(np.array(samples.label)), logits.shape[1], logits)
+        else:
+            target = torch.from_numpy(np.array(samples.target)).to(logits.dtype)
+        return float(self.known_objective(logits, target, known_of(samples)))
 
 
 @torch.no_grad()
@@ -134,8 +176,21 @@ def in_chunks(function: Callable[[Tensor], Tensor], features: np.ndarray, device
     return np.concatenate([function(part.to(device)).float().cpu().numpy() for part in parts])
 
 
+def settled(logits: Tensor, target: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits and targets (B, C) whose unknown entries are certain negatives, through which no gradient flows."""
+    return torch.where(known, logits, -SETTLED), torch.where(known, target, 0.0)
+
+
+def known_of(samples: Clips) -> Tensor | None:
+    """(N, C) bool which entries are known, None where all are."""
+    return None if samples.known is None else torch.from_numpy(np.array(samples.known, dtype=bool))
+
+
 def complete_truth(data: TaskData[Clips], method: str) -> np.ndarray:
-    """(N, C) bool the complete label sets of the training clips; raises :class:`UsageError` where none are known."""
+    """(N, C) bool the label sets of the training clips, complete but for entries that are unknown.
+
+    Raises :class:`UsageError` where the dataset has none.
+    """
     if "train" not in data.facts.get("complete", ()):
         raise UsageError(f"{method} needs complete training labels, which {data.name} lacks; use another dataset.")
     return np.asarray(data.train.truth, dtype=bool)

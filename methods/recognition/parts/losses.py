@@ -7,6 +7,8 @@ packed network).
 
 ``reduction``: ``code`` sums over classes and averages over the batch, as the released code of An Action Is Worth
 Multiple Words (BMVC 2022) does; ``paper`` also divides by the number of classes that count (eq. 1 and 2).
+
+``known`` (B, C) bool, where given, says which entries are labelled at all: the others are unknown and do not count.
 """
 
 from __future__ import annotations
@@ -29,8 +31,13 @@ def reduce(elements: Tensor, reduction: str, kept: Tensor | None = None) -> Tens
         elements = torch.where(kept, elements, 0.0)
     sums = elements.sum(dim=1)
     if reduction == "paper":
-        sums = sums / (elements.shape[1] if kept is None else kept.sum(dim=1))
+        sums = sums / (elements.shape[1] if kept is None else kept.sum(dim=1).clamp(min=1))
     return sums.mean()
+
+
+def mean_of(elements: Tensor, kept: Tensor | None = None) -> Tensor:
+    """The mean over those element losses (B, C) that count."""
+    return elements.mean() if kept is None else torch.where(kept, elements, 0.0).sum() / kept.sum().clamp(min=1)
 
 
 def log_probability(logits: Tensor, offset: float = 0.0) -> Tensor:
@@ -48,41 +55,57 @@ def binary_entropy(logits: Tensor, offset: float = 0.0) -> Tensor:
     return cross_entropy_elements(logits, logits.sigmoid(), offset)
 
 
-def assume_negative(logits: Tensor, target: Tensor, reduction: str = "code", offset: float = 0.0) -> Tensor:
+def assume_negative(
+    logits: Tensor, target: Tensor, reduction: str = "code", offset: float = 0.0, known: Tensor | None = None
+) -> Tensor:
     """AN: what is not annotated is negative (eq. 1; Cole et al., CVPR 2021)."""
-    return reduce(cross_entropy_elements(logits, target, offset), reduction)
+    return reduce(cross_entropy_elements(logits, target, offset), reduction, known)
 
 
 def weak_assume_negative(
-    logits: Tensor, target: Tensor, gamma: Constant, reduction: str = "code", offset: float = 0.0
+    logits: Tensor,
+    target: Tensor,
+    gamma: Constant,
+    reduction: str = "code",
+    offset: float = 0.0,
+    known: Tensor | None = None,
 ) -> Tensor:
     """WAN: the assumed negatives weigh ``gamma``, usually 1/(C - 1), so that together they weigh as the positive."""
     positive, negative = log_probability(logits, offset), log_probability(-logits, offset)
-    return reduce(-(target * positive + gamma * (1 - target) * negative), reduction)
+    return reduce(-(target * positive + gamma * (1 - target) * negative), reduction, known)
 
 
-def label_smoothing(logits: Tensor, target: Tensor, epsilon: Constant, reduction: str = "code") -> Tensor:
+def label_smoothing(
+    logits: Tensor, target: Tensor, epsilon: Constant, reduction: str = "code", known: Tensor | None = None
+) -> Tensor:
     """LS: both targets are smoothed, ``t (1 - ε) + ε / C``."""
-    return assume_negative(logits, target * (1 - epsilon) + epsilon / logits.shape[1], reduction)
+    return assume_negative(logits, target * (1 - epsilon) + epsilon / logits.shape[1], reduction, known=known)
 
 
 def plain_label_smoothing(
-    logits: Tensor, target: Tensor, epsilon: Constant, reduction: str = "code", offset: float = 0.0
+    logits: Tensor,
+    target: Tensor,
+    epsilon: Constant,
+    reduction: str = "code",
+    offset: float = 0.0,
+    known: Tensor | None = None,
 ) -> Tensor:
     """LS of Cole et al. (CVPR 2021): targets 1 - ε and ε, the latter not divided by the number of classes."""
-    return assume_negative(logits, target * (1 - epsilon) + (1 - target) * epsilon, reduction, offset)
+    return assume_negative(logits, target * (1 - epsilon) + (1 - target) * epsilon, reduction, offset, known)
 
 
-def negative_label_smoothing(logits: Tensor, target: Tensor, epsilon: Constant, reduction: str = "code") -> Tensor:
+def negative_label_smoothing(
+    logits: Tensor, target: Tensor, epsilon: Constant, reduction: str = "code", known: Tensor | None = None
+) -> Tensor:
     """N-LS: only the targets of assumed negatives are smoothed, ``t + (1 - t) ε / C``."""
-    return assume_negative(logits, target + (1 - target) * epsilon / logits.shape[1], reduction)
+    return assume_negative(logits, target + (1 - target) * epsilon / logits.shape[1], reduction, known=known)
 
 
-def focal(logits: Tensor, target: Tensor, alpha: Constant, gamma: Constant) -> Tensor:
+def focal(logits: Tensor, target: Tensor, alpha: Constant, gamma: Constant, known: Tensor | None = None) -> Tensor:
     """Focal loss (Lin et al., ICCV 2017), a mean over batch and classes: cross-entropy times ``α_t (1 - p_t)^γ``."""
     miss = target * F.logsigmoid(-logits) + (1 - target) * F.logsigmoid(logits)  # log(1 - p_t)
     balance = alpha * target + (1 - alpha) * (1 - target)
-    return (balance * torch.exp(gamma * miss) * cross_entropy_elements(logits, target)).mean()
+    return mean_of(balance * torch.exp(gamma * miss) * cross_entropy_elements(logits, target), known)
 
 
 def entropy_maximization(
@@ -93,14 +116,20 @@ def entropy_maximization(
     return reduce(-target * log_probability(logits, offset) - unknown, reduction)
 
 
-def mask_bce(logits: Tensor, target: Tensor, pseudo: Tensor, reduction: str = "code") -> Tensor:
+def mask_bce(
+    logits: Tensor, target: Tensor, pseudo: Tensor, reduction: str = "code", known: Tensor | None = None
+) -> Tensor:
     """Mask BCE (eq. 2): pseudo-labels, (B, C) bool without the annotated class, do not count."""
-    return reduce(cross_entropy_elements(logits, target), reduction, kept=~pseudo)
+    kept = ~pseudo if known is None else ~pseudo & known
+    return reduce(cross_entropy_elements(logits, target), reduction, kept=kept)
 
 
-def pseudo_single_bce(logits: Tensor, target: Tensor, pseudo: Tensor, reduction: str = "code") -> Tensor:
-    """P+S BCE (eq. 3): pseudo-labels, (B, C) bool, are positives like the annotated class."""
-    return assume_negative(logits, torch.where(pseudo, 1.0, target), reduction)
+def pseudo_single_bce(
+    logits: Tensor, target: Tensor, pseudo: Tensor, reduction: str = "code", known: Tensor | None = None
+) -> Tensor:
+    """P+S BCE (eq. 3): pseudo-labels, (B, C) bool, are positives like the annotated class, also of unknown entries."""
+    kept = None if known is None else known | pseudo
+    return assume_negative(logits, torch.where(pseudo, 1.0, target), reduction, known=kept)
 
 
 def label_count_penalty(probabilities: Tensor, cardinality: Constant) -> Tensor:

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from methods.recognition.parts import losses, neighbours
-from methods.recognition.parts.base import HMDB, SinglePositive, complete_truth, in_chunks
+from methods.recognition.parts.base import HMDB, IGNORED, MASKED, SinglePositive, complete_truth, in_chunks
 from suite.errors import UsageError
 from suite.method import Presets, Run, Value, extended, hyper
+from suite.tasks.recognition.samples import Clips
 
 SHARED_WIDTH = 32  # neighbours kept on disk: searches for fewer read the first columns of the same file
 RECALL_SAMPLE = 500
@@ -21,6 +22,7 @@ RECALL_SAMPLE = 500
 class PseudoLabelled(SinglePositive):
     """A loss with a set of pseudo-labels for each training clip, (N, C) bool in ``run.memory["pseudo"]``."""
 
+    unknown_labels = IGNORED
     reduction: str = hyper(
         "code",
         choices=("code", "paper"),
@@ -29,17 +31,24 @@ class PseudoLabelled(SinglePositive):
     )
 
     def pseudo_objective(self, logits: Tensor, target: Tensor, pseudo: Tensor) -> Tensor:
-        """The training loss with pseudo-labels (B, C) bool."""
+        """The training loss with pseudo-labels (B, C) bool; a class with ``unknown_labels`` takes ``known``, too."""
         raise TypeError(f"{self.name} has no loss: implement pseudo_objective().")
 
-    def objective(self, logits: Tensor, target: Tensor) -> Tensor:
-        return losses.assume_negative(logits, target, self.reduction)  # validation clips have no pseudo-labels
+    def objective(self, logits: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
+        return losses.assume_negative(logits, target, self.reduction, known=known)  # validation has no pseudo-labels
 
-    def train_objective(self, logits: Tensor, target: Tensor, index: Tensor, run: Run) -> Tensor:
-        return self.pseudo_objective(logits, target, run.memory["pseudo"][index])
+    def train_objective(
+        self, logits: Tensor, target: Tensor, index: Tensor, run: Run, known: Tensor | None = None
+    ) -> Tensor:
+        pseudo = run.memory["pseudo"][index]
+        if known is None:
+            return self.pseudo_objective(logits, target, pseudo)
+        return self.pseudo_objective(logits, target, pseudo, known)  # type: ignore[call-arg]  # as known_objective
 
     def remember(self, run: Run, pseudo: np.ndarray) -> None:
-        """Use ``pseudo`` (N, C) bool from now on."""
+        """Use ``pseudo`` (N, C) bool from now on, where unknown labels are masked without those."""
+        if self.unknown_labels == MASKED:
+            pseudo = pseudo & known_or_all(run.data.train)
         run.memory["pseudo"] = torch.from_numpy(np.array(pseudo, dtype=bool)).to(run.device)
 
 
@@ -109,8 +118,9 @@ class NeighbourLabelled(PseudoLabelled):
         }
         found |= {name: float(run.memory[name]) for name in ("neighbour agreement", "neighbour recall")}
         if "train" in run.data.facts.get("complete", ()):
-            others = complete_truth(run.data, self.name).copy()
-            others[np.arange(len(others)), run.data.train.label] = False
+            others = complete_truth(run.data, self.name) & ~run.data.train.annotated
+            if run.data.train.known is not None:
+                pseudo = pseudo & run.data.train.known  # whether the others are right, nobody knows
             hits = float((pseudo & others).sum())
             found["pseudo-label precision"] = hits / max(1.0, float(pseudo.sum()))
             found["pseudo-label recall"] = hits / max(1.0, float(others.sum()))
@@ -142,13 +152,29 @@ class NeighbourLabelled(PseudoLabelled):
         return {"rows": rows, "recall": np.array(neighbours.recall(rows[sample], exact))}
 
     def _label(self, run: Run, found: Mapping[str, np.ndarray]) -> None:
-        labels, classes = np.asarray(run.data.train.label), len(run.data.classes)
+        train, classes = run.data.train, len(run.data.classes)
+        labels = np.asarray(train.label)
         k, tau = (of_class[labels] for of_class in self.settings(run))
-        counts = neighbours.label_counts(found["rows"], labels, classes, k)
-        self.remember(run, neighbours.pseudo_labels(counts, labels, k, tau))
-        agreement = (counts[np.arange(len(labels)), labels] / k).mean()
+        if train.target is None and train.known is None:
+            counts = neighbours.label_counts(found["rows"], labels, classes, k)
+            self.remember(run, neighbours.pseudo_labels(counts, labels, k, tau))
+            agreement = (counts[np.arange(len(labels)), labels] / k).mean()
+        else:
+            shares = neighbours.label_shares(found["rows"], targets(train), known_or_all(train), k)
+            self.remember(run, (shares > tau[:, None]) & ~train.annotated)
+            agreement = shares[np.arange(len(labels)), labels].mean()
         run.memory["neighbour agreement"] = torch.tensor(agreement)
         run.memory["neighbour recall"] = torch.tensor(float(found["recall"]))
+
+
+def targets(train: Clips) -> np.ndarray:
+    """(N, C) what training learns from: the targets, or one-hot single labels."""
+    return np.asarray(train.annotated if train.target is None else train.target, dtype=np.float64)
+
+
+def known_or_all(train: Clips) -> np.ndarray:
+    """(N, C) bool which entries are known."""
+    return np.ones(train.truth.shape, dtype=bool) if train.known is None else np.asarray(train.known, dtype=bool)
 
 
 def overridden(value: float, text: str, classes: Sequence[str], method: str) -> np.ndarray:
@@ -173,6 +199,4 @@ class Ideal(PseudoLabelled):
     oracle = True
 
     def begin(self, run: Run) -> None:
-        others = complete_truth(run.data, self.name).copy()
-        others[np.arange(len(others)), run.data.train.label] = False
-        self.remember(run, others)
+        self.remember(run, complete_truth(run.data, self.name) & ~run.data.train.annotated)

@@ -115,6 +115,21 @@ def label_counts(
     return counts
 
 
+def label_shares(neighbours: np.ndarray, targets: np.ndarray, known: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """(Q, C) share of each class among the first ``k`` (Q,) neighbours of a row about which it is known.
+
+    ``targets`` (N, C) in [0, 1] is what the neighbours carry: a neighbour of which a class is unknown has no vote in
+    it, neither for nor against. 0 where no neighbour has one. With single labels and all known these are the counts of
+    :func:`label_counts` divided by ``k``.
+    """
+    votes, voters = np.zeros((2, len(neighbours), targets.shape[1]))
+    for place in range(neighbours.shape[1]):
+        asked = (place < k)[:, None] & known[neighbours[:, place]]
+        voters += asked
+        votes += np.where(asked, targets[neighbours[:, place]], 0.0)
+    return votes / np.maximum(voters, 1)
+
+
 @lru_cache(maxsize=4096)
 def votes_needed(k: int, tau: float) -> int:
     """The smallest count with ``count / k > tau``, strictly; ``k + 1`` (never reached) when ``tau`` is 1 or more.

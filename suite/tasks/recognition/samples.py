@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
+from suite.tasks.recognition.single_positive import one_hot
+
 
 @dataclass(frozen=True)
 class Clips:
@@ -15,6 +17,11 @@ class Clips:
     ``ids`` (N,) str; ``features`` (N, D) float; ``label`` (N,) int, the single annotated class;
     ``truth`` (N, C) bool, the complete label sets (training methods must not read it unless they are oracles);
     ``unit`` (N,) str, what splits are disjoint by (source video, user).
+
+    A label may be positive, negative or unknown. ``known`` (N, C) bool, None where all is known: the entries about
+    which somebody said anything; the others are neither present nor absent, and ``truth`` is False there. ``target``
+    (N, C) in [0, 1], None where it is the single label's one-hot row: what training learns from, where an annotation
+    holds several classes.
     """
 
     ids: np.ndarray
@@ -23,15 +30,25 @@ class Clips:
     truth: np.ndarray
     unit: np.ndarray
     oracle: Mapping[str, np.ndarray] = field(default_factory=dict)
+    known: np.ndarray | None = None
+    target: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def annotated(self) -> np.ndarray:
+        """(N, C) bool the classes that training sees: those of ``target``, else the single label."""
+        if self.target is not None:
+            return np.asarray(self.target > 0)
+        return one_hot(self.label, self.truth.shape[1])
+
     def take(self, index: np.ndarray) -> Clips:
         """The clips at ``index``."""
+        columns = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "oracle"}
         return replace(
             self,
-            **{f.name: getattr(self, f.name)[index] for f in fields(self) if f.name != "oracle"},
+            **{name: column[index] for name, column in columns.items() if column is not None},
             oracle={k: v[index] for k, v in self.oracle.items()},
         )
 

@@ -16,6 +16,7 @@ from suite.tasks.recognition.scoring.files import LabelFiles
 from suite.tasks.recognition.scoring.intervals import clip_intervals
 from suite.tasks.recognition.scoring.thresholds import by_threshold
 from suite.tasks.recognition.storage.rows import from_rows, to_rows
+from suite.tasks.recognition.unknown import check_unknown, settle_unknown
 
 
 class RecognitionTask(Task):
@@ -34,16 +35,19 @@ class RecognitionTask(Task):
     evaluate = staticmethod(evaluate)
     to_rows = staticmethod(to_rows)
     from_rows = staticmethod(from_rows)
+    settle = staticmethod(settle_unknown)
 
     def check(self, samples: Clips, split: str, classes: int) -> None:
-        """Labels and truth agree with the clips and with the classes."""
+        """Labels, truth and what is known of it agree with the clips and with the classes."""
         same_length(samples, split, ("features", "label", "truth"))
         known_labels(samples, split, np.arange(len(samples)), samples.label, classes)
         column_per_class(samples, split, ("truth",), classes)
+        check_unknown(samples, split)
 
     def counts(self, samples: Clips) -> dict[str, int]:
-        """Labels of the label sets that the split shows."""
-        return {"labels": int(samples.truth.sum())}
+        """Labels of the label sets that the split shows, and how many entries are unknown where some are."""
+        unknown = {} if samples.known is None else {"unknown": int((~samples.known).sum())}
+        return {"labels": int(samples.truth.sum()), **unknown}
 
     def quick(
         self, predictions: Sequence[ClipScores], samples: Clips, data: TaskData[Any], wanted: Wanted

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,8 @@ from suite.tasks import Metric, task
 from suite.tasks.data import TaskData
 from suite.tasks.recognition.evaluator import evaluate
 from suite.tasks.recognition.samples import Clips, ClipScores
+from suite.tasks.recognition.scoring.intervals import clip_intervals
+from suite.tasks.recognition.scoring.thresholds import by_threshold
 
 TRUTH = np.array([[1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 1, 0]], dtype=bool)
 CLASSES = ("cut", "slice", "wash", "never")
@@ -65,3 +69,38 @@ def test_single_labels_make_top_set_plain_accuracy() -> None:
     metrics = evaluate(ClipScores(logits), clips(truth), world())
     accuracy = np.mean(logits.argmax(axis=1) == truth.argmax(axis=1))
     assert value(metrics, "top-set") == value(metrics, "top-1") == pytest.approx(accuracy)
+
+
+KNOWN = np.array([[1, 1, 0, 1], [0, 1, 1, 1], [1, 0, 0, 1], [1, 1, 1, 0]], dtype=bool)
+
+
+def unsaid() -> Clips:
+    """Clips of which some labels are unknown: of the third, the only one there is."""
+    return replace(clips(TRUTH & KNOWN), known=KNOWN, label=np.array([0, 1, 3, 0]))
+
+
+def test_unknown_labels_have_no_part_and_known_ones_are_counted() -> None:
+    logits = np.where(TRUTH, 3.0, -3.0)
+    logits[~KNOWN] = 9.0  # whatever is predicted there
+    metrics = evaluate(ClipScores(logits), unsaid(), world(groups={"head": [0, 1], "tail": [2, 3]}))
+    for name in ("top-set", "top-1", "mAP", "IoU calibrated", "top-1 head"):
+        assert value(metrics, name) == 1, name
+    assert {m.label: m.value for m in metrics if m.metric == "known"} == {"cut": 3, "slice": 3, "wash": 2, "never": 3}
+    assert not [m for m in evaluate(ClipScores(logits), clips(), world()) if m.metric == "known"]
+    logits[0, :2] = -3.0  # one clip of the three that show a known label
+    assert value(evaluate(ClipScores(logits), unsaid(), world()), "IoU", threshold=0.5) == pytest.approx(2 / 3)
+
+
+def test_shortcuts_and_intervals_agree_with_the_evaluator() -> None:
+    logits, samples = np.random.default_rng(0).normal(size=TRUTH.shape), unsaid()
+    wanted = [("IoU calibrated", ""), ("F1 calibrated", "")]
+    many = [ClipScores(logits, threshold) for threshold in (0.2, 0.5, 0.7)]
+    quick = by_threshold(many, samples, wanted)
+    assert quick is not None
+    for row, one in zip(quick, many, strict=True):
+        metrics = evaluate(one, samples, world())
+        np.testing.assert_allclose(row, [value(metrics, name) for name, _ in wanted])
+    rows = [{"metric": m.metric, "label": m.label, "threshold": m.threshold, "value": m.value} for m in metrics]
+    for row in clip_intervals(rows, many[-1], samples, 50):
+        if row["metric"] in ("top-1", "IoU"):
+            assert row["low"] <= row["value"] <= row["high"]

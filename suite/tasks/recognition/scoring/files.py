@@ -53,7 +53,8 @@ class LabelFiles(PredictionFiles):
         choice.only_all(self.kind)
         test = data.test
         truth, unit = np.asarray(test.truth) > 0, tuple(map(str, test.unit))
-        return LabelTruth(tuple(map(str, test.ids)), data.classes, truth, unit, data.facts.get("groups", {}))
+        groups = data.facts.get("groups", {})
+        return LabelTruth(tuple(map(str, test.ids)), data.classes, truth, unit, groups, known=test.known)
 
     def protocol_of(self, settings: Mapping[str, Any]) -> str:
         """There is nothing to switch."""
@@ -63,18 +64,21 @@ class LabelFiles(PredictionFiles):
         """IoU and F1 of the classes whose score reaches 0.5 (of sets: those in the set), exact matches, and of class
         scores top-set, top-1 and mAP."""
         score, oddities = join_labels(rows, truth)
-        present = np.pad(truth.truth, ((0, 0), (0, score.shape[1] - truth.truth.shape[1])))
+        beyond = ((0, 0), (0, score.shape[1] - truth.truth.shape[1]))  # labels that the truth does not have are wrong
+        present = np.pad(truth.truth, beyond)
+        known = None if truth.known is None else np.pad(truth.known, beyond, constant_values=True)
+        right = (score >= HALF) == present if known is None else ((score >= HALF) == present) | ~known
         per_clip = {
-            "IoU": multilabel.iou_per_clip(score, present, HALF),
-            "F1": multilabel.f1_per_clip(score, present, HALF),
-            "exact match": ((score >= HALF) == present).all(axis=1).astype(np.float64),
+            "IoU": multilabel.iou_per_clip(score, present, HALF, known),
+            "F1": multilabel.f1_per_clip(score, present, HALF, known),
+            "exact match": right.all(axis=1).astype(np.float64),
         }
         if rows.scored:
-            shares, hits = multilabel.top_set_shares(score, present), multilabel.top1_hits(score, present)
-            per_clip = {"top-set": shares, "top-1": hits, **per_clip}
+            shares = multilabel.top_set_shares(score, present, known)
+            per_clip = {"top-set": shares, "top-1": multilabel.top1_hits(score, present, known), **per_clip}
         metrics = [_row(name, values, truth, resamples) for name, values in per_clip.items()]
         if rows.scored:
-            metrics.insert(2, metric_row("mAP", None, multilabel.mean_average_precision(score, present)))
+            metrics.insert(2, metric_row("mAP", None, multilabel.mean_average_precision(score, present, known=known)))
         counts = {
             "predictions": len(rows.item),
             "counted": len(set(rows.item) & set(truth.items)),
@@ -86,11 +90,14 @@ class LabelFiles(PredictionFiles):
 
 
 def _row(name: str, values: np.ndarray, truth: LabelTruth, resamples: int) -> dict[str, Any]:
-    """The mean over clips, with an interval that draws their units."""
-    row = metric_row(name, None if name in ("top-set", "top-1") else HALF, float(values.mean()))
-    if not resamples:
+    """The mean over clips that have a value, with an interval that draws their units."""
+    counted = ~np.isnan(values)  # a clip without a known label has no value
+    values, units = values[counted], np.array(truth.unit, dtype=str)[counted]
+    threshold = None if name in ("top-set", "top-1") else HALF
+    row = metric_row(name, threshold, float(values.mean()) if len(values) else float("nan"))
+    if not resamples or not len(values):
         return row
-    unit = np.unique(np.array(truth.unit, dtype=str), return_inverse=True)[1].reshape(-1)
+    unit = np.unique(units, return_inverse=True)[1].reshape(-1)
     sums, sizes = np.bincount(unit, values), np.bincount(unit)
 
     def mean(weights: Floats) -> Floats:
@@ -102,12 +109,16 @@ def _row(name: str, values: np.ndarray, truth: LabelTruth, resamples: int) -> di
 
 def _class_rows(score: np.ndarray, truth: LabelTruth, scored: bool) -> list[dict[str, Any]]:
     """Clips with each class, clips for which it is predicted, precision and recall; AP where there are scores."""
-    chosen, areas = score >= HALF, multilabel.average_precision(score[:, : len(truth.classes)], truth.truth)
+    score = score[:, : len(truth.classes)]
+    chosen, areas = score >= HALF, multilabel.average_precision(score, truth.truth, known=truth.known)
+    if truth.known is not None:
+        chosen &= truth.known
     rows = []
     for place, name in enumerate(truth.classes):
         there, found = int(truth.truth[:, place].sum()), int(chosen[:, place].sum())
         right = int((chosen[:, place] & truth.truth[:, place]).sum())
         shares = {"precision": right / max(1, found), "recall": right / max(1, there)}
         row = {"class": name, "ground truths": there, "predictions": found, **shares}
+        row |= {} if truth.known is None else {"known": int(truth.known[:, place].sum())}
         rows.append(row | ({"AP": float(areas[place])} if scored else {}))
     return rows

@@ -24,16 +24,20 @@ def _interval(row: dict[str, Any], scores: ClipScores, clips: Clips, resamples: 
     probability = multilabel.probabilities(logits)
     threshold = scores.threshold if row["threshold"] is None else row["threshold"]
     per_clip: dict[str, Callable[[], np.ndarray]] = {
-        "top-set": lambda: multilabel.top_set_shares(logits, truth),
-        "top-1": lambda: multilabel.top1_hits(logits, truth),
-        "IoU": lambda: multilabel.iou_per_clip(probability, truth, threshold),
-        "F1": lambda: multilabel.f1_per_clip(probability, truth, threshold),
+        "top-set": lambda: multilabel.top_set_shares(logits, truth, clips.known),
+        "top-1": lambda: multilabel.top1_hits(logits, truth, clips.known),
+        "IoU": lambda: multilabel.iou_per_clip(probability, truth, threshold, clips.known),
+        "F1": lambda: multilabel.f1_per_clip(probability, truth, threshold, clips.known),
     }
     name = row["metric"].removesuffix(" calibrated")
     if name not in per_clip:
         return {}
-    units, unit = np.unique(clips.unit, return_inverse=True)
-    found = bootstrap(_mean_over(per_clip[name](), unit.reshape(-1)), len(units), resamples)
+    values = per_clip[name]()
+    counted = ~np.isnan(values)  # clips without a known label have no value
+    if not counted.any():
+        return {}
+    units, unit = np.unique(clips.unit[counted], return_inverse=True)
+    found = bootstrap(_mean_over(values[counted], unit.reshape(-1)), len(units), resamples)
     return {"low": float(found.low), "high": float(found.high)}
 
 

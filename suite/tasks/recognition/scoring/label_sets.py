@@ -31,7 +31,7 @@ class LabelRows:
 
 @dataclass(frozen=True)
 class LabelTruth:
-    """The label sets (N, C) of clips."""
+    """The label sets (N, C) of clips; ``known`` (N, C) which entries anybody knows, None where all are."""
 
     items: tuple[str, ...]
     classes: tuple[str, ...]
@@ -39,6 +39,7 @@ class LabelTruth:
     unit: tuple[str, ...]
     groups: Mapping[str, Sequence[int]] = field(default_factory=dict)
     oddities: tuple[Oddity, ...] = ()
+    known: np.ndarray | None = None
 
 
 def read_label_rows(contents: Contents) -> LabelRows | None:

@@ -21,7 +21,13 @@ def by_threshold(predictions: Sequence[ClipScores], samples: Clips, wanted: Want
     probability = multilabel.probabilities(np.asarray(predictions[0].logits, dtype=np.float64))
     thresholds = np.array([one.threshold for one in predictions], dtype=np.float64)
     steps, place = np.unique(thresholds, return_inverse=True)
-    curves = threshold_curves(probability, np.asarray(samples.truth) > 0, steps)
+    truth = np.asarray(samples.truth) > 0
+    if samples.known is None:
+        curves = threshold_curves(probability, truth, steps)
+    else:
+        counted = truth.any(axis=1)  # as in :mod:`suite.evaluate.multilabel`: others have no label to be found
+        probability = np.where(samples.known, probability, -1.0)  # below every threshold
+        curves = threshold_curves(probability[counted], truth[counted], steps)
     return np.stack([curves[name][place.reshape(-1)] for name, _ in wanted], axis=1)
 
 
