@@ -65,6 +65,9 @@ def evaluate(
     labels, reversed or negative segments, numbers that are none or infinite, frames given as seconds, scores off their
     scale, duplicates.
 
+    PREDICTIONS is a file of segments, boxes, tubes, label sets or class scores, or a folder of labels of frames;
+    docs/evaluate shows each form with an example file. Boxes are linked into tubes with --protocol video-map.
+
     Example: suite evaluate detections.json --dataset thumos-14 --protocol thumos-210
     """
     from suite.places import Places

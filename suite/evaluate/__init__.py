@@ -13,7 +13,8 @@ imports training code; modules load on first use, so importing this package cost
 
 - ``segments``, ``boxes``: the columns. ``protocols``: the switches, and the named protocols of the field.
 - ``temporal``: mAP over tIoU. ``proposals``: recall at k x ground truth, AR@AN. ``spatial``, ``tubes``: frame and
-  video mAP. ``multilabel``: label sets. ``segmentation``: frame accuracy, edit score, F1@k.
+  video mAP; ``linking``: tubes from boxes. ``multilabel``: label sets. ``segmentation``: frame accuracy, edit score,
+  F1@k.
 - ``suppression``: NMS and its variants. ``diagnosis``, ``snippets``: where errors come from.
 - ``ranking``: matched once, scored again under any weights. ``resampling``, ``significance``: intervals, paired
   differences, Holm.
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         missed,
         normalized_map,
     )
+    from suite.evaluate.linking import Linking, link_boxes
     from suite.evaluate.proposals import RecallCurve, average_recall, recall_at_multiples
     from suite.evaluate.protocols import (
         ACTIONFORMER,

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from suite.data.readers.ucf101 import counts, group_of, read, read_test_list, read_tubes
+from suite.data.readers.ucf101 import counts, group_of, read
 from suite.data.storage.cards import find_card
 from suite.errors import DataError
+from suite.tasks.actors.ucf_files import read_test_list, read_tubes
 
 REAL = (
     Path(os.environ.get("SUITE_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data") / "ucf101_24"

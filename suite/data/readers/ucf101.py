@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,56 +23,11 @@ from suite.hyper import Value
 from suite.spec.card import DatasetCard
 from suite.tasks.actors.samples import Actors
 from suite.tasks.actors.tables import BoxTable, assemble, frequent_and_rare
+from suite.tasks.actors.ucf_files import AnnotatedTubes, read_test_list, read_tubes
 from suite.tasks.data import TaskData
 
 WIDTH, HEIGHT = 320, 240
 RATE = 25.0  # frames per second in UCF101; seconds here are frame / 25, so hundredths name every frame
-
-
-@dataclass(frozen=True)
-class AnnotatedTubes:
-    """Boxes of all tubes, one row per frame of a tube: ``video`` (N,) index into ``videos``, ``frame`` (N,) from 0,
-    ``box`` (N, 4) x1 y1 x2 y2 in pixels, ``label`` (N,) from 0; ``classes`` the names, ``count`` how many tubes."""
-
-    videos: np.ndarray
-    classes: tuple[str, ...]
-    video: np.ndarray
-    frame: np.ndarray
-    box: np.ndarray
-    label: np.ndarray
-    count: int
-
-
-def read_tubes(path: Path) -> AnnotatedTubes:
-    """All tubes of the annotation file; :class:`DataError` when it is not that file or a tube contradicts itself."""
-    videos: list[str] = []
-    columns: list[np.ndarray] = []
-    names: dict[int, str] = {}
-    for index, entry in enumerate(_entries(path)):
-        name = str(entry["name"].item())
-        videos.append(name)
-        for tube in np.ravel(entry["tubes"]):
-            first, last, label = (int(tube[key].item()) for key in ("sf", "ef", "class"))
-            boxes = np.asarray(tube["boxes"], dtype=np.int64)
-            if boxes.shape != (last - first + 1, 4):
-                found = f"{len(boxes)} boxes for frames {first}-{last}"
-                raise DataError(f"{path}: a tube of {name} has {found}; get the file again.")
-            names[label] = name.partition("/")[0]
-            # MATLAB counts from 1 and includes the last frame.
-            frames = np.arange(first - 1, last)
-            columns.append(np.column_stack([np.full_like(frames, index), frames, np.full_like(frames, label), boxes]))
-    table = np.concatenate(columns) if columns else np.zeros((0, 7), dtype=np.int64)
-    corners = np.column_stack([table[:, 3:5], table[:, 3:5] + table[:, 5:7]])
-    numbers = sorted(names)
-    place = np.asarray(np.searchsorted(numbers, table[:, 2]))
-    classes = tuple(names[number] for number in numbers)
-    return AnnotatedTubes(np.array(videos), classes, table[:, 0], table[:, 1], corners, place, len(columns))
-
-
-def read_test_list(path: Path) -> set[str]:
-    """Videos of the test split, ``Class/VIDEO``, with or without a suffix in the file."""
-    lines = path.read_text(encoding="utf-8").split("\n")
-    return {re.sub(r"\.\w+$", "", line.split()[0]) for line in lines if line.strip()}
 
 
 def group_of(video: str) -> str:
@@ -128,16 +83,6 @@ def counts(card: DatasetCard, folder: Path, data: TaskData[Actors]) -> dict[str,
         "boxes": len(tubes.video),
         "test_videos": int(test.sum()),
     }
-
-
-def _entries(path: Path) -> np.ndarray:
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    try:
-        return np.asarray(loadmat(path)["annot"]).ravel()
-    except (OSError, ValueError, KeyError, NotImplementedError, MatReadError):
-        raise DataError(f"{path} is not the MATLAB annotation of UCF101-24; get finalAnnots.mat again.") from None
 
 
 def _number_of_group(video: str) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from suite.tasks.actors.evaluator import actor_map, evaluate
 from suite.tasks.actors.samples import Actors, ActorScores
 from suite.tasks.actors.scoring.files import BoxFiles
+from suite.tasks.actors.scoring.tube_files import TubeFiles
 from suite.tasks.actors.splits import withhold_labels
 from suite.tasks.base import Task
 from suite.tasks.checks import column_per_class, same_length
@@ -26,7 +27,7 @@ class ActorDetectionTask(Task):
     predictions = ActorScores
     scale = "probabilities"
     planted = "planted-actors"
-    files = (BoxFiles(),)
+    files = (BoxFiles(), TubeFiles())
     evaluate = staticmethod(evaluate)
     withhold = staticmethod(withhold_labels)
 
