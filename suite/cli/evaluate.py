@@ -33,7 +33,7 @@ def evaluate(
         str, typer.Option("--dataset", help="The dataset's card, e.g. thumos-14.", autocompletion=datasets)
     ] = "",
     truth: Annotated[
-        Path | None, typer.Option("--truth", help="An annotation file instead of a card: ActivityNet JSON or AVA csv.")
+        Path | None, typer.Option("--truth", help="Annotations instead of a card: a file, or a folder groundTruth.")
     ] = None,
     protocol: Annotated[
         str,
