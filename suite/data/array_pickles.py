@@ -97,6 +97,13 @@ def _scalar(kind: Any, content: Any = b"") -> Any:
     return np.frombuffer(content, kind.dtype)[0]
 
 
+def _from_buffer(content: Any, kind: Any, shape: Any, order: Any) -> np.ndarray:
+    """What NumPy's ``_frombuffer`` gives in pickles of protocol 5: an array of the bytes it is given."""
+    if kind.dtype.hasobject or not isinstance(content, bytes | bytearray) or order not in ("C", "F"):
+        raise pickle.UnpicklingError(f"it forges an array of the type {kind.dtype}")
+    return np.frombuffer(bytes(content), kind.dtype).reshape(shape, order=order)
+
+
 def _encoded(text: str, encoding: str) -> bytes:
     """Bytes in the oldest protocols."""
     if encoding not in ("latin1", "latin-1"):
@@ -117,6 +124,7 @@ ALLOWED: dict[tuple[str, str], Any] = {
     ("_codecs", "encode"): Builder(_encoded),
     **{(module, "_reconstruct"): Builder(_empty) for module in _ARRAY_MODULES},
     **{(module, "scalar"): Builder(_scalar) for module in _ARRAY_MODULES},
+    **{(module, "_frombuffer"): Builder(_from_buffer) for module in ("numpy.core.numeric", "numpy._core.numeric")},
 }
 
 

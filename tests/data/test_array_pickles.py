@@ -23,7 +23,7 @@ def _dump(path: Path, content: Any, protocol: int = 4) -> Path:
     return path
 
 
-@pytest.mark.parametrize("protocol", range(5))
+@pytest.mark.parametrize("protocol", range(6))
 def test_every_protocol_gives_the_same_arrays(tmp_path: Path, protocol: int) -> None:
     rows = np.arange(12, dtype=np.float32).reshape(4, 3)
     content = {"video_ids": np.array([5, 2, 9, 7]), "labels": np.zeros(4), "clip_features": rows, "note": "ünïcode"}
@@ -77,6 +77,7 @@ class _Made:
 
 
 RECONSTRUCT, SCALAR = np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]
+_FROM_BUFFER = np.arange(2).__reduce_ex__(5)[0]
 DOUBLE, OBJECT = np.dtype("f8"), np.dtype("O")
 
 
@@ -100,6 +101,8 @@ FORGED = {
     "an array without content": _Made(RECONSTRUCT, (np.ndarray, (1 << 30,), b"d")),
     "an object as a number": _Made(SCALAR, (OBJECT, b"\0" * 8)),
     "a number without bytes": _Made(SCALAR, (DOUBLE, b"")),
+    "fewer bytes than the shape": _Made(_FROM_BUFFER, (b"\0" * 8, DOUBLE, (1000,), "C")),
+    "objects from a buffer": _Made(_FROM_BUFFER, (b"\0" * 8, OBJECT, (1,), "C")),
     "a function that is changed": _Made(RECONSTRUCT, (np.ndarray, (0,), b"b"), (None, {"_build": 1})),
 }
 
