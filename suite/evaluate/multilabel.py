@@ -7,8 +7,8 @@ class index.
 
 ``known`` (N, C) bool says whose truth is known, where not all of it is; unknown is not negative. Entries that are not
 known take no part: a clip's classes are ranked and thresholded among its known ones, the AP of a class is that of the
-clips in which it is known. A clip none of whose known classes is present has no label to be found: its value is NaN,
-and means leave it out. Without ``known`` a NaN in the truth is an error.
+clips in which it is known. A clip with unknown entries none of whose known classes is present has no label to be found:
+its value is NaN, and means leave it out. Without ``known`` a NaN in the truth is an error.
 """
 
 from __future__ import annotations
@@ -38,9 +38,14 @@ def _pair(scores: ArrayLike, truth: ArrayLike, known: ArrayLike | None = None) -
 
 
 def _per_clip(values: ArrayLike, present: Bools, known: ArrayLike | None) -> Floats:
-    """(N,) ``values``; NaN where some truth is unknown and no known label is left to be found."""
+    """(N,) ``values``; NaN for clips without :func:`has_value`."""
     column = np.asarray(values, dtype=np.float64)
-    return column if known is None else np.where(present.any(axis=1), column, np.nan)
+    return column if known is None else np.where(has_value(present, known), column, np.nan)
+
+
+def has_value(truth: ArrayLike, known: ArrayLike) -> Bools:
+    """(N,) clips that have a known label, or of which all is known: a mask without gaps then changes no metric."""
+    return np.asarray((np.asarray(truth) > 0).any(axis=1) | np.asarray(known, dtype=bool).all(axis=1))
 
 
 def probabilities(logits: ArrayLike) -> Floats:

@@ -135,3 +135,14 @@ def test_a_truth_with_nan_needs_a_mask():
     assert multilabel.top1_hits(np.zeros((1, 2)), truth, ~np.isnan(truth)) == [1.0]
     with pytest.raises(UsageError, match=r"known .* must both be"):
         multilabel.top1_hits(np.zeros((1, 2)), truth, [True, False])
+
+
+def test_a_mask_without_gaps_changes_nothing_even_for_clips_without_a_label() -> None:
+    truth = np.array([[1, 0], [0, 0]])
+    scores, known = np.array([[0.9, 0.2], [0.7, 0.1]]), np.ones((2, 2), dtype=bool)
+    for metric in (multilabel.top1_accuracy, multilabel.top_set_accuracy):
+        assert metric(scores, truth, known) == metric(scores, truth) == 0.5
+    for metric in (multilabel.iou_accuracy, multilabel.f1_measure):
+        assert metric(scores, truth, known=known) == metric(scores, truth) == 0.5
+    known[1, 1] = False
+    assert multilabel.top1_accuracy(scores, truth, known) == 1.0

@@ -25,7 +25,7 @@ def by_threshold(predictions: Sequence[ClipScores], samples: Clips, wanted: Want
     if samples.known is None:
         curves = threshold_curves(probability, truth, steps)
     else:
-        counted = truth.any(axis=1)  # as in :mod:`suite.evaluate.multilabel`: others have no label to be found
+        counted = multilabel.has_value(truth, samples.known)
         probability = np.where(samples.known, probability, -1.0)  # below every threshold
         curves = threshold_curves(probability[counted], truth[counted], steps)
     return np.stack([curves[name][place.reshape(-1)] for name, _ in wanted], axis=1)
