@@ -48,6 +48,19 @@ def has_labels(samples: Any) -> np.ndarray:
     return np.ones(len(samples), dtype=bool) if held is None else np.asarray(held, dtype=bool)
 
 
+def unknown_share(samples: Any) -> float:
+    """The share of labels that nobody gave, of samples with a mask ``known`` (N, C); else 0."""
+    held = getattr(samples, "known", None)
+    return 0.0 if held is None or not held.size else 1 - float(np.asarray(held, dtype=bool).mean())
+
+
+def wholly_known(samples: Any) -> np.ndarray:
+    """(N,) bool: the samples of which every label is known."""
+    held = getattr(samples, "known", None)
+    known: np.ndarray = np.ones((len(samples), 1), dtype=bool) if held is None else np.asarray(held, dtype=bool)
+    return np.asarray(known.all(axis=1))
+
+
 def vectors(served: Task, samples: Any, chosen: np.ndarray) -> np.ndarray | None:
     """(n, D) features of the ``chosen`` samples (n,): their own, or the means of their snippets; None without any."""
     held = getattr(samples, served.features, None)

@@ -11,7 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from suite.conformance.arrays import LEARNED, TRUE, float_arrays, has_labels, label_sets, prints, snippets, vectors
+from suite.conformance.arrays import (
+    LEARNED,
+    TRUE,
+    float_arrays,
+    has_labels,
+    label_sets,
+    prints,
+    snippets,
+    unknown_share,
+    vectors,
+    wholly_known,
+)
 from suite.conformance.finding import Doubt, Finding, tried
 from suite.conformance.predictors import guessed, majority, probed
 from suite.data import load
@@ -107,8 +118,11 @@ def _classes(subject: Subject) -> Said:
         return "the samples have no labels that are known here", {}
     counts = learned[has_labels(data.train)].sum(axis=0)
     missing = [data.classes[c] for c in np.flatnonzero((counts == 0) & tested.any(axis=0))]
-    facts = {"counts": dict(zip(data.classes, counts.tolist())), "missing": missing}
+    facts: dict[str, Any] = {"counts": dict(zip(data.classes, counts.tolist())), "missing": missing}
     said = f"{counts.min()} to {counts.max()} samples a class, {np.median(counts):g} at the median"
+    if unknown := {split: share for split in SPLITS if (share := unknown_share(data.split(split)))}:
+        facts["unknown"] = unknown
+        said += "; unknown labels: " + ", ".join(f"{share:.0%} in {split}" for split, share in unknown.items())
     if missing:
         names = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
         raise Doubt(f"no labelled training sample shows {names}, which test data do; {said}", facts)
@@ -181,7 +195,7 @@ def _informative(subject: Subject) -> Said:
     """labels say something about features"""
     teach, test = _examples(subject, "train", LEARNED), _examples(subject, "test", TRUE)
     if teach is None or test is None:
-        return "there are no features or no labels to probe", {}
+        return "there are no features, or no samples with labels that are all known, to probe", {}
     (features, labels), (unseen, truth) = teach, test
     rarer = int(np.minimum(truth.sum(axis=0), (~truth).sum(axis=0)).sum())
     if rarer < FEW:
@@ -207,9 +221,10 @@ def _examples(subject: Subject, split: str, names: tuple[str, ...]) -> tuple[np.
     labels = label_sets(samples, classes, names)
     if labels is None:
         return None
-    chosen = subject.chosen(split, PROBED, has_labels(samples) & np.asarray(labels.any(axis=1)))
-    features = vectors(subject.served, samples, chosen)
-    return None if features is None or not len(chosen) else (features, labels[chosen])
+    usable = has_labels(samples) & wholly_known(samples)  # an unknown label is not an absent one
+    chosen = subject.chosen(split, PROBED, usable & np.asarray(labels.any(axis=1)))
+    features = vectors(subject.served, samples, chosen) if len(chosen) else None
+    return None if features is None else (features, labels[chosen])
 
 
 def _chance(subject: Subject) -> Said:

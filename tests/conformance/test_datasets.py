@@ -52,6 +52,19 @@ def test_a_sound_dataset_has_no_fault() -> None:
         assert looked(check, world()).state == "yes"
 
 
+def test_unknown_labels_are_told_and_not_taken_for_absent() -> None:
+    data = world()
+    known = np.ones_like(data.train.truth)
+    known[: len(known) // 2, 0] = data.train.truth[: len(known) // 2, 0]
+    masked = replace(data, train=replace(data.train, known=known))
+    found = looked(conformance._classes, masked)
+    assert found.facts["unknown"] == {"train": pytest.approx(1 - known.mean())} and "unknown labels" in found.said
+    features, _ = conformance._examples(Subject(masked, task(data.task)), "train", ("label",))
+    assert len(features) == known.all(axis=1).sum() < len(known)
+    nothing = replace(data, train=replace(data.train, known=np.zeros_like(known)))
+    assert "no samples with labels that are all known" in looked(conformance._informative, nothing).said
+
+
 def test_labels_of_other_samples_say_nothing() -> None:
     data = world(400)
     mixed = np.random.default_rng(5).permutation(data.train.label)
