@@ -24,6 +24,8 @@ from suite.spec.card import DatasetCard, parse_dataset_name
 from suite.tasks import task
 from suite.tasks.data import TaskData
 
+SEEDED = ("split_seed", "label_seed")  # dials which are the run's seed where they are -1
+
 
 def cache_folder(cache: Path | None = None) -> Path:
     """Where packed datasets live: ``cache``, else ``cache/data`` below ``SUITE_OUTPUTS`` or ``outputs``.
@@ -108,7 +110,7 @@ def load(
     """The dataset called ``name`` as ``task`` sees it, its arrays read-only memory maps.
 
     ``name`` may carry dials: ``planted-verbs[ambiguity=2.5,snr=3]``. The first call packs the arrays under ``cache``;
-    later calls, in any process, open the same pages. ``seed`` stands in for a dial ``split_seed`` of -1.
+    later calls, in any process, open the same pages. ``seed`` stands in for each dial of :data:`SEEDED` that is -1.
     Raises :class:`UsageError` for a wrong request and :class:`DataError` for missing or damaged data.
     """
     asked = dataset_request(name, task, root, cache, protocol, dials)
@@ -118,7 +120,7 @@ def load(
 def open_dataset(asked: DatasetRequest, seed: int = 0, force: bool = False) -> TaskData[Any]:
     """Pack ``asked`` if it is not packed yet (or ``force``), open it and apply the dials that act on loading."""
     data, reader = _opened(asked, force), find_reader(asked.card)
-    dials = {**asked.dials, "split_seed": seed} if asked.dials.get("split_seed", -1) == -1 else asked.dials
+    dials = {**asked.dials, **{name: seed for name in SEEDED if asked.dials.get(name, -1) == -1}}
     if reader.on_open is not None:
         data = reader.on_open(data, dials)
     data = task(asked.task).withhold(data, dials)

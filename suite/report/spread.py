@@ -39,7 +39,7 @@ class Spread:
 def common_spread(values: Sequence[Sequence[float]], seeds: int) -> Spread:
     """The spread of several methods' values over seeds, in seed order; NaN with no freedom where none has two.
 
-    A seed draws the labels that all methods of a row of runs learn from, so they have good and bad seeds together. What
+    Where a dataset draws labels, a seed draws those that all methods learn from: they have good and bad seeds together. What
     a seed does to all of them alike says nothing about their differences and is taken out (a randomized block design:
     deviations from method mean and seed mean) wherever every method has all ``seeds``; else it stays in.
     """

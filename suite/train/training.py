@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from suite.errors import TrainingError
 from suite.method import Method, Run, Scores
+from suite.spec.base import content_hash
 from suite.tasks import Task
 from suite.tasks.data import TaskData
 from suite.train.budget import budgeted
@@ -70,7 +71,8 @@ class Training:
         self.phases = budgeted(method.phases(data), settings.epochs)
         self.curves = Curves()
         self.evaluation = Evaluation(method, data, task, self.curves, Selector(task))
-        derived = Derived(settings.cache, data.fingerprint)
+        features = data.facts.get("features_of", "")  # features that a reader changed on opening are others
+        derived = Derived(settings.cache, content_hash(data.fingerprint, features) if features else data.fingerprint)
         device = torch.device(settings.device)
         self.run = Run(data, nn.Identity(), settings.seed, device, self.curves.note, derived.cached)
         self.error: TrainingError | None = None

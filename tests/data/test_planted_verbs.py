@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from itertools import combinations, permutations
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,13 +14,17 @@ from methods.recognition.assume_negative import AssumeNegative
 from methods.recognition.mask_bce import MaskBCE
 from methods.recognition.parts.neighbours import label_counts, nearest, pseudo_labels
 from methods.recognition.pseudo_single_bce import PseudoSingleBCE
+from suite.data import load
 from suite.data.checks import check_task_data
 from suite.data.planted import bayes
 from suite.evaluate import multilabel
+from suite.tasks import task
+from suite.train.training import Settings, Training
 from tests.methods.recognition.worlds import logits_of_test as logits_of
 from tests.methods.recognition.worlds import train, world
 
-CHECKSUM = "60a691b3683775a5"  # of the small world, version 1 of the card
+CHECKSUM = "60a691b3683775a5"  # of the small world, versions 1 and 2 of the card
+REDRAWN = "planted-verbs[train=4000,validation=300,test=50,senses=12,verbs=10,channels=8,tail=0.5]"
 SMALL_NETWORK = {"hidden": 32, "batch": 32}
 
 
@@ -157,3 +163,56 @@ def test_limit_no_ambiguity_makes_the_three_losses_one() -> None:
     outcomes = [logits_of(method, train(method, data, epochs=2)) for method in methods]
     np.testing.assert_array_equal(outcomes[0], outcomes[1])
     np.testing.assert_array_equal(outcomes[0], outcomes[2])
+
+
+def opened(cache: Path, seed: int, dials: str = "") -> Any:
+    return load(REDRAWN.replace("]", f"{dials}]"), cache=cache, seed=seed)
+
+
+def test_seeds_draw_which_valid_verb_is_the_label(tmp_path: Path) -> None:
+    first, second = opened(tmp_path, 0), opened(tmp_path, 1)
+    packed = opened(tmp_path, 7, ",label_seed=0")
+    np.testing.assert_array_equal(packed.train.label, first.train.label)
+    np.testing.assert_array_equal(packed.train.features, first.train.features)
+    assert len(list(tmp_path.glob("planted-verbs-*"))) == 1, "nothing is packed anew"
+    check_task_data(second)
+    for one, other in ((first.train, second.train), (first.validation, second.validation)):
+        several = one.oracle["complete"].sum(axis=1) > 1
+        moved = one.label != other.label
+        assert 0.2 < moved[several].mean() < 0.8 and not moved[~several].any()
+        assert other.oracle["complete"][np.arange(len(other)), other.label].all()
+    np.testing.assert_array_equal(second.validation.truth.argmax(axis=1), second.validation.label)
+    assert (second.validation.truth.sum(axis=1) == 1).all()
+    np.testing.assert_array_equal(first.test.truth, second.test.truth)
+    np.testing.assert_array_equal(first.train.truth, second.train.truth)
+    for sense in range(12):  # annotators have the same preferences with every seed
+        rows = first.train.oracle["sense"] == sense
+        shares = [np.bincount(d.train.label[rows], minlength=10) / rows.sum() for d in (first, second)]
+        assert np.abs(shares[0] - shares[1]).max() < 5 * np.sqrt(0.5 / rows.sum())
+
+
+def test_training_features_follow_their_redrawn_labels(tmp_path: Path) -> None:
+    first, second = opened(tmp_path, 0), opened(tmp_path, 1)
+    same = first.train.label == second.train.label
+    np.testing.assert_array_equal(first.train.features[same], second.train.features[same])
+    assert (first.train.features[~same] != second.train.features[~same]).any(axis=1).all()
+    fitted = opened(tmp_path, 1, ",backbone_fit=1.0").train  # all the way to the label's mean
+    assert fitted.features[fitted.label == 0].std(axis=0).max() == pytest.approx(0.0, abs=1e-3)
+    free = [opened(tmp_path, seed, ",backbone_fit=0.0").train for seed in (0, 1)]
+    np.testing.assert_array_equal(free[0].features, free[1].features)
+    assert not np.array_equal(free[0].label, free[1].label)
+    np.testing.assert_array_equal(first.validation.features, second.validation.features)
+
+
+def test_neighbours_on_disk_are_those_of_the_seeds_features(tmp_path: Path) -> None:
+    def total(seed: int, dials: str) -> float:
+        data = opened(tmp_path, seed, dials)
+        settings = Settings(seed=seed, cache=tmp_path / "derived")
+        run = Training(MaskBCE(**SMALL_NETWORK), data, task("recognition"), settings).run
+        found = run.cached({"what": "sum"}, lambda: {"sum": data.train.features.sum(axis=0)})["sum"][0]
+        assert found == data.train.features.sum(axis=0)[0]
+        return float(found)
+
+    assert len({total(seed, "") for seed in (0, 1, 2, 0)}) == 3
+    assert len({total(seed, ",backbone_fit=0.0") for seed in (0, 1, 2)}) == 1
+    assert len(list((tmp_path / "derived").iterdir())) == 4, "seeds share what is found among the same features"

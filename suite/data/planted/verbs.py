@@ -8,7 +8,7 @@ and motion, hence p(sense | clip), P(verb is valid | clip) and every ceiling are
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from suite.tasks.recognition.single_positive import head_and_tail, one_hot
 SPLITS = ("train", "validation", "test")
 SYNONYMS = 4  # verbs in a group of synonyms, from which a sense takes its verbs where senses do not overlap
 CLIPS_A_VIDEO = 5
+DRAWN = 1  # the version of the card whose draws these are; version 2 left them as they were
+REDRAWN = len(("world", *SPLITS, "ceilings"))  # the stream of labels that label_seed draws
 GRID = 4096.0  # features are multiples of 1/GRID: the last bits of a sum differ between machines, these do not
 
 
@@ -97,10 +99,7 @@ def _draw_means(senses: int, channels: int, generator: np.random.Generator) -> n
 def draw_clips(world: VerbWorld, name: str, count: int, pull: float, generator: np.random.Generator) -> Clips:
     """Draw ``count`` clips of a split; ``pull`` moves features toward their label's mean, as a backbone's fit does."""
     sense = generator.choice(len(world.prior), size=count, p=world.prior)
-    draws = generator.random(count)
-    label = (draws[:, None] > world.preference[sense].cumsum(axis=1)).sum(axis=1)
-    # Rounded sums of probabilities may end below a draw close to 1; such a clip gets the last verb of its sense.
-    label = np.minimum(label, np.array([np.flatnonzero(p)[-1] for p in world.preference])[sense])
+    label = annotate(world, sense, generator)
     features = (world.means[sense] + generator.standard_normal((count, len(world.scale)))) * world.scale
     sharp = world.posterior(features)
     features += pull * (_label_means(world)[label] - features)
@@ -109,7 +108,18 @@ def draw_clips(world: VerbWorld, name: str, count: int, pull: float, generator: 
     oracle = {"sense": sense, "complete": truth, "posterior": marginals(sharp, world.members), "senses": sharp}
     ids = np.array([f"{name}-{i:06d}" for i in range(count)])
     unit = np.array([f"{name}-video-{i // CLIPS_A_VIDEO:05d}" for i in range(count)])
-    return Clips(ids, (np.round(features * GRID) / GRID).astype(np.float32), label, shown, unit, oracle)
+    return Clips(ids, _on_grid(features), label, shown, unit, oracle)
+
+
+def annotate(world: VerbWorld, sense: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """(N,) the one verb that an annotator gives each clip of a ``sense`` (N,), by the sense's preferences."""
+    label = (generator.random(len(sense))[:, None] > world.preference[sense].cumsum(axis=1)).sum(axis=1)
+    # Rounded sums of probabilities may end below a draw close to 1; such a clip gets the last verb of its sense.
+    return np.minimum(label, np.array([np.flatnonzero(p)[-1] for p in world.preference])[sense])
+
+
+def _on_grid(features: np.ndarray) -> np.ndarray:
+    return np.asarray((np.round(features * GRID) / GRID).astype(np.float32))
 
 
 def _label_means(world: VerbWorld) -> np.ndarray:
@@ -121,19 +131,15 @@ def _label_means(world: VerbWorld) -> np.ndarray:
 
 def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str) -> TaskData[Clips]:
     """Generate the world and its three splits: a pure function of the card's version and the dials."""
-
-    def stream(part: int) -> np.random.Generator:
-        return np.random.Generator(np.random.PCG64([card.version, int(dials["world"]), part]))
-
-    world = draw_world(dials, stream(0))
+    world = draw_world(dials, _stream(dials, 0))
     pull = {"train": float(dials["backbone_fit"])}
     clips = {
-        name: draw_clips(world, name, int(dials[name]), pull.get(name, 0.0), stream(part))
+        name: draw_clips(world, name, int(dials[name]), pull.get(name, 0.0), _stream(dials, part))
         for part, name in enumerate(SPLITS, start=1)
     }
     facts = {
         "groups": head_and_tail(world.verb_frequency),
-        "ceilings": ceilings(clips["test"].oracle["senses"], world.members, stream(len(SPLITS) + 1)),
+        "ceilings": ceilings(clips["test"].oracle["senses"], world.members, _stream(dials, len(SPLITS) + 1)),
         "cardinality": float(world.prior @ world.members.sum(axis=1)),
         "complete": ["train", "test"],
         "unit": "source video",
@@ -142,4 +148,32 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     return TaskData.of(card.name, task, names, clips, facts)
 
 
-READER = Reader(read)
+def _stream(dials: Mapping[str, Any], *part: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64([DRAWN, int(dials["world"]), *part]))
+
+
+def redraw(data: TaskData[Clips], dials: Mapping[str, Value]) -> TaskData[Clips]:
+    """``data`` whose single labels for training and validation are drawn with ``label_seed``; 0 is what was packed.
+
+    Senses, label sets and test clips stay. Training features follow their new labels, as if the backbone had been
+    fitted to these: they lie a share ``backbone_fit`` of the way to their label's mean.
+    """
+    seed, pull = int(dials["label_seed"]), float(dials["backbone_fit"])
+    if seed == 0:
+        return data
+    world, train, validation = draw_world(dials, _stream(dials, 0)), data.train, data.validation
+    label, shown = (
+        annotate(world, np.asarray(clips.oracle["sense"]), _stream(dials, REDRAWN, seed, part))
+        for part, clips in enumerate((train, validation))
+    )
+    if pull:
+        means = _label_means(world)
+        moved = np.asarray(train.features, dtype=np.float64) + pull * (means[label] - means[np.asarray(train.label)])
+        train = replace(train, features=_on_grid(moved))
+        data = replace(data, facts={**data.facts, "features_of": f"label_seed={seed}"})
+    truth = one_hot(shown, validation.truth.shape[1])
+    validation = replace(validation, label=shown, truth=truth)
+    return replace(data, train=replace(train, label=label), validation=validation)
+
+
+READER = Reader(read, redraw)
