@@ -39,9 +39,9 @@ class Spread:
 def common_spread(values: Sequence[Sequence[float]], seeds: int) -> Spread:
     """The spread of several methods' values over seeds, in seed order; NaN with no freedom where none has two.
 
-    Where a dataset draws labels, a seed draws those that all methods learn from: they have good and bad seeds together. What
-    a seed does to all of them alike says nothing about their differences and is taken out (a randomized block design:
-    deviations from method mean and seed mean) wherever every method has all ``seeds``; else it stays in.
+    Where a dataset draws labels, a seed draws those that all methods learn from: they have good and bad seeds together.
+    What a seed does to all of them alike says nothing about their differences and is taken out (a randomized block
+    design: deviations from method mean and seed mean) wherever every method has all ``seeds``; else it stays in.
     """
     known = [list(numbers) for numbers in values if len(numbers)]
     if len(known) > 1 and seeds > 1 and all(len(numbers) == seeds for numbers in known):
