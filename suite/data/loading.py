@@ -24,7 +24,7 @@ from suite.spec.card import DatasetCard, parse_dataset_name
 from suite.tasks import task
 from suite.tasks.data import TaskData
 
-SEEDED = ("split_seed", "label_seed")  # dials which are the run's seed where they are -1
+SEEDED = ("split_seed", "label_seed", "noise_seed")  # dials which are the run's seed where they are -1
 
 
 def cache_folder(cache: Path | None = None) -> Path:

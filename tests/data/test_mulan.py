@@ -17,6 +17,7 @@ from suite.data.storage.verify import verify
 from suite.errors import DataError
 from suite.spec.card import FileSpec
 from suite.tasks.data import TaskData
+from suite.tasks.recognition.noise import noisy_labels
 from suite.tasks.recognition.single_positive import draw_label, head_and_tail
 
 REAL = Path(os.environ.get("SUITE_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")
@@ -120,3 +121,50 @@ def test_real_file(name: str, tmp_path: Path) -> None:
     data = load(name, root=REAL, cache=tmp_path)
     assert np.isfinite(data.train.features).all()
     assert len(data.train) + len(data.validation) + len(data.test) == find_card(name).counts["rows"]
+
+
+def _noisy(data: TaskData, drop: float, flip: float, seed: int = 0) -> TaskData:
+    return noisy_labels(data, {"label_drop": drop, "label_flip": flip, "noise_seed": seed})
+
+
+def test_no_noise_is_the_data_itself(tmp_path: Path) -> None:
+    data = _read(_write(tmp_path))
+    assert _noisy(data, 0.0, 0.0) is data
+
+
+def test_flipped_labels_are_wrong_and_counted(tmp_path: Path) -> None:
+    data = _read(_write(tmp_path))
+    whole = data.train.truth.all(axis=1)
+    noisy = _noisy(data, 0.0, 0.4)
+    changed = noisy.train.label != data.train.label
+    assert changed.sum() == noisy.facts["noise"]["flipped"] <= round(0.4 * len(data.train))
+    assert changed.sum() >= round(0.4 * len(data.train)) - whole.sum() > 0
+    assert not data.train.truth[changed, noisy.train.label[changed]].any()
+    assert noisy.train.features is data.train.features and "features_of" not in noisy.facts
+    assert noisy.validation is data.validation and noisy.test is data.test
+    np.testing.assert_array_equal(noisy.train.truth, data.train.truth)
+    every = _noisy(data, 0.0, 1.0).train
+    assert (every.label != data.train.label)[~whole].all()
+    np.testing.assert_array_equal(every.label[changed], noisy.train.label[changed])
+    assert not np.array_equal(_noisy(data, 0.0, 0.4, seed=1).train.label, noisy.train.label)
+
+
+def test_dropped_labels_leave_training(tmp_path: Path) -> None:
+    data = _read(_write(tmp_path))
+    few, many = _noisy(data, 0.2, 0.0), _noisy(data, 0.5, 0.5)
+    assert len(data.train) - len(few.train) == few.facts["noise"]["dropped"] == round(0.2 * len(data.train))
+    assert set(many.train.ids) < set(few.train.ids) < set(data.train.ids)
+    rows = np.isin(data.train.ids, few.train.ids)
+    np.testing.assert_array_equal(few.train.label, data.train.label[rows])
+    np.testing.assert_array_equal(few.train.features, data.train.features[rows])
+    assert few.facts["features_of"] != _noisy(data, 0.2, 0.0, seed=1).facts["features_of"]
+    assert 0 < many.facts["noise"]["flipped"] < len(many.train)
+
+
+def test_cards_declare_the_noise() -> None:
+    for name in ("emotions", "enron", "yeast"):
+        dials = find_card(name).dials
+        assert {dials[dial].stage for dial in ("label_drop", "label_flip", "noise_seed")} == {"load"}
+    clean, noisy = (dataset_request(name).dials for name in ("yeast", "yeast[label_flip=0.2]"))
+    assert (clean["label_flip"], noisy["label_flip"]) == (0.0, 0.2)
+    assert find_card("yeast").label(noisy) == "yeast[label_flip=0.2]"
