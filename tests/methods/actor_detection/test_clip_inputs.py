@@ -15,7 +15,7 @@ from methods.actor_detection.parts.augment_clips import RandAugment
 from methods.actor_detection.parts.base import rows_of
 from methods.actor_detection.parts.clip_inputs import AHEAD, ClipAugmentation, ClipInputs
 from methods.actor_detection.supervised import Supervised
-from methods.networks.acar import _without_padding
+from methods.networks.acar import without_padding
 from methods.networks.slowfast import SlowFast
 from methods.networks.slowfast_detector import ActorDetector, boxes_with_owner
 from suite.errors import UsageError
@@ -173,8 +173,8 @@ def test_whole_cells_of_a_share_that_single_precision_rounds_up() -> None:
     maps = torch.rand(2, 14, 22)
     for cells in range(1, 23):
         share = torch.tensor([cells * 16 / (22 * 16), 1.0], dtype=torch.float32)
-        assert _without_padding(maps, share).shape == (2, 14, cells)
-    assert _without_padding(maps, torch.tensor([340 / 352, 0.51])).shape == (2, 8, 22), (
+        assert without_padding(maps, share).shape == (2, 14, cells)
+    assert without_padding(maps, torch.tensor([340 / 352, 0.51])).shape == (2, 8, 22), (
         "a cell that shows a part counts"
     )
 
