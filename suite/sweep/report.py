@@ -14,6 +14,7 @@ from suite.evaluate.significance import summarize
 from suite.places import Places
 from suite.report.page import write_page
 from suite.results.ledger import Ledger
+from suite.results.marks import marks
 from suite.spec.sweep import SECONDS, Objective, SweepSpec
 from suite.sweep import figures
 from suite.sweep.history import Observed, known_objectives
@@ -143,7 +144,9 @@ def _row(label: str, one: Observed, finding: Finding, ledger: Ledger) -> TrialRo
     values = tuple(float(found[run]) for run in one.runs if run in found)
     scaled = tuple(_unit(objective) * value for value in values)
     chosen = f"{_unit(objective) * one.objectives[0]:.2f}"
-    return TrialRow(label, in_words(one.settings), chosen, _interval(scaled), scaled)
+    noted = marks(ledger.curves(one.runs))["mark"].value_counts(sort=True)
+    told = "".join(f"; {count} {mark}" for mark, count in noted.iter_rows())
+    return TrialRow(label, in_words(one.settings), chosen, _interval(scaled) + told, scaled)
 
 
 def _interval(values: Sequence[float]) -> str:

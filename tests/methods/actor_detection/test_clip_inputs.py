@@ -174,9 +174,7 @@ def test_whole_cells_of_a_share_that_single_precision_rounds_up() -> None:
     for cells in range(1, 23):
         share = torch.tensor([cells * 16 / (22 * 16), 1.0], dtype=torch.float32)
         assert without_padding(maps, share).shape == (2, 14, cells)
-    assert without_padding(maps, torch.tensor([340 / 352, 0.51])).shape == (2, 8, 22), (
-        "a cell that shows a part counts"
-    )
+    assert without_padding(maps, torch.tensor([340 / 352, 0.51])).shape == (2, 8, 22), "a cell that shows a part counts"
 
 
 def test_frozen_batch_norm_keeps_its_statistics() -> None:
