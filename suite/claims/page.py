@@ -54,11 +54,11 @@ def line(point: PointFacts) -> tuple[str, ...]:
     """One position of the dial as text, in percent."""
     judged = point.judged
     gain = judged.gain
-    told = f"{100 * gain.mean:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]" if gain.count > 1 else "—"
+    change = f"{100 * gain.mean:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]" if gain.count > 1 else "—"
     premise = f"{np.mean(judged.premise):.2f}" if judged.premise else "—"
     notes = "; ".join(f"{arm}: {said}" for arm, said in point.marks.items() if said) or point.blocked
     expected = "a gain" if judged.expect == "gain" else "no gain"
-    return (str(judged.at), expected, _arm(judged.method), _arm(judged.control), told, premise, notes)
+    return (str(judged.at), expected, _arm(judged.method), _arm(judged.control), change, premise, notes)
 
 
 def _arm(values: Sequence[float]) -> str:

@@ -19,7 +19,7 @@ from suite.errors import SuiteError, redacted
 # The base of all complaints about the words typed, from whichever click typer carries.
 CommandLineError: Any = typer.BadParameter.__bases__[0].__bases__[0]
 
-TOLD = 300  # characters of an error in a sentence
+LONGEST = 300  # characters of an error in a sentence
 
 HELP = """Train, sweep, score and compare methods that learn from weak, noisy or incomplete video labels.
 
@@ -73,12 +73,12 @@ def main() -> None:
 def _defect(error: Exception) -> str:
     """One sentence about an error that nobody foresaw; its traceback goes to a file, for a report."""
     text = redacted("".join(traceback.format_exception(error)))
-    told = " ".join(redacted(f"{type(error).__name__}: {error}").split())[:TOLD]
+    problem = " ".join(redacted(f"{type(error).__name__}: {error}").split())[:LONGEST]
     try:
         with tempfile.NamedTemporaryFile(
             "w", prefix="suite-error-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
         ) as file:
             file.write(f"suite {' '.join(sys.argv[1:])}\n\n{text}")
     except OSError:
-        return f"a defect of the suite: {told}; no log could be written."
-    return f"a defect of the suite: {told}; please report it with {file.name}."
+        return f"a defect of the suite: {problem}; no log could be written."
+    return f"a defect of the suite: {problem}; please report it with {file.name}."

@@ -22,7 +22,7 @@ from suite.cli.console import (
 )
 from suite.errors import TrainingError, UsageError
 
-TOLD = 5  # names in a message
+NAMED = 5  # names in a message
 
 if TYPE_CHECKING:
     from suite.method import Method
@@ -80,7 +80,6 @@ def train(
     from suite.registry import method as find_method
     from suite.results.ledger import Ledger
     from suite.runs import resolve_run, run_id
-    from suite.work.leases import forget, leased
     from suite.work.preparation import Machine
 
     PLUGINS.add(methods_files or [])
@@ -94,13 +93,22 @@ def train(
     run = run_id(spec, places)
     if not json:
         _introduce(find_method(method), spec)
-    with leased(places, [run], waiting=lambda: complain(f"another process carries out run {run}; waiting for it.")):
+    with _alone(places, run):
         if again or run not in ledger.finished():
             _train(spec, places, ledger, machine, address, quiet=json)
         elif not json:
             say("the ledger holds this run already; --again trains it anew.")
-        forget(places, run)
     _show(ledger, run, find_method(method), spec, json)
+
+
+@contextmanager
+def _alone(places: Places, run: str) -> Iterator[None]:
+    """Hold the lease of ``run``, having waited for whoever else carries it out."""
+    from suite.work.leases import forget, leased
+
+    with leased(places, [run], waiting=lambda: complain(f"another process carries out run {run}; waiting for it.")):
+        yield
+        forget(places, run)
 
 
 def _train(
@@ -153,7 +161,7 @@ def _tell_missing(outcome: Outcome) -> None:
     prepared = outcome.extra.get("prepared")
     missing = prepared.data.facts.get("missing_classes", []) if prepared else []
     if prepared and missing:
-        names = ", ".join(missing[:TOLD]) + (f" and {len(missing) - TOLD} more" if len(missing) > TOLD else "")
+        names = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
         remedy = "; stratified=true draws all classes" if "stratified" in find_card(prepared.spec.dataset).dials else ""
         complain(f"no labelled sample shows {names}: nothing could be learnt of them{remedy}.")
 

@@ -145,8 +145,8 @@ def _row(label: str, one: Observed, finding: Finding, ledger: Ledger) -> TrialRo
     scaled = tuple(_unit(objective) * value for value in values)
     chosen = f"{_unit(objective) * one.objectives[0]:.2f}"
     noted = marks(ledger.curves(one.runs))["mark"].value_counts(sort=True)
-    told = "".join(f"; {count} {mark}" for mark, count in noted.iter_rows())
-    return TrialRow(label, in_words(one.settings), chosen, _interval(scaled) + told, scaled)
+    notes = "".join(f"; {count} {mark}" for mark, count in noted.iter_rows())
+    return TrialRow(label, in_words(one.settings), chosen, _interval(scaled) + notes, scaled)
 
 
 def _interval(values: Sequence[float]) -> str:

@@ -24,7 +24,7 @@ class SnippetMasks(nn.Module):
 
     def features(self, windows: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, width)."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} has no features: implement features().")
 
     def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T, D) -> class logits (B, T, C + 1) and mask logits (B, T, T): row t is the mask of snippet t."""
