@@ -34,6 +34,18 @@ if TYPE_CHECKING:
     from suite.work.preparation import Machine
 
 
+PresetOption = Annotated[
+    str | None,
+    typer.Option(
+        help="A named whole setting, short for --set preset=NAME: recommended (what we would run), published (the "
+        "authors' own), literal (another reading of the paper). Default: the method's first, as `suite list methods` "
+        "shows.",
+        show_default=False,
+        autocompletion=presets,
+    ),
+]
+
+
 def train(
     method: Annotated[str, typer.Argument(help="Method name (`suite list methods`).", autocompletion=methods)],
     dataset: Annotated[
@@ -42,16 +54,7 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A hyper-parameter, name=value; may be repeated.")
     ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            help="A named whole setting, short for --set preset=NAME: recommended (what we would run), published (the "
-            "authors' own), literal (another reading of the paper). Default: the method's first, as `suite list "
-            "methods` shows.",
-            show_default=False,
-            autocompletion=presets,
-        ),
-    ] = None,
+    preset: PresetOption = None,
     seed: Annotated[int, typer.Option(help="Seed of every random draw.", min=0)] = 0,
     epochs: Annotated[
         int | None, typer.Option(help="Train this many epochs instead of the method's own.", min=1)
