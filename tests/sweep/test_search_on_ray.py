@@ -82,6 +82,7 @@ def test_a_driver_killed_twice_loses_and_repeats_nothing(places: Places, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # ten starts of Ray: eleven minutes on two cores
 def test_a_driver_killed_ten_times_loses_and_repeats_nothing(places: Places, tmp_path: Path) -> None:
     _kill_and_go_on(places, tmp_path, trials=60, kills=10)
 
