@@ -178,9 +178,9 @@ def repair(out: OutOption = "outputs", json: JsonOption = False) -> None:
 
     Example: suite results repair
     """
-    from suite.results.repair import repair as mend
+    from suite.results.repair import repair as set_aside
 
-    found = mend(_ledger(out))
+    found = set_aside(_ledger(out))
     again = found.again.to_dicts()
     if json:
         emit_json({"set_aside": found.files, "lost_tables": found.lost_tables, "again": again})

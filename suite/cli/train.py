@@ -106,7 +106,7 @@ def train(
 
 @contextmanager
 def _alone(places: Places, run: str) -> Iterator[None]:
-    """Hold the lease of ``run``, having waited for whoever else carries it out."""
+    """Hold the lease of ``run``; waits while another process holds it."""
     from suite.work.leases import forget, leased
 
     with leased(places, [run], waiting=lambda: complain(f"another process carries out run {run}; waiting for it.")):

@@ -32,10 +32,10 @@ from suite.tasks.data import SPLITS, Samples, TaskData
 Said = tuple[str, Mapping[str, Any]]
 LOOKED_AT = 50_000  # samples of a split that are compared with those of another
 PROBED = 5_000  # samples of a split that a probe sees
-DRAWS = 5  # random predictors, whose mean is told
+DRAWS = 5  # random predictors, whose mean is reported
 FEW = 10  # labels that tell test samples apart; with fewer a probe says nothing
 ENOUGH = 30  # with fewer a probe may fail by chance
-UNEVEN = 100  # from this ratio of the commonest to the rarest class on it is told
+UNEVEN = 100  # ratio of the commonest to the rarest class from which it is reported
 NAMED = 3  # names in a sentence
 NUMBERED = re.compile(r"(.*?)[-_. ]*\d+")  # an id that ends in a number, and what stands before that
 

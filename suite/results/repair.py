@@ -1,4 +1,4 @@
-"""Mending a ledger whose files are damaged: what cannot be read is set aside, and runs without numbers are named.
+"""Repair of a ledger whose files are damaged: what cannot be read is set aside, and runs without numbers are named.
 
 A Delta table is a log of commits beside data files. Either may be cut or missing after a crash of the machine, a full
 disk or a mistaken command. What is left is kept; a finished run without metrics is forgotten, so that it runs again.
@@ -49,7 +49,7 @@ def repair(ledger: Ledger) -> Repaired:
     for name, store in ledger.stores.items():
         folder = Path(store.uri)
         if folder.exists():
-            found.files += [str(path) for path in _mend(folder, Path(ledger.folder) / ASIDE / name)]
+            found.files += [str(path) for path in _without_damage(folder, Path(ledger.folder) / ASIDE / name)]
             if not _opens(folder):
                 _set_aside(folder, Path(ledger.folder) / ASIDE / f"{name}.lost")
                 found.lost_tables.append(name)
@@ -58,7 +58,7 @@ def repair(ledger: Ledger) -> Repaired:
     return found
 
 
-def _mend(folder: Path, aside: Path) -> Iterator[Path]:
+def _without_damage(folder: Path, aside: Path) -> Iterator[Path]:
     """Set aside the files of one table that cannot be read; yields where they lay."""
     # From the newest back: each version of a Delta table builds on all commits before it.
     while not _opens(folder) and (log := _newest_log(folder)) is not None:
