@@ -14,6 +14,7 @@ from suite.claims.gather import ClaimFacts, PointFacts
 from suite.claims.plan import CONTROL, METHOD
 from suite.errors import SuiteError
 from suite.report.figures import COLOURS, blank, fragment
+from suite.report.index import About, leave
 from suite.report.page import render, write_page
 
 if TYPE_CHECKING:
@@ -41,10 +42,17 @@ def write(facts: Sequence[ClaimFacts], folder: Path, single: bool = False) -> Pa
         page = write_page(
             folder / "index.html", "claims.html.j2", content, single, drawn=_figures, line=line, heading=HEADING
         )
+        leave(page, _about(content))
         (folder / "claims.md").write_text(render("claims.md.j2", content, line=line, heading=HEADING), encoding="utf-8")
     except OSError as error:
         raise SuiteError(f"cannot write the claims to {folder}: {error.strerror}; choose another --out.") from error
     return page
+
+
+def _about(content: ClaimsContent) -> About:
+    """What the index of pages says of this one."""
+    lines = tuple(f"{one.claim.name}: {one.verdict.kind}" for one in content.facts)
+    return About("claims", "Claims", f"{content.made:%Y-%m-%d %H:%M} UTC", f"{len(lines)} claims", lines)
 
 
 HEADING = ("at", "expected", "method", "control", "gain [95 % interval]", "premise", "notes")

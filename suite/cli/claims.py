@@ -49,6 +49,7 @@ def claims(
     from suite.claims.page import write
     from suite.claims.plan import board_of, find_claims
     from suite.cli.leaderboard import carry_out, tuned
+    from suite.cli.pages import refresh_index
     from suite.environment import PLUGINS
     from suite.leaderboard.plan import make_plan
     from suite.leaderboard.run import Terms
@@ -64,6 +65,7 @@ def claims(
         carry_out(plan, places, Terms(jobs, Resources(cpu=threads, gpu=gpu), address), "suite claims", quiet=json)
     facts = gather(chosen, tables, plan.asked, Ledger(places.ledger))
     page = write(facts, places.local / "reports" / "claims", single_file)
+    refresh_index(places)
     if json:
         emit_json({"page": page, "claims": [_plain(one) for one in facts]})
         return

@@ -160,11 +160,14 @@ def tuned(places: Places) -> Tuned:
 
 def build_report(plan: Plan, places: Places, single: bool = False) -> str:
     """Build the page of ``plan`` from what the ledger holds now; returns its path."""
+    from suite.cli.pages import refresh_index
     from suite.report.build import build
     from suite.results.ledger import Ledger
 
     folder = places.local / "reports" / plan.board.name
-    return str(build(plan.board, plan.asked, Ledger(places.ledger), folder, single))
+    page = build(plan.board, plan.asked, Ledger(places.ledger), folder, single)
+    refresh_index(places)
+    return str(page)
 
 
 def _plan_rows(plan: Plan) -> list[dict[str, Any]]:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from suite.cli.console import JsonOption, OutOption, RunArgument, complain, emit, emit_json, say
+from suite.cli.console import (
+    DataOption,
+    JsonOption,
+    OutOption,
+    RunArgument,
+    SingleFileOption,
+    complain,
+    emit,
+    emit_json,
+    say,
+)
 from suite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +30,9 @@ LONGEST = 1e6  # hours: more than a century
 STATUSES = ("finished", "failed", "pruned")
 FilterOption = Annotated[str | None, typer.Option(help="Only this one.")]
 
-commands = typer.Typer(help="Look into the ledger: list, show, export, compact, repair, delete.", no_args_is_help=True)
+commands = typer.Typer(
+    help="Look into the ledger: list, show, page, export, compact, repair, delete.", no_args_is_help=True
+)
 
 
 def _ledger(out: str) -> Ledger:
@@ -103,6 +115,29 @@ def show(run: RunArgument, out: OutOption = "outputs", json: JsonOption = False)
     noted = _noted(curves)
     if noted:
         emit(noted, ("curve", "value"), False, title="noted in training, last values")
+
+
+@commands.command()
+def page(
+    run: RunArgument,
+    single_file: SingleFileOption = False,
+    out: OutOption = "outputs",
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Build the page of one run: command, numbers, curves, classes, settings, and examples of what it predicted.
+
+    Example: suite results page 3f2a
+    """
+    from suite.cli.pages import run_page
+    from suite.places import Places
+
+    ledger = _ledger(out)
+    file = run_page(ledger, Places(out, data), ledger.resolve(run), single=single_file)
+    if json:
+        emit_json({"page": file})
+        return
+    say(f"page: {file}")
 
 
 def _introduced(row: dict[str, Any]) -> list[str]:

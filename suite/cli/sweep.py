@@ -283,9 +283,12 @@ def _lines(name: str) -> Watch:
 
 
 def _page(spec: SweepSpec, places: Places, single: bool = False) -> str:
+    from suite.cli.pages import refresh_index
     from suite.sweep.report import build_page
 
-    return str(build_page(spec, places, single))
+    page = build_page(spec, places, single)
+    refresh_index(places)
+    return str(page)
 
 
 def _conclude(spec: SweepSpec, swept: Swept, places: Places, as_json: bool) -> None:

@@ -78,6 +78,7 @@ def train(
 
     Example: suite train mask-bce planted-verbs --set neighbours=10 --set tau=0.2 --seed 1
     """
+    from suite.cli.pages import run_page
     from suite.environment import PLUGINS
     from suite.places import Places
     from suite.registry import method as find_method
@@ -102,6 +103,8 @@ def train(
         elif not json:
             say("the ledger holds this run already; --again trains it anew.")
     _show(ledger, run, find_method(method), spec, json)
+    if not json:
+        say(f"page: {run_page(ledger, places, run)}")
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,11 @@ import polars as pl
 from suite.errors import SuiteError
 from suite.registry import method
 from suite.report import aggregate, facts, figures, page, tables
+from suite.report.findings import sentence
+from suite.report.index import About, counts, leave
 from suite.report.published import compare, load_published
+from suite.report.rows import row_facts, run_pages
+from suite.report.run_page import FOLDER, write_runs
 from suite.report.section import Section
 from suite.report.views import make_view
 from suite.results.ledger import Ledger
@@ -37,15 +41,17 @@ class Content:
     made: datetime
 
 
-def gather(board: LeaderboardSpec, asked: Sequence[BoardRun], ledger: Ledger) -> Content:
-    """Read the ledger once and arrange what ``board`` shows."""
+def gather(
+    board: LeaderboardSpec, asked: Sequence[BoardRun], ledger: Ledger, pages: Mapping[str, str] | None = None
+) -> Content:
+    """Read the ledger once and arrange what ``board`` shows; ``pages`` leads from a run to the address of its page."""
     wanted = {one.run for one in asked if one.run}
     runs = ledger.runs().filter(pl.col("run").is_in(sorted(wanted)))
     logged = ledger.curves(wanted)
     frame = aggregate.asked_frame(asked, runs, marks(logged))
     found = aggregate.values(frame, ledger.metrics(wanted))
     lines = aggregate.curves(frame, logged)
-    sections = [_section(board, asked, frame, found, lines, *place) for place in _places(frame)]
+    sections = [_section(board, asked, frame, found, lines, pages or {}, *place) for place in _places(frame)]
     finished = runs.filter(pl.col("status") == "finished")
     return Content(
         board=board,
@@ -71,6 +77,7 @@ def _section(
     frame: pl.DataFrame,
     found: pl.DataFrame,
     lines: pl.DataFrame,
+    pages: Mapping[str, str],
     index: int,
     dataset: str,
 ) -> Section:
@@ -81,7 +88,8 @@ def _section(
     own = found.filter(here)
     view = make_view(index, spec, dataset, kind.name, kind.headline, frame.filter(here), own)
     compared = compare(view, own, load_published(spec.published))
-    return Section(view, lines.filter(here), figures.per_class(own), tuple(compared))
+    rows = row_facts(view, asked, frame.filter(here), own, pages)
+    return Section(view, lines.filter(here), figures.per_class(own), tuple(compared), rows)
 
 
 def _named(summaries: pl.DataFrame, board: LeaderboardSpec) -> pl.DataFrame:
@@ -101,10 +109,18 @@ def write(content: Content, folder: Path, single: bool = False) -> Path:
         files = _files(content)
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
-        page.write_page(folder / "index.html", "page.html.j2", content, single, files=sorted(files))
+        file = page.write_page(folder / "index.html", "page.html.j2", content, single, files=sorted(files))
+        leave(file, _about(content))
     except OSError as error:
         raise SuiteError(f"cannot write the report to {folder}: {error.strerror}; choose another --out.") from error
-    return folder / "index.html"
+    return file
+
+
+def _about(content: Content) -> About:
+    """What the index of pages says of this one."""
+    tally = counts([(content.finished, f"of {content.asked} runs"), (content.failed, "failed")])
+    lines = tuple(f"{one.view.spec.title}: {sentence(one.view)}" for one in content.sections)
+    return About("leaderboard", content.board.title, f"{content.made:%Y-%m-%d %H:%M} UTC", tally, lines)
 
 
 def _files(content: Content) -> dict[str, str]:
@@ -123,5 +139,11 @@ def _files(content: Content) -> dict[str, str]:
 def build(
     board: LeaderboardSpec, asked: Sequence[BoardRun], ledger: Ledger, folder: Path, single: bool = False
 ) -> Path:
-    """Build the report of ``board`` in ``folder`` from what the ledger holds now; returns the page's path."""
-    return write(gather(board, asked, ledger), folder, single)
+    """Build the report of ``board`` in ``folder`` from what the ledger holds now; returns the page's path.
+
+    Pages of its runs, which its rows lead to, lie beside ``folder``.
+    """
+    runs = [one.run for one in asked if one.run]
+    write_runs(ledger, runs, folder.parent)
+    pages = run_pages(runs, folder.parent / FOLDER, f"../{FOLDER}/")
+    return write(gather(board, asked, ledger, pages), folder, single)

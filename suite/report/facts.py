@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import polars as pl
 
 from suite.data import find_card
 from suite.hyper import Hyper, Value
+from suite.method import Method
 from suite.presets import preset_of, value_text
 from suite.registry import method
 from suite.spec.board import BoardRun
@@ -54,13 +55,24 @@ def used_settings(asked: Iterable[BoardRun]) -> list[Used]:
 
 def _used(one: BoardRun, datasets: tuple[str, ...]) -> Used:
     chosen = method(one.spec.method)
-    preset = preset_of(chosen, one.spec.params)
-    reference = chosen.resolve({"preset": preset} if preset else {})
-    settings = tuple(
-        _setting(name, value, reference[name], chosen.hypers[name]) for name, value in sorted(one.spec.params.items())
-    )
+    settings = settings_of(chosen, one.spec.params)
     words = (chosen.name, chosen.title, chosen.paper, chosen.unknown_labels)
     return Used(one.row, *words, datasets, one.spec.epochs, settings)
+
+
+def settings_of(chosen: type[Method] | None, params: Mapping[str, Any]) -> tuple[Setting, ...]:
+    """Each of a run's parameters beside its value in the run's preset.
+
+    ``params`` may come from a ledger: of a method, a preset or a parameter that is declared no longer, the value alone.
+    """
+    if chosen is None:
+        return tuple(Setting(name, "", value_text(value), "", "", "", False) for name, value in sorted(params.items()))
+    preset = preset_of(chosen, params)
+    reference = chosen.resolve({"preset": preset} if preset in chosen.presets else {})
+    return tuple(
+        _setting(name, value, reference.get(name, value), chosen.hypers.get(name, Hyper(value)))
+        for name, value in sorted(params.items())
+    )
 
 
 def _setting(name: str, value: Value, reference: Value, declared: Hyper) -> Setting:
@@ -109,8 +121,8 @@ def provenance_rows(runs: pl.DataFrame) -> list[tuple[str, list[str]]]:
     return [
         ("Computed", _span(runs)),
         ("Compute", [f"{len(runs)} runs, {runs['seconds'].sum() / 60:.1f} minutes in all"]),
-        ("Libraries", [_pairs(text) for text in _distinct(runs, "versions")]),
-        ("Hardware", [_pairs(text) for text in _distinct(runs, "hardware")]),
+        ("Libraries", [pairs(text) for text in _distinct(runs, "versions")]),
+        ("Hardware", [pairs(text) for text in _distinct(runs, "hardware")]),
         ("Commit", _distinct(runs, "commit") or ["not in a git repository"]),
         ("Code fingerprints", _codes(runs)),
     ]
@@ -127,7 +139,8 @@ def _distinct(runs: pl.DataFrame, column: str) -> list[str]:
     return [text for text in runs[column].unique(maintain_order=True).to_list() if text]
 
 
-def _pairs(text: str) -> str:
+def pairs(text: str) -> str:
+    """A JSON object in words: ``name value, name value``."""
     values = json.loads(text)
     return ", ".join(f"{name} {_listed(value)}" for name, value in values.items() if value not in ([], "", None))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -80,17 +81,16 @@ def ranking(view: View) -> Figure | None:
     return figure
 
 
-def learning(view: View, curves: pl.DataFrame) -> Figure | None:
-    """Learning curves, one line per row, with a menu of the curves there are.
+def learning(labels: Sequence[str], headline: str, curves: pl.DataFrame) -> Figure | None:
+    """Learning curves, one line per row of ``labels``, with a menu of the curves there are, ``headline`` first.
 
     Shading spans the seeds, where there are several; a diamond begins each phase after the first.
     """
-    kinds = _curve_kinds(curves, view)
+    kinds = _curve_kinds(curves, headline)
     if not kinds:
         return None
     figure = blank(420, xaxis_title="step", yaxis_title=_curve_name(*kinds[0]), legend={"orientation": "h", "y": -0.2})
     owners: list[int] = []
-    labels = [row.label for row in view.rows]
     for place, (split, metric) in enumerate(kinds):
         chosen = curves.filter((pl.col("split") == split) & (pl.col("metric") == metric))
         for index, label in enumerate(labels):
@@ -101,10 +101,9 @@ def learning(view: View, curves: pl.DataFrame) -> Figure | None:
     return figure
 
 
-def _curve_kinds(curves: pl.DataFrame, view: View) -> list[tuple[str, str]]:
+def _curve_kinds(curves: pl.DataFrame, headline: str) -> list[tuple[str, str]]:
     """Curves worth a menu entry: the headline, losses and analyses, in this order."""
     pairs = set(curves.select("split", "metric").unique().iter_rows())
-    headline = view.headline.metric
     first = [("validation", headline), ("test", headline), ("train", "loss"), ("validation", "loss")]
     parts = sorted(p for p in pairs if p[0] in ("train", "analysis") and p not in first and ": " not in p[1])
     return [pair for pair in first if pair in pairs] + parts

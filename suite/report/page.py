@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from suite.data.storage.cards import shipped
-from suite.report import figures, tables
+from suite.report import figures, findings, tables
 from suite.report.class_curves import class_figures
+from suite.report.rows import to_json
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -32,7 +33,8 @@ def render(template: str, content: Any, **more: Any) -> str:
         finalize=_without_html if template.endswith(".md.j2") else None,
     )
     environment.filters.update(percent=tables.number, points=tables.points)
-    helpers = {"table": _table, "markdown": tables.markdown, "notes": tables.notes, "figures": _figures}
+    helpers: dict[str, Any] = {"table": _table, "markdown": tables.markdown, "notes": tables.notes, "figures": _figures}
+    helpers |= {"rows": _rows, "sentence": findings.sentence, "ranking": findings.ranking}
     return environment.get_template(template).render(
         content=content, class_table=class_table, comparison=_comparison, **helpers, **more
     )
@@ -73,6 +75,12 @@ def _table(section: Section) -> Markup:
     return Markup(tables.to_html(section.view))
 
 
+def _rows(section: Section) -> Markup:
+    from markupsafe import Markup
+
+    return Markup(to_json(section.view, section.rows))
+
+
 def _inline() -> Markup:
     from markupsafe import Markup
 
@@ -86,7 +94,7 @@ def _figures(section: Section) -> dict[str, Markup]:
     view, metrics = section.view, section.per_class["metric"].unique(maintain_order=True).to_list()
     drawn = {
         f"{view.headline}: every seed": figures.ranking(view),
-        "Learning curves": figures.learning(view, section.curves),
+        "Learning curves": figures.learning([row.label for row in view.rows], view.headline.metric, section.curves),
         **class_figures(view, section.curves),
         **{f"{metric} of each class": figures.classes(view, section.per_class, metric) for metric in metrics},
     }

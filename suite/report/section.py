@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from suite.report.published import Comparison
+from suite.report.rows import RowFacts
 from suite.report.views import View
 
 
@@ -18,3 +19,4 @@ class Section:
     curves: pl.DataFrame
     per_class: pl.DataFrame
     compared: tuple[Comparison, ...]
+    rows: tuple[RowFacts, ...] = ()

@@ -12,6 +12,7 @@ import polars as pl
 
 from suite.evaluate.significance import summarize
 from suite.places import Places
+from suite.report.index import About, leave
 from suite.report.page import write_page
 from suite.results.ledger import Ledger
 from suite.results.marks import marks
@@ -64,7 +65,15 @@ def build_page(spec: SweepSpec, places: Places, single: bool = False) -> Path:
     sections = tuple(_section(finding, ledger) for finding in findings(spec, places))
     content = SweepContent(spec, sections, datetime.now(UTC))
     file = places.local / "reports" / "sweeps" / f"{spec.name}.html"
-    return write_page(file, "sweep.html.j2", content, single, settings=in_words)
+    write_page(file, "sweep.html.j2", content, single, settings=in_words)
+    leave(file, _about(content))
+    return file
+
+
+def _about(content: SweepContent) -> About:
+    """What the index of pages says of this one."""
+    lines = tuple(f"{one.title}: {len(one.best)} trials shown, by {one.metric}" for one in content.sections)
+    return About("sweep", content.spec.name, f"{content.made:%Y-%m-%d %H:%M} UTC", f"{len(lines)} studies", lines)
 
 
 def _section(finding: Finding, ledger: Ledger) -> StudySection:

@@ -13,6 +13,7 @@ from suite.tasks.data import TaskData
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from suite.evaluate.resampling import Statistic
     from suite.tasks.scoring.files import PredictionFiles
 
 Wanted = Sequence[tuple[str, float | None]]  # metrics by name and threshold
@@ -26,6 +27,14 @@ class Metric:
     value: float
     label: str = ""
     threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """A metric under resampling (:mod:`suite.evaluate.resampling`): its ``statistic`` of ``units`` weights."""
+
+    statistic: Statistic
+    units: int
 
 
 @dataclass(frozen=True)
@@ -128,6 +137,13 @@ class Task:
     ) -> list[dict[str, Any]]:
         """``metrics`` of the test split, with ``low`` and ``high`` where resampling gives a 95 % interval."""
         return metrics
+
+    def resampled(self, predictions: Any, samples: Any, data: TaskData[Any]) -> Resampled | None:
+        """The headline of ``predictions`` for a split as a statistic of how often each unit is drawn.
+
+        Two runs on the same split have the same units. None where the headline is no such statistic.
+        """
+        return None
 
     # What follows -------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from suite.errors import SuiteError
 from suite.registry import method
 from suite.report import aggregate, figures, tables
 from suite.report.build import build, gather, write
+from suite.report.index import refresh
 from suite.report.page import render
 from suite.report.spread import common_spread
 from suite.report.views import Cell, Row, _marked
@@ -30,9 +31,14 @@ def content(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(content, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("report")
+    folder = tmp_path_factory.mktemp("report") / "synthetic"
     write(content, folder)
+    refresh(folder.parent, Ledger(folder.parent / "empty"))
     return folder
+
+
+def labels_of(section):
+    return [row.label for row in section.view.rows]
 
 
 def row(content, label, section=0):
@@ -116,7 +122,9 @@ def test_per_class_means_and_curves(content):
     heat = figures.classes(section.view, section.per_class, "AP")
     assert list(heat.data[0].x) == ["open", "close | shut"]
     assert list(heat.data[0].z[-1]) == [82.0, 20.5]
-    assert len(figures.learning(section.view, section.curves).data) == 2 * 5 - 1  # one row has one seed: no span
+    assert (
+        len(figures.learning(labels_of(section), section.view.headline.metric, section.curves).data) == 2 * 5 - 1
+    )  # one row has one seed: no span
 
 
 def test_steps_of_phases_follow_each_other():
@@ -133,7 +141,9 @@ def test_a_row_with_one_point_per_phase_is_drawn_and_its_phases_are_marked(conte
     lines = [{**point, "step": s, "phase": p, "mean": m, "least": m, "greatest": m}
              for s, p, m in ((200, "labelled", 0.5), (400, "pseudo-labelled", 0.6))]  # fmt: skip
     alone = {**lines[0], "row": view.rows[1].label}
-    both, single = figures.learning(view, pl.DataFrame([*lines, alone])).data
+    both, single = figures.learning(
+        [row.label for row in view.rows], view.headline.metric, pl.DataFrame([*lines, alone])
+    ).data
     assert list(both.x) == [200, 400] and list(both.marker.size) == [0, 9] and "pseudo-labelled" in both.text
     assert list(single.x) == [200] and list(single.marker.size) == [8]
 

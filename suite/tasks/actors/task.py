@@ -9,7 +9,7 @@ from suite.tasks.actors.samples import Actors, ActorScores
 from suite.tasks.actors.scoring.files import BoxFiles
 from suite.tasks.actors.scoring.tube_files import TubeFiles
 from suite.tasks.actors.splits import withhold_labels
-from suite.tasks.base import Task
+from suite.tasks.base import Resampled, Task
 from suite.tasks.checks import column_per_class, same_length
 from suite.tasks.data import TaskData
 from suite.tasks.scoring.report import with_intervals
@@ -46,3 +46,8 @@ class ActorDetectionTask(Task):
         """Of frame mAP; a bootstrap draws videos."""
         matches = actor_map(predictions, data.test, data).matches
         return with_intervals(matches, "mAP", resamples)[1:] + metrics[1:]
+
+    def resampled(self, predictions: ActorScores, samples: Actors, data: TaskData[Any]) -> Resampled:
+        """Frame mAP; a bootstrap draws videos."""
+        matches = actor_map(predictions, samples, data).matches
+        return Resampled(matches.average_map, len(matches.units))

@@ -9,10 +9,10 @@ import numpy as np
 
 from suite.errors import DataError
 from suite.evaluate.segments import Segments
-from suite.tasks.base import Task, Wanted
+from suite.tasks.base import Resampled, Task, Wanted
 from suite.tasks.checks import column_per_class, known_labels, same_length
 from suite.tasks.data import TaskData
-from suite.tasks.localization.evaluator import evaluate, protocol_for
+from suite.tasks.localization.evaluator import evaluate, protocol_for, scored
 from suite.tasks.localization.samples import Videos
 from suite.tasks.localization.scoring.files import SegmentFiles
 from suite.tasks.localization.scoring.frame_files import FrameFiles
@@ -56,6 +56,11 @@ class LocalizationTask(Task):
     def counts(self, samples: Videos) -> dict[str, int]:
         """Annotated segments and snippets."""
         return {"segments": len(samples.segments), "snippets": len(samples.rows)}
+
+    def resampled(self, predictions: Segments, samples: Videos, data: TaskData[Any]) -> Resampled:
+        """mAP over the protocol's tIoUs; a bootstrap draws videos."""
+        matches = scored(predictions, samples, protocol_for(data)).matches
+        return Resampled(matches.average_map, len(matches.units))
 
     def quick(
         self, predictions: Sequence[Segments], samples: Videos, data: TaskData[Any], wanted: Wanted

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from suite.tasks.base import Task, Wanted
+from suite.tasks.base import Resampled, Task, Wanted
 from suite.tasks.checks import column_per_class, known_labels, same_length
 from suite.tasks.data import TaskData
 from suite.tasks.recognition.evaluator import evaluate
 from suite.tasks.recognition.samples import Clips, ClipScores
 from suite.tasks.recognition.scoring.files import LabelFiles
-from suite.tasks.recognition.scoring.intervals import clip_intervals
+from suite.tasks.recognition.scoring.intervals import clip_intervals, top_set_resampled
 from suite.tasks.recognition.scoring.thresholds import by_threshold
 from suite.tasks.recognition.storage.rows import from_rows, to_rows
 from suite.tasks.recognition.unknown import check_unknown, settle_unknown
@@ -60,3 +60,7 @@ class RecognitionTask(Task):
     ) -> list[dict[str, Any]]:
         """Of metrics that are means over clips."""
         return clip_intervals(metrics, predictions, data.test, resamples)
+
+    def resampled(self, predictions: ClipScores, samples: Clips, data: TaskData[Any]) -> Resampled | None:
+        """top-set; a bootstrap draws whatever splits are disjoint by (source videos, users)."""
+        return top_set_resampled(predictions, samples)

@@ -9,6 +9,7 @@ import numpy as np
 
 from suite.evaluate import multilabel
 from suite.evaluate.resampling import Statistic, bootstrap
+from suite.tasks.base import Resampled
 from suite.tasks.recognition.samples import Clips, ClipScores
 
 
@@ -17,6 +18,21 @@ def clip_intervals(
 ) -> list[dict[str, Any]]:
     """``metrics`` with ``low`` and ``high`` where they are means over ``clips``."""
     return [row | _interval(row, scores, clips, resamples) for row in metrics] if resamples else metrics
+
+
+def top_set_resampled(scores: ClipScores, clips: Clips) -> Resampled | None:
+    """top-set as a statistic of its units; None where no clip has a known label."""
+    logits, truth = np.asarray(scores.logits, dtype=np.float64), np.asarray(clips.truth)
+    return _over_units(multilabel.top_set_shares(logits, truth, clips.known), clips)
+
+
+def _over_units(values: np.ndarray, clips: Clips) -> Resampled | None:
+    """The mean of one value per clip (N,), NaN where it has none, when whole units are drawn."""
+    counted = ~np.isnan(values)  # clips without a known label have no value
+    if not counted.any():
+        return None
+    units, unit = np.unique(clips.unit[counted], return_inverse=True)
+    return Resampled(_mean_over(values[counted], unit.reshape(-1)), len(units))
 
 
 def _interval(row: dict[str, Any], scores: ClipScores, clips: Clips, resamples: int) -> dict[str, float]:
@@ -32,12 +48,10 @@ def _interval(row: dict[str, Any], scores: ClipScores, clips: Clips, resamples: 
     name = row["metric"].removesuffix(" calibrated")
     if name not in per_clip:
         return {}
-    values = per_clip[name]()
-    counted = ~np.isnan(values)  # clips without a known label have no value
-    if not counted.any():
+    drawn = _over_units(per_clip[name](), clips)
+    if drawn is None:
         return {}
-    units, unit = np.unique(clips.unit[counted], return_inverse=True)
-    found = bootstrap(_mean_over(values[counted], unit.reshape(-1)), len(units), resamples)
+    found = bootstrap(drawn.statistic, drawn.units, resamples)
     return {"low": float(found.low), "high": float(found.high)}
 
 

@@ -1,0 +1,84 @@
+"""Examples of what a recorded run predicted for its test split, drawn for its page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from suite.analyse.subject import Subject
+from suite.analyse.timeline import figure
+from suite.data import load
+from suite.evaluate.segments import Segments
+from suite.places import Places
+from suite.report.figures import fragment
+from suite.results.ledger import Ledger
+from suite.tasks import task
+
+COUNT = 4  # examples on a page
+RANKED = 5  # classes shown of a label set's scores
+
+
+def examples(row: Mapping[str, Any], ledger: Ledger, places: Places, count: int = COUNT) -> dict[str, str]:
+    """Heading to HTML for ``count`` test items of the run with this row of the ledger, spread over the split.
+
+    Timelines beside the annotation where predictions are segments, label sets with the best scores where they are
+    scores per class; empty for a run without predictions on record. Raises what loading its dataset raises.
+    """
+    served = task(row["task"])
+    rows = ledger.predictions(row["run"]).to_arrow()
+    if not len(rows):
+        return {}
+    data = load(row["dataset"], row["task"], places.root, places.cache, protocol=row["protocol"], seed=row["seed"])
+    samples = data.split("test")
+    found = served.from_rows(rows, samples)
+    if served.predictions is Segments:
+        return _timelines(Subject(row, data, samples, found), count)
+    scores = np.asarray(found.logits if hasattr(found, "logits") else found.scores)
+    labels = np.asarray(samples.truth if hasattr(samples, "truth") else samples.labels)
+    return {"Label sets": label_sets(samples.ids.tolist(), data.classes, labels, scores, count)}
+
+
+def _timelines(one: Subject, count: int) -> dict[str, str]:
+    """Videos of the protocol that hold an annotated segment, darker bars where the run is surer."""
+    annotated = np.intersect1d(one.videos, one.samples.segments.video)
+    chosen = spread(annotated, count)
+    return {
+        f"{one.samples.ids[video]}: annotation and detections, darker where surer": fragment(
+            figure([one], str(one.samples.ids[video])), f"timeline-{place}"
+        )
+        for place, video in enumerate(chosen)
+    }
+
+
+def label_sets(ids: Sequence[str], classes: Sequence[str], labels: np.ndarray, scores: np.ndarray, count: int) -> str:
+    """A table of items: their classes, and the best of the scores (N, C), those that are right in bold."""
+    from markupsafe import Markup
+
+    line = Markup("<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>")
+    lines = []
+    for item in spread(np.arange(len(ids)), count):
+        ranked = np.argsort(-scores[item], kind="stable")[:RANKED].tolist()
+        guessed = [
+            Markup("<b>{}</b>").format(classes[c]) if labels[item, c] else Markup("{}").format(classes[c])
+            for c in ranked
+        ]
+        right = ", ".join(classes[c] for c in np.flatnonzero(labels[item]).tolist())
+        lines.append(line.format(ids[item], right, Markup(", ").join(guessed)))
+    head = Markup('<tr><th scope="col">Item</th><th scope="col">Labels</th><th scope="col">Highest scores</th></tr>')
+    return str(Markup('<table class="plain">{}{}</table>').format(head, Markup("").join(lines)))
+
+
+def spread(items: np.ndarray, count: int) -> list[int]:
+    """``count`` of the items (all where there are fewer), evenly spread from the first to the last."""
+    if len(items) <= count:
+        return [int(item) for item in items]
+    places = np.linspace(0, len(items) - 1, count).round().astype(int)
+    return [int(item) for item in items[places]]
+
+
+def row_of(ledger: Ledger, run: str) -> dict[str, Any]:
+    """The ledger's row of a run."""
+    return ledger.runs().filter(pl.col("run") == run).row(0, named=True)

@@ -1,0 +1,146 @@
+"""What pages say beside their tables: findings in words, rows for the script, the page of a run, the index."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+import pytest
+
+from suite.analyse.examples import examples, label_sets, spread
+from suite.cli.train import parse_settings
+from suite.places import Places
+from suite.registry import method
+from suite.report import findings
+from suite.report.build import build, gather
+from suite.report.index import SUFFIX, refresh
+from suite.report.rows import script_json
+from suite.report.run_page import command, write_runs
+from suite.results.ledger import Ledger
+from suite.results.schema import Outcome
+from suite.runs import resolve_run
+from suite.work.preparation import Machine
+from suite.work.record import run_row
+from tests.report import synthetic
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    return synthetic.fill(tmp_path_factory.mktemp("pages") / "ledger")
+
+
+@pytest.fixture(scope="module")
+def view(filled):
+    asked, ledger = filled
+    return gather(synthetic.BOARD, asked, ledger).sections[0].view
+
+
+def test_a_sentence_says_what_the_seeds_support(view):
+    said = findings.sentence(view)
+    assert said.startswith("Mask BCE has the highest top-set, 82.0 %; 3 seeds cannot distinguish Focal")
+    assert said.endswith(", of the runs that have finished.")  # label smoothing lacks two
+
+
+def test_without_ties_the_best_is_distinguished_from_each(view):
+    rows = [row for row in view.rows if row.label in ("Mask BCE", "CE")]
+    rows = [replace(row, cells=tuple(replace(cell, near=False) for cell in row.cells)) for row in rows]
+    assert findings.sentence(replace(view, rows=tuple(rows))).endswith("3 seeds distinguish it from the other one.")
+
+
+def test_one_seed_claims_nothing(filled):
+    asked, ledger = filled
+    one = [run for run in asked if run.spec.seed == 0 and run.table == 0]
+    said = findings.sentence(gather(synthetic.BOARD, one, ledger).sections[0].view)
+    assert "a single seed cannot tell it from the others" in said
+
+
+def test_the_ranking_shares_the_first_rank_among_ties(view):
+    ranks = findings.ranking(view)
+    assert ranks[0] == ("1–3", ("Mask BCE", "Focal", "LS")) or ranks[0] == ("1–2", ("Mask BCE", "Focal"))
+    assert [label for _, labels in ranks for label in labels][-1] == "CE"
+
+
+def test_a_script_element_cannot_be_ended_by_text():
+    text = script_json({"label": "</script><script>alert(1)</script>&"})
+    assert "<" not in text and json.loads(text)["label"].endswith("&")
+
+
+def test_a_run_page_gives_the_command_that_names_the_run(filled, tmp_path):
+    asked, ledger = filled
+    assert write_runs(ledger, [one.run for one in asked if one.run], tmp_path) == 15  # one never ran
+    one = asked[0]
+    text = (tmp_path / "runs" / f"{one.run}.html").read_text(encoding="utf-8")
+    (command,) = re.findall(r'<pre class="command"[^>]*>(.*?)</pre>', text)
+    words = shlex.split(command)
+    assert words[:4] == ["suite", "train", "mask-bce", "planted-verbs"]
+    assert "--seed" in words and "lr=0.01" in words
+    assert "80.0" in text and "82.0" in text  # validation and oracle
+
+
+def test_a_run_page_is_written_once_per_attempt(filled, tmp_path):
+    asked, ledger = filled
+    runs = [asked[0].run]
+    assert write_runs(ledger, runs, tmp_path) == 1 and write_runs(ledger, runs, tmp_path) == 0
+
+
+def test_a_failed_run_of_an_unknown_method_has_a_page(tmp_path):
+    base = synthetic.made("ce", 0, "planted-verbs", None)
+    ledger = Ledger(tmp_path / "ledger")
+    ledger.record(Outcome({**base.run, "method": "gone", "title": "Gone <b>"}))
+    assert write_runs(ledger, [base.id], tmp_path) == 1
+    text = (tmp_path / "runs" / f"{base.id}.html").read_text(encoding="utf-8")
+    assert "Gone &lt;b&gt;" in text and "failed" in text and "No numbers were recorded" in text
+
+
+def test_the_index_lists_pages_and_runs(filled, tmp_path):
+    asked, ledger = filled
+    page = build(synthetic.BOARD, asked, ledger, tmp_path / "synthetic")
+    text = refresh(tmp_path, ledger).read_text(encoding="utf-8")
+    assert 'href="synthetic/index.html"' in text and "Synthetic &lt;board&gt;" in text
+    assert "Mask BCE has the highest top-set" in text
+    rows = json.loads(re.findall(r'id="rows">(.*?)</script>', text)[0])
+    assert len(rows) == len(ledger.runs()) and all(len(row) == 10 for row in rows)
+    known = {row[0]: row for row in rows}[asked[0].run]
+    assert known[6] == 80.0 and known[9] == f"runs/{asked[0].run}.html"
+    page.with_suffix(SUFFIX).write_text("{half", encoding="utf-8")
+    assert "synthetic/index.html" not in refresh(tmp_path, ledger).read_text(encoding="utf-8")
+
+
+def test_an_empty_ledger_has_an_index(tmp_path):
+    assert "No page yet" in refresh(tmp_path / "reports", Ledger(tmp_path / "ledger")).read_text(encoding="utf-8")
+
+
+def test_examples_are_spread_and_escaped():
+    assert spread(np.arange(100), 4) == [0, 33, 66, 99] and spread(np.arange(2), 4) == [0, 1]
+    labels, scores = np.array([[1, 0], [0, 1]], dtype=bool), np.array([[0.9, 0.1], [0.8, 0.2]])
+    drawn = label_sets(["a", "<i>"], ["open", "<b>"], labels, scores, 2)
+    assert "<b>open</b>" in drawn and "&lt;i&gt;" in drawn and "<b>&lt;b&gt;</b>" in drawn
+
+
+def test_examples_of_a_run_without_predictions_are_none(filled, tmp_path):
+    asked, ledger = filled
+    row = ledger.runs().filter(pl.col("run") == asked[0].run).row(0, named=True)
+    assert examples(row, Ledger(tmp_path / "other"), Places(str(tmp_path))) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset", "given"),
+    [
+        ("mask-bce", "planted-verbs[snr=3]", {"lr": 0.1 + 0.2, "tau": 0.25}),
+        ("action-selection", "planted-videos", {"preset": "published", "warm_epochs": 2}),
+    ],
+)
+def test_the_command_of_a_page_asks_for_the_same_run(name, dataset, given, tmp_path):
+    spec = resolve_run(name, dataset, given, seed=3, epochs=5)
+    row = run_row(spec, Places(str(tmp_path)), Machine(), "")
+    words = shlex.split(command(row, method(name), spec.params))
+    options = dict(pairwise(words[4:]))
+    settings = parse_settings(value for option, value in pairwise(words) if option == "--set")
+    settings |= {"preset": options["--preset"]} if "--preset" in options else {}
+    again = resolve_run(words[2], words[3], settings, seed=int(options["--seed"]), epochs=int(options["--epochs"]))
+    assert again == spec
