@@ -16,7 +16,7 @@ from suite.data.storage.cards import find_card
 from suite.data.storage.files import checked_hashes, dataset_folder
 from suite.data.storage.store import OutdatedStoreError, build_once, open_store, write_store
 from suite.environment import OUTPUTS
-from suite.errors import DataError
+from suite.errors import DataError, UsageError
 from suite.hyper import Value
 from suite.identity.code import function_fingerprint, reader_fingerprint
 from suite.spec.base import content_hash
@@ -89,7 +89,16 @@ def dataset_request(
     resolved = card.resolve_dials({**given, **(dials or {})})
     packed = cache_folder(cache)
     folder = dataset_folder(card, root) if card.folder else packed
-    return DatasetRequest(card, card.task(task), protocol, resolved, folder, packed)
+    return DatasetRequest(card, _served(card, task), protocol, resolved, folder, packed)
+
+
+def _served(card: DatasetCard, asked: str) -> str:
+    """The name of the task, which must act on the dials that the card gets by a word."""
+    served = task(card.task(asked))
+    if card.noise and card.noise != served.noise:
+        remedy = f'write noise = "{served.noise}"' if served.noise else "leave 'noise' out"
+        raise UsageError(f"{card.name}: {served.name} has no noise in {card.noise}; {remedy} in the card.")
+    return served.name
 
 
 def fingerprint(name: str, task: str = "", root: Path | None = None, cache: Path | None = None, **more: Any) -> str:

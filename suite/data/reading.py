@@ -27,9 +27,9 @@ class Reader:
 
     ``read(card, folder, dials, task)`` makes the splits, which are packed once. ``on_open(data, dials)`` is called each
     time they are opened, with all dials (``split_seed``, ``label_seed`` and ``noise_seed``: the run's seed where they
-    are -1), before the task withholds labels; where it changes features it says by what in ``facts["features_of"]``,
-    since neighbours found among them are kept on disk. ``counts(card, folder, data)`` counts what a card states beside
-    samples, units and labels.
+    are -1), before the task withholds or spoils labels; where it changes features it says by what in
+    ``facts["features_of"]``, since neighbours found among them are kept on disk. ``counts(card, folder, data)`` counts
+    what a card states beside samples, units and labels.
 
     Raises :class:`UsageError` for a function that does not take these arguments.
     """

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from suite.errors import UsageError, did_you_mean
-from suite.hyper import Hyper, Value
+from suite.hyper import Value
 from suite.spec.base import Spec, load_toml
+from suite.spec.dials import Dial, noise_dials
 
 READER = re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?|[\w-][\w./ -]*\.py:[A-Za-z_]\w*")
 Count = Annotated[int, Field(ge=0)]
@@ -80,26 +81,6 @@ class Splits(Spec):
     test: Count | None = None
 
 
-class Dial(Spec):
-    """A knob of a dataset: default, range or choices, unit and what it does.
-
-    ``stage`` ``load`` marks a knob that acts on the packed arrays (which labels are withheld): turning it packs nothing
-    anew.
-    """
-
-    default: Value
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[Value, ...] = ()
-    unit: str = ""
-    help: str = ""
-    stage: Literal["read", "load"] = "read"
-
-    def check(self, value: Any, name: str, owner: str) -> Value:
-        """``value`` as the default's type; raises :class:`UsageError` for a wrong type, range or choice."""
-        return Hyper(self.default, self.low, self.high, choices=self.choices).check(value, name, owner)
-
-
 class DatasetCard(Spec):
     """One dataset: where it comes from, what may be done with it, what it must contain and how it is read.
 
@@ -108,6 +89,8 @@ class DatasetCard(Spec):
     is the sub-folder of the data folder. ``options`` are constants for the reader (dials are what users turn).
     ``weights`` are files that networks may start from, by the name that the parameter ``weights`` may take. ``small``
     are values of dials that make a small world of a planted one: the world on which ``suite check`` tries methods.
+    ``noise`` (``labels`` or ``segments``) gives the card the dials that spoil training labels
+    (:data:`suite.spec.dials.NOISE`).
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
@@ -127,6 +110,7 @@ class DatasetCard(Spec):
     splits: Splits = Splits()
     layout: Layout = Layout()
     dials: dict[str, Dial] = Field(default_factory=dict)
+    noise: Literal["", "labels", "segments"] = ""
     small: dict[str, Value] = Field(default_factory=dict)
     protocols: dict[str, dict[str, Any]] = Field(default={"default": {}})
     options: dict[str, Any] = Field(default_factory=dict)
@@ -142,6 +126,17 @@ class DatasetCard(Spec):
             if not numbers or any(not 0 < threshold <= 1 for threshold in levels):
                 raise ValueError(f"protocol '{name}': tiou must list tIoU thresholds, each in (0, 1]")
         return protocols
+
+    @model_validator(mode="before")
+    @classmethod
+    def _given_dials(cls, values: Any) -> Any:
+        """Dials that a card need not write down: it may, where another range or default suits it."""
+        if not isinstance(values, Mapping) or not isinstance(own := values.get("dials", {}), Mapping):
+            return values
+        return {
+            **values,
+            "dials": {**own, **{k: v for k, v in noise_dials(values.get("noise")).items() if k not in own}},
+        }
 
     @field_validator("folder")
     @classmethod

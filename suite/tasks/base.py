@@ -51,7 +51,8 @@ class Task:
     higher is better); ``learns_from`` and ``predicts`` (in words); ``samples`` and ``predictions`` (dataclasses of
     arrays; those of samples have ``ids``, ``unit``, ``take`` and a length); ``features`` (the field of samples that
     holds the features, one array); ``scale`` (what class scores are, ``logits`` or ``probabilities``, where it
-    matters); ``planted`` (the generated dataset on which methods are checked); ``files`` (the prediction files that
+    matters); ``planted`` (the generated dataset on which methods are checked); ``noise`` (the kind of noise dials on
+    which :meth:`withhold` acts, :data:`suite.spec.dials.NOISE`); ``files`` (the prediction files that
     ``suite evaluate`` scores beside the ledger's own form).
 
     Tasks of one family (two kinds of labels for one kind of prediction) share a base class without a name.
@@ -67,6 +68,7 @@ class Task:
     features: ClassVar[str] = "features"
     scale: ClassVar[str] = ""
     planted: ClassVar[str] = ""
+    noise: ClassVar[str] = ""
     files: ClassVar[Sequence[PredictionFiles]] = ()
 
     # What a task implements ---------------------------------------------------------------------------------------
@@ -119,7 +121,7 @@ class Task:
 
     @staticmethod
     def withhold(data: TaskData[Any], dials: Mapping[str, Any]) -> TaskData[Any]:
-        """``data`` of which some training labels are withheld, as the dataset's ``dials`` say; by default none are.
+        """``data`` of which some training labels are withheld or wrong, as the ``dials`` say; by default as it is.
 
         Called each time a dataset is opened. The module of this function is part of the data's fingerprint.
         """

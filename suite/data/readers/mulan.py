@@ -2,8 +2,7 @@
 
 A file holds ``data`` (N, D) and ``target`` (C, N) in {-1, 1} or {0, 1}. Rows are split by a seeded permutation; a row
 without any label can neither be annotated with one nor scored by example, so it is left out and counted. The single
-training and validation labels are drawn once, each of a row's labels being as likely as the others. Dials lose or
-spoil a share of the training labels each time the data are opened.
+training and validation labels are drawn once, each of a row's labels being as likely as the others.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from suite.errors import DataError
 from suite.hyper import Value
 from suite.spec.card import DatasetCard
 from suite.tasks.data import TaskData
-from suite.tasks.recognition.noise import noisy_labels
 from suite.tasks.recognition.samples import Clips
 from suite.tasks.recognition.single_positive import draw_label, head_and_tail, one_hot
 
@@ -89,4 +87,4 @@ def _dense(matrix: object) -> np.ndarray:
     return np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix)
 
 
-READER = Reader(read, noisy_labels, counts)
+READER = Reader(read, counts=counts)

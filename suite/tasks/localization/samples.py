@@ -20,7 +20,8 @@ class Videos:
     between snippets and frames that a snippet sees; ``duration`` (V,) seconds; ``video_labels`` (V, C) bool;
     ``segments`` the annotated segments in seconds, with ``segments.video`` an index into ``ids``; ``labelled`` (V,)
     bool, False where a semi-supervised split withholds the annotation (``segments`` then still holds it for evaluation
-    only: learn from :meth:`known_segments`); ``unit`` (V,) str. ``oracle`` arrays are per snippet (ΣL, ...).
+    only: learn from :meth:`known_segments`); ``unit`` (V,) str. ``oracle`` arrays are per snippet (ΣL, ...). ``seen``,
+    None where they are the same: the segments that training sees in place of ``segments``, where labels are noisy.
     """
 
     ids: np.ndarray
@@ -35,6 +36,7 @@ class Videos:
     labelled: np.ndarray
     unit: np.ndarray
     oracle: Mapping[str, np.ndarray] = field(default_factory=dict)
+    seen: Segments | None = None
 
     @classmethod
     def annotated(
@@ -89,17 +91,24 @@ class Videos:
         rows = np.concatenate([np.arange(self.offsets[v], self.offsets[v + 1]) for v in index] or [index])
         place = np.full(len(self), -1)
         place[index] = np.arange(len(index))
-        kept = self.segments.take(place[self.segments.video] >= 0)
         columns = ("ids", "fps", "stride", "window", "duration", "video_labels", "labelled", "unit")
         return replace(
             self,
             **{name: getattr(self, name)[index] for name in columns},
             rows=self.rows[rows],
             offsets=np.concatenate([[0], np.cumsum(self.lengths[index])]),
-            segments=replace(kept, video=place[kept.video]),
+            segments=_placed(self.segments, place),
+            seen=None if self.seen is None else _placed(self.seen, place),
             oracle={name: values[rows] for name, values in self.oracle.items()},
         )
 
     def known_segments(self) -> Segments:
         """The segments of labelled videos: all that a method may learn from."""
-        return self.segments.take(np.flatnonzero(self.labelled[self.segments.video]))
+        shown = self.segments if self.seen is None else self.seen
+        return shown.take(np.flatnonzero(self.labelled[shown.video]))
+
+
+def _placed(segments: Segments, place: np.ndarray) -> Segments:
+    """The ``segments`` of the videos that have a new ``place`` (V,), which is -1 for the others."""
+    kept = segments.take(place[segments.video] >= 0)
+    return replace(kept, video=place[kept.video])

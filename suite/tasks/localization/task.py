@@ -13,11 +13,12 @@ from suite.tasks.base import Resampled, Task, Wanted
 from suite.tasks.checks import column_per_class, known_labels, same_length
 from suite.tasks.data import TaskData
 from suite.tasks.localization.evaluator import evaluate, protocol_for, scored
+from suite.tasks.localization.noise import noisy_classes
 from suite.tasks.localization.samples import Videos
 from suite.tasks.localization.scoring.files import SegmentFiles
 from suite.tasks.localization.scoring.frame_files import FrameFiles
 from suite.tasks.localization.scoring.quick import map_only
-from suite.tasks.localization.splits import withhold_segments
+from suite.tasks.localization.splits import labels_of_some
 from suite.tasks.localization.storage.rows import from_rows, to_rows
 
 
@@ -30,6 +31,7 @@ class LocalizationTask(Task):
     predictions = Segments
     features = "rows"
     planted = "planted-videos"
+    noise = "segments"
     files = (SegmentFiles(), FrameFiles())
     evaluate = staticmethod(evaluate)
     to_rows = staticmethod(to_rows)
@@ -75,6 +77,7 @@ class WeakLocalizationTask(LocalizationTask):
     name = "weak-localization"
     title = "Weakly supervised temporal localization"
     learns_from = "video-level labels"
+    withhold = staticmethod(noisy_classes)
 
 
 class SemiLocalizationTask(LocalizationTask):
@@ -83,4 +86,4 @@ class SemiLocalizationTask(LocalizationTask):
     name = "semi-localization"
     title = "Semi-supervised temporal localization"
     learns_from = "segments for some of the videos"
-    withhold = staticmethod(withhold_segments)
+    withhold = staticmethod(labels_of_some)

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from suite.errors import UsageError
 from suite.tasks.data import TaskData
+from suite.tasks.noise import disturbed
 from suite.tasks.recognition.samples import Clips
 
 
@@ -16,20 +18,24 @@ def noisy_labels(data: TaskData[Clips], dials: Mapping[str, Any]) -> TaskData[Cl
     """``data`` in whose training split a share of the labels is lost and, of those left, a share is wrong.
 
     A clip that loses its only label (dial ``label_drop``) leaves training. A wrong label (``label_flip``) is a class
-    that is not in the clip's label set, each as likely as the others; a clip that shows all classes keeps its own.
+    that is known not to be in the clip's label set, each as likely as the others; a clip without such keeps its own.
     Which, is drawn with ``noise_seed``: with one seed, the clips of a smaller share are among those of a larger one.
     ``facts["noise"]`` counts both; label sets, validation and test clips stay.
+
+    Raises :class:`UsageError` where training learns from label sets: these dials are about single labels.
     """
-    drop, flip = float(dials["label_drop"]), float(dials["label_flip"])
+    drop, flip = float(dials.get("label_drop", 0.0)), float(dials.get("label_flip", 0.0))
     if not drop and not flip:
         return data
-    seed, train, facts = int(dials["noise_seed"]), data.train, dict(data.facts)
-    lost, wrong = (np.random.default_rng([seed, part]).permutation(len(train)) for part in range(2))
-    kept = np.sort(lost[round(drop * len(train)) :])
-    flipped = np.isin(kept, wrong[: round(flip * len(train))])
-    label = _others(np.asarray(train.label), np.asarray(train.truth), np.random.default_rng([seed, 2]))[kept]
+    if data.train.target is not None:
+        raise UsageError(f"{data.name} trains on label sets, not single labels: leave label_drop and label_flip at 0.")
+    seed, train, facts = int(dials.get("noise_seed", 0)), data.train, dict(data.facts)
+    kept, flipped = disturbed(len(train), drop, flip, seed)
+    taken = np.asarray(train.truth) if train.known is None else np.asarray(train.truth | ~train.known)
+    label = _others(np.asarray(train.label), taken, np.random.default_rng([seed, 2]))[kept]
     if len(kept) < len(train):
-        facts["features_of"] = f"label_drop={drop},noise_seed={seed}"
+        earlier = facts.get("features_of", "")
+        facts["features_of"] = ",".join(filter(None, (earlier, f"label_drop={drop},noise_seed={seed}")))
     kept_clips = train.take(kept) if len(kept) < len(train) else train
     label = np.where(flipped, label, kept_clips.label)
     changed = int((label != kept_clips.label).sum())
@@ -37,7 +43,7 @@ def noisy_labels(data: TaskData[Clips], dials: Mapping[str, Any]) -> TaskData[Cl
     return replace(data, train=replace(kept_clips, label=label), facts=facts)
 
 
-def _others(label: np.ndarray, truth: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """(N,) a class that is not in the clip's label set (N, C), or its ``label`` where there is none."""
-    preference = np.where(truth, -1.0, generator.random(truth.shape))
-    return np.where(truth.all(axis=1), label, preference.argmax(axis=1))
+def _others(label: np.ndarray, taken: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """(N,) a class that is not among those ``taken`` (N, C), or the clip's ``label`` where there is none."""
+    preference = np.where(taken, -1.0, generator.random(taken.shape))
+    return np.where(taken.all(axis=1), label, preference.argmax(axis=1))

@@ -11,6 +11,7 @@ from suite.tasks.base import Resampled, Task, Wanted
 from suite.tasks.checks import column_per_class, known_labels, same_length
 from suite.tasks.data import TaskData
 from suite.tasks.recognition.evaluator import evaluate
+from suite.tasks.recognition.noise import noisy_labels
 from suite.tasks.recognition.samples import Clips, ClipScores
 from suite.tasks.recognition.scoring.files import LabelFiles
 from suite.tasks.recognition.scoring.intervals import clip_intervals, top_set_resampled
@@ -32,10 +33,12 @@ class RecognitionTask(Task):
     scale = "logits"
     files = (LabelFiles(),)
     planted = "planted-verbs"
+    noise = "labels"
     evaluate = staticmethod(evaluate)
     to_rows = staticmethod(to_rows)
     from_rows = staticmethod(from_rows)
     settle = staticmethod(settle_unknown)
+    withhold = staticmethod(noisy_labels)
 
     def check(self, samples: Clips, split: str, classes: int) -> None:
         """Labels, truth and what is known of it agree with the clips and with the classes."""
