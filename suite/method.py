@@ -213,7 +213,7 @@ class Method:
     Class attributes: ``task``; ``name`` (how users call it) and ``aliases`` (other names that papers use; what is
     stored is ``name``); ``title`` (how tables print it); ``paper`` (the citation); ``oracle`` marks methods that look
     at hidden truth (upper bounds); ``unknown_labels`` (recognition) says what becomes of labels that a dataset leaves
-    unknown.
+    unknown, ``soft_labels`` whether it learns from shares of annotators: targets between 0 and 1.
 
     ``presets`` names whole settings, chosen with the parameter ``preset``; the first is the default. By convention:
     ``recommended``, what we would run; ``published``, the released code's or else the paper's recipe to the letter;
@@ -231,6 +231,7 @@ class Method:
     paper: ClassVar[str] = ""
     oracle: ClassVar[bool] = False
     unknown_labels: ClassVar[str] = ""
+    soft_labels: ClassVar[bool] = False
     presets: ClassVar[Presets] = {}
     published_selection: ClassVar[Selection] = "validation"
     hypers: ClassVar[dict[str, Hyper]] = {}

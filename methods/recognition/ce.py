@@ -18,6 +18,7 @@ class CrossEntropy(SinglePositive):
     name = "ce"
     title = "CE"
     unknown_labels = IGNORED
+    soft_labels = True
     paper = "Kim et al., An Action Is Worth Multiple Words, BMVC 2022 (trains the backbones)"
 
     def objective(self, logits: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:

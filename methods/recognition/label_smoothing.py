@@ -17,6 +17,7 @@ class LabelSmoothing(SinglePositive):
     name = "label-smoothing"
     title = "LS"
     unknown_labels = IGNORED
+    soft_labels = True
     aliases = ("ls",)
     paper = "Szegedy et al., CVPR 2016, as in An Action Is Worth Multiple Words, BMVC 2022"
     presets: ClassVar[Presets] = extended(

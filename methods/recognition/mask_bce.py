@@ -15,6 +15,7 @@ class MaskBCE(NeighbourLabelled):
     name = "mask-bce"
     title = "Mask BCE"
     unknown_labels = IGNORED
+    soft_labels = True
     aliases = ("mask",)
     paper = "Kim et al., An Action Is Worth Multiple Words, BMVC 2022"
 

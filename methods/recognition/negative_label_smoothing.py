@@ -15,6 +15,7 @@ class NegativeLabelSmoothing(SinglePositive):
     name = "negative-label-smoothing"
     title = "N-LS"
     unknown_labels = IGNORED
+    soft_labels = True
     aliases = ("n-ls", "nls")
     paper = "Zhou et al., ECCV 2022, as in An Action Is Worth Multiple Words, BMVC 2022"
 

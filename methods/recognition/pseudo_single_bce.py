@@ -17,6 +17,7 @@ class PseudoSingleBCE(NeighbourLabelled):
     name = "pseudo-single-bce"
     title = "P+S BCE"
     unknown_labels = "positive where neighbours carry the class, otherwise ignored"
+    soft_labels = True
     aliases = ("psbce", "p+s")
     # on planted worlds few of the labels at (15, 0.1) are right, and P+S takes them for certain: better at (10, 0.2)
     presets: ClassVar[Presets] = extended(NeighbourLabelled.presets, recommended={"neighbours": 10, "tau": 0.2})

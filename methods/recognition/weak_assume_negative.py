@@ -17,6 +17,7 @@ class WeakAssumeNegative(SinglePositive):
     name = "weak-assume-negative"
     title = "WAN"
     unknown_labels = IGNORED
+    soft_labels = True
     aliases = ("wan",)
     paper = "Cole et al., Multi-Label Learning from Single Positive Labels, CVPR 2021"
     presets: ClassVar[Presets] = extended(SinglePositive.presets, cvpr2021={**COLE, "reduction": "paper"})

@@ -65,7 +65,7 @@ def _method(method: Any) -> dict[str, Any]:
     facts = {name: getattr(method, name) for name in ("name", "aliases", "task", "title", "paper")}
     presets = {"presets": method.presets, "default_preset": method.default_preset()}
     selection = {"published_selection": method.published_selection}
-    notes = {"oracle": method.oracle, "unknown_labels": method.unknown_labels}
+    notes = {"oracle": method.oracle, "unknown_labels": method.unknown_labels, "soft_labels": method.soft_labels}
     return {**facts, "about": doc, **notes, **presets, **selection, "hyper_parameters": hypers}
 
 

@@ -98,6 +98,8 @@ def _served(card: DatasetCard, asked: str) -> str:
     if card.noise and card.noise != served.noise:
         remedy = f'write noise = "{served.noise}"' if served.noise else "leave 'noise' out"
         raise UsageError(f"{card.name}: {served.name} has no noise in {card.noise}; {remedy} in the card.")
+    if card.annotators and not served.annotated:
+        raise UsageError(f"{card.name}: {served.name} takes one annotator; leave 'annotators' out of the card.")
     return served.name
 
 
@@ -132,6 +134,8 @@ def open_dataset(asked: DatasetRequest, seed: int = 0, force: bool = False) -> T
     dials = {**asked.dials, **{name: seed for name in SEEDED if asked.dials.get(name, -1) == -1}}
     if reader.on_open is not None:
         data = reader.on_open(data, dials)
+    if who := asked.card.annotators:
+        data = replace(data, facts={**data.facts, "annotators": {"names": list(who.names), "reference": who.reference}})
     data = task(asked.task).withhold(data, dials)
     settings = asked.card.protocol(asked.protocol)
     facts = {"kind": asked.card.kind, **data.facts, "protocol": {**data.facts.get("protocol", {}), **settings}}

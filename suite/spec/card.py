@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from suite.errors import UsageError, did_you_mean
 from suite.hyper import Value
 from suite.spec.base import Spec, load_toml
-from suite.spec.dials import Dial, noise_dials
+from suite.spec.dials import Annotators, Dial, annotator_dials, noise_dials
 
 READER = re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?|[\w-][\w./ -]*\.py:[A-Za-z_]\w*")
 Count = Annotated[int, Field(ge=0)]
@@ -90,7 +90,7 @@ class DatasetCard(Spec):
     ``weights`` are files that networks may start from, by the name that the parameter ``weights`` may take. ``small``
     are values of dials that make a small world of a planted one: the world on which ``suite check`` tries methods.
     ``noise`` (``labels`` or ``segments``) gives the card the dials that spoil training labels
-    (:data:`suite.spec.dials.NOISE`).
+    (:data:`suite.spec.dials.NOISE`), ``annotators`` those that choose among several.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
@@ -111,6 +111,7 @@ class DatasetCard(Spec):
     layout: Layout = Layout()
     dials: dict[str, Dial] = Field(default_factory=dict)
     noise: Literal["", "labels", "segments"] = ""
+    annotators: Annotators | None = None
     small: dict[str, Value] = Field(default_factory=dict)
     protocols: dict[str, dict[str, Any]] = Field(default={"default": {}})
     options: dict[str, Any] = Field(default_factory=dict)
@@ -133,10 +134,8 @@ class DatasetCard(Spec):
         """Dials that a card need not write down: it may, where another range or default suits it."""
         if not isinstance(values, Mapping) or not isinstance(own := values.get("dials", {}), Mapping):
             return values
-        return {
-            **values,
-            "dials": {**own, **{k: v for k, v in noise_dials(values.get("noise")).items() if k not in own}},
-        }
+        given = {**annotator_dials(values.get("annotators")), **noise_dials(values.get("noise"))}
+        return {**values, "dials": {**own, **{name: dial for name, dial in given.items() if name not in own}}}
 
     @field_validator("folder")
     @classmethod
@@ -195,7 +194,7 @@ class DatasetCard(Spec):
 
     def identity(self) -> dict[str, Any]:
         """What the arrays depend on: prose, licence, URLs, counts and protocols are left out."""
-        kept = {"name", "version", "reader", "options"}
+        kept = {"name", "version", "reader", "options"} | ({"annotators"} if self.annotators else set())
         return self.model_dump(mode="json", include=kept) | {"dtype": self.layout.dtype}
 
 

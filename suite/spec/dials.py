@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from pydantic import Field, ValidationError, model_validator
+
 from suite.hyper import Hyper, Value
 from suite.spec.base import Spec
+
+NAME = re.compile(r"\w[\w.-]*")
+CHOICES = ("majority", "soft", "all")  # what may stand in place of an annotator's name
 
 
 class Dial(Spec):
@@ -73,6 +79,56 @@ NOISE: Mapping[str, Mapping[str, Dial]] = {
         "noise_seed": _SEED,
     },
 }
+
+
+class Annotators(Spec):
+    """Who annotated a dataset, by ``names``, in the order in which its reader gives their labels.
+
+    ``reference``: the one among them whose labels are the truth; it has no part in a majority, and the others are
+    scored against it.
+    """
+
+    names: tuple[str, ...] = Field(min_length=2)
+    reference: str = ""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Annotators:
+        wrong = [name for name in self.names if not NAME.fullmatch(name) or name in CHOICES]
+        if wrong or len(set(self.names)) < len(self.names):
+            raise ValueError(
+                f"names must differ, be of letters, digits, '.', '_', '-', and none of {', '.join(CHOICES)}"
+            )
+        if self.reference and self.reference not in self.names:
+            raise ValueError("reference must be one of names")
+        return self
+
+    def dials(self) -> dict[str, Dial]:
+        """Whose labels train, and whose test."""
+        who = "one of them, the majority"
+        return {
+            "annotator": Dial(
+                default=CHOICES[0],
+                choices=(*CHOICES, *self.names),
+                help=f"Whose labels train: {who}, soft (shares of them) or all (of each, side by side).",
+                stage="load",
+            ),
+            "test_annotator": Dial(
+                default=self.reference or CHOICES[0],
+                choices=(CHOICES[0], *self.names),
+                help=f"Whose labels validate and test: {who}.",
+                stage="load",
+            ),
+        }
+
+
+def annotator_dials(values: Any) -> Mapping[str, Dial]:
+    """The dials of what a card says of its annotators; none for anything else, of which the card's own check tells."""
+    if values is None:
+        return {}
+    try:
+        return Annotators.model_validate(values).dials()
+    except ValidationError:
+        return {}
 
 
 def noise_dials(kind: Any) -> Mapping[str, Dial]:

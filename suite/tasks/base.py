@@ -52,7 +52,8 @@ class Task:
     arrays; those of samples have ``ids``, ``unit``, ``take`` and a length); ``features`` (the field of samples that
     holds the features, one array); ``scale`` (what class scores are, ``logits`` or ``probabilities``, where it
     matters); ``planted`` (the generated dataset on which methods are checked); ``noise`` (the kind of noise dials on
-    which :meth:`withhold` acts, :data:`suite.spec.dials.NOISE`); ``files`` (the prediction files that
+    which :meth:`withhold` acts, :data:`suite.spec.dials.NOISE`); ``annotated`` (whether it takes several annotators, of
+    whom :meth:`withhold` chooses); ``files`` (the prediction files that
     ``suite evaluate`` scores beside the ledger's own form).
 
     Tasks of one family (two kinds of labels for one kind of prediction) share a base class without a name.
@@ -69,6 +70,7 @@ class Task:
     scale: ClassVar[str] = ""
     planted: ClassVar[str] = ""
     noise: ClassVar[str] = ""
+    annotated: ClassVar[bool] = False
     files: ClassVar[Sequence[PredictionFiles]] = ()
 
     # What a task implements ---------------------------------------------------------------------------------------
@@ -126,6 +128,13 @@ class Task:
         Called each time a dataset is opened. The module of this function is part of the data's fingerprint.
         """
         return data
+
+    def people(self, data: TaskData[Any]) -> Mapping[str, list[Metric]]:
+        """What the test split's annotators are worth against each other, by name: metrics without those of classes.
+
+        Empty where a dataset has but one annotator.
+        """
+        return {}
 
     def quick(self, predictions: Sequence[Any], samples: Any, data: TaskData[Any], wanted: Wanted) -> np.ndarray | None:
         """(predictions, wanted) metrics of many predictions for one split by a shorter way than :meth:`evaluate`.

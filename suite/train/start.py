@@ -15,6 +15,7 @@ from suite.data.loading import load
 from suite.method import Method
 from suite.spec.run import RunSpec
 from suite.tasks import Task
+from suite.tasks.annotators import refuse_soft
 from suite.tasks.data import TaskData
 from suite.train.training import Settings, Training
 
@@ -46,6 +47,11 @@ def training_of(
     cache: Path,
     checkpoint: Path | None = None,
 ) -> Training:
-    """The training of ``spec`` on ``device``; ``cache`` keeps what is derived from data, ``checkpoint`` resumes it."""
+    """The training of ``spec`` on ``device``; ``cache`` keeps what is derived from data, ``checkpoint`` resumes it.
+
+    Raises :class:`UsageError` for labels that are shares of annotators, where the method does not learn from such.
+    """
+    if not method.soft_labels:
+        refuse_soft(data, method.name)
     settings = Settings(spec.seed, spec.epochs, spec.precision, device, checkpoint, cache=cache)
     return Training(method, data, task, settings)

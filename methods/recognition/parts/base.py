@@ -39,7 +39,8 @@ class SinglePositive(Method):
 
     A dataset may leave labels unknown. A class that says in ``unknown_labels`` what it makes of them is handed the mask
     ``known`` as the last argument of its losses; any other gets logits and targets in which they are settled
-    (:func:`settled`), so that a loss written without a thought of them does not take them for negatives.
+    (:func:`settled`), so that a loss written without a thought of them does not take them for negatives. Where several
+    annotators differ, ``soft_labels = True`` says that the loss takes the shares of them as targets.
 
     Training follows the feature experiments of An Action Is Worth Multiple Words: Adam without decay or schedule, and
     a stop when neither validation loss nor validation accuracy had its best value in the last ``patience`` epochs.
@@ -47,6 +48,7 @@ class SinglePositive(Method):
 
     task = "recognition"
     unknown_labels: ClassVar[str] = MASKED
+    soft_labels: ClassVar[bool] = False
     presets: ClassVar[Presets] = {"recommended": RECOMMENDED, "published": {}, "published-hmdb": HMDB}
 
     lr: float = hyper(5e-6, low=1e-8, high=1.0, log=True, packed=True, source="released code, feature experiments")
@@ -76,8 +78,9 @@ class SinglePositive(Method):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         own = vars(cls)
-        if "unknown_labels" not in own and any(name in own for name in LOSSES):
-            cls.unknown_labels = MASKED  # another loss: what its parent does with them is not what it does
+        if any(name in own for name in LOSSES):  # another loss: what its parent does with labels is not what it does
+            cls.unknown_labels = own.get("unknown_labels", MASKED)
+            cls.soft_labels = own.get("soft_labels", False)
 
     # What a loss defines ---------------------------------------------------------------------------------------------
 

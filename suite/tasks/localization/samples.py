@@ -9,6 +9,30 @@ from typing import Any
 import numpy as np
 
 from suite.evaluate.segments import Segments
+from suite.tasks.localization.votes import agreed
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """The segments of A annotators of V videos: ``annotator`` (S,) says whose each of the S ``segments`` is.
+
+    ``seen`` (V, A) bool: who looked at which video; a video that was seen may have no segment.
+    """
+
+    segments: Segments
+    annotator: np.ndarray
+    seen: np.ndarray
+
+    @classmethod
+    def of(cls, parts: Sequence[Segments], seen: np.ndarray) -> Annotations:
+        """The segments of each annotator, in the order of the card."""
+        owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        return cls(Segments.concatenate(parts), owner, np.asarray(seen, dtype=bool))
+
+    def take(self, index: np.ndarray, place: np.ndarray) -> Annotations:
+        """Those of the videos at ``index``, which have a new ``place`` (V,); it is -1 for the others."""
+        kept = place[self.segments.video] >= 0
+        return Annotations(_placed(self.segments, place), self.annotator[kept], self.seen[index])
 
 
 @dataclass(frozen=True)
@@ -22,6 +46,8 @@ class Videos:
     bool, False where a semi-supervised split withholds the annotation (``segments`` then still holds it for evaluation
     only: learn from :meth:`known_segments`); ``unit`` (V,) str. ``oracle`` arrays are per snippet (ΣL, ...). ``seen``,
     None where they are the same: the segments that training sees in place of ``segments``, where labels are noisy.
+    ``annotations``, None where there is but one annotator: what each of several said; ``segments`` and ``video_labels``
+    are then made of them when the data are opened (:mod:`suite.tasks.localization.annotators`).
     """
 
     ids: np.ndarray
@@ -37,6 +63,28 @@ class Videos:
     unit: np.ndarray
     oracle: Mapping[str, np.ndarray] = field(default_factory=dict)
     seen: Segments | None = None
+    annotations: Annotations | None = None
+
+    @classmethod
+    def by_annotators(
+        cls,
+        ids: np.ndarray,
+        rows: Any,
+        lengths: Sequence[int] | np.ndarray,
+        annotators: Sequence[Segments],
+        classes: int,
+        seen: np.ndarray | None = None,
+        **more: Any,
+    ) -> Videos:
+        """Videos that several ``annotators`` gave segments to, in the order of the card; ``more`` as in `annotated`.
+
+        ``seen`` (V, A) bool says who looked at which video: all at all, by default. Segments are made of them when the
+        data are opened; until then they are the majority's.
+        """
+        looked = np.ones((len(ids), len(annotators)), dtype=bool) if seen is None else seen
+        held = Annotations.of(annotators, looked)
+        segments = agreed(held.segments, held.annotator, held.seen.sum(axis=1) / 2)
+        return replace(cls.annotated(ids, rows, lengths, segments, classes, **more), annotations=held)
 
     @classmethod
     def annotated(
@@ -99,6 +147,7 @@ class Videos:
             offsets=np.concatenate([[0], np.cumsum(self.lengths[index])]),
             segments=_placed(self.segments, place),
             seen=None if self.seen is None else _placed(self.seen, place),
+            annotations=None if self.annotations is None else self.annotations.take(index, place),
             oracle={name: values[rows] for name, values in self.oracle.items()},
         )
 

@@ -15,14 +15,20 @@ import numpy as np
 from suite.errors import UsageError
 from suite.tasks.data import TaskData
 from suite.tasks.labelled import choose_labelled, missing_classes
-from suite.tasks.localization.noise import noisy_segments
+from suite.tasks.localization.annotators import by_annotators, with_a_class
+from suite.tasks.localization.noise import noisy_classes, noisy_segments
 from suite.tasks.localization.samples import Videos
 
 
 def labels_of_some(data: TaskData[Videos], dials: Mapping[str, Any]) -> TaskData[Videos]:
     """What semi-supervised training may see: some of the segments, in which there may be noise."""
     # First who is labelled: that must not depend on how well.
-    return noisy_segments(withhold_segments(data, dials), dials)
+    return noisy_segments(withhold_segments(by_annotators(data, dials), dials), dials)
+
+
+def classes_alone(data: TaskData[Videos], dials: Mapping[str, Any]) -> TaskData[Videos]:
+    """What weakly supervised training may see: classes of videos, in which there may be noise."""
+    return noisy_classes(with_a_class(by_annotators(data, dials)), dials)
 
 
 def withhold_segments(data: TaskData[Videos], dials: Mapping[str, Any]) -> TaskData[Videos]:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from suite.errors import DataError
 from suite.evaluate.segments import Segments
-from suite.tasks.base import Resampled, Task, Wanted
+from suite.tasks.annotators import averaged
+from suite.tasks.base import Metric, Resampled, Task, Wanted
 from suite.tasks.checks import column_per_class, known_labels, same_length
 from suite.tasks.data import TaskData
+from suite.tasks.localization.annotators import compared
 from suite.tasks.localization.evaluator import evaluate, protocol_for, scored
-from suite.tasks.localization.noise import noisy_classes
 from suite.tasks.localization.samples import Videos
 from suite.tasks.localization.scoring.files import SegmentFiles
 from suite.tasks.localization.scoring.frame_files import FrameFiles
 from suite.tasks.localization.scoring.quick import map_only
-from suite.tasks.localization.splits import labels_of_some
+from suite.tasks.localization.splits import classes_alone, labels_of_some
 from suite.tasks.localization.storage.rows import from_rows, to_rows
 
 
@@ -32,6 +33,7 @@ class LocalizationTask(Task):
     features = "rows"
     planted = "planted-videos"
     noise = "segments"
+    annotated = True
     files = (SegmentFiles(), FrameFiles())
     evaluate = staticmethod(evaluate)
     to_rows = staticmethod(to_rows)
@@ -49,6 +51,10 @@ class LocalizationTask(Task):
             total = int(samples.offsets[-1])
             raise DataError(f"{split} videos claim {total} snippets of {len(samples.rows)}; correct the reader.")
         known_labels(samples, split, samples.segments.video, samples.segments.label, classes)
+        if (held := samples.annotations) is not None:
+            known_labels(samples, split, held.segments.video, held.segments.label, classes)
+            if len(held.seen) != len(samples) or len(held.annotator) != len(held.segments):
+                raise DataError(f"{split} 'annotations' are of other videos or segments; correct the reader.")
         column_per_class(samples, split, ("video_labels",), classes)
 
     def item(self, samples: Videos, row: int) -> str:
@@ -64,6 +70,10 @@ class LocalizationTask(Task):
         matches = scored(predictions, samples, protocol_for(data)).matches
         return Resampled(matches.average_map, len(matches.units))
 
+    def people(self, data: TaskData[Any]) -> Mapping[str, list[Metric]]:
+        """Of segments that all have one score, as nobody ranks them."""
+        return {name: averaged([self.evaluate(found, videos, data)]) for name, found, videos in compared(data)}
+
     def quick(
         self, predictions: Sequence[Segments], samples: Videos, data: TaskData[Any], wanted: Wanted
     ) -> np.ndarray | None:
@@ -77,7 +87,7 @@ class WeakLocalizationTask(LocalizationTask):
     name = "weak-localization"
     title = "Weakly supervised temporal localization"
     learns_from = "video-level labels"
-    withhold = staticmethod(noisy_classes)
+    withhold = staticmethod(classes_alone)
 
 
 class SemiLocalizationTask(LocalizationTask):

@@ -11,7 +11,13 @@ import numpy as np
 from suite.errors import UsageError
 from suite.tasks.data import TaskData
 from suite.tasks.noise import disturbed
+from suite.tasks.recognition.annotators import by_annotators
 from suite.tasks.recognition.samples import Clips
+
+
+def training_labels(data: TaskData[Clips], dials: Mapping[str, Any]) -> TaskData[Clips]:
+    """What training may see: the labels of the annotators that the ``dials`` name, in which there may be noise."""
+    return noisy_labels(by_annotators(data, dials), dials)
 
 
 def noisy_labels(data: TaskData[Clips], dials: Mapping[str, Any]) -> TaskData[Clips]:

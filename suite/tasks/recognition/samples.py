@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 
 from suite.tasks.recognition.single_positive import one_hot
+from suite.tasks.recognition.votes import agreed, foremost
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,10 @@ class Clips:
     which somebody said anything; the others are neither present nor absent, and ``truth`` is False there. ``target``
     (N, C) in [0, 1], None where it is the single label's one-hot row: what training learns from, where an annotation
     holds several classes.
+
+    ``annotations`` (N, A, C) int8, None where there is but one annotator: what each of A annotators said, 1 present,
+    0 absent, -1 nothing. Labels, truth, known and target are then made of them when the data are opened
+    (:mod:`suite.tasks.recognition.annotators`).
     """
 
     ids: np.ndarray
@@ -32,6 +38,21 @@ class Clips:
     oracle: Mapping[str, np.ndarray] = field(default_factory=dict)
     known: np.ndarray | None = None
     target: np.ndarray | None = None
+    annotations: np.ndarray | None = None
+
+    @classmethod
+    def by_annotators(
+        cls, ids: np.ndarray, features: np.ndarray, annotations: np.ndarray, unit: np.ndarray, **more: Any
+    ) -> Clips:
+        """Clips of which several annotators said something: ``annotations`` (N, A, C), with NaN or -1 for nothing.
+
+        Labels and truth are made of them when the data are opened; until then they are the majority's.
+        """
+        table = np.asarray(annotations)
+        said = np.where(np.isnan(table), -1, table) if table.dtype.kind == "f" else table
+        everybody = range(said.shape[1])
+        label, truth = foremost(said, everybody), agreed(said, everybody)[0]
+        return cls(ids, features, label, truth, unit, annotations=said.astype(np.int8), **more)
 
     def __len__(self) -> int:
         return len(self.ids)

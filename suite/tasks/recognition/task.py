@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from suite.tasks.base import Resampled, Task, Wanted
+from suite.tasks.annotators import averaged
+from suite.tasks.base import Metric, Resampled, Task, Wanted
 from suite.tasks.checks import column_per_class, known_labels, same_length
 from suite.tasks.data import TaskData
+from suite.tasks.recognition.annotators import compared
 from suite.tasks.recognition.evaluator import evaluate
-from suite.tasks.recognition.noise import noisy_labels
+from suite.tasks.recognition.noise import training_labels
 from suite.tasks.recognition.samples import Clips, ClipScores
 from suite.tasks.recognition.scoring.files import LabelFiles
 from suite.tasks.recognition.scoring.intervals import clip_intervals, top_set_resampled
@@ -34,11 +36,12 @@ class RecognitionTask(Task):
     files = (LabelFiles(),)
     planted = "planted-verbs"
     noise = "labels"
+    annotated = True
     evaluate = staticmethod(evaluate)
     to_rows = staticmethod(to_rows)
     from_rows = staticmethod(from_rows)
     settle = staticmethod(settle_unknown)
-    withhold = staticmethod(noisy_labels)
+    withhold = staticmethod(training_labels)
 
     def check(self, samples: Clips, split: str, classes: int) -> None:
         """Labels, truth and what is known of it agree with the clips and with the classes."""
@@ -51,6 +54,13 @@ class RecognitionTask(Task):
         """Labels of the label sets that the split shows, and how many entries are unknown where some are."""
         unknown = {} if samples.known is None else {"unknown": int((~samples.known).sum())}
         return {"labels": int(samples.truth.sum()), **unknown}
+
+    def people(self, data: TaskData[Any]) -> Mapping[str, list[Metric]]:
+        """Of label sets in several orders, as nobody ranks classes."""
+        return {
+            name: averaged(self.evaluate(one, samples, data) for one in orders)
+            for name, orders, samples in compared(data)
+        }
 
     def quick(
         self, predictions: Sequence[ClipScores], samples: Clips, data: TaskData[Any], wanted: Wanted

@@ -60,11 +60,14 @@ def _refuse(wrong: np.ndarray, truth: np.ndarray, said: str, where: str, ids: np
 
 
 def check_unknown(clips: Clips, split: str) -> None:
-    """Raise :class:`DataError` when ``known`` or ``target`` contradict the clips or each other."""
+    """Raise :class:`DataError` when ``known``, ``target`` or ``annotations`` contradict the clips or each other."""
     for name in ("known", "target"):
         table = getattr(clips, name)
         if table is not None and table.shape != clips.truth.shape:
             raise DataError(f"{split} '{name}' is {table.shape}, not {clips.truth.shape}; correct the reader.")
+    said = clips.annotations
+    if said is not None and (said.shape[::2] != clips.truth.shape or not np.isin(said, (-1, 0, 1)).all()):
+        raise DataError(f"{split} 'annotations' must be (clips, annotators, classes) of -1, 0 and 1; correct them.")
     if clips.target is not None and not ((clips.target >= 0) & (clips.target <= 1)).all():
         raise DataError(f"{split} 'target' has values outside [0, 1]; correct the reader.")
     if clips.known is None:
