@@ -12,7 +12,7 @@ from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
 from suite.tasks import task
 from suite.train.selection import EVALUATED, SELECTIONS
-from suite.work.record import metric_rows
+from suite.work.record import metric_rows, people_rows
 
 
 def score_again(ledger: Ledger, run: Mapping[str, Any], places: Places, protocol: str = "") -> list[dict[str, Any]]:
@@ -38,7 +38,7 @@ def score_again(ledger: Ledger, run: Mapping[str, Any], places: Places, protocol
             samples = data.split(split)
             metrics = judge.evaluate(judge.from_rows(table, samples), samples, data)
             found += metric_rows(metrics, split, selection)
-    return found
+    return found + people_rows(data)
 
 
 def record_again(ledger: Ledger, run: Mapping[str, Any], metrics: list[dict[str, Any]]) -> None:

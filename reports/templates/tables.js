@@ -167,7 +167,7 @@
   function describe(facts, row, cell) {
     make("p", {}, cell, row.title + (row.paper ? ". " + row.paper : "") + ".");
     var changed = Object.keys(row.changed).map(function (name) { return name + "=" + row.changed[name]; });
-    make("p", {}, cell, (row.preset ? "Preset " + row.preset : "Declared defaults") + (changed.length ? "; changed: " + changed.join(", ") : "") + ".");
+    if (row.method) make("p", {}, cell, (row.preset ? "Preset " + row.preset : "Declared defaults") + (changed.length ? "; changed: " + changed.join(", ") : "") + ".");
     var table = make("table", { "class": "plain" }, cell), first = make("tr", {}, table);
     ["metric", "epoch", "mean", "each seed"].forEach(function (name) { make("th", { scope: "col" }, first, name); });
     facts.metrics.forEach(function (metric, place) {
@@ -178,6 +178,7 @@
         [metric, selection, percent(mean(values)), values.map(percent).join("  ")].forEach(function (text) { make("td", {}, line, text); });
       });
     });
+    if (!row.runs.length) return;
     var runs = make("p", {}, cell, "Runs: ");
     row.runs.forEach(function (run) {
       var words = "seed " + run.seed + " " + run.status + (run.seconds === null ? "" : ", " + run.seconds + " s") + (run.marks.length ? ", " + run.marks.join(", ") : "");

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -26,7 +26,8 @@ from suite.conformance.arrays import (
 from suite.conformance.finding import Doubt, Finding, tried
 from suite.conformance.predictors import guessed, majority, probed
 from suite.data import load
-from suite.tasks import Task, task
+from suite.tasks import Metric, Task, task
+from suite.tasks.annotators import Panel
 from suite.tasks.data import SPLITS, Samples, TaskData
 
 Said = tuple[str, Mapping[str, Any]]
@@ -66,6 +67,8 @@ def inspect(name: str, served: str = "", root: Path | None = None, cache: Path |
     for subject in held:
         for check in (_shapes, _numbers, _classes, _apart, _informative, _chance):
             yield tried(check, subject)
+        if Panel.of(subject.data) is not None:
+            yield tried(_people, subject)
 
 
 def _opens(name: str, served: str, root: Path | None, cache: Path | None, held: list[Subject]) -> Said:
@@ -239,6 +242,26 @@ def _chance(subject: Subject) -> Said:
         values["ceiling"] = float(ceilings[served.headline])
     listed = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
     return f"{served.headline} on test data: {listed}", {"metric": served.headline, **values}
+
+
+def _people(subject: Subject) -> Said:
+    """annotators agree more than chance"""
+    data, served, panel = subject.data, subject.served, Panel.of(subject.data)
+    people = served.people(data)
+    values = {name: served.headline_of(rows) for name, rows in people.items() if _has_headline(served, rows)}
+    assert panel is not None and values, "no two annotators said anything about the same test samples"
+    listed = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
+    said = f"{served.headline} of each against {panel.against}: {listed}"
+    left = {name: count for name, count in data.facts["annotators"].items() if name.endswith("left out")}
+    facts = {"metric": served.headline, "against": panel.against, "people": values, **left}
+    common = majority(served, data)
+    if common is not None and np.mean(list(values.values())) <= (least := _headline(served, common, data)):
+        raise Doubt(f"{said}: no better than a majority predictor ({least:.3f})", facts)
+    return said, facts
+
+
+def _has_headline(served: Task, rows: Sequence[Metric]) -> bool:
+    return any(row.metric == served.headline and row.threshold is None for row in rows)
 
 
 def _headline(served: Task, predictions: Any, data: TaskData[Any]) -> float:

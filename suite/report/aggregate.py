@@ -13,6 +13,7 @@ from suite.presets import reported_selection
 from suite.registry import method
 from suite.results import marks
 from suite.spec.board import BoardRun
+from suite.tasks.annotators import SELECTION
 
 CELL = ["table", "dataset", "row"]
 KEY = ["metric", "threshold", "label", "selection"]
@@ -60,10 +61,24 @@ def asked_frame(asked: Iterable[BoardRun], runs: pl.DataFrame, marked: pl.DataFr
 
 
 def values(asked: pl.DataFrame, metrics: pl.DataFrame, split: str = "test") -> pl.DataFrame:
-    """One row per finished run, metric and selection on ``split``; values that are not defined (NaN) are left out."""
+    """One row per finished run, metric and selection on ``split``; values that are not defined (NaN) are left out.
+
+    Numbers of annotators (:func:`people`) are among them, as selections of their own.
+    """
     finished = asked.filter(pl.col("status") == "finished").select(*CELL, "run", "seed", "method", "ceiling")
     wanted = metrics.filter((pl.col("split") == split) & pl.col("value").is_finite())
     return finished.join(wanted.drop("attempt", "split"), on="run", maintain_order="left")
+
+
+def people(found: pl.DataFrame) -> pl.DataFrame:
+    """Those of the ``values`` that are numbers of annotators: one row per dataset, annotator ``person`` and metric.
+
+    Every run on a dataset records the same of them, unless its data change with the seed: then these are means.
+    """
+    rows = found.filter(pl.col("selection").str.starts_with(SELECTION))
+    person = pl.col("selection").str.strip_prefix(SELECTION).alias("person")
+    groups = rows.group_by("table", "dataset", person, "metric", "threshold", maintain_order=True)
+    return groups.agg(pl.col("value").mean())
 
 
 def summaries(found: pl.DataFrame) -> pl.DataFrame:

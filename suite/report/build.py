@@ -18,11 +18,12 @@ from suite.report.published import compare, load_published
 from suite.report.rows import row_facts, run_pages
 from suite.report.run_page import FOLDER, write_runs
 from suite.report.section import Section
-from suite.report.views import make_view
+from suite.report.views import make_view, with_people
 from suite.results.ledger import Ledger
 from suite.results.marks import marks
 from suite.spec.board import BoardRun, LeaderboardSpec
 from suite.tasks import task
+from suite.tasks.annotators import SELECTION
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,10 @@ def gather(
     logged = ledger.curves(wanted)
     frame = aggregate.asked_frame(asked, runs, marks(logged))
     found = aggregate.values(frame, ledger.metrics(wanted))
+    people = aggregate.people(found)
+    found = found.filter(~pl.col("selection").str.starts_with(SELECTION))
     lines = aggregate.curves(frame, logged)
-    sections = [_section(board, asked, frame, found, lines, pages or {}, *place) for place in _places(frame)]
+    sections = [_section(board, asked, frame, found, people, lines, pages or {}, *place) for place in _places(frame)]
     finished = runs.filter(pl.col("status") == "finished")
     return Content(
         board=board,
@@ -76,6 +79,7 @@ def _section(
     asked: Sequence[BoardRun],
     frame: pl.DataFrame,
     found: pl.DataFrame,
+    people: pl.DataFrame,
     lines: pl.DataFrame,
     pages: Mapping[str, str],
     index: int,
@@ -87,6 +91,7 @@ def _section(
     kind = task(method(first.spec.method).task)
     own = found.filter(here)
     view = make_view(index, spec, dataset, kind.name, kind.headline, frame.filter(here), own)
+    view = with_people(view, people.filter(here))
     compared = compare(view, own, load_published(spec.published))
     rows = row_facts(view, asked, frame.filter(here), own, pages)
     return Section(view, lines.filter(here), figures.per_class(own), tuple(compared), rows)

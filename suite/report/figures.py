@@ -62,7 +62,7 @@ def blank(height: int, **layout: Any) -> Figure:
 
 
 def ranking(view: View) -> Figure | None:
-    """The headline of every row: each seed a dot, the mean a bar mark, ceilings hollow."""
+    """The headline of every row: each seed (or annotator) a dot, the mean a bar mark; ceilings and people hollow."""
     if view.headline not in view.columns:
         return None
     column = view.columns.index(view.headline)
@@ -72,8 +72,8 @@ def ranking(view: View) -> Figure | None:
     figure = blank(90 + 26 * len(rows), showlegend=False, xaxis_title=f"{view.headline}, % (dots: seeds)")
     for row in rows:
         shares = [100 * value for value in row.cells[column].values]
-        colour = "#8C8C8C" if row.ceiling else COLOURS[0]
-        symbol = "circle-open" if row.ceiling else "circle"
+        colour = COLOURS[0] if row.competes else "#8C8C8C"
+        symbol = "circle" if row.competes else "circle-open"
         seeds = {"color": colour, "size": 8, "symbol": symbol, "opacity": 0.6}
         figure.add_scatter(x=shares, y=[row.label] * len(shares), mode="markers", marker=seeds, name=row.label)
         mean = {"color": colour, "size": 16, "symbol": "line-ns", "line": {"width": 3, "color": colour}}

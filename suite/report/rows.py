@@ -17,7 +17,7 @@ import polars as pl
 from suite.method import Selection
 from suite.presets import changes, preset_of, value_text
 from suite.registry import method as find_method
-from suite.report.views import View, pick
+from suite.report.views import HONEST, Row, View, pick
 from suite.spec.board import BoardRun
 
 YEAR = re.compile(r"\b(?:19|20)\d\d\b")
@@ -68,7 +68,16 @@ def row_facts(
     for one in asked:
         if one.table == view.index and one.dataset == view.dataset:
             firsts.setdefault(one.row, one)
-    return tuple(_facts(view, firsts[row.label], row.ceiling, frame, found, pages) for row in view.rows)
+    return tuple(
+        _of_people(row) if row.people else _facts(view, firsts[row.label], row.ceiling, frame, found, pages)
+        for row in view.rows
+    )
+
+
+def _of_people(row: Row) -> RowFacts:
+    """A row of annotators, who have neither settings nor epochs."""
+    values = {s: tuple(_shares(cell.values) if s == HONEST else () for cell in row.cells) for s in SELECTIONS}
+    return RowFacts(row.label, "", row.label, "", "", False, "", {}, values, ())
 
 
 def _facts(

@@ -25,7 +25,7 @@ SIGNS = {  # what occurs in labels and notes
     "≈": r"$\approx$", "—": "---", MINUS: "$-$", "±": r"$\pm$", DAGGER: r"$\dagger$", "×": r"$\times$",
     "β": r"$\beta$", "γ": r"$\gamma$", "τ": r"$\tau$", "λ": r"$\lambda$", "θ": r"$\theta$", "α": r"$\alpha$",
 }  # fmt: skip
-GROUPS = {False: "Methods", True: "Ceilings: these look at hidden truth"}
+METHODS, CEILINGS, PEOPLE = "Methods", "Ceilings: these look at hidden truth", "People: the annotators of these data"
 
 Draw = Callable[[Cell], str]
 
@@ -90,7 +90,11 @@ def _line(row: Row, columns: tuple[MetricKey, ...], draw: Draw) -> dict[str, str
     cells = {str(key): draw(cell) for key, cell in zip(columns, row.cells, strict=True)}
     ends = {LEAK: points(row.leak), SEEDS: row.state}
     label = f"{row.label} {DAGGER}" if row.reported == ORACLE else row.label
-    return {KIND: GROUPS[row.ceiling], METHOD: label, **cells, **ends}
+    return {KIND: _group(row), METHOD: label, **cells, **ends}
+
+
+def _group(row: Row) -> str:
+    return PEOPLE if row.people else CEILINGS if row.ceiling else METHODS
 
 
 def to_html(view: View) -> str:
@@ -105,8 +109,8 @@ def to_html(view: View) -> str:
 
 
 def _grouped(table: GT, view: View) -> GT:
-    """Methods as row names; ceilings apart from them, where there are any."""
-    return table.tab_stub(METHOD, KIND) if view.ceilings else table.tab_stub(METHOD).cols_hide(KIND)
+    """Methods as row names; ceilings and people apart from them, where there are any."""
+    return table.tab_stub(METHOD, KIND) if view.grouped else table.tab_stub(METHOD).cols_hide(KIND)
 
 
 def to_latex(view: View) -> str:
@@ -137,7 +141,7 @@ def numbers(view: View) -> pl.DataFrame:
     """The view for scripts: shares, a row per method and metric with mean, deviation, n and the 95 % interval."""
     rows = [
         {
-            "kind": GROUPS[row.ceiling],
+            "kind": _group(row),
             "method": row.label,
             "metric": key.metric,
             "threshold": key.threshold,
@@ -173,7 +177,7 @@ def to_markdown(drawn: pl.DataFrame) -> str:
 def markdown(view: View) -> str:
     """The view as a Markdown table."""
     drawn = frame(view, plain)
-    return to_markdown(drawn if view.ceilings else drawn.drop(KIND))
+    return to_markdown(drawn if view.grouped else drawn.drop(KIND))
 
 
 def notes(view: View) -> list[str]:
@@ -189,6 +193,12 @@ def notes(view: View) -> list[str]:
         said.append(
             f"{DAGGER}: a published recipe whose authors report the epoch best on test data (oracle): compare theirs "
             "with the number here plus the leak."
+        )
+    if view.people:
+        said.append(
+            "Annotators: what each of them said is scored as predictions are, against the annotator whose labels test "
+            "or, where the majority's do, against the majority of the others; mean ± standard deviation over "
+            "annotators. They rank nothing, which costs them where a metric goes by rank (mAP)."
         )
     if seeds < 2:
         said.append("One seed says nothing about noise: no row can be distinguished from another here.")

@@ -41,7 +41,8 @@ class Row:
     """One method on one dataset: a cell per column, the leak, and how many of its seeds are there.
 
     ``reported`` is the selection of epochs to which the numbers of the recipe's authors belong; ``marks`` counts the
-    runs whose numbers are something else than a result of the method (:mod:`suite.results.marks`).
+    runs whose numbers are something else than a result of the method (:mod:`suite.results.marks`). ``people``: no
+    method, but the annotators of the dataset, one value each in place of the seeds'.
     """
 
     label: str
@@ -54,10 +55,18 @@ class Row:
     errors: tuple[str, ...] = ()
     reported: str = HONEST
     marks: tuple[tuple[str, int], ...] = ()
+    people: bool = False
+
+    @property
+    def competes(self) -> bool:
+        """Whether it is a method that sees what methods may see."""
+        return not (self.ceiling or self.people)
 
     @property
     def state(self) -> str:
         """Seeds that count, failures, and how many runs carry a mark: ``3, 2 collapsed``."""
+        if self.people:
+            return f"{self.finished} annotators"
         short = f"{self.finished}" if self.finished == self.asked else f"{self.finished} of {self.asked}"
         failed = [f"{len(self.errors)} failed"] if self.errors else []
         return ", ".join([short, *failed, *(f"{count} {mark}" for mark, count in self.marks)])
@@ -87,20 +96,32 @@ class View:
     @property
     def methods(self) -> list[Row]:
         """Rows that compete."""
-        return [row for row in self.rows if not row.ceiling]
+        return [row for row in self.rows if row.competes]
 
     @property
     def twins(self) -> list[tuple[str, ...]]:
         """Labels of rows whose numbers are all the same, where there are such: their difference did nothing here."""
         groups: dict[tuple[tuple[float, ...], ...], list[str]] = {}
         for row in self.rows:
+            if row.people:
+                continue
             groups.setdefault(tuple(cell.values for cell in row.cells), []).append(row.label)
         return [tuple(labels) for values, labels in groups.items() if len(labels) > 1 and any(values)]
+
+    @property
+    def grouped(self) -> bool:
+        """Whether there are rows beside methods: those that look at hidden truth, and people."""
+        return not all(row.competes for row in self.rows)
 
     @property
     def ceilings(self) -> list[Row]:
         """Rows that look at hidden truth."""
         return [row for row in self.rows if row.ceiling]
+
+    @property
+    def people(self) -> list[Row]:
+        """The row of the dataset's annotators, if there is one."""
+        return [row for row in self.rows if row.people]
 
 
 def make_view(
@@ -117,6 +138,18 @@ def make_view(
     errors = tuple((row.label, error) for row in rows for error in row.errors)
     view = View(index, spec, dataset, asked["kind"][0], task, key, columns, tuple(rows), errors=errors)
     return replace(view, detectable=_detectable(view.methods, order))
+
+
+def with_people(view: View, people: pl.DataFrame) -> View:
+    """``view`` with a last row for the annotators of its dataset, of whom ``people`` holds the numbers, if any."""
+    if people.is_empty():
+        return view
+    persons = people["person"].unique(maintain_order=True).to_list()
+    named = people.with_columns(selection=pl.lit(HONEST), seed=pl.col("person"))
+    why = "not measured of annotators"
+    cells = tuple(Cell(pick(named, key), why) for key in view.columns)
+    row = Row("Annotators", "", False, cells, None, len(persons), len(persons), people=True)
+    return replace(view, rows=(*view.rows, row))
 
 
 def all_columns(found: pl.DataFrame, headline: MetricKey) -> tuple[MetricKey, ...]:
@@ -180,7 +213,7 @@ def _leak(own: pl.DataFrame, headline: MetricKey) -> float | None:
 def _marked(rows: list[Row], columns: int) -> list[Row]:
     """The best cell of each column marked, and those that cannot be distinguished from it."""
     for column in range(columns):
-        cells = [None if row.ceiling else row.cells[column] for row in rows]
+        cells = [row.cells[column] if row.competes else None for row in rows]
         values = [cell.values if cell else () for cell in cells]
         for row, (best, near) in enumerate(_marks(values, rows[0].asked)):
             changed = replace(rows[row].cells[column], best=best, near=near)

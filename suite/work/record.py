@@ -20,6 +20,7 @@ from suite.runs import data_fingerprint, dataset_label, method_code, run_id
 from suite.spec.base import canonical_json
 from suite.spec.run import RunSpec
 from suite.tasks import Metric, task
+from suite.tasks.annotators import SELECTION
 from suite.tasks.data import TaskData
 from suite.train.selection import EVALUATED, Judged
 from suite.train.training import Training
@@ -87,7 +88,10 @@ def settle(outcome: Outcome, ledger: Ledger, places: Places) -> None:
 
 
 def point_rows(points: Mapping[str, Judged], data: TaskData[Any]) -> tuple[list[dict[str, Any]], pa.Table]:
-    """The rows of ``metrics`` and the table of predictions for the ``points`` of a run, by selection."""
+    """The rows of ``metrics`` and the table of predictions for the ``points`` of a run, by selection.
+
+    Beside a run's numbers stand those of the test data's annotators, where there are several, each a selection.
+    """
     metrics: list[dict[str, Any]] = []
     tables: list[pa.Table] = []
     for selection, point in points.items():
@@ -95,7 +99,13 @@ def point_rows(points: Mapping[str, Judged], data: TaskData[Any]) -> tuple[list[
             metrics += metric_rows(point.metrics[split], split, selection)
             columns = task(data.task).to_rows(point.predictions[split], data.split(split))
             tables.append(_table(columns, split, selection))
-    return metrics, pa.concat_tables(tables, promote_options="default")
+    return metrics + people_rows(data), pa.concat_tables(tables, promote_options="default")
+
+
+def people_rows(data: TaskData[Any]) -> list[dict[str, Any]]:
+    """The rows of ``metrics`` for the annotators of the test split, each compared with the others; often none."""
+    people = task(data.task).people(data)
+    return [row for name, metrics in people.items() for row in metric_rows(metrics, "test", f"{SELECTION}{name}")]
 
 
 def metric_rows(metrics: Iterable[Metric], split: str, selection: str) -> list[dict[str, Any]]:

@@ -173,6 +173,37 @@ def test_chance_of_segments() -> None:
     assert strict["majority"] == 0
 
 
+def annotated(said: np.ndarray) -> TaskData[Clips]:
+    """The tiny world, whose test clips have what three annotators ``said`` (A, N), a class each."""
+    splits = {}
+    for split in ("train", "validation", "test"):
+        own = world(100).split(split)
+        table = np.eye(4, dtype=np.int8)[said if split == "test" else np.tile(own.label, (3, 1))]
+        splits[split] = Clips.by_annotators(own.ids, own.features, table.swapaxes(0, 1), own.unit)
+    facts = {"annotators": {"names": ["a", "b", "c"], "reference": ""}}
+    data = TaskData.of("three", "recognition", world().classes, splits, facts)
+    return task("recognition").withhold(data, {"annotator": "majority", "test_annotator": "majority"})
+
+
+def test_annotators_are_compared_with_each_other() -> None:
+    """b errs in ten clips, and says there what nobody else says."""
+    label = world(100).test.label
+    said = np.tile(label, (3, 1))
+    said[1, :10] = (label[:10] + 1) % 4
+    found = looked(conformance._people, annotated(said))
+    assert found.state == "yes" and "top-set of each against the majority of the others" in found.said
+    # a and c are judged where the two others agree: in the 30 clips where b does not err
+    assert found.facts["people"] == {"a": 1.0, "b": pytest.approx(0.75), "c": 1.0}
+
+
+def test_annotators_who_agree_by_chance_are_pointed_out() -> None:
+    said = np.random.default_rng(0).integers(0, 4, (3, 40))
+    common = np.bincount(world(100).train.label, minlength=4).argmax()
+    said[0, :25] = said[1, :25] = common
+    found = looked(conformance._people, annotated(said))
+    assert found.state == "look" and "no better than a majority predictor" in found.said
+
+
 def test_a_planted_world_is_looked_into_from_its_name(tmp_path: Path) -> None:
     found = list(inspect("planted-verbs[train=200,validation=50,test=50]", cache=tmp_path))
     assert len(found) == 7

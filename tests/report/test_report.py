@@ -305,3 +305,34 @@ def test_labels_are_escaped_once_in_html_and_never_raw_in_markdown(content):
 def test_one_seed_is_no_winner():
     cells = [Row(label, label, False, (Cell((value,)),), None, 1, 1) for label, value in (("a", 0.2), ("b", 0.9))]
     assert not any(cell.best or cell.near for one in _marked(cells, 1) for cell in one.cells)
+
+
+def test_annotators_stand_below_methods_and_compete_with_none(tmp_path):
+    asked, outcomes = synthetic.asked_and_outcomes()
+    said = {"ann": 0.9, "bob": 0.7}
+    rows = [
+        {"split": "test", "selection": f"annotator:{name}", "metric": metric, "threshold": at, "value": value}
+        for name, value in said.items()
+        for metric, at in (("top-set", None), ("IoU", 0.5))
+    ]
+    ledger = Ledger(tmp_path / "ledger")
+    planted = [one for one in outcomes if one.run["dataset"] == "planted-verbs"]
+    finished = [replace(one, metrics=[*one.metrics, *rows]) if one.metrics else one for one in planted]
+    ledger.record_all(finished)
+    content = gather(synthetic.BOARD, asked, ledger)
+    first, second = (section.view for section in content.sections)
+    assert [one.label for one in first.people] == ["Annotators"] == [first.rows[-1].label]
+    cells = dict(zip(map(str, first.columns), first.rows[-1].cells))
+    assert cells["top-set"].values == cells["IoU@0.5"].values == pytest.approx((0.9, 0.7))
+    assert not cells["recall"].values and first.rows[-1].state == "2 annotators"
+    assert not second.people
+    assert first.methods[0].cells[0].best and not any(cell.best or cell.near for cell in first.rows[-1].cells)
+    assert not content.summaries["selection"].str.starts_with("annotator").any()
+    text = render("report.md.j2", content)
+    assert "People: the annotators of these data" in text and "80.0 ± 14.1" in text
+    assert "against the majority of the others" in text
+    html = tables.to_html(first)
+    assert "2 annotators" in html and "People" in html
+    assert figures.ranking(first) is not None
+    assert {"People: the annotators of these data"} < set(tables.numbers(first)["kind"])
+    assert "2 annotators" in tables.to_latex(first)
