@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from suite.claims.plan import CONTROL, METHOD, Place, row_of
 from suite.claims.verdict import Judged, Verdict, verdict
 from suite.registry import method
 from suite.report import aggregate
+from suite.report.trials import chosen_only, trials
 from suite.report.views import pick
 from suite.results.ledger import Ledger
 from suite.results.marks import marks
@@ -47,20 +47,21 @@ def gather(
     wanted = {one.run for one in asked if one.run}
     curves, metrics = ledger.curves(wanted), ledger.metrics(wanted)
     runs = ledger.runs().filter(pl.col("run").is_in(sorted(wanted)))
-    frame = aggregate.asked_frame(asked, runs, marks(curves))
-    found = {split: aggregate.values(frame, metrics, split) for split in ("validation", "test")}
+    tried = aggregate.asked_frame(asked, runs, marks(curves))
+    frame = chosen_only(tried, trials(tried, aggregate.values(tried, metrics, "validation")))
+    found = aggregate.values(frame, metrics)
     return [_facts(claim, places, frame, found, curves) for claim in claims]
 
 
 def _facts(
-    claim: Claim, places: Sequence[Place], frame: pl.DataFrame, found: dict[str, pl.DataFrame], curves: pl.DataFrame
+    claim: Claim, places: Sequence[Place], frame: pl.DataFrame, found: pl.DataFrame, curves: pl.DataFrame
 ) -> ClaimFacts:
     points = []
     for point in claim.points:
-        tables = [i for i, place in enumerate(places) if place.claim is claim and place.point is point]
-        chosen = {arm: _best_trial(found["validation"], tables, arm, claim) for arm in (METHOD, CONTROL)}
-        values = {arm: _values(found["test"], tables[chosen[arm]], arm, claim) for arm in chosen}
-        own = {arm: _of(frame, tables[chosen[arm]], arm, claim) for arm in chosen}
+        table = next(i for i, place in enumerate(places) if place.claim is claim and place.point is point)
+        own = {arm: _of(frame, table, arm, claim) for arm in (METHOD, CONTROL)}
+        values = {arm: _values(found, table, arm, claim) for arm in own}
+        chosen = {arm: int(rows["trial"][0]) for arm, rows in own.items()}
         judged = Judged(point.at, point.expect, values[METHOD], values[CONTROL], _premise(claim, own[METHOD], curves))
         noted = {arm: _marked(rows) for arm, rows in own.items()}
         blocked = own[METHOD]["blocked"].to_list() + own[CONTROL]["blocked"].to_list()
@@ -82,12 +83,6 @@ def _values(found: pl.DataFrame, table: int, arm: str, claim: Claim) -> tuple[fl
     """The metric by seed, at the epoch that validation chose; only whole sets of seeds count."""
     values = pick(_of(found, table, arm, claim).filter(pl.col("label") == ""), MetricKey.parse(claim.metric))
     return values if len(values) == claim.seeds else ()
-
-
-def _best_trial(found: pl.DataFrame, tables: Sequence[int], arm: str, claim: Claim) -> int:
-    """The trial with the best mean of the validation metric; a trial that lacks seeds is not chosen."""
-    values = [_values(found, table, arm, claim) for table in tables]
-    return max(range(len(tables)), key=lambda trial: sum(values[trial]) if values[trial] else -np.inf)
 
 
 def _premise(claim: Claim, runs: pl.DataFrame, curves: pl.DataFrame) -> tuple[float, ...]:

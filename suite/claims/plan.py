@@ -1,4 +1,4 @@
-"""Claims as a leaderboard: one table per position of a dial and trial, so that boards' machinery carries them out."""
+"""Claims as a leaderboard: one table per position of a dial, so that boards' machinery carries them out."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ METHOD, CONTROL = "method", "control"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a table of the board belongs: a claim, a position of its dial, one of its trials."""
+    """Where a table of the board belongs: a claim, and a position of its dial."""
 
     claim: Claim
     point: Point
-    trial: int
 
 
 def find_claims(names: Sequence[str], quick: bool = False) -> list[Claim]:
@@ -45,7 +44,7 @@ def board_of(claims: Sequence[Claim]) -> tuple[LeaderboardSpec, list[Place]]:
 
     Raises :class:`UsageError` where there is nothing to run.
     """
-    places = [Place(c, point, trial) for c in claims for point in c.points for trial in range(len(c.trials))]
+    places = [Place(claim, point) for claim in claims for point in claim.points]
     if not places:
         raise UsageError("no claim is asked for; name one, or leave --quick out.")
     board = LeaderboardSpec(name="claims", title="Claims", tables=tuple(_table(place) for place in places))
@@ -56,14 +55,15 @@ def _table(place: Place) -> TableSpec:
     claim = place.claim
     arms = [(METHOD, claim.method), (CONTROL, claim.control)]
     return TableSpec(
-        title=f"{claim.name}, {claim.dial} {place.point.at}, trial {place.trial + 1}",
+        title=f"{claim.name}, {claim.dial} {place.point.at}",
         datasets=(place.point.dataset,),
         methods=tuple(Entry(method=arm.method, label=row_of(claim, side), params=arm.params) for side, arm in arms),
         task=claim.task,
         seeds=tuple(range(claim.seeds)),
         epochs=claim.epochs,
         protocol=claim.protocol,
-        params={**claim.params, **claim.trials[place.trial]},
+        params=claim.params,
+        trials=claim.trials,
     )
 
 

@@ -179,6 +179,7 @@ def _plan_rows(plan: Plan) -> list[dict[str, Any]]:
             "method": one.spec.method,
             "row": one.row,
             "dataset": one.dataset,
+            "trial": one.trial + 1,
             "seed": one.spec.seed,
             "status": "blocked" if one.blocked else "todo" if one.run in todo else "finished",
             "failed_before": one.run in plan.failed,
@@ -273,7 +274,9 @@ class Clock:
 
 
 def _line(done: Done) -> str:
-    what = f"{done.asked.row} on {done.asked.dataset}, seed {done.asked.spec.seed}"
+    asked = done.asked
+    trial = f", trial {asked.trial + 1}" if asked.trial else ""
+    what = f"{asked.row} on {asked.dataset}{trial}, seed {asked.spec.seed}"
     if done.status == "finished":
         headline = "" if done.headline is None else f", {100 * done.headline:.1f}"
         return f"done     {what}: {_duration(done.seconds)}{headline}"

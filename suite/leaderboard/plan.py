@@ -112,18 +112,18 @@ def _expand(board: LeaderboardSpec, tuned: Tuned | None, root: Path | None) -> I
         _check_shared(table, entries, where)
         for dataset in table.datasets:
             for entry in entries:
-                params = _params(entry, table, dataset, tuned, where)
-                for seed in table.seeds:
-                    spec = resolve_run(
-                        entry.method,
-                        dataset,
-                        params,
-                        protocol=table.protocol,
-                        seed=seed,
-                        epochs=table.epochs,
-                        root=root,
-                    )
-                    yield BoardRun(spec, "", index, entry.label, dataset_label(spec))
+                for trial, params in _trials(entry, table, dataset, tuned, where):
+                    for seed in table.seeds:
+                        spec = resolve_run(
+                            entry.method,
+                            dataset,
+                            params,
+                            protocol=table.protocol,
+                            seed=seed,
+                            epochs=table.epochs,
+                            root=root,
+                        )
+                        yield BoardRun(spec, "", index, entry.label, dataset_label(spec), trial=trial)
 
 
 def task_of(table: TableSpec) -> str:
@@ -149,16 +149,27 @@ def _entries(table: TableSpec, task: str) -> list[Entry]:
 def _check_shared(table: TableSpec, entries: Iterable[Entry], where: str) -> None:
     """A shared parameter that no listed method has is a mistake."""
     known = {name for entry in entries for name in method(entry.method).hypers}
-    for name in table.params if isinstance(table.params, dict) else ():
+    shared = table.params if isinstance(table.params, dict) else {}
+    for name in dict.fromkeys([*shared, *(name for trial in table.trials for name in trial)]):
         if name not in known:
             raise UsageError(f"{where}: no listed method has a parameter '{name}'{did_you_mean(name, known)}")
 
 
-def _params(entry: Entry, table: TableSpec, dataset: str, tuned: Tuned | None, where: str) -> dict[str, Value]:
+def _trials(
+    entry: Entry, table: TableSpec, dataset: str, tuned: Tuned | None, where: str
+) -> list[tuple[int, dict[str, Value]]]:
+    """The settings that a row tries, each once, with their places among the table's trials."""
     chosen = method(entry.method)
     shared = _values(table.params, chosen, dataset, tuned, where)
     own = _values(entry.params, chosen, dataset, tuned, where)
-    return {**{name: value for name, value in shared.items() if name in chosen.hypers}, **own}
+    found: list[tuple[int, dict[str, Value]]] = []
+    for place, trial in enumerate(table.trials):
+        given = {name: value for name, value in {**shared, **trial}.items() if name in chosen.hypers}
+        params = {**given, **own}
+        # Two trials are one to a method that has nothing of what tells them apart, or sets it itself.
+        if all(params != before for _, before in found):
+            found.append((place, params))
+    return found
 
 
 def _values(

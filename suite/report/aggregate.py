@@ -13,6 +13,7 @@ from suite.presets import reported_selection
 from suite.registry import method
 from suite.results import marks
 from suite.spec.board import BoardRun
+from suite.tasks import task
 from suite.tasks.annotators import SELECTION
 
 CELL = ["table", "dataset", "row"]
@@ -22,9 +23,11 @@ _SCHEMA = {
     "table": pl.Int64,
     "dataset": pl.String,
     "row": pl.String,
+    "trial": pl.Int64,
     "run": pl.String,
     "seed": pl.Int64,
     "method": pl.String,
+    "chosen_by": pl.String,
     "blocked": pl.String,
     "ceiling": pl.Boolean,
     "kind": pl.String,
@@ -42,9 +45,11 @@ def asked_frame(asked: Iterable[BoardRun], runs: pl.DataFrame, marked: pl.DataFr
             "table": one.table,
             "dataset": one.dataset,
             "row": one.row,
+            "trial": one.trial,
             "run": one.run,
             "seed": one.spec.seed,
             "method": one.spec.method,
+            "chosen_by": task(method(one.spec.method).task).chosen_by,
             "blocked": one.blocked,
             "ceiling": method(one.spec.method).oracle,
             "kind": find_card(one.spec.dataset).kind,
@@ -65,7 +70,7 @@ def values(asked: pl.DataFrame, metrics: pl.DataFrame, split: str = "test") -> p
 
     Numbers of annotators (:func:`people`) are among them, as selections of their own.
     """
-    finished = asked.filter(pl.col("status") == "finished").select(*CELL, "run", "seed", "method", "ceiling")
+    finished = asked.filter(pl.col("status") == "finished").select(*CELL, "trial", "run", "seed", "method", "ceiling")
     wanted = metrics.filter((pl.col("split") == split) & pl.col("value").is_finite())
     return finished.join(wanted.drop("attempt", "split"), on="run", maintain_order="left")
 

@@ -18,6 +18,7 @@ from suite.report.published import compare, load_published
 from suite.report.rows import row_facts, run_pages
 from suite.report.run_page import FOLDER, write_runs
 from suite.report.section import Section
+from suite.report.trials import chosen_only, trials
 from suite.report.views import make_view, with_people
 from suite.results.ledger import Ledger
 from suite.results.marks import marks
@@ -49,8 +50,9 @@ def gather(
     wanted = {one.run for one in asked if one.run}
     runs = ledger.runs().filter(pl.col("run").is_in(sorted(wanted)))
     logged = ledger.curves(wanted)
-    frame = aggregate.asked_frame(asked, runs, marks(logged))
-    found = aggregate.values(frame, ledger.metrics(wanted))
+    tried, metrics = aggregate.asked_frame(asked, runs, marks(logged)), ledger.metrics(wanted)
+    frame = chosen_only(tried, trials(tried, aggregate.values(tried, metrics, "validation")))
+    found = aggregate.values(frame, metrics)
     people = aggregate.people(found)
     found = found.filter(~pl.col("selection").str.starts_with(SELECTION))
     lines = aggregate.curves(frame, logged)
@@ -63,7 +65,7 @@ def gather(
         used=tuple(facts.used_settings(asked)),
         sources=tuple(facts.sources(asked, runs)),
         provenance=tuple(facts.provenance_rows(finished)),
-        asked=frame["run"].n_unique(),
+        asked=tried["run"].n_unique(),
         finished=len(finished),
         failed=int((runs["status"] == "failed").sum()),
         made=datetime.now(UTC),

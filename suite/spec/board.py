@@ -17,6 +17,7 @@ from suite.spec.run import RunSpec
 
 Params = dict[str, Value] | Annotated[str, Field(pattern=r"^tuned:[\w.-]+$")]
 Tuple = tuple[str, ...]
+Trials = Annotated[tuple[dict[str, Value], ...], Field(min_length=1)]
 MANY = 100_000  # more seeds than anybody runs: a typing error
 
 
@@ -49,8 +50,10 @@ class TableSpec(Spec):
     """One table of a leaderboard: every entry on every dataset with the same seeds and budget.
 
     ``params`` are taken by each method that has them (``tuned:NAME``: the best of that sweep); an entry's own come
-    after. ``metrics`` are columns such as ``mAP@0.5`` (empty: all there are). ``without`` names methods that ``all``
-    leaves out. ``published`` picks printed numbers to stand beside ours: ``paper`` or ``paper/table``.
+    after. ``trials`` are settings that every method tries beside them, in so far as it has them, with all seeds: a row
+    shows the trial that its own validation data chose. ``metrics`` are columns such as ``mAP@0.5`` (empty: all there
+    are). ``without`` names methods that ``all`` leaves out. ``published`` picks printed numbers to stand beside ours:
+    ``paper`` or ``paper/table``.
     """
 
     title: str
@@ -63,6 +66,7 @@ class TableSpec(Spec):
     epochs: int | None = Field(None, ge=1)
     protocol: str = "default"
     params: Params = Field(default_factory=dict)
+    trials: Trials = ({},)
     metrics: Tuple = ()
     published: Tuple = ()
 
@@ -108,8 +112,8 @@ class LeaderboardSpec(Spec):
 class BoardRun:
     """One run that a leaderboard asks for, and the cell that shows it.
 
-    ``table`` is an index into the board's tables, ``row`` the label of the row, ``dataset`` the name with dials;
-    ``blocked`` says why it cannot run here (``run`` is then empty).
+    ``table`` is an index into the board's tables, ``row`` the label of the row, ``dataset`` the name with dials,
+    ``trial`` an index into the table's trials; ``blocked`` says why it cannot run here (``run`` is then empty).
     """
 
     spec: RunSpec
@@ -118,6 +122,7 @@ class BoardRun:
     row: str
     dataset: str
     blocked: str = ""
+    trial: int = 0
 
 
 def load_board(path: Path) -> LeaderboardSpec:

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from suite.errors import UsageError
 from suite.hyper import Value
 from suite.spec.base import Spec, load_toml
+from suite.spec.board import Trials
 
 Expectation = Literal["gain", "none"]
 
@@ -44,8 +45,9 @@ class Premise(Spec):
 class Claim(Spec):
     """One claim, as its file states it; the expected signs are written down before anything runs.
 
-    ``trials`` are settings that the method and its control both try, each choosing by its own validation ``metric``;
-    ``params`` are shared by all runs. ``quick`` claims are those of ``suite claims --quick``.
+    ``trials`` are settings that the method and its control both try, each choosing by its own validation data
+    (:mod:`suite.report.trials`); ``params`` are shared by all runs. ``quick`` claims are those of
+    ``suite claims --quick``.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
@@ -63,7 +65,7 @@ class Claim(Spec):
     epochs: int | None = Field(None, ge=1)
     protocol: str = "default"
     params: dict[str, Value] = Field(default_factory=dict)
-    trials: tuple[dict[str, Value], ...] = ({},)
+    trials: Trials = ({},)
     premise: Premise | None = None
     quick: bool = False
 
@@ -71,8 +73,6 @@ class Claim(Spec):
     def _expects_something(self) -> Claim:
         if not any(point.expect == "gain" for point in self.points):
             raise ValueError("points: at least one must expect a gain")
-        if not self.trials:
-            raise ValueError("trials: give at least one setting, or leave it out")
         return self
 
 

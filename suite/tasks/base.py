@@ -48,7 +48,8 @@ class Task:
     """A task. Subclass it, give it a name, say what samples are and what a prediction is worth.
 
     Class attributes: ``name`` (how users call it); ``title`` (how tables print it); ``headline`` (its first metric,
-    higher is better); ``learns_from`` and ``predicts`` (in words); ``samples`` and ``predictions`` (dataclasses of
+    higher is better); ``selection`` (the metric on validation data that chooses epochs and trials, higher is better;
+    empty: the headline); ``learns_from`` and ``predicts`` (in words); ``samples`` and ``predictions`` (dataclasses of
     arrays; those of samples have ``ids``, ``unit``, ``take`` and a length); ``features`` (the field of samples that
     holds the features, one array); ``scale`` (what class scores are, ``logits`` or ``probabilities``, where it
     matters); ``planted`` (the generated dataset on which methods are checked); ``noise`` (the kind of noise dials on
@@ -62,6 +63,7 @@ class Task:
     name: ClassVar[str] = ""
     title: ClassVar[str] = ""
     headline: ClassVar[str] = ""
+    selection: ClassVar[str] = ""
     learns_from: ClassVar[str] = ""
     predicts: ClassVar[str] = ""
     samples: ClassVar[type[Any]]
@@ -158,6 +160,16 @@ class Task:
 
     # What follows -------------------------------------------------------------------------------------------------
 
+    @property
+    def chosen_by(self) -> str:
+        """The metric on validation data that chooses epochs, trials and the best of a sweep."""
+        return self.selection or self.headline
+
     def headline_of(self, metrics: Sequence[Metric]) -> float:
         """The headline value among ``metrics`` (the row of that name without label or threshold)."""
-        return next(m.value for m in metrics if m.metric == self.headline and not m.label and m.threshold is None)
+        return value_of(metrics, self.headline)
+
+
+def value_of(metrics: Sequence[Metric], name: str) -> float:
+    """The value of the row called ``name`` without label or threshold; raises :class:`StopIteration` without one."""
+    return next(m.value for m in metrics if m.metric == name and not m.label and m.threshold is None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 
 import pytest
@@ -47,9 +48,19 @@ def test_shared_parameters_go_to_those_that_have_them_and_own_ones_win(tmp_path)
     assert second.spec.params["lr"] == 0.1 and "reduction" not in second.spec.params and second.spec.epochs == 3
 
 
+def test_trials_are_settings_of_all_rows_each_once(tmp_path):
+    entries = ["mask-bce", {"method": "ce", "params": {"lr": 0.5}}, "planted-posterior"]
+    table = board(methods=entries, seeds=2, params={"hidden": 8}, trials=[{"lr": 0.1}, {"lr": 0.2}])
+    asked = planned(table, tmp_path).asked
+    tried = [(one.spec.method, one.trial, one.spec.params.get("lr")) for one in asked if one.spec.seed == 0]
+    assert tried == [("mask-bce", 0, 0.1), ("mask-bce", 1, 0.2), ("ce", 0, 0.5), ("planted-posterior", 0, None)]
+    assert len(asked) == 8 and all(one.spec.params.get("hidden", 8) == 8 for one in asked)
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
+        ({"trials": [{"lr": 0.1}, {"lrr": 1.0}]}, "no listed method has a parameter 'lrr'"),
         ({"methods": ["mask-bec"]}, "did you mean 'mask-bce'"),
         ({"datasets": ["planted-verb"]}, "did you mean 'planted-verbs'"),
         ({"datasets": ["planted-verbs[snr=-1]"]}, "out of range"),
@@ -130,11 +141,12 @@ def test_boards_are_found_by_name_and_by_file(tmp_path):
         load_board(path)
 
 
-@pytest.mark.parametrize(("key", "value"), [("seeds", 0), ("seeds", 10**9), ("metrics", ["mAP@x"]), ("extra", 1)])
+@pytest.mark.parametrize(
+    ("key", "value"), [("seeds", 0), ("seeds", 10**9), ("trials", []), ("metrics", ["mAP@x"]), ("extra", 1)]
+)
 def test_slips_in_a_table_are_refused(tmp_path, key, value):
     path = tmp_path / "b.toml"
-    written = f'"{value[0]}"' if isinstance(value, list) else value
-    written = f"[{written}]" if isinstance(value, list) else written
+    written = json.dumps(value)
     path.write_text(f'name="b"\ntitle="B"\n[[tables]]\ntitle="T"\ndatasets=["d"]\nmethods=["all"]\n{key}={written}\n')
     with pytest.raises(UsageError, match=r"b\.toml") as told:
         load_board(path)
