@@ -101,10 +101,13 @@ class Average:
 
 @dataclass(frozen=True)
 class Stopping:
-    """Stop when every watched curve on validation data had its best value more than ``patience`` evaluations ago."""
+    """Stop when every watched curve on validation data had its best value more than ``patience`` evaluations ago.
+
+    A curve is ``loss``, a metric of the task, ``headline`` (the task's), or ``selection``: the one that chooses epochs.
+    """
 
     patience: int = 20
-    watch: tuple[str, ...] = ("loss", "headline")
+    watch: tuple[str, ...] = ("loss", "selection")
 
 
 @dataclass(frozen=True)
@@ -312,6 +315,10 @@ class Method:
         raise TypeError(f"{self.name} predicts nothing: implement decode().")
 
     # What a method may override -----------------------------------------------------------------------------------
+
+    def chosen_by(self) -> str:
+        """The metric on validation data that chooses the epoch; empty: as the task says."""
+        return ""
 
     def parameter_groups(self, network: nn.Module) -> list[dict[str, Any]]:
         """Optimizer groups: dicts with ``params`` and, where they differ, ``weight_decay`` and ``lr_scale``."""

@@ -33,11 +33,10 @@ def score_again(ledger: Ledger, run: Mapping[str, Any], places: Places, protocol
     judge = task(run["task"])
     found: list[dict[str, Any]] = []
     for selection in SELECTIONS:
-        for split in EVALUATED:
-            table = ledger.predictions(run["run"], split, selection).to_arrow()
-            samples = data.split(split)
-            metrics = judge.evaluate(judge.from_rows(table, samples), samples, data)
-            found += metric_rows(metrics, split, selection)
+        tables = {split: ledger.predictions(run["run"], split, selection).to_arrow() for split in EVALUATED}
+        kept = {split: judge.from_rows(table, data.split(split)) for split, table in tables.items()}
+        for split, predictions in judge.calibrated(kept, data).items():
+            found += metric_rows(judge.evaluate(predictions, data.split(split), data), split, selection)
     return found + people_rows(data)
 
 

@@ -28,6 +28,6 @@ class EntropyMaximization(SinglePositive):
     def objective(self, logits: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
         return losses.entropy_maximization(logits, target, self.alpha, self.reduction, self.log_offset)
 
-    def calibrated(self, classes: int) -> float:
+    def own_threshold(self, classes: int) -> float:
         """0.75, as the authors' README states: unknown classes are near 0.5."""
         return 0.75

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from methods.recognition.parts import losses
-from methods.recognition.parts.base import COLE, LOG_OFFSET, SinglePositive, labels_per_clip
+from methods.recognition.parts.base import COLE, LOG_OFFSET, RECOMMENDED, SinglePositive, labels_per_clip
 from suite.method import Presets, hyper
 
 
@@ -18,7 +18,7 @@ class ExpectedPositives(SinglePositive):
     title = "EPR"
     unknown_labels = "constrained by the expected number of labels alone, like every class that is not annotated"
     paper = "Cole et al., Multi-Label Learning from Single Positive Labels, CVPR 2021"
-    presets: ClassVar[Presets] = {"recommended": {}, "published": COLE}
+    presets: ClassVar[Presets] = {"recommended": RECOMMENDED, "published": COLE}
 
     cardinality: float = hyper(
         0.0,

@@ -39,6 +39,6 @@ class WeakAssumeNegative(SinglePositive):
         gamma = self.negatives / max(logits.shape[1] - 1, 1)
         return losses.weak_assume_negative(logits, target, gamma, self.reduction, self.log_offset, known)
 
-    def calibrated(self, classes: int) -> float:
+    def own_threshold(self, classes: int) -> float:
         """1 / (1 + γ): the optimum of a class that is annotated in half of its clips."""
         return 1 / (1 + self.negatives / (classes - 1))

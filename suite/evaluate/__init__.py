@@ -13,8 +13,8 @@ imports training code; modules load on first use, so importing this package cost
 
 - ``segments``, ``boxes``: the columns. ``protocols``: the switches, and the named protocols of the field.
 - ``temporal``: mAP over tIoU. ``proposals``: recall at k x ground truth, AR@AN. ``spatial``, ``tubes``: frame and
-  video mAP; ``linking``: tubes from boxes. ``multilabel``: label sets. ``segmentation``: frame accuracy, edit score,
-  F1@k.
+  video mAP; ``linking``: tubes from boxes. ``multilabel``: label sets; ``thresholds``: where to cut their scores.
+  ``segmentation``: frame accuracy, edit score, F1@k.
 - ``suppression``: NMS and its variants. ``diagnosis``, ``snippets``: where errors come from.
 - ``ranking``: matched once, scored again under any weights. ``resampling``, ``significance``: intervals, paired
   differences, Holm.
@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from suite.evaluate.spatial import SpatialResult, frame_map, match_frames
     from suite.evaluate.suppression import best_rows, hard_nms, one_shot_decay, soft_nms, video_class_groups, vote
     from suite.evaluate.temporal import TemporalResult, match_segments, temporal_map
+    from suite.evaluate.thresholds import SetCurve, count_threshold, set_curve
     from suite.evaluate.tubes import match_tubes, video_map
 
 # Each name is listed once, above: from there comes where it is loaded from when it is first used.

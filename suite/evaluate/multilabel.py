@@ -87,6 +87,19 @@ def top_set_accuracy(scores: ArrayLike, truth: ArrayLike, known: ArrayLike | Non
     return _mean(top_set_shares(scores, truth, known))
 
 
+def recall_shares(scores: ArrayLike, truth: ArrayLike, k: int, known: ArrayLike | None = None) -> Floats:
+    """(N,) share of a clip's labels among its ``k`` best classes: of a single label, whether it is one of them."""
+    values, present = _pair(scores, truth, known)
+    best = np.argsort(-values, axis=1, kind="stable")[:, :k]
+    found = np.take_along_axis(present, best, axis=1).sum(axis=1)
+    return _per_clip(found / np.maximum(present.sum(axis=1), 1), present, known)
+
+
+def recall_at(scores: ArrayLike, truth: ArrayLike, k: int, known: ArrayLike | None = None) -> float:
+    """Mean of :func:`recall_shares`."""
+    return _mean(recall_shares(scores, truth, k, known))
+
+
 def top_any_accuracy(scores: ArrayLike, truth: ArrayLike) -> float:
     """Share of clips with at least one of their k labels among their k best classes."""
     chosen, present = _chosen_top_set(scores, truth)

@@ -74,7 +74,8 @@ SECONDS = "seconds"  # the objective that is no metric: what a run took
 
 
 class Objective(Spec):
-    """What is optimized, on validation data. ``metric``: a task's metric, or ``seconds`` (empty: the headline).
+    """What is optimized, on validation data. ``metric``: a task's metric, or ``seconds`` (empty: the
+    one by which the task chooses epochs).
 
     ``threshold`` is needed for metrics that are reported per threshold. Several datasets and seeds are averaged.
     """
@@ -202,7 +203,7 @@ class SweepSpec(Spec):
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds must be a number of seeds above 0, or a list of different ones")
         if not self.objectives:
-            raise ValueError("objectives is empty; name a metric, or leave it out for the headline")
+            raise ValueError("objectives is empty; name a metric, or leave it out for the task's own choice")
         if both := sorted(set(self.space) & set(self.params)):
             raise ValueError(f"'{both[0]}' is fixed in params and varied in space; keep one of them")
         for name, axis in self.space.items():

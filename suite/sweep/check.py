@@ -49,7 +49,7 @@ def _check(problem: Problem, places: Places) -> bool:
 def reported(task: Task, data: TaskData[Any]) -> set[tuple[str, float | None]]:
     """The metrics (name, threshold) that a run on ``data`` reports, found by evaluating a guess."""
     samples = data.validation
-    guess = task.guess(samples, len(data.classes))
+    guess = task.calibrated({"validation": task.guess(samples, len(data.classes))}, data)["validation"]
     return {(metric.metric, metric.threshold) for metric in task.evaluate(guess, samples, data) if not metric.label}
 
 

@@ -17,7 +17,10 @@ from suite.tasks.data import TaskData
 def metric_values(
     predictions: Iterable[Any], samples: Any, data: TaskData[Any], task: Task, objectives: Sequence[Objective]
 ) -> np.ndarray:
-    """(predictions, objectives): what the task's evaluator says, by a shorter way where the task has one."""
+    """(predictions, objectives): what the task's evaluator says, by a shorter way where the task has one.
+
+    ``predictions`` are for ``samples``, the validation split of ``data``.
+    """
     several = list(predictions)
     wanted = [(objective.metric, objective.threshold) for objective in objectives]
     short = task.quick(several, samples, data, wanted) if several else None
@@ -28,5 +31,6 @@ def metric_values(
 
 
 def _evaluated(prediction: Any, samples: Any, data: TaskData[Any], task: Task, wanted: Wanted) -> list[float]:
-    found = {(m.metric, m.threshold): m.value for m in task.evaluate(prediction, samples, data) if not m.label}
+    own = task.calibrated({"validation": prediction}, data)["validation"]
+    found = {(m.metric, m.threshold): m.value for m in task.evaluate(own, samples, data) if not m.label}
     return [found.get(one, math.nan) for one in wanted]

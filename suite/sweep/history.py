@@ -114,9 +114,9 @@ def observe(problem: Problem, places: Places, tables: Tables) -> list[Observed]:
 
 
 def known_objectives(problem: Problem) -> tuple[Objective, ...]:
-    """The objectives of the sweep with the task's headline filled in."""
-    headline = task(find_method(problem.method).task).headline
-    return tuple(o if o.metric else o.model_copy(update={"metric": headline}) for o in problem.sweep.objectives)
+    """The objectives of the sweep; where none is named, the metric by which the task chooses on validation data."""
+    chosen_by = task(find_method(problem.method).task).chosen_by
+    return tuple(o if o.metric else o.model_copy(update={"metric": chosen_by}) for o in problem.sweep.objectives)
 
 
 def _settings(problem: Problem, places: Places, by_run: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Named]:

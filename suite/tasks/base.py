@@ -49,8 +49,9 @@ class Task:
 
     Class attributes: ``name`` (how users call it); ``title`` (how tables print it); ``headline`` (its first metric,
     higher is better); ``selection`` (the metric on validation data that chooses epochs and trials, higher is better;
-    empty: the headline); ``learns_from`` and ``predicts`` (in words); ``samples`` and ``predictions`` (dataclasses of
-    arrays; those of samples have ``ids``, ``unit``, ``take`` and a length); ``features`` (the field of samples that
+    empty: the headline); ``oracle_metrics`` (upper bounds that look at the labels they are scored on: tables mark them,
+    and nobody wins by them); ``learns_from`` and ``predicts`` (in words); ``samples`` and ``predictions`` (dataclasses
+    of arrays; those of samples have ``ids``, ``unit``, ``take`` and a length); ``features`` (the field of samples that
     holds the features, one array); ``scale`` (what class scores are, ``logits`` or ``probabilities``, where it
     matters); ``planted`` (the generated dataset on which methods are checked); ``noise`` (the kind of noise dials on
     which :meth:`withhold` acts, :data:`suite.spec.dials.NOISE`); ``annotated`` (whether it takes several annotators, of
@@ -64,6 +65,7 @@ class Task:
     title: ClassVar[str] = ""
     headline: ClassVar[str] = ""
     selection: ClassVar[str] = ""
+    oracle_metrics: ClassVar[Sequence[str]] = ()
     learns_from: ClassVar[str] = ""
     predicts: ClassVar[str] = ""
     samples: ClassVar[type[Any]]
@@ -137,6 +139,14 @@ class Task:
         Empty where a dataset has but one annotator.
         """
         return {}
+
+    def calibrated(self, predictions: Mapping[str, Any], data: TaskData[Any]) -> dict[str, Any]:
+        """``predictions`` by split with what is decided on those for validation data, such as a threshold, in all.
+
+        Called between decoding and :meth:`evaluate`, with ``validation`` among the splits or nothing to decide from.
+        Test data only receive: neither their predictions nor their labels may be looked at. By default nothing changes.
+        """
+        return dict(predictions)
 
     def quick(self, predictions: Sequence[Any], samples: Any, data: TaskData[Any], wanted: Wanted) -> np.ndarray | None:
         """(predictions, wanted) metrics of many predictions for one split by a shorter way than :meth:`evaluate`.

@@ -51,13 +51,16 @@ class Evaluation:
         return rule is not None and should_stop(rule, self._history(run))
 
     def _history(self, run: Run) -> dict[str, list[float]]:
-        """Each validation metric's values in the current phase, in order; the task's headline also by that name."""
+        """Each validation metric's values in the current phase, in order; those of the headline and of the
+        metric that chooses epochs also as ``headline`` and ``selection``.
+        """
         found: dict[str, list[float]] = {}
         # Values of earlier phases say nothing here: those minimized other losses, or trained other parts.
         for point in self.curves.points:
             if point["split"] == "validation" and point["phase_index"] == run.phase_index:
                 found.setdefault(point["metric"], []).append(point["value"])
-        return {**found, "headline": found.get(self.task.headline, [])}
+        chosen_by = found.get(self.selector.metric, [])
+        return {**found, "headline": found.get(self.task.headline, []), "selection": chosen_by}
 
     def _analyse(self, network: nn.Module, run: Run) -> None:
         loss = self.method.validation_loss(network, self.data.validation, run)
@@ -77,6 +80,7 @@ class Evaluation:
 
 def judge(method: Method, task: Task, data: TaskData[Any], scores: Mapping[str, Scores]) -> Judged:
     """What ``method`` predicts from the raw scores of both evaluated splits, and its metrics."""
-    predictions = {split: method.decode(scores[split], data.split(split)) for split in EVALUATED}
+    decoded = {split: method.decode(scores[split], data.split(split)) for split in EVALUATED}
+    predictions = task.calibrated(decoded, data)
     metrics = {split: task.evaluate(predictions[split], data.split(split), data) for split in EVALUATED}
     return Judged(metrics, predictions)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from suite.tasks import Metric, Task
+from suite.tasks.base import value_of
 
 SELECTIONS = ("validation", "last", "oracle")
 EVALUATED = ("validation", "test")
@@ -38,9 +39,13 @@ class Point(Judged):
 
 @dataclass
 class Selector:
-    """Keeps the three selected points; earlier points win ties."""
+    """Keeps the three selected points; earlier points win ties.
+
+    On validation data the metric ``by`` decides (empty: the task's choice), on test data the headline.
+    """
 
     task: Task
+    by: str = ""
     points: dict[str, Point] = field(default_factory=dict)
 
     def offer(self, point: Point) -> None:
@@ -48,12 +53,17 @@ class Selector:
         self.points["last"] = point
         for selection, split in (("validation", "validation"), ("oracle", "test")):
             kept = self.points.get(selection)
-            if kept is None or self._headline(point, split) > self._headline(kept, split):
+            if kept is None or self._value(point, split) > self._value(kept, split):
                 self.points[selection] = point
 
-    def _headline(self, point: Point, split: str) -> float:
-        value = self.task.headline_of(point.metrics[split])
-        # A point without a headline is worse than any other, yet the first point is always kept: no run ends without
+    @property
+    def metric(self) -> str:
+        """The metric that chooses on validation data."""
+        return self.by or self.task.chosen_by
+
+    def _value(self, point: Point, split: str) -> float:
+        value = value_of(point.metrics[split], self.metric if split == "validation" else self.task.headline)
+        # A point without a value is worse than any other, yet the first point is always kept: no run ends without
         # one.
         return value if np.isfinite(value) else -np.inf
 

@@ -70,7 +70,7 @@ class Training:
         self.method, self.data, self.settings = method, data, settings
         self.phases = budgeted(method.phases(data), settings.epochs)
         self.curves = Curves()
-        self.evaluation = Evaluation(method, data, task, self.curves, Selector(task))
+        self.evaluation = Evaluation(method, data, task, self.curves, Selector(task, method.chosen_by()))
         features = data.facts.get("features_of", "")  # features that a reader changed on opening are others
         derived = Derived(settings.cache, content_hash(data.fingerprint, features) if features else data.fingerprint)
         device = torch.device(settings.device)

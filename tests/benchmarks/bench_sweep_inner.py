@@ -26,7 +26,7 @@ CASES: list[tuple[str, str, dict[str, Any], str, dict[str, Any], int]] = [
         "label-smoothing",
         "planted-verbs",
         {"threshold": {"low": 0.01, "high": 1.0}},
-        "F1 calibrated",
+        "F1 own threshold",
         {"hidden": 64},
         2000,
     ),

@@ -174,7 +174,7 @@ def test_constants_of_the_published_presets() -> None:
     names = {"batch": "batch", "lr": "lr", "alpha": "alpha", "beta": "beta", "share": "neg_proportion"}
     assert {ours: getattr(published, ours) for ours in names} == {ours: voc[theirs] for ours, theirs in names.items()}
     assert (published.warmup, published.epochs) == (voc["warmup_epoch"], APL_SETTINGS["main.py"]["num_epochs"])
-    assert published.calibrated(5) == float(
+    assert published.own_threshold(5) == float(
         re.match(r"[\d.]+", APL_SETTINGS["main.py"]["threshold for F1/IoU metrics"])[0]
     )
     cole, role = SETTINGS["train.py"], OnlineEstimation(preset="published")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from suite.data import load
-from suite.evaluate import multilabel
 from suite.places import Places
 from suite.runs import resolve_run
 from suite.spec.sweep import Objective
@@ -17,29 +16,16 @@ from suite.sweep.inner import Scored, around, search_post, spread
 from suite.sweep.problem import problems
 from suite.sweep.tuned import findings
 from suite.tasks import task
-from suite.tasks.recognition.scoring.thresholds import threshold_curves
 from suite.work.execute import execute
 from suite.work.preparation import Machine
 from tests.sweep.conftest import WORLD, rows, run_here, sweep
-
-
-def test_threshold_curves_are_the_evaluators_own_numbers() -> None:
-    draw = np.random.default_rng(0)
-    probability = draw.random((37, 9)).round(2)
-    truth = draw.random((37, 9)) < 0.3
-    steps = np.unique(draw.random(20).round(2))
-    curves = threshold_curves(probability, truth, steps)
-    iou = [multilabel.iou_accuracy(probability, truth, step) for step in steps]
-    f1 = [multilabel.f1_measure(probability, truth, step) for step in steps]
-    np.testing.assert_allclose(curves["IoU calibrated"], iou, atol=1e-12)
-    np.testing.assert_allclose(curves["F1 calibrated"], f1, atol=1e-12)
 
 
 def test_the_short_way_and_the_evaluator_agree(places: Places) -> None:
     data = load(WORLD, "recognition", None, places.cache)
     outcome = execute(resolve_run("toy", WORLD), places, machine=Machine(checkpoints=False))
     run = Scored.of(outcome)
-    objectives = (Objective(metric="F1 calibrated"), Objective(metric="IoU calibrated"))
+    objectives = (Objective(metric="F1 own threshold"), Objective(metric="IoU own threshold"))
     several = [run.method({"threshold": t}) for t in (0.1, 0.4, 0.62, 0.9)]
     predictions = [m.decode(run.points["validation"]["validation"], data.validation) for m in several]
     short = metric_values(predictions, data.validation, data, task("recognition"), objectives)
@@ -47,13 +33,13 @@ def test_the_short_way_and_the_evaluator_agree(places: Places) -> None:
         {m.metric: m.value for m in task("recognition").evaluate(p, data.validation, data) if not m.label}
         for p in predictions
     ]
-    np.testing.assert_allclose(short, [[t["F1 calibrated"], t["IoU calibrated"]] for t in told], atol=1e-12)
+    np.testing.assert_allclose(short, [[t["F1 own threshold"], t["IoU own threshold"]] for t in told], atol=1e-12)
 
 
 def test_post_parameters_are_searched_without_training(places: Places) -> None:
     spec = sweep(
         space={"q": [0.2, 0.6], "threshold": {"low": 0.05, "high": 1.0}},
-        objective="F1 calibrated",
+        objective="F1 own threshold",
         budget={"trials": 3},
         inner=200,
         default=False,
@@ -71,13 +57,13 @@ def test_post_parameters_are_searched_without_training(places: Places) -> None:
 
 
 def test_a_grid_records_every_point_of_its_post_axes(places: Places) -> None:
-    spec = sweep(space={"threshold": [0.1, 0.3, 0.7]}, objective="IoU calibrated", sampler="grid", default=False)
+    spec = sweep(space={"threshold": [0.1, 0.3, 0.7]}, objective="IoU own threshold", sampler="grid", default=False)
     run_here(spec, places)
     assert sorted(json.loads(row["params"])["threshold"] for row in rows(places)) == [0.1, 0.3, 0.5, 0.7]
 
 
 def test_a_recorded_setting_is_what_training_with_it_gives(places: Places) -> None:
-    problem = problems(sweep(space={"threshold": [0.1, 0.7]}, objective="IoU calibrated", sampler="grid"))[0]
+    problem = problems(sweep(space={"threshold": [0.1, 0.7]}, objective="IoU own threshold", sampler="grid"))[0]
     outcome = execute(resolve_run("toy", WORLD), places, machine=Machine(checkpoints=False))
     found = search_post(problem, {}, [Scored.of(outcome)], 100)
     for recorded in found.outcomes:

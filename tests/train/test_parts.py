@@ -68,12 +68,12 @@ def test_frozen_average_stays_and_excluded_parameters_are_copied():
     ],
 )
 def test_stopping_needs_every_watched_curve_to_be_stale(loss, score, stop):
-    assert should_stop(Stopping(2), {"loss": loss, "headline": score}) is stop
+    assert should_stop(Stopping(2), {"loss": loss, "selection": score}) is stop
 
 
-def test_stopping_without_a_loss_watches_the_headline_as_something_to_raise():
-    assert not should_stop(Stopping(2), {"headline": [1.0, 2.0, 3.0, 4.0]})
-    assert should_stop(Stopping(2), {"headline": [4.0, 3.0, 2.0, 1.0]})
+def test_stopping_without_a_loss_watches_what_chooses_epochs_as_something_to_raise():
+    assert not should_stop(Stopping(2), {"selection": [1.0, 2.0, 3.0, 4.0]})
+    assert should_stop(Stopping(2), {"selection": [4.0, 3.0, 2.0, 1.0]})
 
 
 def test_budget_keeps_proportions_and_scales_the_schedule():

@@ -2,27 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from suite.evaluate import multilabel
+from suite.evaluate.thresholds import count_threshold, set_curve
 from suite.tasks.base import Metric
 from suite.tasks.data import TaskData
+from suite.tasks.recognition.label_count import label_ranks, mean_label_count
 from suite.tasks.recognition.samples import Clips, ClipScores
 
 HALF = 0.5
+RECALL = "recall at label count"
+ORACLE = ("IoU oracle threshold", "F1 oracle threshold")
+
+
+def calibrated(predictions: Mapping[str, ClipScores], data: TaskData[Any]) -> dict[str, ClipScores]:
+    """``predictions`` by split with the logit from which those for validation show the dataset's mean label count.
+
+    Labels have no part in it. Without predictions for validation, or where the dataset does not state the mean, all
+    stay as they are.
+    """
+    count, own = mean_label_count(data), predictions.get("validation")
+    if own is None or not np.isfinite(count) or not np.size(own.logits):
+        return dict(predictions)
+    threshold = count_threshold(own.logits, count)
+    return {split: replace(scores, calibrated=threshold) for split, scores in predictions.items()}
 
 
 def evaluate(predictions: ClipScores, samples: Clips, data: TaskData[Any]) -> list[Metric]:
     """Score ``predictions`` against the label sets that ``samples`` shows.
 
-    Rank metrics use logits. Set metrics (IoU, F1; example-based) take the classes whose probability reaches 0.5 and, as
-    rows called ``calibrated``, the threshold that the method's loss calls for. A split that shows one label per clip
-    (validation) is scored against that label: top-1 and top-set are then plain accuracy. Where some labels are unknown,
-    all metrics are those of the known ones, and rows ``known`` count these for each class.
+    Rank metrics use logits; ``recall at label count`` is the share of a clip's labels among its k best classes, k the
+    mean number of labels per clip, rounded up. Set metrics (IoU, F1; example-based) take the classes whose probability
+    reaches 0.5. In rows called ``own threshold`` it is what the method's loss calls for; ``calibrated``: from where
+    validation predicts the mean number of labels (left out where the dataset does not state it); ``oracle threshold``:
+    the best for these very labels, an upper bound.
+
+    A split that shows one label per clip (validation) is scored against that label: top-1 and top-set are then plain
+    accuracy. Where some labels are unknown, all metrics are those of the known ones, and rows ``known`` count these for
+    each class.
     """
     logits = np.asarray(predictions.logits, dtype=np.float64)
     scored = Scored(logits, multilabel.probabilities(logits), np.asarray(samples.truth), samples.known)
@@ -32,8 +54,8 @@ def evaluate(predictions: ClipScores, samples: Clips, data: TaskData[Any]) -> li
         Metric("mAP", multilabel.mean_average_precision(logits, scored.truth, known=scored.known)),
         Metric("IoU", scored.iou(HALF), threshold=HALF),
         Metric("F1", scored.f1(HALF), threshold=HALF),
-        Metric("IoU calibrated", scored.iou(predictions.threshold)),
-        Metric("F1 calibrated", scored.f1(predictions.threshold)),
+        Metric(RECALL, multilabel.recall_at(logits, scored.truth, label_ranks(data), scored.known)),
+        *_at_thresholds(predictions, scored),
     ]
     for group, classes in data.facts.get("groups", {}).items():
         found += _group(group, np.asarray(classes, dtype=np.int64), scored)
@@ -56,6 +78,18 @@ class Scored:
     def f1(self, threshold: float) -> float:
         """Example-based F1 of the classes whose probability reaches ``threshold``."""
         return multilabel.f1_measure(self.probability, self.truth, threshold, self.known)
+
+
+def _at_thresholds(predictions: ClipScores, scored: Scored) -> list[Metric]:
+    """IoU and F1 at the thresholds of the method, of validation, and (an oracle) of these labels themselves."""
+    own, at = predictions.threshold, predictions.calibrated
+    curve = set_curve(scored.logits, scored.truth, scored.known)
+    found = [Metric("IoU own threshold", scored.iou(own)), Metric("F1 own threshold", scored.f1(own))]
+    if np.isfinite(at):
+        iou, f1 = curve.at([at])
+        found += [Metric("IoU calibrated", float(iou[0])), Metric("F1 calibrated", float(f1[0]))]
+    best = (float(values.max()) if len(values) else float("nan") for values in (curve.iou, curve.f1))
+    return found + [Metric(name, value) for name, value in zip(ORACLE, best, strict=True)]
 
 
 def _per_class(scored: Scored, names: Sequence[str]) -> list[Metric]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -76,7 +77,12 @@ class Clips:
 
 @dataclass(frozen=True)
 class ClipScores:
-    """Recognition predictions: ``logits`` (N, C); ``threshold``: the method's calibrated probability threshold."""
+    """Recognition predictions: ``logits`` (N, C).
+
+    ``threshold`` is the probability from which the method's loss counts a class as predicted; ``calibrated`` is the
+    logit from which validation predicts as many labels as there are on average, NaN where that is not known.
+    """
 
     logits: np.ndarray
     threshold: float = 0.5
+    calibrated: float = math.nan

@@ -12,7 +12,7 @@ from suite.tasks.base import Metric, Resampled, Task, Wanted
 from suite.tasks.checks import column_per_class, known_labels, same_length
 from suite.tasks.data import TaskData
 from suite.tasks.recognition.annotators import compared
-from suite.tasks.recognition.evaluator import evaluate
+from suite.tasks.recognition.evaluator import ORACLE, RECALL, calibrated, evaluate
 from suite.tasks.recognition.noise import training_labels
 from suite.tasks.recognition.samples import Clips, ClipScores
 from suite.tasks.recognition.scoring.files import LabelFiles
@@ -28,6 +28,8 @@ class RecognitionTask(Task):
     name = "recognition"
     title = "Single-positive multi-label recognition"
     headline = "top-set"
+    selection = RECALL
+    oracle_metrics = ORACLE
     learns_from = "one positive label per clip"
     predicts = "a label set per clip"
     samples = Clips
@@ -38,6 +40,7 @@ class RecognitionTask(Task):
     noise = "labels"
     annotated = True
     evaluate = staticmethod(evaluate)
+    calibrated = staticmethod(calibrated)
     to_rows = staticmethod(to_rows)
     from_rows = staticmethod(from_rows)
     settle = staticmethod(settle_unknown)
@@ -65,7 +68,7 @@ class RecognitionTask(Task):
     def quick(
         self, predictions: Sequence[ClipScores], samples: Clips, data: TaskData[Any], wanted: Wanted
     ) -> np.ndarray | None:
-        """Calibrated IoU and F1 at all thresholds at once."""
+        """IoU and F1 at all thresholds of the method at once."""
         return by_threshold(predictions, samples, wanted)
 
     def intervals(

@@ -10,10 +10,11 @@ import pytest
 from suite.evaluate import multilabel
 from suite.tasks import Metric, task
 from suite.tasks.data import TaskData
-from suite.tasks.recognition.evaluator import evaluate
+from suite.tasks.recognition.evaluator import ORACLE, RECALL, evaluate
+from suite.tasks.recognition.label_count import label_ranks, mean_label_count
 from suite.tasks.recognition.samples import Clips, ClipScores
 from suite.tasks.recognition.scoring.intervals import clip_intervals
-from suite.tasks.recognition.scoring.thresholds import by_threshold
+from suite.tasks.recognition.scoring.thresholds import OWN, by_threshold
 
 TRUTH = np.array([[1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 1, 0]], dtype=bool)
 CLASSES = ("cut", "slice", "wash", "never")
@@ -33,8 +34,8 @@ def value(metrics: list[Metric], name: str, label: str = "", threshold: float | 
 
 
 def test_perfect_scores() -> None:
-    metrics = evaluate(ClipScores(np.where(TRUTH, 4.0, -4.0)), clips(), world())
-    for name in ("top-set", "top-1", "mAP", "IoU calibrated", "F1 calibrated"):
+    metrics = evaluate(ClipScores(np.where(TRUTH, 4.0, -4.0)), clips(), world(cardinality=1.5))
+    for name in ("top-set", "top-1", "mAP", "IoU own threshold", "F1 own threshold", RECALL, *ORACLE):
         assert value(metrics, name) == 1, name
     assert value(metrics, "IoU", threshold=0.5) == value(metrics, "F1", threshold=0.5) == 1
     assert task("recognition").headline_of(metrics) == 1
@@ -43,7 +44,7 @@ def test_perfect_scores() -> None:
 def test_set_metrics_use_the_threshold_that_the_method_names() -> None:
     logits = np.where(TRUTH, 3.0, 0.5)  # probabilities 0.95 and 0.62: everything is predicted at 0.5
     metrics = evaluate(ClipScores(logits, threshold=0.75), clips(), world())
-    assert value(metrics, "IoU calibrated") == 1
+    assert value(metrics, "IoU own threshold") == 1
     assert value(metrics, "IoU", threshold=0.5) == pytest.approx(TRUTH.sum(axis=1).mean() / 4)
 
 
@@ -83,7 +84,7 @@ def test_unknown_labels_have_no_part_and_known_ones_are_counted() -> None:
     logits = np.where(TRUTH, 3.0, -3.0)
     logits[~KNOWN] = 9.0  # whatever is predicted there
     metrics = evaluate(ClipScores(logits), unsaid(), world(groups={"head": [0, 1], "tail": [2, 3]}))
-    for name in ("top-set", "top-1", "mAP", "IoU calibrated", "top-1 head"):
+    for name in ("top-set", "top-1", "mAP", "IoU own threshold", "IoU oracle threshold", "top-1 head"):
         assert value(metrics, name) == 1, name
     assert {m.label: m.value for m in metrics if m.metric == "known"} == {"cut": 3, "slice": 3, "wash": 2, "never": 3}
     assert not [m for m in evaluate(ClipScores(logits), clips(), world()) if m.metric == "known"]
@@ -93,7 +94,7 @@ def test_unknown_labels_have_no_part_and_known_ones_are_counted() -> None:
 
 def test_shortcuts_and_intervals_agree_with_the_evaluator() -> None:
     logits, samples = np.random.default_rng(0).normal(size=TRUTH.shape), unsaid()
-    wanted = [("IoU calibrated", ""), ("F1 calibrated", "")]
+    wanted = [("IoU own threshold", None), ("F1 own threshold", None)]
     many = [ClipScores(logits, threshold) for threshold in (0.2, 0.5, 0.7)]
     quick = by_threshold(many, samples, wanted)
     assert quick is not None
@@ -102,5 +103,55 @@ def test_shortcuts_and_intervals_agree_with_the_evaluator() -> None:
         np.testing.assert_allclose(row, [value(metrics, name) for name, _ in wanted])
     rows = [{"metric": m.metric, "label": m.label, "threshold": m.threshold, "value": m.value} for m in metrics]
     for row in clip_intervals(rows, many[-1], samples, 50):
-        if row["metric"] in ("top-1", "IoU"):
+        if row["metric"] in ("top-1", "IoU", "F1 own threshold"):
             assert row["low"] <= row["value"] <= row["high"]
+        assert ("low" in row) is (row["metric"] in ("top-set", "top-1", "IoU", "F1", *OWN))
+
+
+def test_validation_decides_the_calibrated_threshold_and_test_only_receives() -> None:
+    data = world(cardinality=1.5)
+    logits = np.where(TRUTH, 2.0, -2.0) + np.linspace(0, 0.1, TRUTH.size).reshape(TRUTH.shape)
+    shifted = logits - 5.0  # test scores lie lower, as those of a badly calibrated network on other data
+    both = task("recognition").calibrated({"validation": ClipScores(logits), "test": ClipScores(shifted)}, data)
+    assert both["test"].calibrated == both["validation"].calibrated == np.sort(logits, axis=None)[-6]
+    assert (logits >= both["validation"].calibrated).sum(axis=1).mean() == 1.5
+    assert value(evaluate(both["validation"], clips(), data), "IoU calibrated") == 1
+    metrics = evaluate(both["test"], clips(), data)
+    assert value(metrics, "IoU calibrated") == value(metrics, "F1 calibrated") == 0
+    assert value(metrics, "IoU oracle threshold") == value(metrics, "F1 oracle threshold") == 1
+    # Labels have no part in the choice: with others the threshold is the same.
+    other = replace(data, validation=clips(~TRUTH), test=clips(~TRUTH))
+    again = task("recognition").calibrated({"validation": ClipScores(logits), "test": ClipScores(shifted)}, other)
+    assert again["test"].calibrated == both["test"].calibrated
+
+
+@pytest.mark.parametrize("facts", [{}, {"complete": ["train", "test"]}])
+def test_without_a_stated_label_count_nothing_is_calibrated(facts: dict[str, object]) -> None:
+    data = world(**facts)
+    scores = task("recognition").calibrated({"validation": ClipScores(np.zeros(TRUTH.shape))}, data)["validation"]
+    metrics = evaluate(scores, clips(), data)
+    assert not [m for m in metrics if "calibrated" in m.metric]
+    assert value(metrics, RECALL) == pytest.approx(np.mean([1 / 2, 0, 0, 1 / 2])), "one class counts, the first of ties"
+
+
+@pytest.mark.parametrize(
+    ("facts", "count", "ranks"),
+    [
+        ({"cardinality": 2.0000000000000004}, 2.0, 2),
+        ({"cardinality": 2.1}, 2.1, 3),
+        ({"cardinality": 9.0}, 9.0, 4),
+        ({"complete": ["validation"]}, 1.5, 2),
+    ],
+)
+def test_the_mean_label_count_is_stated_or_seen(facts: dict[str, object], count: float, ranks: int) -> None:
+    assert mean_label_count(world(**facts)) == pytest.approx(count)
+    assert label_ranks(world(**facts)) == ranks
+
+
+def test_recall_at_the_label_count_tells_apart_what_accuracy_cannot() -> None:
+    single = np.eye(4, dtype=bool)[[1, 1, 2, 2]]  # one annotated label; the clips also show the class before it
+    second = np.array([[3.0, 2.0, -3, -3], [3.0, 2.0, -3, -3], [-3, 3.0, 2.0, -3], [-3, 3.0, 2.0, -3]])
+    far = np.array([[3.0, -3, 2.0, 2.0], [3.0, -3, 2.0, 2.0], [-3, 3.0, -3, 2.0], [-3, 3.0, -3, 2.0]])
+    found = [evaluate(ClipScores(one), clips(single), world(cardinality=2.0)) for one in (second, far)]
+    assert [value(metrics, "top-1") for metrics in found] == [0, 0]
+    assert [value(metrics, RECALL) for metrics in found] == [1, 0]

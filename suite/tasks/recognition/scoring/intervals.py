@@ -37,22 +37,30 @@ def _over_units(values: np.ndarray, clips: Clips) -> Resampled | None:
 
 def _interval(row: dict[str, Any], scores: ClipScores, clips: Clips, resamples: int) -> dict[str, float]:
     truth, logits = np.asarray(clips.truth), np.asarray(scores.logits, dtype=np.float64)
-    probability = multilabel.probabilities(logits)
-    threshold = scores.threshold if row["threshold"] is None else row["threshold"]
+    name, _, kind = row["metric"].partition(" ")
+    cut, threshold = _scale(scores, kind, row["threshold"])
     per_clip: dict[str, Callable[[], np.ndarray]] = {
         "top-set": lambda: multilabel.top_set_shares(logits, truth, clips.known),
         "top-1": lambda: multilabel.top1_hits(logits, truth, clips.known),
-        "IoU": lambda: multilabel.iou_per_clip(probability, truth, threshold, clips.known),
-        "F1": lambda: multilabel.f1_per_clip(probability, truth, threshold, clips.known),
+        "IoU": lambda: multilabel.iou_per_clip(cut, truth, threshold, clips.known),
+        "F1": lambda: multilabel.f1_per_clip(cut, truth, threshold, clips.known),
     }
-    name = row["metric"].removesuffix(" calibrated")
-    if name not in per_clip:
+    # A threshold that was chosen on these clips would have to be chosen anew in each resample.
+    if name not in per_clip or kind not in ("", "own threshold", "calibrated"):
         return {}
     drawn = _over_units(per_clip[name](), clips)
     if drawn is None:
         return {}
     found = bootstrap(drawn.statistic, drawn.units, resamples)
     return {"low": float(found.low), "high": float(found.high)}
+
+
+def _scale(scores: ClipScores, kind: str, threshold: float | None) -> tuple[np.ndarray, float]:
+    """Scores and the threshold on their scale, for a metric's ``kind``: what stands behind IoU and F1."""
+    logits = np.asarray(scores.logits, dtype=np.float64)
+    if kind == "calibrated":
+        return logits, scores.calibrated
+    return multilabel.probabilities(logits), scores.threshold if threshold is None else threshold
 
 
 def _mean_over(values: np.ndarray, unit: np.ndarray) -> Statistic:

@@ -1,4 +1,4 @@
-"""Scores of clips as rows of the ledger: one per clip, whose ``score`` is the calibrated threshold."""
+"""Scores of clips as rows of the ledger: one per clip, whose ``score`` is the method's own threshold."""
 
 from __future__ import annotations
 
