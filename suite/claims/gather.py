@@ -14,7 +14,6 @@ from suite.report import aggregate
 from suite.report.trials import chosen_only, trials
 from suite.report.views import pick
 from suite.results.ledger import Ledger
-from suite.results.marks import marks
 from suite.spec.board import BoardRun, MetricKey
 from suite.spec.claim import Arm, Claim
 
@@ -47,7 +46,7 @@ def gather(
     wanted = {one.run for one in asked if one.run}
     curves, metrics = ledger.curves(wanted), ledger.metrics(wanted)
     runs = ledger.runs().filter(pl.col("run").is_in(sorted(wanted)))
-    tried = aggregate.asked_frame(asked, runs, marks(curves))
+    tried = aggregate.asked_frame(asked, runs, curves)
     frame = chosen_only(tried, trials(tried, aggregate.values(tried, metrics, "validation")))
     found = aggregate.values(frame, metrics)
     return [_facts(claim, places, frame, found, curves) for claim in claims]

@@ -35,10 +35,11 @@ _SCHEMA = {
 }
 
 
-def asked_frame(asked: Iterable[BoardRun], runs: pl.DataFrame, marked: pl.DataFrame | None = None) -> pl.DataFrame:
+def asked_frame(asked: Iterable[BoardRun], runs: pl.DataFrame, curves: pl.DataFrame | None = None) -> pl.DataFrame:
     """One row per run asked for: ``status`` ("" when it is not in the ledger), ``error`` and the list ``marks``.
 
-    ``marked``: what :func:`suite.results.marks.marks` found in the runs' curves; nothing by default.
+    ``curves`` are those of the runs, from which marks come (none by default); ``watched`` lists the marks that a run
+    could earn (:mod:`suite.results.marks`).
     """
     rows = [
         {
@@ -59,10 +60,11 @@ def asked_frame(asked: Iterable[BoardRun], runs: pl.DataFrame, marked: pl.DataFr
     ]
     known = runs.select("run", "status", "error", "started", "seconds")
     frame = pl.DataFrame(rows, schema=_SCHEMA).join(known, on="run", how="left", maintain_order="left")
-    listed = pl.DataFrame(schema=marks.SCHEMA) if marked is None else marked
-    listed = listed.group_by("run", maintain_order=True).agg(pl.col("mark").alias("marks"))
-    frame = frame.join(listed, on="run", how="left", maintain_order="left")
-    return frame.with_columns(pl.col("status", "error").fill_null(""), pl.col("marks").fill_null([]))
+    for column, found in (("marks", marks.marks), ("watched", marks.logged)):
+        rows_of = pl.DataFrame(schema=marks.SCHEMA) if curves is None else found(curves)
+        listed = rows_of.group_by("run", maintain_order=True).agg(pl.col("mark").alias(column))
+        frame = frame.join(listed, on="run", how="left", maintain_order="left")
+    return frame.with_columns(pl.col("status", "error").fill_null(""), pl.col("marks", "watched").fill_null([]))
 
 
 def values(asked: pl.DataFrame, metrics: pl.DataFrame, split: str = "test") -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import polars as pl
 
 from suite.errors import SuiteError
 from suite.registry import method
-from suite.report import aggregate, facts, figures, page, tables
+from suite.report import aggregate, details, facts, figures, page, tables
 from suite.report.findings import sentence
 from suite.report.index import About, counts, leave
 from suite.report.published import compare, load_published
@@ -21,7 +21,6 @@ from suite.report.section import Section
 from suite.report.trials import chosen_only, trials
 from suite.report.views import make_view, with_people
 from suite.results.ledger import Ledger
-from suite.results.marks import marks
 from suite.spec.board import BoardRun, LeaderboardSpec
 from suite.tasks import task
 from suite.tasks.annotators import SELECTION
@@ -43,6 +42,26 @@ class Content:
     made: datetime
 
 
+@dataclass(frozen=True)
+class Frames:
+    """The ledger as a board sees it: all runs ``tried``, their ``trials`` and their values on test data (``tests``);
+    those ``shown``, of chosen trials, their values (``found``) and ``curves``; and what annotators have (``people``).
+    """
+
+    tried: pl.DataFrame
+    trials: pl.DataFrame
+    tests: pl.DataFrame
+    shown: pl.DataFrame
+    found: pl.DataFrame
+    people: pl.DataFrame
+    curves: pl.DataFrame
+
+    def of(self, table: int, dataset: str) -> Frames:
+        """The rows of one table on one dataset."""
+        here = (pl.col("table") == table) & (pl.col("dataset") == dataset)
+        return Frames(*(getattr(self, f.name).filter(here) for f in fields(self)))
+
+
 def gather(
     board: LeaderboardSpec, asked: Sequence[BoardRun], ledger: Ledger, pages: Mapping[str, str] | None = None
 ) -> Content:
@@ -50,19 +69,21 @@ def gather(
     wanted = {one.run for one in asked if one.run}
     runs = ledger.runs().filter(pl.col("run").is_in(sorted(wanted)))
     logged = ledger.curves(wanted)
-    tried, metrics = aggregate.asked_frame(asked, runs, marks(logged)), ledger.metrics(wanted)
-    frame = chosen_only(tried, trials(tried, aggregate.values(tried, metrics, "validation")))
-    found = aggregate.values(frame, metrics)
-    people = aggregate.people(found)
-    found = found.filter(~pl.col("selection").str.starts_with(SELECTION))
-    lines = aggregate.curves(frame, logged)
-    sections = [_section(board, asked, frame, found, people, lines, pages or {}, *place) for place in _places(frame)]
+    tried, metrics = aggregate.asked_frame(asked, runs, logged), ledger.metrics(wanted)
+    compared = trials(tried, aggregate.values(tried, metrics, "validation"))
+    frame = chosen_only(tried, compared)
+    tests = aggregate.values(tried, metrics)
+    people = aggregate.people(tests)
+    tests = tests.filter(~pl.col("selection").str.starts_with(SELECTION))
+    found = chosen_only(tests, compared)
+    frames = Frames(tried, compared, tests, frame, found, people, aggregate.curves(frame, logged))
+    sections = [_section(board, asked, frames.of(*place), pages or {}, *place) for place in _places(frame)]
     finished = runs.filter(pl.col("status") == "finished")
     return Content(
         board=board,
         sections=tuple(sections),
         summaries=_named(aggregate.summaries(found), board),
-        used=tuple(facts.used_settings(asked)),
+        used=tuple(facts.used_settings(_shown(asked, frame))),
         sources=tuple(facts.sources(asked, runs)),
         provenance=tuple(facts.provenance_rows(finished)),
         asked=tried["run"].n_unique(),
@@ -72,31 +93,32 @@ def gather(
     )
 
 
+def _shown(asked: Sequence[BoardRun], frame: pl.DataFrame) -> list[BoardRun]:
+    """The runs that stand in tables: those of chosen trials."""
+    chosen = set(frame.select("table", "dataset", "row", "trial").iter_rows())
+    return [one for one in asked if (one.table, one.dataset, one.row, one.trial) in chosen]
+
+
 def _places(frame: pl.DataFrame) -> list[tuple[int, str]]:
     return list(frame.select("table", "dataset").unique(maintain_order=True).iter_rows())
 
 
 def _section(
-    board: LeaderboardSpec,
-    asked: Sequence[BoardRun],
-    frame: pl.DataFrame,
-    found: pl.DataFrame,
-    people: pl.DataFrame,
-    lines: pl.DataFrame,
-    pages: Mapping[str, str],
-    index: int,
-    dataset: str,
+    board: LeaderboardSpec, asked: Sequence[BoardRun], own: Frames, pages: Mapping[str, str], index: int, dataset: str
 ) -> Section:
-    here = (pl.col("table") == index) & (pl.col("dataset") == dataset)
     spec = board.tables[index]
-    first = next(one for one in asked if one.table == index)
-    kind = task(method(first.spec.method).task)
-    own = found.filter(here)
-    view = make_view(index, spec, dataset, kind.name, kind.headline, frame.filter(here), own)
-    view = with_people(view, people.filter(here))
-    compared = compare(view, own, load_published(spec.published))
-    rows = row_facts(view, asked, frame.filter(here), own, pages)
-    return Section(view, lines.filter(here), figures.per_class(own), tuple(compared), rows)
+    kind = task(method(own.shown["method"][0]).task)
+    view = with_people(make_view(index, spec, dataset, kind, own.shown, own.found), own.people)
+    return Section(
+        view,
+        own.curves,
+        figures.per_class(own.found),
+        tuple(compare(view, own.found, load_published(spec.published))),
+        details.every_seed(view),
+        details.every_trial(spec.trials, own.trials, own.tests, view.headline),
+        details.cost(own.tried, own.shown),
+        row_facts(view, asked, own.shown, own.found, pages),
+    )
 
 
 def _named(summaries: pl.DataFrame, board: LeaderboardSpec) -> pl.DataFrame:

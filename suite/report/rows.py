@@ -64,9 +64,10 @@ def row_facts(
     ``frame`` and ``found`` are the aggregated frames of the view's table and dataset; ``pages`` leads from a run's id
     to the address of its page.
     """
+    shown = set(frame["run"])  # of a row's trials, the chosen one
     firsts: dict[str, BoardRun] = {}
     for one in asked:
-        if one.table == view.index and one.dataset == view.dataset:
+        if one.table == view.index and one.dataset == view.dataset and (one.run in shown or not one.run):
             firsts.setdefault(one.row, one)
     return tuple(
         _of_people(row) if row.people else _facts(view, firsts[row.label], row.ceiling, frame, found, pages)

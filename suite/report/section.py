@@ -13,10 +13,13 @@ from suite.report.views import View
 
 @dataclass(frozen=True)
 class Section:
-    """One view with all that is shown below it."""
+    """One view with all that is shown below it; ``seeds``, ``trials``: lines of text under a heading, or nothing."""
 
     view: View
     curves: pl.DataFrame
     per_class: pl.DataFrame
     compared: tuple[Comparison, ...]
-    rows: tuple[RowFacts, ...] = ()
+    seeds: list[list[str]]
+    trials: list[list[str]]
+    cost: str
+    rows: tuple[RowFacts, ...]

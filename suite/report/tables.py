@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 NOTHING = "—"
 MINUS = "−"
+DOUBLE = "‡"  # columns of metrics that look at the labels they are scored on
 DAGGER = "†"  # rows whose recipe's authors choose the epoch on test data
 METHOD, LEAK, SEEDS, KIND = "Method", "leak", "seeds", "kind"
 SIGNS = {  # what occurs in labels and notes
-    "≈": r"$\approx$", "—": "---", MINUS: "$-$", "±": r"$\pm$", DAGGER: r"$\dagger$", "×": r"$\times$",
+    "≈": r"$\approx$", "—": "---", MINUS: "$-$", "±": r"$\pm$", DAGGER: r"$\dagger$",
+    DOUBLE: r"$\ddagger$", "×": r"$\times$",
     "β": r"$\beta$", "γ": r"$\gamma$", "τ": r"$\tau$", "λ": r"$\lambda$", "θ": r"$\theta$", "α": r"$\alpha$",
 }  # fmt: skip
 METHODS, CEILINGS, PEOPLE = "Methods", "Ceilings: these look at hidden truth", "People: the annotators of these data"
@@ -82,13 +84,19 @@ def _short(why: str, limit: int = 60) -> str:
 
 
 def frame(view: View, draw: Draw) -> pl.DataFrame:
-    """The view as a frame of drawn cells: kind, method, one column per metric, the leak and the seeds."""
-    return pl.DataFrame([_line(row, view.columns, draw) for row in view.rows])
+    """The view as a frame of drawn cells: kind, method, a column per metric, the leak, the seeds, a column per mark."""
+    return pl.DataFrame([_line(view, row, draw) for row in view.rows])
 
 
-def _line(row: Row, columns: tuple[MetricKey, ...], draw: Draw) -> dict[str, str]:
-    cells = {str(key): draw(cell) for key, cell in zip(columns, row.cells, strict=True)}
-    ends = {LEAK: points(row.leak), SEEDS: row.state}
+def heading(view: View, key: MetricKey) -> str:
+    """The name of a column."""
+    return f"{key} {DOUBLE}" if key.metric in view.oracles else str(key)
+
+
+def _line(view: View, row: Row, draw: Draw) -> dict[str, str]:
+    cells = {heading(view, key): draw(cell) for key, cell in zip(view.columns, row.cells, strict=True)}
+    counted = {mark: row.marked(mark) or NOTHING for mark in view.marks}
+    ends = {LEAK: points(row.leak), SEEDS: row.state, **counted}
     label = f"{row.label} {DAGGER}" if row.reported == ORACLE else row.label
     return {KIND: _group(row), METHOD: label, **cells, **ends}
 
@@ -119,7 +127,7 @@ def to_latex(view: View) -> str:
 
     drawn = frame(view, latex)
     table = _grouped(GT(drawn), view).tab_header(title=f"{view.spec.title}: {view.dataset}")
-    table = table.fmt_passthrough(columns=[str(key) for key in view.columns], escape=False)
+    table = table.fmt_passthrough(columns=[heading(view, key) for key in view.columns], escape=False)
     for note in notes(view):
         table = table.tab_source_note(note)
     return _captioned(_typeset(str(table.as_latex())), f"tab:{view.name}")
@@ -151,7 +159,9 @@ def numbers(view: View) -> pl.DataFrame:
             "low": cell.summary.low if cell.values else None,
             "high": cell.summary.high if cell.values else None,
             "leak": row.leak if key == view.headline else None,
-            "marks": "; ".join(f"{count} {mark}" for mark, count in row.marks),
+            "seeds": " ".join(repr(value) for value in cell.values),
+            "oracle": key.metric in view.oracles,
+            "marks": "; ".join(f"{count} {mark}" for mark, count in row.marks if count),
             "why_empty": "" if cell.values else cell.why,
         }
         for row in view.rows
@@ -209,11 +219,23 @@ def notes(view: View) -> list[str]:
             f"Smallest difference in {view.headline} that {seeds} seeds detect with power 0.8: "
             f"{number(view.detectable)} points (two of these methods, 5 % shared over the column)."
         )
-    marked = dict.fromkeys(mark for row in view.rows for mark, _ in row.marks)
-    said += [f"{mark} (column {SEEDS}): {MEANINGS[mark]}. Such runs are in the means." for mark in marked]
+    said += _explained(view)
+    said += [
+        f"{mark}: runs that logged it, of those that can; {MEANINGS[mark]}. Such runs are in the means."
+        for mark in view.marks
+    ]
     said += [
         f"The same numbers to the last digit: {'; '.join(labels)}. What tells them apart did nothing here."
         for labels in view.twins
     ]
     empty = sorted({cell.why for row in view.rows for cell in row.cells if not cell.values})
     return said + [f"{NOTHING}: {why.rstrip('.')}." for why in empty]
+
+
+def _explained(view: View) -> list[str]:
+    """What the columns are whose names do not say it; metrics with one meaning share a sentence."""
+    groups: dict[str, list[str]] = {}
+    for key in view.columns:
+        if said := view.explained.get(key.metric):
+            groups.setdefault(said, []).append(heading(view, key))
+    return [f"{', '.join(dict.fromkeys(names))}: {said}." for said, names in groups.items()]

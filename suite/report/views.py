@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ import polars as pl
 from suite.evaluate.significance import SeedSummary, holm, summarize
 from suite.report.spread import common_spread
 from suite.spec.board import MetricKey, TableSpec
+from suite.tasks import Task
 
 HONEST, ORACLE = "validation", "oracle"
 ALPHA = 0.05
@@ -41,8 +42,9 @@ class Row:
     """One method on one dataset: a cell per column, the leak, and how many of its seeds are there.
 
     ``reported`` is the selection of epochs to which the numbers of the recipe's authors belong; ``marks`` counts the
-    runs whose numbers are something else than a result of the method (:mod:`suite.results.marks`). ``people``: no
-    method, but the annotators of the dataset, one value each in place of the seeds'.
+    runs whose numbers are something else than a result of the method (:mod:`suite.results.marks`), for every mark that
+    its runs could earn; ``by_seed`` is the headline of each seed. ``people``: no method, but the annotators of the
+    dataset, one value each in place of the seeds'.
     """
 
     label: str
@@ -55,6 +57,7 @@ class Row:
     errors: tuple[str, ...] = ()
     reported: str = HONEST
     marks: tuple[tuple[str, int], ...] = ()
+    by_seed: tuple[tuple[int, float], ...] = ()
     people: bool = False
 
     @property
@@ -64,17 +67,24 @@ class Row:
 
     @property
     def state(self) -> str:
-        """Seeds that count, failures, and how many runs carry a mark: ``3, 2 collapsed``."""
+        """Seeds that count, and failures: ``2 of 3, 1 failed``."""
         if self.people:
             return f"{self.finished} annotators"
         short = f"{self.finished}" if self.finished == self.asked else f"{self.finished} of {self.asked}"
-        failed = [f"{len(self.errors)} failed"] if self.errors else []
-        return ", ".join([short, *failed, *(f"{count} {mark}" for mark, count in self.marks)])
+        return f"{short}, {len(self.errors)} failed" if self.errors else short
+
+    def marked(self, mark: str) -> str:
+        """How many of the runs carry ``mark``: ``2 of 3``; empty where they do not log what decides it."""
+        counts = dict(self.marks)
+        return f"{counts[mark]} of {self.finished}" if mark in counts else ""
 
 
 @dataclass(frozen=True)
 class View:
-    """One table on one dataset. ``detectable``: the smallest difference of the headline that these seeds can find."""
+    """One table on one dataset. ``detectable``: the smallest difference of the headline that these seeds can find.
+
+    ``oracles`` are metrics that look at the labels they are scored on, ``explained`` says what some metrics are.
+    """
 
     index: int
     spec: TableSpec
@@ -86,6 +96,8 @@ class View:
     rows: tuple[Row, ...] = ()
     detectable: float = float("nan")
     errors: tuple[tuple[str, str], ...] = field(default=())
+    oracles: tuple[str, ...] = ()
+    explained: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -97,6 +109,11 @@ class View:
     def methods(self) -> list[Row]:
         """Rows that compete."""
         return [row for row in self.rows if row.competes]
+
+    @property
+    def marks(self) -> list[str]:
+        """The marks that runs of some row could earn."""
+        return list(dict.fromkeys(mark for row in self.rows for mark, _ in row.marks))
 
     @property
     def twins(self) -> list[tuple[str, ...]]:
@@ -124,19 +141,20 @@ class View:
         return [row for row in self.rows if row.people]
 
 
-def make_view(
-    index: int, spec: TableSpec, dataset: str, task: str, headline: str, asked: pl.DataFrame, found: pl.DataFrame
-) -> View:
+def make_view(index: int, spec: TableSpec, dataset: str, task: Task, asked: pl.DataFrame, found: pl.DataFrame) -> View:
     """The view of one dataset in one table; ``asked`` and ``found`` are its rows of the aggregated frames."""
-    key = MetricKey(headline)
+    key = MetricKey(task.headline)
     columns = tuple(spec.columns) or all_columns(found, key)
     labels = asked["row"].unique(maintain_order=True).to_list()
     rows = [_row(label, asked.filter(pl.col("row") == label), found, columns, key) for label in labels]
-    rows = _marked(rows, len(columns))
+    rows = _marked(rows, [place for place, column in enumerate(columns) if column.metric not in task.oracle_metrics])
     order = columns.index(key) if key in columns else 0
     rows.sort(key=lambda row: (row.ceiling, -np.nan_to_num(row.cells[order].summary.mean, nan=-np.inf)))
     errors = tuple((row.label, error) for row in rows for error in row.errors)
-    view = View(index, spec, dataset, asked["kind"][0], task, key, columns, tuple(rows), errors=errors)
+    kind, oracles = asked["kind"][0], tuple(task.oracle_metrics)
+    view = View(
+        index, spec, dataset, kind, task.name, key, columns, tuple(rows), float("nan"), errors, oracles, task.explained
+    )
     return replace(view, detectable=_detectable(view.methods, order))
 
 
@@ -175,17 +193,27 @@ def _row(
         asked=len(asked),
         errors=errors,
         reported=asked["reported"][0],
-        marks=tuple(Counter(finished["marks"].explode().drop_nulls()).items()),
+        marks=_marks_of(finished),
+        by_seed=tuple(_rows_of(own, headline).select("seed", "value").iter_rows()),
     )
+
+
+def _marks_of(finished: pl.DataFrame) -> tuple[tuple[str, int], ...]:
+    """How many runs carry each mark that some of them could earn."""
+    counts = Counter(finished["marks"].explode().drop_nulls())
+    return tuple((mark, counts[mark]) for mark in finished["watched"].explode().drop_nulls().unique().sort())
 
 
 def pick(own: pl.DataFrame, key: MetricKey, selection: str = HONEST) -> tuple[float, ...]:
     """The values of one metric under one selection, one per seed, by seed."""
+    return tuple(_rows_of(own, key, selection)["value"].to_list())
+
+
+def _rows_of(own: pl.DataFrame, key: MetricKey, selection: str = HONEST) -> pl.DataFrame:
     threshold = pl.col("threshold")
     # Thresholds of evaluators come from numpy's linspace, those of boards are written as decimals.
     at = threshold.is_null() if key.threshold is None else (threshold - key.threshold).abs() < 1e-9
-    rows = own.filter((pl.col("metric") == key.metric) & at & (pl.col("selection") == selection))
-    return tuple(rows.sort("seed")["value"].to_list())
+    return own.filter((pl.col("metric") == key.metric) & at & (pl.col("selection") == selection)).sort("seed")
 
 
 def _why(asked: pl.DataFrame) -> str:
@@ -210,9 +238,9 @@ def _leak(own: pl.DataFrame, headline: MetricKey) -> float | None:
     return float(np.mean(oracle) - np.mean(honest))
 
 
-def _marked(rows: list[Row], columns: int) -> list[Row]:
-    """The best cell of each column marked, and those that cannot be distinguished from it."""
-    for column in range(columns):
+def _marked(rows: list[Row], columns: Iterable[int]) -> list[Row]:
+    """The best cell of each of ``columns`` marked, and those that cannot be distinguished from it."""
+    for column in columns:
         cells = [row.cells[column] if row.competes else None for row in rows]
         values = [cell.values if cell else () for cell in cells]
         for row, (best, near) in enumerate(_marks(values, rows[0].asked)):

@@ -20,6 +20,12 @@ MEANINGS: Mapping[str, str] = {
 SCHEMA = pl.Schema({"run": pl.String, "mark": pl.String})
 
 
+def logged(curves: pl.DataFrame) -> pl.DataFrame:
+    """Which marks the runs of ``curves`` could earn, because they log what decides it: a row per run and mark."""
+    watched = curves.filter((pl.col("split") == "analysis") & pl.col("metric").is_in(list(MEANINGS)))
+    return watched.select("run", pl.col("metric").alias("mark")).unique().sort("run", "mark").cast(SCHEMA)
+
+
 def marks(curves: pl.DataFrame) -> pl.DataFrame:
     """The marks that ``curves`` earn (the ledger's rows, each run's in the order recorded), a row per run and mark."""
     logged = curves.filter((pl.col("split") == "analysis") & pl.col("metric").is_in(list(MEANINGS)))

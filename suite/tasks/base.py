@@ -50,7 +50,8 @@ class Task:
     Class attributes: ``name`` (how users call it); ``title`` (how tables print it); ``headline`` (its first metric,
     higher is better); ``selection`` (the metric on validation data that chooses epochs and trials, higher is better;
     empty: the headline); ``oracle_metrics`` (upper bounds that look at the labels they are scored on: tables mark them,
-    and nobody wins by them); ``learns_from`` and ``predicts`` (in words); ``samples`` and ``predictions`` (dataclasses
+    and nobody wins by them); ``explained`` (what metrics are whose names do not say it, for the notes below a table);
+    ``learns_from`` and ``predicts`` (in words); ``samples`` and ``predictions`` (dataclasses
     of arrays; those of samples have ``ids``, ``unit``, ``take`` and a length); ``features`` (the field of samples that
     holds the features, one array); ``scale`` (what class scores are, ``logits`` or ``probabilities``, where it
     matters); ``planted`` (the generated dataset on which methods are checked); ``noise`` (the kind of noise dials on
@@ -66,6 +67,7 @@ class Task:
     headline: ClassVar[str] = ""
     selection: ClassVar[str] = ""
     oracle_metrics: ClassVar[Sequence[str]] = ()
+    explained: ClassVar[Mapping[str, str]] = {}
     learns_from: ClassVar[str] = ""
     predicts: ClassVar[str] = ""
     samples: ClassVar[type[Any]]

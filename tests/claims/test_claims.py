@@ -61,7 +61,7 @@ def test_each_arm_chooses_its_trial_by_its_own_validation(typed, claim: Path, tm
     (found,) = json.loads(typed(*words)[0])["claims"]
     ledger = Ledger(Places(str(tmp_path / "out")).ledger)
     runs = ledger.runs().filter(method="assume-negative")
-    metrics = ledger.metrics().filter(metric="top-set", split="validation", selection="validation")
+    metrics = ledger.metrics().filter(metric="recall at label count", split="validation", selection="validation")
     known = runs.join(metrics, on="run")
     means = {}
     for dataset, params, value in known.select("dataset", "params", "value").iter_rows():

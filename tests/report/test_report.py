@@ -21,6 +21,7 @@ from suite.report.spread import common_spread
 from suite.report.views import Cell, Row, _marked
 from suite.results.ledger import Ledger
 from suite.spec.board import MetricKey
+from suite.tasks.recognition.task import RecognitionTask
 from tests.report import synthetic
 
 
@@ -278,10 +279,15 @@ def test_marked_runs_are_counted_beside_the_mean_and_explained(tmp_path):
     ledger = Ledger(tmp_path)
     ledger.record_all([*lost, *(o for o in outcomes if o.id not in {one.id for one in lost})])
     content = gather(synthetic.BOARD, asked, ledger)
-    assert row(content, "mask-bce").state == "3, 2 collapsed" and row(content, "ce").state == "3"
-    notes = tables.notes(content.sections[0].view)
-    assert any(note.startswith("collapsed (column seeds)") for note in notes)
-    assert "3, 2 collapsed" in tables.to_html(content.sections[0].view)
+    view = content.sections[0].view
+    drawn = tables.frame(view, tables.plain)
+    assert dict(drawn.select(tables.METHOD, "collapsed").iter_rows()) == {
+        one.label: "2 of 3" if one.method == "mask-bce" else tables.NOTHING for one in view.rows
+    }
+    assert any(note.startswith("collapsed: runs that logged it") for note in tables.notes(view))
+    assert "2 of 3" in tables.to_html(view) and "collapsed" in tables.to_latex(view)
+    assert "2 collapsed" in tables.numbers(view)["marks"].to_list()
+    assert "collapsed" not in tables.frame(content.sections[1].view, tables.plain).columns
 
 
 def test_rows_with_the_same_numbers_are_named(content):
@@ -304,7 +310,28 @@ def test_labels_are_escaped_once_in_html_and_never_raw_in_markdown(content):
 
 def test_one_seed_is_no_winner():
     cells = [Row(label, label, False, (Cell((value,)),), None, 1, 1) for label, value in (("a", 0.2), ("b", 0.9))]
-    assert not any(cell.best or cell.near for one in _marked(cells, 1) for cell in one.cells)
+    assert not any(cell.best or cell.near for one in _marked(cells, [0]) for cell in one.cells)
+
+
+def test_an_oracle_metric_is_marked_and_nobody_wins_by_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(RecognitionTask, "oracle_metrics", ("IoU",))
+    monkeypatch.setattr(RecognitionTask, "explained", {"IoU": "the best threshold for the test labels"})
+    view = synthetic.content(tmp_path).sections[0].view
+    assert tables.frame(view, tables.plain).columns[3] == "IoU@0.5 ‡"
+    assert any(row.cells[0].best for row in view.rows)
+    assert not any(row.cells[1].best or row.cells[1].near for row in view.rows)
+    assert "IoU@0.5 ‡: the best threshold for the test labels." in tables.notes(view)
+    assert r"$\ddagger$" in tables.to_latex(view) and "IoU@0.5 ‡" in tables.to_html(view)
+    assert set(tables.numbers(view).filter("oracle")["metric"]) == {"IoU"}
+
+
+def test_every_seed_stands_on_the_page_and_in_the_text(page, content):
+    heading, first, *_ = content.sections[0].seeds
+    assert heading == ["Method", "seed 0", "seed 1", "seed 2"] and first == ["Mask BCE", "80.0", "82.0", "84.0"]
+    assert ["LS", "", "70.0", ""] in content.sections[0].seeds
+    assert "| Mask BCE | 80.0 | 82.0 | 84.0 |" in (page / "report.md").read_text()
+    assert "Every seed of top-set" in (page / "index.html").read_text()
+    assert "Every trial" not in (page / "index.html").read_text() and not content.sections[0].trials
 
 
 def test_annotators_stand_below_methods_and_compete_with_none(tmp_path):

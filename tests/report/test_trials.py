@@ -6,7 +6,7 @@ import polars as pl
 
 from suite.registry import method
 from suite.report import aggregate
-from suite.report.build import gather
+from suite.report.build import gather, write
 from suite.report.trials import chosen_only, trials
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
@@ -85,6 +85,16 @@ def test_a_table_shows_the_chosen_trials_alone(tmp_path) -> None:
     cells = {row.method: row.cells[0].values for row in content.sections[0].view.rows}
     assert cells == {"ce": (0.3, 0.4), "focal": (0.2, 0.3), "mask-bce": (0.6, 0.8)}
     assert content.asked == len(asked) and content.failed == 1
+    (section,) = content.sections
+    by = task("recognition").chosen_by
+    assert section.trials[0] == ["Method", "Trial", "Seeds", f"{by}, validation", "top-set, test", ""]
+    assert section.trials[2] == ["CE", "lr=0.01", "2 of 2", "65.0 (60.0 70.0)", "35.0 (30.0 40.0)", "chosen"]
+    assert section.trials[5] == ["Focal", "lr=0.01", "1 of 2", "90.0 (90.0)", "90.0 (90.0)", ""]
+    assert section.cost == "13 runs, 0.4 minutes of computing, 0.2 of them in trials that were not chosen"
+    page = write(content, tmp_path / "page").read_text()
+    assert "Every trial" in page and "lr=0.01" in page and section.cost in page
+    assert "| CE | lr=0.01 | 2 of 2 |" in (tmp_path / "page" / "report.md").read_text()
+    assert [s.value for one in content.used for s in one.settings if s.name == "lr" and one.method == "ce"] == ["0.01"]
 
 
 def test_without_a_run_the_first_trial_stands_for_its_row(tmp_path) -> None:

@@ -18,6 +18,17 @@ from suite.tasks.recognition.samples import Clips, ClipScores
 HALF = 0.5
 RECALL = "recall at label count"
 ORACLE = ("IoU oracle threshold", "F1 oracle threshold")
+COUNTED = (
+    "the threshold is the score from which predictions for validation data show the mean number of labels per clip "
+    "that the dataset states, a statistic of complete label sets; no other label has a part in it"
+)
+BEST = "the best threshold for the test labels themselves: selection on test data, an upper bound and no result"
+EXPLAINED = {
+    **dict.fromkeys(("IoU calibrated", "F1 calibrated"), COUNTED),
+    **dict.fromkeys(("IoU own threshold", "F1 own threshold"), "the threshold that the method's loss calls for"),
+    **dict.fromkeys(ORACLE, BEST),
+    RECALL: "share of a clip's labels among its k best classes, k the mean number of labels per clip, rounded up",
+}
 
 
 def calibrated(predictions: Mapping[str, ClipScores], data: TaskData[Any]) -> dict[str, ClipScores]:

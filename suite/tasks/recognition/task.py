@@ -12,7 +12,7 @@ from suite.tasks.base import Metric, Resampled, Task, Wanted
 from suite.tasks.checks import column_per_class, known_labels, same_length
 from suite.tasks.data import TaskData
 from suite.tasks.recognition.annotators import compared
-from suite.tasks.recognition.evaluator import ORACLE, RECALL, calibrated, evaluate
+from suite.tasks.recognition.evaluator import EXPLAINED, ORACLE, RECALL, calibrated, evaluate
 from suite.tasks.recognition.noise import training_labels
 from suite.tasks.recognition.samples import Clips, ClipScores
 from suite.tasks.recognition.scoring.files import LabelFiles
@@ -30,6 +30,7 @@ class RecognitionTask(Task):
     headline = "top-set"
     selection = RECALL
     oracle_metrics = ORACLE
+    explained = EXPLAINED
     learns_from = "one positive label per clip"
     predicts = "a label set per clip"
     samples = Clips
