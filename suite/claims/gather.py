@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
-from suite.claims.plan import CONTROL, METHOD, Place, row_of
+from suite.claims.plan import CONTROL, METHOD, REFERENCE, Place, arms_of, row_of
 from suite.claims.verdict import Judged, Verdict, verdict
 from suite.registry import method
 from suite.report import aggregate
@@ -20,13 +20,19 @@ from suite.spec.claim import Arm, Claim
 
 @dataclass(frozen=True)
 class PointFacts:
-    """One position of the dial: what was judged, which trial each arm chose, and marks of the chosen runs."""
+    """One position of the dial: what was judged, which trial each arm chose, and marks of the chosen runs.
+
+    ``reference``: values by seed of the arm that is shown and not judged; ``measures``: further measures of the method
+    by seed.
+    """
 
     judged: Judged
     dataset: str
     chosen: dict[str, int]
     marks: dict[str, str]
     blocked: str = ""
+    reference: tuple[float, ...] = ()
+    measures: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,15 +64,17 @@ def _facts(
     points = []
     for point in claim.points:
         table = next(i for i, place in enumerate(places) if place.claim is claim and place.point is point)
-        own = {arm: _of(frame, table, arm, claim) for arm in (METHOD, CONTROL)}
+        own = {arm: _of(frame, table, arm, claim) for arm in arms_of(claim)}
         values = {arm: _values(found, table, arm, claim) for arm in own}
         chosen = {arm: int(rows["trial"][0]) for arm, rows in own.items()}
-        judged = Judged(point.at, point.expect, values[METHOD], values[CONTROL], _premise(claim, own[METHOD], curves))
+        premise = _measured(claim.premise.measure, own[METHOD], curves) if claim.premise else ()
+        judged = Judged(point.at, point.expect, values[METHOD], values[CONTROL], premise)
         noted = {arm: _marked(rows) for arm, rows in own.items()}
-        blocked = own[METHOD]["blocked"].to_list() + own[CONTROL]["blocked"].to_list()
-        points.append(PointFacts(judged, point.dataset, chosen, noted, next(filter(None, blocked), "")))
+        blocked = next((why for rows in own.values() for why in rows["blocked"] if why), "")
+        measures = {name: _measured(name, own[METHOD], curves) for name in claim.measures}
+        points.append(PointFacts(judged, point.dataset, chosen, noted, blocked, values.get(REFERENCE, ()), measures))
     least = claim.premise.least if claim.premise else None
-    names = {METHOD: _name(claim.method), CONTROL: _name(claim.control)}
+    names = {side: _name(arm) for side, arm in arms_of(claim).items()}
     return ClaimFacts(claim, names, tuple(points), verdict([one.judged for one in points], least))
 
 
@@ -84,11 +92,9 @@ def _values(found: pl.DataFrame, table: int, arm: str, claim: Claim) -> tuple[fl
     return values if len(values) == claim.seeds else ()
 
 
-def _premise(claim: Claim, runs: pl.DataFrame, curves: pl.DataFrame) -> tuple[float, ...]:
-    """The last value of the premise's measure in every run of the method that logged it."""
-    if claim.premise is None:
-        return ()
-    own = curves.filter((pl.col("split") == "analysis") & (pl.col("metric") == claim.premise.measure))
+def _measured(measure: str, runs: pl.DataFrame, curves: pl.DataFrame) -> tuple[float, ...]:
+    """The last value of an analysis curve in every one of ``runs`` that logged it."""
+    own = curves.filter((pl.col("split") == "analysis") & (pl.col("metric") == measure))
     last = own.group_by("run", maintain_order=True).agg(pl.col("value").last())
     return tuple(runs.select("run", "seed").join(last, on="run", maintain_order="left")["value"])
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from suite.claims.gather import ClaimFacts, PointFacts
-from suite.claims.plan import CONTROL, METHOD
+from suite.claims.plan import CONTROL, METHOD, REFERENCE
 from suite.errors import SuiteError
 from suite.report.figures import COLOURS, blank, fragment
 from suite.report.index import About, leave
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
     from plotly.graph_objects import Figure
 
-LOOKS = {METHOD: COLOURS[0], CONTROL: COLOURS[4]}
+LOOKS = {METHOD: COLOURS[0], CONTROL: COLOURS[4], REFERENCE: COLOURS[6]}
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ def write(facts: Sequence[ClaimFacts], folder: Path, single: bool = False) -> Pa
     content = ClaimsContent(tuple(facts), datetime.now(UTC))
     try:
         page = write_page(
-            folder / "index.html", "claims.html.j2", content, single, drawn=_figures, line=line, heading=HEADING
+            folder / "index.html", "claims.html.j2", content, single, drawn=_figures, line=line, heading=heading
         )
         leave(page, _about(content))
-        (folder / "claims.md").write_text(render("claims.md.j2", content, line=line, heading=HEADING), encoding="utf-8")
+        (folder / "claims.md").write_text(render("claims.md.j2", content, line=line, heading=heading), encoding="utf-8")
     except OSError as error:
         raise SuiteError(f"cannot write the claims to {folder}: {error.strerror}; choose another --out.") from error
     return page
@@ -55,18 +55,27 @@ def _about(content: ClaimsContent) -> About:
     return About("claims", "Claims", f"{content.made:%Y-%m-%d %H:%M} UTC", f"{len(lines)} claims", lines)
 
 
-HEADING = ("at", "expected", "method", "control", "gain [95 % interval]", "premise", "notes")
+def heading(facts: ClaimFacts) -> tuple[str, ...]:
+    """The columns of a claim's table; reference and further measures stand there where the claim has them."""
+    reference = (facts.names[REFERENCE],) if REFERENCE in facts.names else ()
+    arms = ("method", "control", *reference)
+    return ("at", "expected", *arms, "gain [95 % interval]", "premise", *facts.claim.measures, "notes")
 
 
-def line(point: PointFacts) -> tuple[str, ...]:
-    """One position of the dial as text, in percent."""
+def line(facts: ClaimFacts, point: PointFacts) -> tuple[str, ...]:
+    """One position of the dial as text; metrics in percent, measures as they are."""
     judged = point.judged
     gain = judged.gain
     change = f"{100 * gain.mean:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]" if gain.count > 1 else "—"
-    premise = f"{np.mean(judged.premise):.2f}" if judged.premise else "—"
     notes = "; ".join(f"{arm}: {said}" for arm, said in point.marks.items() if said) or point.blocked
     expected = "a gain" if judged.expect == "gain" else "no gain"
-    return (str(judged.at), expected, _arm(judged.method), _arm(judged.control), change, premise, notes)
+    reference = (_arm(point.reference),) if REFERENCE in facts.names else ()
+    measures = (_mean(judged.premise), *map(_mean, point.measures.values()))
+    return (str(judged.at), expected, _arm(judged.method), _arm(judged.control), *reference, change, *measures, notes)
+
+
+def _mean(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.2f}" if values else "—"
 
 
 def _arm(values: Sequence[float]) -> str:
@@ -91,8 +100,8 @@ def _figures(facts: ClaimFacts) -> dict[str, Markup]:
 def _curve(facts: ClaimFacts) -> Figure:
     """Method against control: seeds as points, means as lines."""
     figure = blank(360, xaxis_title=facts.claim.dial, yaxis_title=f"{facts.claim.metric}, %, test")
-    for arm in (CONTROL, METHOD):
-        known = [(p.judged.at, getattr(p.judged, arm)) for p in facts.points if getattr(p.judged, arm)]
+    for arm in reversed(facts.names):
+        known = [(p.judged.at, found) for p in facts.points if (found := _seeds(p, arm))]
         every = [(at, 100 * value) for at, values in known for value in values]
         colour, name = LOOKS[arm], facts.names[arm]
         dots = {"color": colour, "size": 8, "opacity": 0.55}
@@ -103,6 +112,10 @@ def _curve(facts: ClaimFacts) -> Figure:
             x=[at for at, _ in known], y=means, mode="lines", line={"color": colour}, name=name, legendgroup=arm
         )
     return figure
+
+
+def _seeds(point: PointFacts, arm: str) -> tuple[float, ...]:
+    return point.reference if arm == REFERENCE else tuple(getattr(point.judged, arm))
 
 
 def _premise(facts: ClaimFacts) -> Figure:

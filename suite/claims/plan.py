@@ -9,9 +9,9 @@ from pathlib import Path
 from suite.data.storage.cards import shipped
 from suite.errors import UsageError, did_you_mean
 from suite.spec.board import Entry, LeaderboardSpec, TableSpec
-from suite.spec.claim import Claim, Point, load_claim
+from suite.spec.claim import Arm, Claim, Point, load_claim
 
-METHOD, CONTROL = "method", "control"
+METHOD, CONTROL, REFERENCE = "method", "control", "reference"
 
 
 @dataclass(frozen=True)
@@ -53,18 +53,26 @@ def board_of(claims: Sequence[Claim]) -> tuple[LeaderboardSpec, list[Place]]:
 
 def _table(place: Place) -> TableSpec:
     claim = place.claim
-    arms = [(METHOD, claim.method), (CONTROL, claim.control)]
+    arms = arms_of(claim)
     return TableSpec(
         title=f"{claim.name}, {claim.dial} {place.point.at}",
         datasets=(place.point.dataset,),
-        methods=tuple(Entry(method=arm.method, label=row_of(claim, side), params=arm.params) for side, arm in arms),
+        methods=tuple(
+            Entry(method=arm.method, label=row_of(claim, side), params=arm.params) for side, arm in arms.items()
+        ),
         task=claim.task,
         seeds=tuple(range(claim.seeds)),
         epochs=claim.epochs,
         protocol=claim.protocol,
-        params=claim.params,
+        params={**claim.params, **place.point.params},
         trials=claim.trials,
     )
+
+
+def arms_of(claim: Claim) -> dict[str, Arm]:
+    """The sides of a claim; the reference is there where the claim has one."""
+    arms = {METHOD: claim.method, CONTROL: claim.control}
+    return arms if claim.reference is None else {**arms, REFERENCE: claim.reference}
 
 
 def row_of(claim: Claim, side: str) -> str:

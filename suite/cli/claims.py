@@ -77,7 +77,16 @@ def claims(
 def _plain(facts: ClaimFacts) -> dict[str, Any]:
     from dataclasses import asdict
 
-    points = [{**asdict(p.judged), "gain": asdict(p.judged.gain), "chosen_trial": p.chosen} for p in facts.points]
+    points = [
+        {
+            **asdict(p.judged),
+            "gain": asdict(p.judged.gain),
+            "chosen_trial": p.chosen,
+            "reference": p.reference,
+            "measures": p.measures,
+        }
+        for p in facts.points
+    ]
     return {"name": facts.claim.name, **asdict(facts.verdict), "points": points}
 
 

@@ -27,11 +27,13 @@ class Point(Spec):
     """One position of the dial: ``at`` on the axis, the ``dataset`` with its dials, and what is expected there.
 
     ``gain``: the premise holds, the method beats its control; ``none``: the premise is off, no gain is expected.
+    ``params`` are settings of all arms there, over those of the claim, for dials that are no dials of a dataset.
     """
 
     at: float | str
     dataset: str
     expect: Expectation
+    params: dict[str, Value] = Field(default_factory=dict)
 
 
 class Premise(Spec):
@@ -45,9 +47,10 @@ class Premise(Spec):
 class Claim(Spec):
     """One claim, as its file states it; the expected signs are written down before anything runs.
 
-    ``trials`` are settings that the method and its control both try, each choosing by its own validation data
-    (:mod:`suite.report.trials`); ``params`` are shared by all runs. ``quick`` claims are those of
-    ``suite claims --quick``.
+    ``trials`` are settings that all sides try, each choosing by its own validation data (:mod:`suite.report.trials`);
+    ``params`` are shared by all runs. ``reference`` is shown beside the two and never judged: an oracle, say, that
+    bounds what the method can reach. ``measures`` are further analysis curves of the method to show. ``quick`` claims
+    are those of ``suite claims --quick``.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
@@ -58,6 +61,7 @@ class Claim(Spec):
     task: str = ""
     method: Arm
     control: Arm
+    reference: Arm | None = None
     metric: str
     dial: str
     points: tuple[Point, ...] = Field(min_length=1)
@@ -67,6 +71,7 @@ class Claim(Spec):
     params: dict[str, Value] = Field(default_factory=dict)
     trials: Trials = ({},)
     premise: Premise | None = None
+    measures: tuple[str, ...] = ()
     quick: bool = False
 
     @model_validator(mode="after")

@@ -32,6 +32,10 @@ seeds = 2
 epochs = 1
 trials = [{ lr = 1e-6 }, { lr = 0.01 }]
 """
+MORE = """
+reference = { method = "full-label", label = "all labels", params = { hidden = 8 } }
+measures = ["pseudo-label precision"]
+"""
 
 
 @pytest.fixture
@@ -69,6 +73,23 @@ def test_each_arm_chooses_its_trial_by_its_own_validation(typed, claim: Path, tm
     for place, strong in enumerate((False, True)):
         slow, fast = (sum(means[strong, lr]) for lr in (1e-6, 0.01))
         assert found["points"][place]["chosen_trial"]["control"] == int(fast > slow)
+
+
+def test_a_reference_and_measures_are_shown_and_never_judged(typed, claim: Path, tmp_path: Path) -> None:  # noqa: F811
+    text = CLAIM.replace("planted-posterior", "mask-bce").replace(
+        'snr=8]", expect', 'snr=8]", params = { hidden = 4 }, expect'
+    )
+    claim.write_text(text + MORE)
+    words = ("claims", claim, "--jobs", "1", "--out", tmp_path / "out", "--json")
+    (found,) = json.loads(typed(*words)[0])["claims"]
+    assert all(len(point["reference"]) == 2 for point in found["points"])
+    low, high = (sum(point["measures"]["pseudo-label precision"]) for point in found["points"])
+    assert low < high
+    written = (tmp_path / "out" / "reports" / "claims" / "claims.md").read_text()
+    assert "| all labels | gain" in written and "| pseudo-label precision | notes |" in written
+    runs = Ledger(Places(str(tmp_path / "out")).ledger).runs()
+    widths = {("snr=8" in d, json.loads(p).get("hidden")) for d, p in runs.select("dataset", "params").iter_rows()}
+    assert (True, 4) in widths and (False, 4) not in widths  # the point's own settings, which arms may still override
 
 
 def test_every_shipped_claim_resolves(tmp_path: Path) -> None:

@@ -26,7 +26,9 @@ def _worth(run: Run, hidden: Segments) -> dict[str, float]:
     kept = pseudo_labels.kept(run)
     worth = label_quality.quality(kept, hidden)
     videos = max(1, len(unlabelled_rows(run.data)))
+    right = label_quality.correct(kept, hidden)
     return {
+        "pseudo-label precision": float(right.mean()) if len(kept) else float("nan"),
         "pseudo class accuracy": worth.class_accuracy,
         "pseudo tIoU": worth.mean_tiou,
         "pseudo labels": worth.number / videos,
@@ -39,12 +41,16 @@ def _separation(run: Run, hidden: Segments) -> dict[str, float]:
     """Figs. 3 and 5: how well score and agreement of neighbours order predictions by their overlap with the truth."""
     ranked = pseudo_labels.ranked(run)
     _, overlap = label_quality.nearest_truth(ranked, hidden)
+    right = label_quality.correct(ranked, hidden)
+    score, agreement = np.asarray(ranked.score), pseudo_labels.agreement(run)
     values = {}
-    measures = {"score": np.asarray(ranked.score), "agreement": pseudo_labels.agreement(run)}
-    for name, measure in measures.items():
+    # Reliability is what NPL ranks by: the score over the ambiguity (eq. 5).
+    for name, measure in (("score", score), ("agreement", agreement), ("reliability", score / -agreement)):
         if np.isnan(measure).any():  # the method does not measure agreement
             continue
         values[f"{name} correlation"] = label_quality.correlation(measure, overlap)
+        values[f"{name} rank correlation"] = label_quality.rank_correlation(measure, overlap)
+        values[f"precision of the best tenth by {name}"] = label_quality.precision_of_best(measure, right)
         tenths = label_quality.binned_overlap(measure, overlap)
         values |= {f"tIoU by {name}: {place}": value for place, value in enumerate(tenths, start=1)}
     return values
@@ -53,7 +59,10 @@ def _separation(run: Run, hidden: Segments) -> dict[str, float]:
 def _class_shares(run: Run, hidden: Segments) -> dict[str, float]:
     """Fig. 4: the classes of the pseudo-labels beside those of the truth."""
     kept, classes = pseudo_labels.kept(run), run.data.classes
-    values = {"class imbalance": label_quality.class_imbalance(kept, hidden, len(classes))}
+    values = {
+        "class imbalance": label_quality.class_imbalance(kept, hidden, len(classes)),
+        "labelled classes": len(np.unique(run.data.train.known_segments().label)) / len(classes),
+    }
     for stage, segments in (("truth", hidden), ("pseudo", kept)):
         shares = label_quality.class_shares(segments, len(classes))
         values |= {f"{stage}: {name}": share for name, share in zip(classes, shares, strict=True)}

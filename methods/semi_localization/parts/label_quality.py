@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import rankdata
 
 from suite.evaluate.segments import Segments, tiou
 
@@ -43,6 +44,16 @@ def quality(found: Segments, truth: Segments) -> Quality:
     return Quality(float(right.mean()), float(overlap.mean()), len(found))
 
 
+def correct(found: Segments, truth: Segments, least: float = 0.5) -> np.ndarray:
+    """(N,) bool: whether a true segment of the same video and class has a tIoU of at least ``least`` with each."""
+    right = np.zeros(len(found), dtype=bool)
+    for label in np.unique(found.label):
+        mine = np.flatnonzero(found.label == label)
+        _, overlap = nearest_truth(found.take(mine), truth.take(np.flatnonzero(truth.label == label)))
+        right[mine] = overlap >= least
+    return right
+
+
 def correlation(values: np.ndarray, overlap: np.ndarray) -> float:
     """Pearson correlation of a score with tIoU over finite values (Figs. 3, 5); NaN where one of them is constant."""
     finite = np.isfinite(values)
@@ -50,6 +61,23 @@ def correlation(values: np.ndarray, overlap: np.ndarray) -> float:
     if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan")
     return float(np.corrcoef(x, y)[0, 1])
+
+
+def rank_correlation(values: np.ndarray, overlap: np.ndarray) -> float:
+    """Spearman correlation of a ranking with tIoU, infinite values included; NaN where one of them is constant.
+
+    Rankings choose by order alone: a measure that grows without bound may order well and still correlate little.
+    """
+    known = ~np.isnan(values)
+    return correlation(rankdata(values[known]), rankdata(overlap[known]))
+
+
+def precision_of_best(values: np.ndarray, right: np.ndarray, share: float = 0.1) -> float:
+    """Share that is ``right`` (N,) bool among the best ``share`` of N predictions by ``values`` (at least one)."""
+    if len(values) == 0:
+        return float("nan")
+    count = max(1, round(share * len(values)))
+    return float(right[np.argsort(-values, kind="stable")[:count]].mean())
 
 
 def binned_overlap(values: np.ndarray, overlap: np.ndarray, bins: int = 10) -> np.ndarray:

@@ -52,6 +52,12 @@ class TwoPhase(SemiLocalization):
     labels_from: str = hyper("average", choices=("average", "raw"), help="first-phase weights that give pseudo-labels")
     refresh: int = hyper(0, low=0, high=10_000, help="label anew every so many evaluations; 0: once (as STAC)")
     keep_supervised: bool = hyper(True, help="the second phase keeps the labelled loss (false: Fig. 6)")
+    boundary_noise: float = hyper(
+        0.0,
+        low=0.0,
+        high=10.0,
+        help="an experiment: deviation that moves each boundary of a pseudo-label, in durations",
+    )
 
     # What subclasses decide ---------------------------------------------------------------------------------------
 
@@ -104,7 +110,23 @@ class TwoPhase(SemiLocalization):
         rows = unlabelled_rows(run.data)
         found = [self.predictions(network, int(row), run) for row in rows]
         network.train(training)
-        pseudo_labels.remember(run, rows, found, [self.keep(one, len(run.data.classes)) for one in found])
+        # What is kept is decided on the predictions as they are: noise makes labels worse and chooses no others.
+        kept = [self.keep(one, len(run.data.classes)) for one in found]
+        if self.boundary_noise:
+            found = [self._moved(one, int(row), run) for row, one in zip(rows, found, strict=True)]
+        pseudo_labels.remember(run, rows, found, kept)
+
+    def _moved(self, found: Predicted, row: int, run: Run) -> Predicted:
+        """``found`` of training video ``row`` with noise on its boundaries; a tenth of each duration remains."""
+        noise = np.random.default_rng([run.seed, row]).standard_normal((2, len(found.start)))
+        length = found.end - found.start
+        start, end = (
+            found.start + self.boundary_noise * length * noise[0],
+            found.end + self.boundary_noise * length * noise[1],
+        )
+        middle, reach = (start + end) / 2, np.maximum(end - start, length / 10) / 2
+        start, end = middle - reach, middle + reach
+        return found._replace(start=np.clip(start, 0, None), end=np.clip(end, None, run.data.train.duration[row]))
 
     # Learning -----------------------------------------------------------------------------------------------------
 

@@ -14,9 +14,12 @@ from methods.semi_localization.parts.label_quality import (
     binned_overlap,
     class_imbalance,
     class_shares,
+    correct,
     correlation,
     nearest_truth,
+    precision_of_best,
     quality,
+    rank_correlation,
 )
 from suite.evaluate.segments import Segments
 
@@ -54,6 +57,23 @@ def test_correlation_ignores_infinite_values() -> None:
     overlap = np.array([0.1, 0.2, 0.3, 0.9])
     assert correlation(np.array([1.0, 2.0, 3.0, -np.inf]), overlap) == pytest.approx(1.0)
     assert np.isnan(correlation(np.ones(4), overlap))
+
+
+def test_a_ranking_is_judged_by_its_order_alone() -> None:
+    overlap = np.array([0.1, 0.2, 0.4, 0.8])
+    assert rank_correlation(np.array([-np.inf, 1.0, 2.0, 1e9]), overlap) == pytest.approx(1.0)
+    assert rank_correlation(np.array([4.0, 3.0, 2.0, np.nan]), overlap) == pytest.approx(-1.0)
+    assert np.isnan(rank_correlation(np.ones(4), overlap))
+
+
+def test_correct_segments_have_class_and_place() -> None:
+    truth = Segments(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([0.0, 0.0, 0.0]), np.array([4.0, 4.0, 4.0]))
+    found = Segments(np.array([0, 0, 0, 1]), np.array([1, 2, 0, 1]), np.zeros(4), np.array([3.0, 4.0, 1.0, 4.0]))
+    right = correct(found, truth)
+    assert right.tolist() == [True, False, False, False]
+    assert precision_of_best(np.array([0.9, 0.1, 0.2, 0.3]), right, 0.25) == 1.0
+    assert precision_of_best(np.array([0.9, 0.1, 0.2, 0.3]), right, 1.0) == 0.25
+    assert np.isnan(precision_of_best(np.zeros(0), np.zeros(0, dtype=bool)))
 
 
 def test_bins_hold_equally_many() -> None:

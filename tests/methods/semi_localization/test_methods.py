@@ -11,7 +11,7 @@ import pytest
 
 from suite.data import load
 from suite.errors import UsageError
-from suite.evaluate.segments import Segments
+from suite.evaluate.segments import Segments, tiou
 from suite.registry import method
 from suite.tasks import task
 from suite.tasks.data import TaskData
@@ -19,7 +19,7 @@ from suite.tasks.localization.samples import Videos
 from suite.train import loop as engine
 from suite.train.training import Settings, Trained, Training
 
-ANCHOR_FREE = ("actionformer", "npl", "self-training", "fixed-threshold", "top-n", "mixup")
+ANCHOR_FREE = ("actionformer", "npl", "self-training", "fixed-threshold", "top-n", "mixup", "ideal-self-training")
 ON_MAPS = ("bmn", "npl-bmn", "mean-teacher", "sstap")
 METHODS = (*ANCHOR_FREE, *ON_MAPS, "spot")
 TINY: dict[str, Any] = {"steps": 3, "semi_steps": 3, "evaluate_steps": 3, "batch": 2}
@@ -108,6 +108,28 @@ def test_published_budget_counts_what_batches_are_made_of(name: str, world: Task
 def test_matched_budgets_are_equal(name: str, world: TaskData[Videos]) -> None:
     chosen = method(name)(preset="small", steps=11, semi_steps=7)
     assert sum(phase.steps for phase in chosen.phases(world)) == 18
+
+
+def test_ideal_labels_are_the_withheld_segments_until_noise_moves_them(world: TaskData[Videos]) -> None:
+    hidden = world.train.segments.take(np.flatnonzero(~world.train.labelled[world.train.segments.video]))
+    overlap = []
+    for noise in (0.0, 0.1, 0.5):
+        loop, _ = train("ideal-self-training", world, boundary_noise=noise)
+        memory = {
+            name: loop.run.memory[f"pseudo_{name}"].numpy() for name in ("video", "label", "start", "end", "kept")
+        }
+        assert memory["kept"].all() and (memory["end"] > memory["start"]).all() and (memory["start"] >= 0).all()
+        assert (memory["end"] <= np.asarray(world.train.duration)[memory["video"].astype(int)] + 1e-9).all()
+        assert memory["video"].tolist() == hidden.video.tolist() and memory["label"].tolist() == hidden.label.tolist()
+        overlap.append(tiou(memory["start"], memory["end"], hidden.start, hidden.end).mean())
+    assert overlap[0] == 1.0 > overlap[1] > overlap[2]
+
+
+def test_noise_moves_pseudo_labels_and_chooses_no_others(world: TaskData[Videos]) -> None:
+    few = {"floor": 0.0, "max_segments": 20, "n_pos": 3}
+    plain, noisy = (train("npl", world, boundary_noise=noise, **few)[0].run.memory for noise in (0.0, 0.3))
+    assert plain["pseudo_kept"].equal(noisy["pseudo_kept"]) and plain["pseudo_score"].equal(noisy["pseudo_score"])
+    assert not plain["pseudo_start"].equal(noisy["pseudo_start"])
 
 
 @pytest.mark.parametrize(("name", "floor"), [("npl", 1.0), ("npl-bmn", 1.0)])
