@@ -69,6 +69,8 @@ def inspect(name: str, served: str = "", root: Path | None = None, cache: Path |
             yield tried(check, subject)
         if Panel.of(subject.data) is not None:
             yield tried(_people, subject)
+        if "premises" in subject.data.facts:
+            yield tried(_premises, subject)
 
 
 def _opens(name: str, served: str, root: Path | None, cache: Path | None, held: list[Subject]) -> Said:
@@ -262,6 +264,12 @@ def _people(subject: Subject) -> Said:
 
 def _has_headline(served: Task, rows: Sequence[Metric]) -> bool:
     return any(row.metric == served.headline and row.threshold is None for row in rows)
+
+
+def _premises(subject: Subject) -> Said:
+    """what methods' premises rest on"""
+    known = subject.data.facts["premises"]
+    return ", ".join(f"{name} {value:g}" for name, value in known.items()), known
 
 
 def _headline(served: Task, predictions: Any, data: TaskData[Any]) -> float:

@@ -41,7 +41,8 @@ class TaskData(Generic[SamplesT]):
     """Three splits, disjoint by unit, and what is known about the dataset.
 
     ``facts`` holds small values that methods and evaluators may need (``groups``: head/tail class ids; ``posterior``
-    constants; ``halves``: the first channels are RGB; ``ceilings``: metric name to value).
+    constants; ``halves``: the first channels are RGB; ``ceilings``: metric name to value; ``premises``: what a
+    generated world offers to methods, by name).
     """
 
     name: str

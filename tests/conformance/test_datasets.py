@@ -204,6 +204,12 @@ def test_annotators_who_agree_by_chance_are_pointed_out() -> None:
     assert found.state == "look" and "no better than a majority predictor" in found.said
 
 
+def test_premises_are_reported_where_they_are_known() -> None:
+    assert looked(conformance._premises, replace(world(40), facts={"premises": {"share of action": 0.25}})).said == (
+        "share of action 0.25"
+    )
+
+
 def test_a_planted_world_is_looked_into_from_its_name(tmp_path: Path) -> None:
     found = list(inspect("planted-verbs[train=200,validation=50,test=50]", cache=tmp_path))
     assert len(found) == 7

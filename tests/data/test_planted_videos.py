@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from suite.data.planted.videos import read
+from suite.data.planted.snippet_states import VideoWorld
+from suite.data.planted.videos import draw_looks, draw_timelines, read
 from suite.data.storage.cards import find_card
 from suite.errors import DataError, UsageError
 
@@ -29,6 +31,30 @@ def test_same_dials_same_bytes_and_more_videos_leave_the_first_alone():
     known = one.train.offsets[3]
     assert more.train.offsets[3] == known
     assert not np.array_equal(world(world_seed=1).test.rows[:50], one.test.rows[:50])
+
+
+def digest(data) -> str:
+    found = hashlib.sha256()
+    for videos in (data.train, data.validation, data.test):
+        oracle = [videos.oracle[name] for name in ("inside", "posterior", "context", "hard")]
+        for array in (videos.rows, videos.segments.start, videos.segments.end, videos.segments.label, *oracle):
+            found.update(array.tobytes())
+    return found.hexdigest()[:16]
+
+
+@pytest.mark.parametrize(
+    ("dials", "expected"),
+    [
+        ({}, "26dc3c53c1057df2"),
+        ({"class_snr": 6.0, "context": 0.9, "boundary_width": 0.0}, "02cd0bca76345158"),
+        (
+            {"annotation_jitter": 1.0, "co_occurrence": 1.0, "boundary_width": 5.0, "class_snr": 0.0},
+            "144bddee4767d4e1",
+        ),
+    ],
+)
+def test_with_its_dials_alone_version_1_is_drawn_bit_by_bit(dials, expected):
+    assert digest(world(**dials)) == expected  # computed with version 1
 
 
 def test_splits_are_disjoint_and_sized_as_the_card_says():
@@ -127,3 +153,73 @@ def test_missing_or_foreign_annotations_are_told(tmp_path):
     (tmp_path / "thumos14" / "thumos14_412.json").write_text("{}")
     with pytest.raises(DataError, match="SHA-256"):
         world(tmp_path, timelines="thumos14")
+
+
+def mean_along(data, rows, direction):
+    return float((np.asarray(data.train.rows, dtype=np.float64)[rows] @ direction).mean())
+
+
+def test_context_of_its_own_has_no_class_evidence():
+    dials = {"context": 1.0, "actionness_snr": 0.0, "nested": False, "co_occurrence": 0.0, "channels": 256}
+    same, own = world(**dials), world(context_kind="own", context_snr=6.0, **dials)
+    looks = {name: draw_looks(4, VideoWorld(dict(SMALL, **values))) for name, values in looked(dials).items()}
+    for data, look, expected in ((same, looks["same"], 3.0), (own, looks["own"], 0.0)):
+        scene = data.train.oracle["context"] & (np.repeat(np.arange(12), data.train.lengths) % 4 == 2)
+        assert abs(mean_along(data, scene, look.classes[2]) - expected) < 0.6
+    scene = own.train.oracle["context"] & (np.repeat(np.arange(12), own.train.lengths) % 4 == 2)
+    assert abs(mean_along(own, scene, looks["own"].scenes[2, 0]) - 6.0) < 0.6
+    assert np.array_equal(same.train.oracle["inside"], own.train.oracle["inside"])
+
+
+def looked(dials):
+    card = find_card("planted-videos")
+    kinds = {"same": {}, "own": {"context_kind": "own", "context_snr": 6.0}}
+    return {name: card.resolve_dials({**SMALL, **dials, **kind}) for name, kind in kinds.items()}
+
+
+def test_videos_of_a_class_are_shot_in_several_scenes():
+    data = world(context=1.0, context_kind="own", scenes=3, context_snr=50.0, class_snr=0.0, nested=False, videos=60)
+    means = []
+    for video in np.flatnonzero(data.train.video_labels[:, 1] & (data.train.video_labels.sum(axis=1) == 1)):
+        rows = data.train.oracle["context"][data.train.offsets[video] : data.train.offsets[video + 1]]
+        if rows.any():
+            means.append(data.train.features(video)[rows].mean(axis=0))
+    assert len({tuple(np.sign(mean)) for mean in np.array(means)}) == 3
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4, 0.8])
+def test_share_of_action_is_what_the_dial_says(share):
+    data = world(action_share=share, videos=60, boundary_width=0.0)
+    assert data.facts["premises"]["share of action"] == pytest.approx(share, abs=0.05)
+    assert (data.train.segments.end <= data.train.duration[data.train.segments.video] + 1e-9).all()
+
+
+def test_separation_after_ramps_follows_lengths_and_ramps():
+    found = [
+        world(videos=60, hard_instances=0.0, **dials).facts["premises"]["separation of actionness"]
+        for dials in ({"boundary_width": 0.0}, {"boundary_width": 6.0}, {"boundary_width": 6.0, "instance_scale": 4.0})
+    ]
+    assert found[0] == pytest.approx(2.0, abs=0.01)
+    assert found[1] < 0.8 * found[0]
+    assert found[1] + 0.2 < found[2] < found[0]
+    assert world(actionness_snr=0.0).facts["premises"]["separation of actionness"] == 0
+
+
+def test_confusable_pairs_look_alike_and_one_is_weaker():
+    card = find_card("planted-videos")
+    dials = card.resolve_dials({"channels": 2000, "confusable": 0.8, "pair_strength": 0.5})
+    directions = draw_looks(5, VideoWorld(dials)).classes
+    length = np.linalg.norm(directions, axis=1)
+    assert length.tolist() == pytest.approx([1.0, 0.5, 1.0, 0.5, 1.0])
+    cosine = directions @ directions.T / np.outer(length, length)
+    assert cosine[0, 1] == pytest.approx(0.8, abs=0.06) and abs(cosine[0, 2]) < 0.1 and abs(cosine[3, 4]) < 0.1
+
+
+def test_annotators_agree_less_about_long_ramps():
+    dials = {"videos": 200, "annotation_jitter": 0.0, "boundary_width": 3.0, "ramp_spread": 1.0, "nested": False}
+    exact, rough = world(**dials).train, world(ramp_jitter=0.5, **dials).train
+    _, timelines = draw_timelines(find_card("planted-videos").resolve_dials({**SMALL, **dials}), Path(), {})
+    ramp = np.concatenate([timeline.ramp for timeline in timelines["train"]])
+    assert len(ramp) == len(exact.segments) and np.ptp(ramp) > 5
+    moved = np.abs(rough.segments.start - exact.segments.start)
+    assert moved[ramp > 5].mean() > 2 * moved[ramp < 2].mean()

@@ -17,12 +17,17 @@ HARD_EVIDENCE = 0.35  # class evidence of a hard instance relative to an easy on
 
 @dataclass(frozen=True)
 class VideoWorld:
-    """The dials as attributes."""
+    """The dials as attributes; ``context_snr`` is that of classes where it is not set."""
 
     dials: Mapping[str, Value]
 
     def __getattr__(self, name: str) -> Any:
         return self.dials[name]
+
+    @property
+    def scene_snr(self) -> float:
+        """Strength of a scene without action, in noise deviations."""
+        return float(self.class_snr if self.context_snr < 0 else self.context_snr)
 
     def generator(self, *stream: int) -> np.random.Generator:
         """A stream of its own for each purpose and video: the number of videos never changes a video."""
@@ -30,11 +35,25 @@ class VideoWorld:
 
 
 @dataclass(frozen=True)
+class Looks:
+    """Unit directions: ``classes`` (C, D), ``actionness`` (D,), ``scenes`` (C, K, D).
+
+    ``scenes`` is None where a scene looks like its class. The second class of a confusable pair may be weaker, and its
+    direction shorter.
+    """
+
+    classes: np.ndarray
+    actionness: np.ndarray
+    scenes: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
 class Snippets:
     """The hidden state of each of a video's L snippets, in integers.
 
     ``level`` (L, C) quarters of evidence of an instance under way (2 and more: its centre is inside); ``scene`` (L, C)
-    bool; ``hard`` (L,) bool, the instance under way is a hard one.
+    0 without a scene of the class, else the number of its look from 1; ``hard`` (L,) bool, the instance under way is a
+    hard one.
     """
 
     level: np.ndarray
@@ -46,20 +65,22 @@ class Snippets:
         """Rasterize a timeline into snippets of ``step`` seconds: a snippet is what its centre is."""
         centre = (np.arange(max(1, int(timeline.duration / step))) + 0.5) * step
         depth = np.minimum(centre[:, None] - timeline.start, timeline.end - centre[:, None]) / step
-        width = float(world.boundary_width)
-        grade = np.clip(depth / width + 0.5, 0, 1) if width else (depth >= 0).astype(float)
+        sharp = timeline.ramp == 0
+        slope = np.clip(depth / np.where(sharp, 1.0, timeline.ramp) + 0.5, 0, 1)
+        grade = np.where(sharp, (depth >= 0).astype(float), slope)
         level = np.floor(grade * LEVELS + 0.5).astype(np.int8)
         by_class = np.max(level[:, :, None] * timeline.classes[None], axis=1, initial=0)
         highest = level.max(axis=1, initial=0)
         hard = (level * timeline.hard).max(axis=1, initial=0) >= np.maximum(1, highest)
         within = (centre[:, None] >= timeline.scene_start) & (centre[:, None] < timeline.scene_end)
         scene = (within[:, :, None] & timeline.scene_classes[None]).any(axis=1)
-        return cls(by_class, scene & (highest < LEVELS // 2)[:, None], hard)
+        look = 1 + (timeline.place if world.context_kind == "own" else 0)
+        return cls(by_class, (scene & (highest < LEVELS // 2)[:, None]) * np.int8(look), hard)
 
     @property
     def video_classes(self) -> np.ndarray:
         """(C,) classes with any evidence in the video."""
-        return ((self.level > 0) | self.scene).any(axis=0)
+        return np.asarray(((self.level > 0) | (self.scene > 0)).any(axis=0))
 
     def runs(self) -> tuple[list[bytes], np.ndarray]:
         """The video as R stretches of one state each: the states as bytes of 2C + 1 integers, and (R,) lengths."""
@@ -73,7 +94,8 @@ class StateLaw:
     """The S states that occur, what each looks like and how often it does.
 
     ``mean`` (S, D) features; ``inside`` (S, C) and ``involved`` (S, C) bool; ``rate`` (S,) share of the snippets of
-    those videos that hold all classes involved.
+    those videos that hold all classes involved. ``strength`` has the (S,) noise deviations by which ``actionness``,
+    ``class`` and ``scene`` evidence move each state.
     """
 
     number: Mapping[bytes, int]
@@ -81,12 +103,11 @@ class StateLaw:
     inside: np.ndarray
     involved: np.ndarray
     rate: np.ndarray
+    strength: Mapping[str, np.ndarray]
     allowed: dict[bytes, np.ndarray] = field(default_factory=dict)
 
     @classmethod
-    def counted(
-        cls, videos: list[Snippets], directions: np.ndarray, actionness: np.ndarray, world: VideoWorld
-    ) -> StateLaw:
+    def counted(cls, videos: list[Snippets], looks: Looks, world: VideoWorld) -> StateLaw:
         """Enumerate the states of ``videos`` and count them."""
         counts: dict[bytes, int] = {}
         for video in videos:
@@ -94,16 +115,25 @@ class StateLaw:
                 counts[state] = counts.get(state, 0) + int(length)
         number = {state: row for row, state in enumerate(sorted(counts))}
         table = np.array([np.frombuffer(state, dtype=np.int8) for state in number])
-        classes = len(directions)
-        level, scene, hard = table[:, :classes], table[:, classes:-1] > 0, table[:, -1] > 0
-        involved = (level > 0) | scene
-        evidence = np.maximum(level / LEVELS * np.where(hard, HARD_EVIDENCE, 1.0)[:, None], scene)
-        share = evidence / np.sqrt(np.maximum(1, involved.sum(axis=1)))[:, None]
-        mean = world.actionness_snr * (level.max(axis=1) / LEVELS)[:, None] * actionness
+        classes = len(looks.classes)
+        level, scene, hard = table[:, :classes], table[:, classes:-1], table[:, -1] > 0
+        involved = (level > 0) | (scene > 0)
+        together = np.sqrt(np.maximum(1, involved.sum(axis=1)))[
+            :, None
+        ]  # evidence of several classes shares its energy
+        action = world.class_snr * (level / LEVELS * np.where(hard, HARD_EVIDENCE, 1.0)[:, None] / together)
+        context = world.scene_snr * ((scene > 0) / together)
+        moved = world.actionness_snr * (level.max(axis=1) / LEVELS)
+        mean = moved[:, None] * looks.actionness
         for c in range(classes):  # one class after the other: the order of additions is the same everywhere
-            mean += world.class_snr * share[:, c, None] * directions[c]
+            if looks.scenes is None:
+                mean += np.maximum(action, context)[:, c, None] * looks.classes[c]
+                continue
+            mean += action[:, c, None] * looks.classes[c]
+            mean += context[:, c, None] * looks.scenes[c, np.maximum(scene[:, c], 1) - 1]
         rate = np.array([counts[state] for state in number]) / _room(involved, videos)
-        return cls(number, mean, level >= LEVELS // 2, involved, rate)
+        strength = {"actionness": moved, "class": action.max(axis=1), "scene": context.max(axis=1)}
+        return cls(number, mean, level >= LEVELS // 2, involved, rate, strength)
 
     def rows(self, video: Snippets) -> np.ndarray:
         """(L,) row of each snippet's state."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ class Timeline:
     """One video of ``duration`` seconds: n instances, each with its classes, and m scene stretches without action.
 
     ``start``, ``end`` (n,) seconds; ``classes`` (n, C) bool; ``hard`` (n,) bool, weak class evidence;
-    ``scene_start``, ``scene_end`` (m,), ``scene_classes`` (m, C) bool.
+    ``scene_start``, ``scene_end`` (m,), ``scene_classes`` (m, C) bool. ``ramp`` (n,) snippets over which each
+    instance's evidence comes and goes; ``place``: which of its class's scenes the video was shot in.
     """
 
     name: str
@@ -43,6 +44,8 @@ class Timeline:
     scene_start: np.ndarray
     scene_end: np.ndarray
     scene_classes: np.ndarray
+    ramp: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    place: int = 0
 
 
 def lognormal(generator: np.random.Generator, law: tuple[float, float], size: int | None = None) -> Any:
@@ -57,23 +60,18 @@ def planted_instances(
     video_seconds: float,
     co_occurrence: float,
     nested: bool,
+    length_scale: float = 1.0,
+    action_share: float = 0.0,
 ) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
     """Duration, starts, ends and (n, C) classes of one video about class ``first``.
 
-    With probability ``co_occurrence`` a second class shares the video. ``nested``: class 0 is a special case of class
-    1, so each of its instances is annotated as both (as CliffDiving in Diving).
+    Instances last ``length_scale`` times what the law says and fill the share ``action_share`` of the video (0: as much
+    as the laws give). With probability ``co_occurrence`` a second class shares the video. ``nested``: class 0 is a
+    special case of class 1, so each of its instances is annotated as both (as CliffDiving in Diving).
     """
     duration = float(np.clip(lognormal(generator, (np.log(video_seconds), VIDEO_SPREAD)), *VIDEO_LIMITS))
-    # Together at most half of the video, so that even a short one has room for an instance.
-    edges = np.minimum(lognormal(generator, EDGE_LAW, 2), duration / 4)
-    start: list[float] = []
-    end: list[float] = []
-    clock = edges[0]
-    while not start or clock + SHORTEST < duration - edges[1]:
-        length = max(SHORTEST, float(lognormal(generator, DURATION_LAW)))
-        start.append(clock)
-        end.append(min(clock + length, duration - edges[1]))
-        clock = end[-1] + max(SHORTEST, float(lognormal(generator, GAP_LAW)))
+    places = _filled(generator, duration, length_scale, action_share) if action_share else None
+    start, end = places or _by_the_laws(generator, duration, length_scale)
     present = [first]
     if generator.random() < co_occurrence:
         present.append(int(generator.choice([c for c in range(classes) if c != first])))
@@ -82,6 +80,39 @@ def planted_instances(
     if nested:
         which[:, 1] |= which[:, 0]
     return duration, np.array(start), np.array(end), which
+
+
+def _by_the_laws(
+    generator: np.random.Generator, duration: float, length_scale: float
+) -> tuple[list[float], list[float]]:
+    """Starts and ends of instances whose lengths and gaps follow the fitted laws."""
+    # Together at most half of the video, so that even a short one has room for an instance.
+    edges = np.minimum(lognormal(generator, EDGE_LAW, 2), duration / 4)
+    start: list[float] = []
+    end: list[float] = []
+    clock = edges[0]
+    while not start or clock + SHORTEST < duration - edges[1]:
+        length = max(SHORTEST, length_scale * float(lognormal(generator, DURATION_LAW)))
+        start.append(clock)
+        end.append(min(clock + length, duration - edges[1]))
+        clock = end[-1] + max(SHORTEST, float(lognormal(generator, GAP_LAW)))
+    return start, end
+
+
+def _filled(
+    generator: np.random.Generator, duration: float, length_scale: float, action_share: float
+) -> tuple[list[float], list[float]]:
+    """Starts and ends of instances that last ``action_share * duration`` seconds in all; gaps share the rest."""
+    wanted, lengths = action_share * duration, list[float]()
+    while sum(lengths) < wanted:
+        lengths.append(max(SHORTEST, length_scale * float(lognormal(generator, DURATION_LAW))))
+    lengths[-1] -= sum(lengths) - wanted
+    if len(lengths) > 1 and lengths[-1] < SHORTEST:
+        lengths[-2] += lengths.pop()
+    gaps = lognormal(generator, GAP_LAW, len(lengths) + 1)
+    gaps *= (duration - wanted) / gaps.sum()
+    start = np.round(np.cumsum(gaps[:-1]) + np.cumsum([0.0, *lengths[:-1]]), 2)
+    return start.tolist(), np.minimum(start + lengths, duration).tolist()
 
 
 def with_scenes(

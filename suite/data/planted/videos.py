@@ -10,12 +10,13 @@ in floating point and generation gives the same bytes on every machine.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from suite.data.planted.snippet_states import LEVELS, Snippets, StateLaw, VideoWorld
+from suite.data.planted.snippet_states import LEVELS, Looks, Snippets, StateLaw, VideoWorld
 from suite.data.planted.timelines import Timeline, planted_instances, real_instances, with_scenes
 from suite.data.reading import Reader
 from suite.errors import UsageError
@@ -38,13 +39,12 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     """
     world = VideoWorld(dials)
     names, timelines = draw_timelines(dials, folder, dict(card.options))
-    directions, actionness = draw_directions(len(names), world)
     drawn = {split: [Snippets.of(t, STRIDE / FPS, world) for t in timelines[split]] for split in SPLITS}
-    law = StateLaw.counted([video for split in SPLITS for video in drawn[split]], directions, actionness, world)
+    law = StateLaw.counted([video for split in SPLITS for video in drawn[split]], draw_looks(len(names), world), world)
     splits = {
         split: _videos(timelines[split], drawn[split], law, world, 1 + index) for index, split in enumerate(SPLITS)
     }
-    facts = {"feature_halves": True, "unit": "video", "kind": "planted"}
+    facts = {"feature_halves": True, "unit": "video", "kind": "planted", "premises": premises(drawn["train"], law)}
     return TaskData.of(card.name, task, names, splits, facts)
 
 
@@ -64,10 +64,12 @@ def draw_timelines(
         for video in range(sizes[split]):
             generator = world.generator(0, index, video)
             instances = planted_instances(
-                generator, video % classes, classes, world.video_seconds, world.co_occurrence, nested
-            )
+                generator, video % classes, classes, world.video_seconds, world.co_occurrence, nested,
+                world.instance_scale, world.action_share,
+            )  # fmt: skip
             name = f"{split}_{video:05d}"
-            timelines[split].append(with_scenes(generator, name, instances, world.context, world.hard_instances))
+            timeline = with_scenes(generator, name, instances, world.context, world.hard_instances)
+            timelines[split].append(_placed(timeline, world, index, video))
     return tuple(f"action_{c:02d}" for c in range(classes)), timelines
 
 
@@ -86,12 +88,27 @@ def _real_timelines(
             continue
         # By its number among all videos, those without instances included: leaving some out changes no other timeline.
         generator = world.generator(9, number)
-        timelines[split].append(with_scenes(generator, name, instances, world.context, world.hard_instances))
+        timeline = with_scenes(generator, name, instances, world.context, world.hard_instances)
+        timelines[split].append(_placed(timeline, world, number))
     return names, timelines
 
 
-def draw_directions(classes: int, world: VideoWorld) -> tuple[np.ndarray, np.ndarray]:
-    """Class directions (C, D) and the actionness direction (D,), signs scaled to unit length."""
+def _placed(timeline: Timeline, world: VideoWorld, *stream: int) -> Timeline:
+    """``timeline`` with each instance's ramp and the video's place; streams of their own leave other draws alone."""
+    ramp = np.full(len(timeline.start), float(world.boundary_width))
+    if world.ramp_spread:
+        spread = world.ramp_spread * world.generator(10, *stream).standard_normal(len(ramp))
+        ramp = np.round(ramp * np.exp(spread), 2)
+    place = int(world.generator(12, *stream).integers(int(world.scenes)))
+    return replace(timeline, ramp=ramp, place=place)
+
+
+def draw_looks(classes: int, world: VideoWorld) -> Looks:
+    """Directions of classes, actionness and scenes: signs scaled to unit length.
+
+    Classes 2k and 2k + 1 are a pair: they share the signs of the first channels of each half (``confusable``), and the
+    second one's evidence is ``pair_strength`` times as strong.
+    """
     width = int(world.channels)
     if width % 2:
         raise UsageError(f"planted-videos: channels={width} is odd; give RGB and flow the same number of channels.")
@@ -100,7 +117,33 @@ def draw_directions(classes: int, world: VideoWorld) -> tuple[np.ndarray, np.nda
     # exactly.
     signs = generator.integers(0, 2, (classes + 1, width)) * 2.0 - 1.0
     scale = np.where(np.arange(width) < width // 2, np.sqrt(2 * (1 - FLOW_SHARE)), np.sqrt(2 * FLOW_SHARE))
-    return signs[:-1] / np.sqrt(width), signs[-1] * scale / np.sqrt(width)
+    own, second = signs[:-1], np.arange(1, classes, 2)
+    alike = np.arange(width) % (width // 2) < round(float(world.confusable) * (width // 2))
+    own[second] = np.where(alike, own[second - 1], own[second]) * float(world.pair_strength)
+    scenes = None
+    if world.context_kind == "own":
+        scenes = world.generator(11).integers(0, 2, (classes, int(world.scenes), width)) * 2.0 - 1.0
+        scenes /= np.sqrt(width)
+    return Looks(own / np.sqrt(width), signs[-1] * scale / np.sqrt(width), scenes)
+
+
+def premises(videos: list[Snippets], law: StateLaw) -> dict[str, float]:
+    """What methods' premises rest on, over the snippets of ``videos``: shares, and separations after ramps.
+
+    A separation is how far action moves a snippet on average beyond where none is, in noise deviations.
+    """
+    rows = np.concatenate([law.rows(video) for video in videos])
+    inside = law.inside[rows].any(axis=1)
+    scene = np.concatenate([(video.scene > 0).any(axis=1) for video in videos])
+    found = {"share of action": inside.mean(), "share of scenes": scene.mean()}
+    if inside.any() and not inside.all():
+        for name in ("actionness", "class"):
+            moved = law.strength[name][rows]
+            found[f"separation of {name}"] = moved[inside].mean() - moved[~inside].mean()
+        # Snippets that are chosen for looking like their class: what share of that evidence lies in action.
+        evidence = np.maximum(law.strength["class"], law.strength["scene"])[rows]
+        found["class evidence inside"] = evidence[inside].sum() / max(float(evidence.sum()), 1e-12)
+    return {name: round(float(value), 3) for name, value in found.items()}
 
 
 def ar_noise(generator: np.random.Generator, length: int, width: int, correlation: float) -> np.ndarray:
@@ -113,11 +156,15 @@ def ar_noise(generator: np.random.Generator, length: int, width: int, correlatio
 
 
 def annotate(timelines: list[Timeline], world: VideoWorld, stream: int) -> Segments:
-    """The annotated segments of a split: true boundaries plus jitter, to a tenth of a second, inside the video."""
+    """The annotated segments of a split: true boundaries plus jitter, to a tenth of a second, inside the video.
+
+    Where evidence comes slowly, annotators agree less: jitter grows by ``ramp_jitter`` times the ramp's length.
+    """
     parts = []
     for video, timeline in enumerate(timelines):
         generator = world.generator(5, stream, video)
-        jitter = world.annotation_jitter * generator.standard_normal((2, len(timeline.start)))
+        ramp = world.ramp_jitter * timeline.ramp * (STRIDE / FPS)
+        jitter = (world.annotation_jitter + ramp) * generator.standard_normal((2, len(timeline.start)))
         start = np.clip(np.round(timeline.start + jitter[0], 1), 0, timeline.duration - 0.1)
         end = np.clip(np.round(timeline.end + jitter[1], 1), start + 0.1, timeline.duration)
         instance, label = np.nonzero(timeline.classes)
@@ -153,7 +200,7 @@ def _oracle(drawn: list[Snippets], posterior: np.ndarray) -> dict[str, np.ndarra
     return {
         "inside": level >= LEVELS // 2,
         "posterior": posterior,
-        "context": np.concatenate([s.scene.any(axis=1) for s in drawn]),
+        "context": np.concatenate([(s.scene > 0).any(axis=1) for s in drawn]),
         "ramp": (highest > 0) & (highest < LEVELS),
         "hard": np.concatenate([s.hard for s in drawn]),
     }
