@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from suite.data import is_available, load
 from suite.data.planted.actor_world import ActorWorld, actor_features, class_directions
+from suite.data.planted.actors import read
 from suite.data.planted.ava_actors import STEP, follow, with_halfway
 from suite.data.storage.cards import find_card
+from suite.errors import UsageError
 from suite.evaluate.multilabel import mean_average_precision
 from suite.tasks.actors.splits import withhold_labels
 from suite.tasks.actors.tables import BoxTable, assemble
@@ -35,6 +39,21 @@ def test_same_dials_same_world(tmp_path: Path) -> None:
     assert np.array_equal(one.features, again.features)
     assert np.array_equal(one.labels, again.labels)
     assert one.features.shape != other.features.shape or not np.array_equal(one.features, other.features)
+
+
+@pytest.mark.parametrize(
+    ("dials", "expected"),
+    [({}, "339c1ea14f649d35"), ({"snr": 4.0, "tail": 1.5, "persistence": 0.3, "world_seed": 3}, "58718e96d03bbf91")],
+)
+def test_with_its_dials_alone_version_1_is_drawn_bit_by_bit(dials: dict[str, float], expected: str) -> None:
+    card = find_card("planted-actors")
+    data = read(card, Path(), card.resolve_dials({**SMALL, **dials}), "actor-detection")
+    found = hashlib.sha256()
+    for people in (data.train, data.validation, data.test):
+        for array in (people.features, people.labels, people.box, people.labelled):
+            found.update(array.tobytes())
+    found.update(data.test.oracle["posterior"].round(6).tobytes())
+    assert found.hexdigest()[:16] == expected  # computed with version 1
 
 
 def test_every_actor_has_one_pose_and_at_most_five_interactions(cache: Path) -> None:
@@ -64,6 +83,70 @@ def test_instances_of_a_clip_are_contiguous_and_share_its_fate(cache: Path) -> N
     assert (np.diff(train.clip) >= 0).all()
     for clip in np.unique(train.clip):
         assert len(set(train.labelled[train.clip == clip])) == 1
+
+
+def probed(data: TaskData[Any], lift: Any) -> float:
+    """mAP on test people of a least-squares map from ``lift(features)`` to labels."""
+    train, test = data.train, data.test
+    known = lift(np.asarray(train.features[train.labelled], dtype=np.float64))
+    weights = np.linalg.lstsq(known, train.labels[train.labelled].astype(np.float64), rcond=None)[0]
+    return mean_average_precision(lift(np.asarray(test.features, dtype=np.float64)) @ weights, test.labels)
+
+
+def linear(x: np.ndarray) -> np.ndarray:
+    return np.hstack([x, np.ones((len(x), 1))])
+
+
+def quadratic(x: np.ndarray) -> np.ndarray:
+    first, second = np.triu_indices(x.shape[1])
+    return linear(x[:, first] * x[:, second])
+
+
+def test_no_linear_map_solves_a_mirrored_world(cache: Path) -> None:
+    dials = {
+        "snr": 8.0,
+        "channels": 16,
+        "classes": 6,
+        "poses": 3,
+        "train_videos": 60,
+        "test_videos": 30,
+        "labelled": 1.0,
+    }
+    plain, mirrored = (small(cache, mirrored=share, **dials) for share in (0.0, 0.5))
+    chance = mirrored.test.labels.mean()
+    assert probed(plain, linear) > 0.9
+    assert probed(mirrored, linear) < chance + 0.1
+    assert probed(mirrored, quadratic) > chance + 0.25  # what is there is no accident of the signs
+    assert mirrored.facts["ceilings"]["mAP"] > 0.9
+
+
+def test_nuisance_lies_where_no_class_does(cache: Path) -> None:
+    dials = {"nuisance": 5, "nuisance_snr": 6.0, "test_videos": 120, "video_offset": 0.0}
+    data, quiet = small(cache, **dials), small(cache, test_videos=120, video_offset=0.0)
+    basis = np.array(data.facts["nuisance"])
+    assert np.allclose(basis @ basis.T, np.eye(5) * (6.0 / 2.0) ** 2)
+    along = data.test.features @ basis.T / 9.0
+    assert along.std() == pytest.approx(np.sqrt(1 + 1 / 36), rel=0.1)  # nuisance and noise, in spreads of nuisance
+    explained = np.corrcoef(along.T, data.test.labels.T.astype(float))[:5, 5:]
+    assert np.abs(explained).mean() < 0.06
+    assert data.facts["ceilings"]["mAP"] == pytest.approx(quiet.facts["ceilings"]["mAP"], abs=0.1)
+    with pytest.raises(UsageError, match="leave nothing of 64 channels"):
+        small(cache, nuisance=64)
+
+
+@pytest.mark.parametrize("mirrored", [0.2, 0.5])
+def test_posterior_knows_of_sides_and_nuisance(cache: Path, mirrored: float) -> None:
+    test = small(cache, test_videos=120, mirrored=mirrored, nuisance=4, snr=4.0).test
+    probability, truth = test.oracle["posterior"].ravel(), test.labels.ravel()
+    for low in np.arange(0.05, 0.95, 0.15):
+        chosen = (probability >= low) & (probability < low + 0.15)
+        assert abs(truth[chosen].mean() - probability[chosen].mean()) < 4 * np.sqrt(0.25 / chosen.sum()) + 0.02
+
+
+def test_labelled_people_of_the_rarest_class_are_counted(cache: Path) -> None:
+    data = small(cache, labelled=1.0)
+    fewest = data.train.labels[data.train.labelled].sum(axis=0).min()
+    assert data.facts["premises"]["labelled people of the rarest class at 1"] == fewest
 
 
 @pytest.mark.parametrize("unit", ["video", "clip"])

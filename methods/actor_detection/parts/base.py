@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from methods.actor_detection.parts.augment_clips import RandAugment, Time
 from methods.actor_detection.parts.clip_inputs import ClipAugmentation, ClipInputs
-from methods.actor_detection.parts.feature_inputs import FeatureAugmentation, FeatureInputs
+from methods.actor_detection.parts.feature_inputs import FeatureAugmentation, FeatureInputs, View
 from methods.actor_detection.parts.losses import action_probabilities, balanced_mean, multi_label_loss
 from methods.networks.slowfast_detector import ActorDetector, Head
 from methods.networks.slowfast_release import RELEASE
@@ -85,6 +85,8 @@ class ActorMethod(InitialWeights, Method):
     dropout: float = hyper(0.5, low=0.0, high=0.95, source="SlowFast: before the linear map", help="dropout")
     weak_noise: float = hyper(0.1, low=0.0, high=10.0, help="features, weak view: noise in deviations of a channel")
     strong_noise: float = hyper(0.5, low=0.0, high=10.0, help="features, strong view: noise in deviations of a channel")
+    redraw: bool = hyper(True, help="features, strong view: nuisance drawn anew where the dataset knows its directions")
+    labelled_view: View = hyper("weak", choices=("weak", "strong"), help="view of labelled people that is learned from")
     masked: float = hyper(0.3, low=0.0, high=0.99, help="features, strong view: share of channels masked")
 
     width: int = hyper(64, low=1, high=256, source="SlowFast R50", help="clips: channels of the slow stem")
@@ -188,15 +190,17 @@ class ActorMethod(InitialWeights, Method):
         return run.resident("labels", run.data.train.labels)[rows_of(part)].float()
 
     def supervised_loss(self, network: nn.Module, part: Batch, run: Run) -> Tensor:
-        """Binary cross-entropy on the weak view, mean over actors and classes."""
-        logits = self.inputs(run.data).logits(network, part, "weak", run)
+        """Binary cross-entropy on ``labelled_view``, mean over actors and classes."""
+        logits = self.inputs(run.data).logits(network, part, self.labelled_view, run)
         return balanced_mean(multi_label_loss(logits, self.labels(part, run), self.poses(run.data)))
 
     def _make_inputs(self, data: TaskData[Actors]) -> Inputs:
         if data.train.frames is None:
             if data.train.features.shape[1] == 0:
                 raise UsageError(f"{data.name} has neither features nor pixels to learn from; put its videos in place.")
-            return FeatureInputs(data, FeatureAugmentation(self.weak_noise, self.strong_noise, self.masked))
+            return FeatureInputs(
+                data, FeatureAugmentation(self.weak_noise, self.strong_noise, self.masked, self.redraw)
+            )
         strong = RandAugment(self.operations, self.magnitude, self.time, self.geometric)
         augmentation = ClipAugmentation(self.flip, self.jitter, strong)
         return ClipInputs(data, augmentation, self.keep_decoded, self.decoders, self.still)

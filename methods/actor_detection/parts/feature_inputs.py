@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methods.actor_detection.parts.augment_features import strong_view, weak_view
+from methods.actor_detection.parts.augment_features import redrawn, strong_view, weak_view
 from methods.networks.actor_mlp import ActorMLP
 from suite.method import Batch, Run
 from suite.tasks.actors.samples import Actors
@@ -21,11 +21,13 @@ ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class FeatureAugmentation:
-    """Noise of both views in standard deviations of a channel; the share of channels that the strong view masks."""
+    """Noise of both views in standard deviations of a channel; the share of channels that the strong view masks, and
+    whether it draws nuisance anew where the dataset knows its directions."""
 
     weak: float = 0.1
     strong: float = 0.5
     masked: float = 0.3
+    redraw: bool = True
 
 
 class FeatureInputs:
@@ -33,6 +35,8 @@ class FeatureInputs:
 
     def __init__(self, data: TaskData[Actors], augmentation: FeatureAugmentation) -> None:
         self.train, self.augmentation, self.classes = data.train, augmentation, len(data.classes)
+        known = np.array(data.facts.get("nuisance", []), dtype=np.float32) if augmentation.redraw else np.zeros(0)
+        self.nuisance = known.reshape(-1, data.train.features.shape[1])
         self.starts = np.searchsorted(data.train.clip, np.arange(len(data.train.clip_ids) + 1))
 
     def network(self, hidden: int, layers: int, dropout: float) -> nn.Module:
@@ -44,13 +48,17 @@ class FeatureInputs:
         """The instances of ``clips``: ``rows`` (n,) into the training set and every random draw for them."""
         rows = np.concatenate([np.arange(self.starts[clip], self.starts[clip + 1]) for clip in clips])
         shape = (len(rows), self.train.features.shape[1])
-        return {
+        drawn = {
             "rows": torch.from_numpy(rows),
             "uniform": torch.from_numpy(generator.random(len(rows))),
             "weak": torch.from_numpy(generator.standard_normal(shape, dtype=np.float32)),
             "strong": torch.from_numpy(generator.standard_normal(shape, dtype=np.float32)),
             "kept": torch.from_numpy(generator.random(shape, dtype=np.float32) >= self.augmentation.masked),
         }
+        if len(self.nuisance):
+            units = generator.standard_normal((len(rows), len(self.nuisance)), dtype=np.float32)
+            drawn["nuisance"] = torch.from_numpy(units)
+        return drawn
 
     def logits(self, network: nn.Module, part: Batch, view: View, run: Run) -> Tensor:
         """(n, C) logits of a part drawn by :meth:`draw`."""
@@ -59,6 +67,8 @@ class FeatureInputs:
         if view == "weak":
             features = weak_view(features, part["weak"], spread, self.augmentation.weak)
         elif view == "strong":
+            if "nuisance" in part:
+                features = redrawn(features, mean, run.resident("nuisance", self.nuisance), part["nuisance"])
             features = strong_view(features, part["strong"], part["kept"], mean, spread, self.augmentation.strong)
         logits: Tensor = network(features)
         return logits.float()  # losses of half-precision logits would round small probabilities away

@@ -66,6 +66,8 @@ class Tally:
             return {}
         values = {"people without pseudo-label": float(seen[1] / seen[0]), "no pseudo-labels": float(given == 0)}
         known = data.train.labels[data.train.labelled]
+        values["labelled people of the rarest class"] = float(known.sum(axis=0).min())
+        values["labelled classes"] = float(known.any(axis=0).mean())
         values |= {f"labelled: {name}": float(n) for name, n in zip(data.classes, known.mean(axis=0), strict=True)}
         for stage, row in zip(STAGES[:2], counts):
             values |= {f"{stage}: {name}": float(n / seen[0]) for name, n in zip(data.classes, row, strict=True)}

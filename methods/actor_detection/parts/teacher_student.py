@@ -98,7 +98,7 @@ class TeacherStudent(ActorMethod):
 
     def supervised_loss(self, network: nn.Module, part: Batch, run: Run) -> Tensor:
         """Eq. 16: cross-entropy of the labelled people, sampled and weighted by :meth:`balance`."""
-        logits, labels = self.inputs(run.data).logits(network, part, "weak", run), self.labels(part, run)
+        logits, labels = self.inputs(run.data).logits(network, part, self.labelled_view, run), self.labels(part, run)
         balance = self.balance(run)
         mask = self.sampled(labels, part, balance)
         losses = multi_label_loss(logits, labels, self.poses(run.data))

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.data.planted.actor_world import ActorWorld, actor_features, class_directions, known_sets, world_settings
+from suite.data.planted.actor_world import (
+    ActorWorld,
+    actor_features,
+    class_directions,
+    known_sets,
+    nuisance_directions,
+    world_settings,
+)
 from suite.data.reading import Reader
 from suite.hyper import Value
 from suite.spec.card import DatasetCard
@@ -23,6 +30,7 @@ DRAWS = 100_000  # label sets drawn to know how often each occurs
 STEP = 1.0  # seconds between key frames; unlabelled key frames lie half a step after labelled ones
 STAY = 0.8  # probability that an actor of a key frame is in the next, and that it goes on doing what it does
 SPLITS = ("train", "validation", "test")
+DRAWN = 1  # the version of the card whose draws these are; what version 2 adds has draws of its own
 
 
 @dataclass(frozen=True)
@@ -65,14 +73,19 @@ def label_law(classes: int, poses: int, tail: float, generator: np.random.Genera
 
 def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str) -> TaskData[Actors]:
     """Generate the world: a pure function of the card's version and the dials."""
-    seeds = np.random.SeedSequence([card.version, int(dials["world_seed"])]).spawn(4)
+    seeds = np.random.SeedSequence([DRAWN, int(dials["world_seed"])]).spawn(5)
     classes, poses = int(dials["classes"]), int(dials["poses"])
     law = label_law(classes, poses, float(dials["tail"]), np.random.default_rng(seeds[0]))
     sets, prior = known_sets(law.draw(DRAWS, np.random.default_rng(seeds[1])))
     directions = class_directions(
         classes, int(dials["channels"]), float(dials["confusability"]), np.random.default_rng(seeds[2])
     )
-    world = ActorWorld(directions, sets, prior, *world_settings(dials))
+    offset, noise = world_settings(dials)
+    nuisance = np.zeros((0, directions.shape[1]))
+    if count := int(dials["nuisance"]):
+        strength = float(dials["nuisance_snr"]) * noise
+        directions, nuisance = nuisance_directions(directions, count, strength, np.random.default_rng(seeds[4]))
+    world = ActorWorld(directions, sets, prior, offset, noise, float(dials["mirrored"]), nuisance)
     samples = {
         split: _split(split, law, world, dials, np.random.default_rng(seed))
         for split, seed in zip(SPLITS, seeds[3].spawn(len(SPLITS)), strict=True)
@@ -84,13 +97,25 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
         "groups": frequent_and_rare(counts),
         "unit": "video",
         "ceilings": ceilings(samples["test"]),
+        "premises": premises(samples["train"]),
     }
+    if len(nuisance):
+        facts["nuisance"] = nuisance.tolist()
     return TaskData.of(card.name, task, names, samples, facts)
 
 
 def ceilings(test: Actors) -> dict[str, float]:
     """What ranking the test people by their own posterior is worth."""
     return {"mAP": frame_precision(test, test.oracle["posterior"]).mean_ap}
+
+
+def premises(train: Actors) -> dict[str, float]:
+    """How many people show the rarest and the commonest class if a share of them is labelled: 1, .1 and .05."""
+    counts = train.labels[train.labelled].sum(axis=0)
+    shares = {
+        f"labelled people of the rarest class at {share:g}": round(share * counts.min()) for share in (1, 0.1, 0.05)
+    }
+    return shares | {"commonest against rarest class": round(float(counts.max() / max(1, counts.min())), 1)}
 
 
 def _split(

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from methods.actor_detection.parts.augment_clips import GEOMETRIC, PHOTOMETRIC, RandAugment, flipped, jittered, moved
-from methods.actor_detection.parts.augment_features import strong_view, weak_view
+from methods.actor_detection.parts.augment_features import redrawn, strong_view, weak_view
 
 
 def spot_clip(boxes: torch.Tensor, frames: int = 5, height: int = 40, width: int = 60) -> torch.Tensor:
@@ -118,3 +118,14 @@ def test_feature_views() -> None:
     torch.testing.assert_close(weak_view(features, noise, spread, 0.1)[0], torch.tensor([0.1, 0.2, 0.0]))
     kept, mean = torch.tensor([[True, False, True]]).expand(2, 3), torch.tensor([7.0, 8.0, 9.0])
     torch.testing.assert_close(strong_view(features, noise, kept, mean, spread, 0.5)[0], torch.tensor([0.5, 8.0, 0.0]))
+
+
+def test_redrawn_nuisance_leaves_everything_else() -> None:
+    generator = torch.Generator().manual_seed(0)
+    basis = torch.linalg.qr(torch.randn(8, 2, generator=generator))[0].T
+    nuisance, mean = 3.0 * basis, torch.randn(8, generator=generator)
+    features, draws = torch.randn(500, 8, generator=generator), torch.randn(500, 2, generator=generator)
+    view = redrawn(features, mean, nuisance, draws)
+    rest = torch.eye(8) - basis.T @ basis
+    torch.testing.assert_close(view @ rest, features @ rest, atol=1e-5, rtol=0)
+    torch.testing.assert_close((view - mean) @ basis.T, 3.0 * draws, atol=1e-5, rtol=0)

@@ -12,6 +12,7 @@ from methods.actor_detection.actor_posterior import ActorPosterior
 from methods.actor_detection.distribution_balanced import DistributionBalanced, clips_of_classes
 from methods.actor_detection.fixmatch import FixMatch
 from methods.actor_detection.flexmatch import FlexMatch
+from methods.actor_detection.ideal_fixmatch import IdealFixMatch
 from methods.actor_detection.multi_label_semi import EDGE, MultiLabelSemiSupervised
 from methods.actor_detection.noisy_student import NoisyStudent
 from methods.actor_detection.offline_resampling import OfflineResampling
@@ -32,6 +33,7 @@ TRAINED = [
     MultiLabelSemiSupervised,
     OfflineResampling,
     DistributionBalanced,
+    IdealFixMatch,
 ]
 
 
@@ -65,6 +67,24 @@ def test_nobody_unlabelled_is_an_error(kind: type[ActorMethod], cache: Path) -> 
     with pytest.raises(UsageError, match=r"finds nobody unlabelled.*train supervised-actors"):
         training(kind(**QUICK), data)
     assert np.isfinite(headline(training(Supervised(**QUICK), data).train()))
+
+
+def test_nuisance_that_strong_views_draw_anew_is_not_learned(cache: Path) -> None:
+    """With few labels a network learns nuisance by heart, unless each view of a labelled person has another one."""
+    data = small_world(cache, nuisance=20, nuisance_snr=20.0, snr=4.0, labelled=0.3)
+    settings = {**QUICK, "steps": 150, "semi_steps": 150, "labelled_view": "strong", "strong_noise": 0.0, "masked": 0.0}
+    fixed, anew = (headline(training(Supervised(**settings, redraw=redraw), data).train()) for redraw in (False, True))
+    assert anew > fixed + 0.05
+
+
+def test_ideal_pseudo_labels_are_right(cache: Path) -> None:
+    data = small_world(cache)
+    curves = training(IdealFixMatch(**QUICK), data).train().curves
+    last = {c["metric"]: c["value"] for c in curves if c["split"] == "analysis"}
+    assert last["pseudo-label precision"] == last["pseudo-label recall"] == 1.0
+    people = data.train.labels[data.train.labelled].sum(axis=0)
+    assert last["labelled people of the rarest class"] == people.min()
+    assert last["labelled classes"] == (people > 0).mean()
 
 
 def test_training_without_a_pseudo_label_is_noted(cache: Path) -> None:
