@@ -53,6 +53,9 @@ def _separation(run: Run, hidden: Segments) -> dict[str, float]:
         values[f"precision of the best tenth by {name}"] = label_quality.precision_of_best(measure, right)
         tenths = label_quality.binned_overlap(measure, overlap)
         values |= {f"tIoU by {name}: {place}": value for place, value in enumerate(tenths, start=1)}
+    if "reliability rank correlation" in values:
+        gained = values["reliability rank correlation"] - values["score rank correlation"]
+        values["rank correlation gained by agreement"] = gained
     return values
 
 
