@@ -117,6 +117,27 @@ def test_localization_data_with_a_dial_of_their_own(
     assert load("gym[labelled=0.5]", root=followed / "data").train.labelled.sum() == 2
 
 
+def test_three_annotators_of_clips_and_of_segments(
+    followed: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted by hand: ann is right in the 4 clips in which the others agree, bob in 3 of 4, cid in 4 of 5."""
+    clips, segments, soft, everybody, _ = follow("Several annotators", followed, typed, monkeypatch).values()
+    assert "top-set of each against the majority of the others: ann 1.000, bob 0.750, cid 0.800" in clips
+    assert "mAP of each against the majority of the others: ann" in segments and "NO" not in clips + segments
+    assert "top-set" in soft and "mAP" in everybody
+    page = (followed / "outputs/reports/opinions/report.md").read_text(encoding="utf-8")
+    lines = [line for line in page.splitlines() if "| Annotators" in line]
+    assert [line.split("|")[-2].strip() for line in lines] == [f"{count} annotators" for count in (3, 3, 2, 3, 3)]
+    assert "85.0 ± 13.2" in lines[0]
+    loaded = {name: load(name, root=followed / "data") for name in ("mood", "mood[annotator=soft]", "chores")}
+    assert loaded["mood"].train.ids.tolist() == ["a1", "a2", "b1", "b2", "c1", "c2"], "of c3 nobody agrees"
+    share = loaded["mood[annotator=soft]"].train.target
+    assert share is not None and share[1].tolist() == pytest.approx([1 / 3, 1, 0])
+    test = loaded["chores"].test.segments
+    rows = sorted(zip(test.video.tolist(), test.label.tolist(), test.start.tolist(), test.end.tolist()))
+    assert rows == [(0, 0, 0, 4), (0, 1, 5, 8), (1, 0, 6, 8), (1, 1, 0, 2)]
+
+
 def test_people_in_clips(followed: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     verified, trained = follow("Read people in clips", followed, typed, monkeypatch).values()
     assert "labels_per_sample" not in verified and "labels" in verified
