@@ -192,6 +192,11 @@ class DatasetCard(Spec):
         turned = [f"{name}={_text(value)}" for name, value in values.items() if value != self.dials[name].default]
         return f"{self.name}[{','.join(turned)}]" if turned else self.name
 
+    def say(self, dial: str, value: Value) -> str:
+        """A dial's value in words: those of the card, else ``dial=value``."""
+        text = _text(value)
+        return self.dials[dial].words.get(text, f"{dial}={text}") if dial in self.dials else f"{dial}={text}"
+
     def identity(self) -> dict[str, Any]:
         """What the arrays depend on: prose, licence, URLs, counts and protocols are left out."""
         kept = {"name", "version", "reader", "options"} | ({"annotators"} if self.annotators else set())

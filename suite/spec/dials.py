@@ -19,7 +19,7 @@ class Dial(Spec):
     """A knob of a dataset: default, range or choices, unit and what it does.
 
     ``stage`` ``load`` marks a knob that acts on the packed arrays (which labels are withheld): turning it packs nothing
-    anew.
+    anew. ``words`` says in a sentence what a value means, where its name does not.
     """
 
     default: Value
@@ -29,6 +29,7 @@ class Dial(Spec):
     unit: str = ""
     help: str = ""
     stage: Literal["read", "load"] = "read"
+    words: dict[str, str] = Field(default_factory=dict)
 
     def check(self, value: Any, name: str, owner: str) -> Value:
         """``value`` as the default's type; raises :class:`UsageError` for a wrong type, range or choice."""

@@ -12,7 +12,7 @@ import pytest
 
 from suite.data.loading import load
 from suite.data.readers import activitynet
-from suite.data.storage.cards import shipped
+from suite.data.storage.cards import find_card, shipped
 from suite.errors import DataError, UsageError
 from suite.spec.card import load_card
 from suite.tasks.localization.splits import withhold_segments
@@ -139,3 +139,16 @@ def test_real_annotations() -> None:
     assert found == {name: CARD.counts[name] for name in found}
     entries = activitynet.read_entries(CARD, REAL / "activitynet13")
     assert len({label for entry in entries for label, _, _ in entry.rows}) == 200
+
+
+def test_cards_of_one_pack_read_that_pack_alone(folder: Path) -> None:
+    """Both packs may lie in one folder; neither card takes the other's features for its own."""
+    (folder / "features").mkdir()
+    for name in names():
+        np.save(folder / "features" / f"{name}.npy", np.ones((46, 2048), dtype=np.float32))
+    read = {
+        pack: activitynet.read(find_card(f"activitynet-13-{pack}"), folder, dials(), "semi-localization").test
+        for pack in ("tsn", "i3d")
+    }
+    assert read["tsn"].lengths.tolist() == [100] * 3 and read["tsn"].rows.shape[1] == 6
+    assert read["i3d"].lengths.tolist() == [46] * 3 and set(read["i3d"].fps.tolist()) == {25.0}

@@ -13,6 +13,7 @@ import pytest
 
 from suite.data import load
 from suite.data.readers import i3d
+from suite.data.readers.i3d import find_features
 from suite.data.storage.cards import find_card
 from suite.errors import DataError
 from suite.evaluate.protocols import temporal_protocol
@@ -211,3 +212,15 @@ def test_per_video_objects_are_refused(tmp_path):
     write(folder / "features" / "video_train_0.npy", np.array([{"a": 1}], dtype=object))
     with pytest.raises(DataError, match="not a whole feature file"):
         read_small(folder)
+
+
+def test_a_pack_with_a_row_per_frame_is_thinned_out(tmp_path: Path) -> None:
+    """The TSN pack: every fifth row is used, so that the distance between snippets is five frames."""
+    (tmp_path / "features").mkdir()
+    rows = np.arange(23 * 4, dtype=np.float32).reshape(23, 4)
+    np.save(tmp_path / "features" / "a.npy", rows)
+    card = find_card("thumos-14-tsn")
+    source = find_features(card, tmp_path)
+    assert source.shape("a") == (5, 4) and source.rows("a").shape == (5, 4)
+    assert np.array_equal(source.rows("a"), rows[[0, 5, 10, 15, 20]])
+    assert card.layout.stride == card.options["every"] == 5

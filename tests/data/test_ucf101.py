@@ -53,7 +53,7 @@ def read_published(folder: Path, **dials: object):
 
 
 def test_tubes_become_boxes_of_frames(published: Path) -> None:
-    data = read_published(published)
+    data = read_published(published, boxes="annotated")
     assert data.classes == ("Diving", "Fencing")
     assert data.train.clip_ids.tolist() == [f"Diving/v_Diving_g09_c01,{second}" for second in ("0", "0.32", "0.64")]
     assert data.train.clip.tolist() == [0, 1, 1, 2], "two people dive at frame 8"
@@ -69,7 +69,7 @@ def test_frame_folders_are_read_by_the_number_of_the_frame(published: Path) -> N
     folder.mkdir(parents=True)
     for number in range(1, 61):
         Image.fromarray(np.full((24, 32, 3), number * 4, dtype=np.uint8)).save(folder / f"{number:05d}.jpg")
-    clip = read_published(published).train.frames.clip(1)
+    clip = read_published(published, boxes="annotated").train.frames.clip(1)
     assert clip.shape[0] == 32
     assert abs(int(clip[16].mean()) - 9 * 4) <= 2, "the key frame, number 9, is element 16"
 
@@ -89,6 +89,15 @@ def test_detections_in_pixels(published: Path) -> None:
     (published / "detections.csv").write_text("Diving/v_Diving_g01_c01,5,11\n")
     with pytest.raises(DataError, match="line 1"):
         read_published(published)
+
+
+def test_annotated_boxes_are_scored_only_when_asked_for(published: Path) -> None:
+    """They are another protocol: a score on them must not stand under the name of the published one."""
+    with pytest.raises(DataError, match="say boxes=annotated"):
+        read_published(published)
+    card = find_card("ucf101-24")
+    assert card.label({"boxes": "annotated"}) == "ucf101-24[boxes=annotated]"
+    assert card.say("boxes", "annotated") == "annotated boxes are scored"
 
 
 def test_training_on_detected_boxes(published: Path) -> None:

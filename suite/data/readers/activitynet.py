@@ -156,7 +156,8 @@ def class_scores(folder: Path, classes: tuple[str, ...], videos: Mapping[str, Vi
 
 def as_videos(card: DatasetCard, folder: Path, entries: list[ListedVideo], classes: tuple[str, ...]) -> Videos:
     """Videos with their features, streamed when they are packed."""
-    cells = (folder / CELLS).is_dir()
+    # A card of one pack says which; one of either takes cells where they are there.
+    cells = {"cells": True, "snippets": False}.get(card.options.get("features", ""), (folder / CELLS).is_dir())
     source = FilePerVideo(folder)
     shapes = [_cells_shape(folder, entry) if cells else source.shape(entry.name) for entry in entries]
     lengths = np.array([length for length, _ in shapes], dtype=np.int64)

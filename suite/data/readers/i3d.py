@@ -159,6 +159,21 @@ class FilePerVideo:
         )
 
 
+@dataclass(frozen=True)
+class Thinned:
+    """Every so many-th row of another source: packs with a row per frame are denser than what is learned from."""
+
+    source: FeatureSource
+    every: int
+
+    def shape(self, video: str) -> tuple[int, int]:
+        length, width = self.source.shape(video)
+        return -(-length // self.every), width
+
+    def rows(self, video: str) -> np.ndarray:
+        return self.source.rows(video)[:: self.every]
+
+
 def open_array(path: Path) -> np.ndarray:
     """A memory map of a two-dimensional feature file; raises :class:`DataError` for anything else."""
     try:
@@ -171,7 +186,12 @@ def open_array(path: Path) -> np.ndarray:
 
 
 def find_features(card: DatasetCard, folder: Path) -> FeatureSource:
-    """The features below ``folder``, in whichever layout they are."""
+    """The features below ``folder``, in whichever layout they are; thinned out as the card's option ``every`` says."""
+    every = int(card.options.get("every", 1))
+    return Thinned(_all_features(card, folder), every) if every > 1 else _all_features(card, folder)
+
+
+def _all_features(card: DatasetCard, folder: Path) -> FeatureSource:
     joint = folder / str(card.options.get("joint", ""))
     if not joint.is_file():
         return FilePerVideo(folder)

@@ -1,8 +1,8 @@
 """UCF101-24: tubes of 24 sports in short videos, from the corrected MATLAB annotation (never from its pickled twin).
 
 Layout below the dataset's folder: ``finalAnnots.mat``, ``testlist01.txt`` (split 1), pixels as
-``rgb-images/Class/VIDEO/00001.jpg`` or ``videos/Class/VIDEO.avi``, and, if wanted, a person detector's boxes in
-``detections.csv``: video, frame (1 the first), x1, y1, x2, y2 in pixels, score.
+``rgb-images/Class/VIDEO/00001.jpg`` or ``videos/Class/VIDEO.avi``, and a person detector's boxes in
+``detections.csv``: video, frame (1 the first), x1, y1, x2, y2 in pixels, score (unless ``boxes=annotated``).
 """
 
 from __future__ import annotations
@@ -114,9 +114,12 @@ def _trained(truth: BoxTable, folder: Path, dials: Mapping[str, Value]) -> BoxTa
 
 
 def _detected(truth: BoxTable, folder: Path, dials: Mapping[str, Value]) -> Actors:
+    """Detected boxes, or the annotated ones where the dial ``boxes`` asks for them: that is another protocol."""
     path = folder / "detections.csv"
-    if dials["boxes"] == "annotated" or not path.is_file():
+    if dials["boxes"] == "annotated":
         return assemble(truth)
+    if not path.is_file():
+        raise DataError(f"{path} is missing; put the detector's boxes there, or say boxes=annotated.")
     found = read_detections(path, truth.labels.shape[1], float(dials["test_score"]))
     return assemble(copy_labels(found.take(np.isin(found.video, truth.video)), truth, overlap=0.5), truth)
 
