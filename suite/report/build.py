@@ -12,9 +12,10 @@ import polars as pl
 from suite.errors import SuiteError
 from suite.registry import method
 from suite.report import aggregate, details, facts, figures, page, tables
+from suite.report.comparison import compare
 from suite.report.findings import sentence
 from suite.report.index import About, counts, leave
-from suite.report.published import compare, load_published
+from suite.report.published import load_published
 from suite.report.rows import row_facts, run_pages
 from suite.report.run_page import FOLDER, write_runs
 from suite.report.section import Section
@@ -113,7 +114,7 @@ def _section(
         view,
         own.curves,
         figures.per_class(own.found),
-        tuple(compare(view, own.found, load_published(spec.published))),
+        tuple(compare(view, own.found, load_published(spec.published), asked)),
         details.every_seed(view),
         details.every_trial(spec.trials, own.trials, own.tests, view.headline),
         details.cost(own.tried, own.shown),

@@ -1,28 +1,34 @@
-"""The papers' printed numbers beside ours, and what may be said of the difference."""
+"""The papers' printed numbers: read from ``reports/published``, each with the run of ours that it belongs to."""
 
 from __future__ import annotations
 
 import csv
-import math
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import polars as pl
-
 from suite.data.storage.cards import shipped
 from suite.errors import DataError, UsageError, did_you_mean
-from suite.evaluate.significance import summarize
-from suite.report.views import View, pick
 from suite.spec.board import MetricKey
-from suite.spec.card import parse_dataset_name
 
-COLUMNS = ("paper", "table", "row", "method", "dataset", "protocol", "metric", "threshold", "value", "note")
+COLUMNS = (
+    "paper", "table", "group", "row", "column", "method", "params", "dataset", "protocol", "metric", "threshold",
+    "value", "print_only", "differs", "note",
+)  # fmt: skip
+SEVERAL = re.compile(r"(\w+)=([\w.-]+(?:\+[\w.-]+)+)")  # a dial with several values: split=1+2+3
 
 
 @dataclass(frozen=True)
 class Published:
-    """One printed cell: ``value`` in percent as printed, ``row`` as the paper names it, ``method`` as we do."""
+    """One printed cell: where it stands in print, which run of ours it belongs to, and what it says.
+
+    ``group``, ``row`` and ``column`` are the paper's words. ``params`` is what ``suite train`` would take after
+    ``--set``, separated by spaces, ``preset`` among them. A dial of ``dataset`` with several values (``split=1+2+3``)
+    is a mean over them. ``value`` is in percent as printed, None for a point that cannot be read off a figure.
+    ``print_only`` says why no run belongs to the cell, ``differs`` what its run does otherwise than the print in a way
+    that no parameter states.
+    """
 
     paper: str
     table: str
@@ -31,30 +37,51 @@ class Published:
     dataset: str
     protocol: str
     key: MetricKey
-    value: float
+    value: float | None
+    group: str = ""
+    column: str = ""
+    params: str = ""
+    print_only: str = ""
+    differs: str = ""
     note: str = ""
 
-
-@dataclass(frozen=True)
-class Comparison:
-    """A printed cell and ours: percent, points, and a verdict in the words of :func:`verdict`."""
-
-    printed: Published
-    label: str
-    ours: float | None
-    deviation: float | None
-    verdict: str
+    @property
+    def settings(self) -> dict[str, str]:
+        """``params`` by name, as text; raises :class:`UsageError` for what is no ``name=value``."""
+        pairs = [part.partition("=") for part in self.params.split()]
+        wrong = next((name for name, equals, _ in pairs if not equals), None)
+        if wrong is not None:
+            raise UsageError(f"{self.paper}, {self.table}, {self.row}: '{wrong}' is not name=value.")
+        return {name: value for name, _, value in pairs}
 
     @property
-    def difference(self) -> float | None:
-        """Ours minus theirs, in points; None where the two may not be compared."""
-        if self.ours is None or self.verdict in ("different protocol", "not comparable"):
-            return None
-        return self.ours - self.printed.value
+    def datasets(self) -> tuple[str, ...]:
+        """The dataset, or those over which the cell is a mean."""
+        several = SEVERAL.search(self.dataset)
+        if several is None:
+            return (self.dataset,)
+        dial, values = several.groups()
+        return tuple(self.dataset.replace(several[0], f"{dial}={value}") for value in values.split("+"))
+
+    @property
+    def why_not(self) -> str:
+        """Why nothing here can run for this cell; empty where something can."""
+        from suite.registry import published_only
+
+        known = published_only().get(self.method)
+        return self.print_only or (f"known by its published numbers only: {known['reason']}" if known else "")
+
+    @property
+    def place(self) -> str:
+        """Where it is printed, for messages: paper, table, row and column."""
+        return ", ".join(filter(None, (self.paper, self.table, self.group, self.row, self.column)))
 
 
 def load_published(asked: Iterable[str], folder: Path | None = None) -> list[Published]:
-    """The printed cells of ``paper`` or ``paper/table`` entries; raises :class:`UsageError` for an unknown paper."""
+    """The printed cells of ``paper`` or ``paper/table`` entries, points without a value included.
+
+    Raises :class:`UsageError` for an unknown paper or table, :class:`DataError` for a malformed file.
+    """
     folder = folder or shipped("reports") / "published"
     paths = {path.stem: path for path in folder.glob("*.csv")}
     found: list[Published] = []
@@ -62,7 +89,10 @@ def load_published(asked: Iterable[str], folder: Path | None = None) -> list[Pub
         paper, _, table = entry.partition("/")
         if paper not in paths:
             raise UsageError(f"there are no published numbers of '{paper}' in {folder}{did_you_mean(paper, paths)}")
-        found += [cell for cell in _read(paths[paper]) if not table or cell.table == table]
+        cells = _read(paths[paper])
+        if table and table not in (tables := {cell.table for cell in cells}):
+            raise UsageError(f"{paths[paper].name} holds no table '{table}'{did_you_mean(table, tables)}")
+        found += [cell for cell in cells if not table or cell.table == table]
     return found
 
 
@@ -72,59 +102,15 @@ def _read(path: Path) -> list[Published]:
         missing = set(COLUMNS) - set(reader.fieldnames or ())
         if missing:
             raise DataError(f"{path} has no column '{min(missing)}'; it needs {', '.join(COLUMNS)}.")
-        return [_cell(row, path, line) for line, row in enumerate(reader, start=2) if row["value"]]
+        return [_cell(row, path, line) for line, row in enumerate(reader, start=2)]
 
 
 def _cell(row: dict[str, str], path: Path, line: int) -> Published:
     try:
-        value = float(row["value"])
+        value = float(row["value"]) if row["value"] else None
         threshold = float(row["threshold"]) if row["threshold"] else None
     except ValueError:
         raise DataError(f"{path}, line {line}: '{row['value']}' or '{row['threshold']}' is not a number.") from None
-    plain = {name: row[name] for name in ("paper", "table", "row", "method", "dataset", "protocol", "note")}
-    return Published(key=MetricKey(row["metric"], threshold), value=value, **plain)
-
-
-def compare(view: View, found: pl.DataFrame, printed: Sequence[Published]) -> list[Comparison]:
-    """Every printed cell of a method in ``view`` on the same dataset (dials apart), with ours and a verdict."""
-    name = parse_dataset_name(view.dataset)[0]
-    compared: list[Comparison] = []
-    for row in view.rows:
-        own = found.filter((pl.col("row") == row.label) & (pl.col("label") == ""))
-        about = [c for c in printed if c.method == row.method and parse_dataset_name(c.dataset)[0] == name]
-        compared.extend(_compare(view, row.label, own, cell) for cell in about)
-    return compared
-
-
-def _compare(view: View, label: str, own: pl.DataFrame, cell: Published) -> Comparison:
-    values = [100 * value for value in pick(own, cell.key)]
-    bare = Comparison(cell, label, None, None, "not comparable")
-    if not values:
-        return bare
-    summary = summarize(values)
-    spread = summary.deviation if math.isfinite(summary.deviation) else None
-    mine = replace(bare, ours=summary.mean, deviation=spread)
-    # Ours is shown without a verdict: generated data, or other dials than the paper's, measure something else.
-    if view.kind == "planted" or cell.dataset != view.dataset:
-        return mine
-    if cell.protocol != view.spec.protocol:
-        return replace(mine, verdict="different protocol")
-    return replace(mine, verdict=verdict(values, cell.value))
-
-
-def verdict(ours: Sequence[float], theirs: float, level: float = 0.95) -> str:
-    """``within noise``, ``above`` or ``below``: does a printed number lie where one more of our seeds would fall?
-
-    The printed number is taken as one run with our spread: the t prediction interval mean ± t·s·√(1 + 1/n). Fewer than
-    two seeds say nothing of noise: ``not comparable``.
-    """
-    from scipy.stats import t
-
-    summary = summarize(ours)
-    if summary.count < 2:
-        return "not comparable"
-    reach = float(t.ppf(0.5 + level / 2, summary.count - 1)) * summary.deviation * (1 + 1 / summary.count) ** 0.5
-    reach = max(reach, 0.05)  # papers print one decimal
-    if abs(summary.mean - theirs) <= reach:
-        return "within noise"
-    return "above" if summary.mean > theirs else "below"
+    plain = {name: row[name] for name in COLUMNS if name not in ("metric", "threshold", "value")}
+    cell = Published(key=MetricKey(row["metric"], threshold), value=value, **plain)
+    return cell if cell.column else replace(cell, column=str(cell.key))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from suite.report.published import Comparison
+from suite.report.comparison import Comparison
 from suite.report.rows import RowFacts
 from suite.report.views import View
 
