@@ -24,16 +24,23 @@ from suite.cli.console import (
 from suite.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
+    from suite.leaderboard.missing import Lack
     from suite.leaderboard.perform import Done
     from suite.leaderboard.plan import Plan, Tuned
     from suite.leaderboard.run import Result, Terms, Watch
     from suite.places import Places
 
-NameArgument = Annotated[str, typer.Argument(help="Leaderboard name, or a TOML file.", autocompletion=leaderboards)]
+NameArgument = Annotated[
+    str, typer.Argument(help="Leaderboard name (paper:asl), or a TOML file.", autocompletion=leaderboards)
+]
+TableOption = Annotated[
+    str | None, typer.Option("--table", help="One of its tables alone, as its title or the paper calls it: 'Table 1'.")
+]
 
 
 def leaderboard(
     name: NameArgument = "quick",
+    table: TableOption = None,
     jobs: Annotated[int, typer.Option(help="Runs at once; 0: as many as fit; 1: in this process.", min=0)] = 0,
     gpu: Annotated[float, typer.Option(help="GPUs per run, shares allowed: 0.25 puts four on each.", min=0)] = 0.0,
     threads: Annotated[int, typer.Option(help="CPU threads per run, or per worker of a run.", min=1)] = 1,
@@ -49,14 +56,14 @@ def leaderboard(
 
     Safe to stop at any moment and to start again: nothing finished is lost or repeated; failed runs are tried again.
 
-    Example: suite leaderboard quick --jobs 2
+    Examples: suite leaderboard quick --jobs 2; suite leaderboard paper:asl --table 'Table 1'
     """
     from suite.leaderboard.run import Terms
     from suite.spec.resources import Resources
 
-    places, plan = make(name, out, data, methods_files)
+    places, plan = make(name, out, data, methods_files, table)
     terms = Terms(jobs, Resources(cpu=threads, gpu=gpu, workers=workers), address, packed)
-    result = carry_out(plan, places, terms, f"suite report {name}", quiet=json)
+    result = carry_out(plan, places, terms, plan.board.again, quiet=json)
     page = build_report(plan, places)
     _conclude(plan, result, page, json)
 
@@ -90,6 +97,7 @@ def plan(
     sweep: Annotated[
         str, typer.Argument(help="After the word 'sweep' or 'leaderboard': its name.", show_default=False)
     ] = "",
+    table: TableOption = None,
     jobs: Annotated[int, typer.Option(help="Runs at once, for the expected time; 0: one per core.", min=0)] = 0,
     methods_files: MethodsOption = None,
     out: OutOption = "outputs",
@@ -101,6 +109,8 @@ def plan(
     Examples: suite plan recognition-real; suite plan sweep neighbours; suite plan leaderboard recognition-real
     """
     import os
+
+    from suite.leaderboard.missing import lacks
 
     if sweep and name == "leaderboard":
         name = sweep
@@ -114,7 +124,8 @@ def plan(
 
         show_plan(sweep, jobs, out, data, methods_files, json)
         return
-    _, made = make(name, out, data, methods_files)
+    places, made = make(name, out, data, methods_files, table)
+    lacking = lacks(made.blocked, places.root)
     rows = _plan_rows(made)
     at_once = min(jobs or os.cpu_count() or 1, max(1, len(made.todo)))
     seconds = made.seconds()
@@ -123,7 +134,8 @@ def plan(
         totals = {"asked": len({a.run for a in made.asked if a.run}), "finished": len(made.finished)}
         totals |= {"todo": len(made.todo), "failed": len(made.failed), "blocked": len(made.blocked)}
         totals |= {"outdated": made.outdated}
-        emit_json({"name": made.board.name, **totals, "seconds": seconds, "wall_seconds": wall, "runs": rows})
+        lists = {"missing": [_lack_row(lack) for lack in lacking], "runs": rows}
+        emit_json({"name": made.board.name, **totals, "seconds": seconds, "wall_seconds": wall, **lists})
         return
     emit(_by_row(rows), ("method", "dataset", "finished", "to do", "failed", "blocked", "expected"), False)
     say(f"{len(made.finished)} finished, {len(made.todo)} to do: {_expected(made, wall, at_once)}.")
@@ -131,18 +143,42 @@ def plan(
         say(f"finished before, with other code or data: {made.outdated} of those to do; their rows do not count here.")
     for reason in dict.fromkeys(one.blocked for one in made.blocked):
         say(f"blocked: {reason}")
+    _tell_missing(lacking)
 
 
-def make(name: str, out: str, data: str | None, methods_files: list[str] | None) -> tuple[Places, Plan]:
-    """Resolve the leaderboard ``name`` against the ledger under ``out``."""
+def _tell_missing(lacking: list[Lack]) -> None:
+    """What to put where, dataset by dataset."""
+    for lack in lacking:
+        say(f"\nmissing for {lack.runs} runs on {lack.dataset}: {lack.obtain.rstrip('.')}.")
+        for file in lack.files:
+            need = "optional " if file.optional else ""
+            say(f"  {need}{file.path}" + (f"  from {file.source}" if file.source else ""))
+            if file.about:
+                say(f"      {file.about}")
+
+
+def _lack_row(lack: Lack) -> dict[str, Any]:
+    files = [
+        {"path": str(one.path), "about": one.about, "source": one.source, "optional": one.optional}
+        for one in lack.files
+    ]
+    return {"dataset": lack.dataset, "runs": lack.runs, "obtain": lack.obtain, "files": files}
+
+
+def make(
+    name: str, out: str, data: str | None, methods_files: list[str] | None, table: str | None = None
+) -> tuple[Places, Plan]:
+    """Resolve the leaderboard ``name``, or its ``table`` alone, against the ledger under ``out``."""
     from suite.environment import PLUGINS
     from suite.leaderboard.plan import find_board, make_plan
+    from suite.leaderboard.printed import only
     from suite.places import Places
     from suite.results.ledger import Ledger
 
     PLUGINS.add(methods_files or [])
     places = Places(out, data)
-    return places, make_plan(find_board(name), places, Ledger(places.ledger), tuned(places))
+    board = only(find_board(name), table) if table else find_board(name)
+    return places, make_plan(board, places, Ledger(places.ledger), tuned(places))
 
 
 def tuned(places: Places) -> Tuned:

@@ -8,12 +8,14 @@ import typer
 
 from suite.cli.complete import leaderboards
 from suite.cli.console import DataOption, JsonOption, MethodsOption, OutOption, SingleFileOption, emit_json, say
+from suite.cli.leaderboard import TableOption, build_report, make
 
 
 def report(
     name: Annotated[
         str, typer.Argument(help="Leaderboard name, or a TOML file.", autocompletion=leaderboards)
     ] = "quick",
+    table: TableOption = None,
     single_file: SingleFileOption = False,
     methods_files: MethodsOption = None,
     out: OutOption = "outputs",
@@ -24,14 +26,13 @@ def report(
 
     Example: suite report quick
     """
-    from suite.cli.leaderboard import build_report, make
-
-    places, plan = make(name, out, data, methods_files)
+    places, plan = make(name, out, data, methods_files, table)
     page = build_report(plan, places, single_file)
     if json:
         emit_json({"name": plan.board.name, "page": page, "finished": len(plan.finished), "missing": len(plan.todo)})
         return
-    say(f"{len(plan.finished)} runs shown, {len(plan.todo)} not run yet.")
+    blocked = f", {len(plan.blocked)} blocked by missing data" if plan.blocked else ""
+    say(f"{len(plan.finished)} runs shown, {len(plan.todo)} not run yet{blocked}.")
     say(f"page: {page}")
 
 

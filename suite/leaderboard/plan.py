@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -13,6 +14,7 @@ from suite.data import find_card
 from suite.data.storage.cards import shipped
 from suite.errors import DataError, UsageError, did_you_mean
 from suite.hyper import Value
+from suite.leaderboard.printed import with_printed_runs
 from suite.method import Method
 from suite.places import Places
 from suite.registry import canonical_name, method, methods
@@ -84,23 +86,28 @@ class Plan:
 
 
 def find_board(name: str) -> LeaderboardSpec:
-    """The leaderboard called ``name`` (shipped), or read from a path to a TOML file."""
+    """The leaderboard called ``name`` (shipped), or read from a path to a TOML file; ``paper:asl`` is ``paper-asl``.
+
+    Tables of a paper are there as tables of runs, too.
+    """
     if board_name_is_path(name):
-        return load_board(Path(name))
+        return with_printed_runs(load_board(Path(name)))
     paths = {path.stem: path for path in (shipped("reports") / "leaderboards").glob("*.toml")}
-    if name not in paths:
-        raise UsageError(f"there is no leaderboard '{name}'{did_you_mean(name, paths)}")
-    return load_board(paths[name])
+    stem = name.replace(":", "-", 1)  # files cannot have a colon in their names everywhere
+    if stem not in paths:
+        raise UsageError(f"there is no leaderboard '{name}'{did_you_mean(stem, paths)}")
+    return with_printed_runs(load_board(paths[stem]))
 
 
 def make_plan(board: LeaderboardSpec, places: Places, ledger: Ledger, tuned: Tuned | None = None) -> Plan:
     """Resolve ``board`` to runs and compare them with ``ledger``.
 
     Raises :class:`UsageError` for anything the board asks that does not exist. Runs whose data are missing are kept as
-    blocked, unless nothing else is left: then the reason is raised as :class:`DataError`.
+    blocked, unless nothing else is left: then the reason is raised as :class:`DataError` (a paper's board still has
+    the printed numbers to show).
     """
     asked = _named(list(_expand(board, tuned, places.root)), places)
-    if asked and all(one.blocked for one in asked):
+    if asked and not board.printed and all(one.blocked for one in asked):
         raise DataError(asked[0].blocked)
     return Plan(board, tuple(asked), ledger.runs())
 
@@ -114,7 +121,7 @@ def _expand(board: LeaderboardSpec, tuned: Tuned | None, root: Path | None) -> I
             for entry in entries:
                 for trial, params in _trials(entry, table, dataset, tuned, where):
                     for seed in table.seeds:
-                        spec = resolve_run(
+                        spec, blocked = _resolve(
                             entry.method,
                             dataset,
                             params,
@@ -123,7 +130,17 @@ def _expand(board: LeaderboardSpec, tuned: Tuned | None, root: Path | None) -> I
                             epochs=table.epochs,
                             root=root,
                         )
-                        yield BoardRun(spec, "", index, entry.label, dataset_label(spec), trial=trial)
+                        yield BoardRun(spec, "", index, entry.label, dataset_label(spec), blocked, trial)
+
+
+def _resolve(name: str, dataset: str, params: Mapping[str, Value], **more: Any) -> tuple[RunSpec, str]:
+    """The run, and why it cannot be done here: a file that the card names (weights) is not there. Else empty."""
+    try:
+        return resolve_run(name, dataset, params, **more), ""
+    except DataError as error:
+        files = {key: value for key, value in params.items() if method(name).hypers[key].file}
+        bare = resolve_run(name, dataset, {k: v for k, v in params.items() if k not in files}, **more)
+        return bare.model_copy(update={"params": {**bare.params, **files}}), str(error)
 
 
 def task_of(table: TableSpec) -> str:
@@ -190,6 +207,8 @@ def _named(asked: list[BoardRun], places: Places) -> list[BoardRun]:
 
 
 def _name(one: BoardRun, places: Places, codes: dict[str, str], prints: dict[str, str | DataError]) -> BoardRun:
+    if one.blocked:
+        return one
     spec: RunSpec = one.spec
     key = spec.model_copy(update={"params": {}, "seed": 0, "epochs": None}).canonical_json()
     if key not in prints:
@@ -197,9 +216,9 @@ def _name(one: BoardRun, places: Places, codes: dict[str, str], prints: dict[str
             prints[key] = data_fingerprint(spec, places)
         except DataError as error:
             prints[key] = error
-    if spec.method not in codes:
-        codes[spec.method] = method_code(spec)
     found = prints[key]
     if isinstance(found, DataError):
         return replace(one, blocked=str(found))
+    if spec.method not in codes:
+        codes[spec.method] = method_code(spec)
     return replace(one, run=spec.run_id(found, codes[spec.method]))

@@ -11,10 +11,11 @@ import polars as pl
 
 from suite.errors import SuiteError
 from suite.registry import method
-from suite.report import aggregate, details, facts, figures, page, tables
+from suite.report import aggregate, details, facts, figures, page, paper_forms, tables
 from suite.report.comparison import compare
 from suite.report.findings import sentence
 from suite.report.index import About, counts, leave
+from suite.report.paper import Ours, PaperTable, paper_table
 from suite.report.published import load_published
 from suite.report.rows import row_facts, run_pages
 from suite.report.run_page import FOLDER, write_runs
@@ -41,6 +42,7 @@ class Content:
     finished: int
     failed: int
     made: datetime
+    papers: tuple[PaperTable, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ def gather(
     tests = tests.filter(~pl.col("selection").str.starts_with(SELECTION))
     found = chosen_only(tests, compared)
     frames = Frames(tried, compared, tests, frame, found, people, aggregate.curves(frame, logged))
-    sections = [_section(board, asked, frames.of(*place), pages or {}, *place) for place in _places(frame)]
+    places = _places(frame, bool(board.printed))
+    sections = [_section(board, asked, frames.of(*place), pages or {}, *place) for place in places]
+    ours = Ours(asked, frame, found, logged)
     finished = runs.filter(pl.col("status") == "finished")
     return Content(
         board=board,
@@ -87,10 +91,11 @@ def gather(
         used=tuple(facts.used_settings(_shown(asked, frame))),
         sources=tuple(facts.sources(asked, runs)),
         provenance=tuple(facts.provenance_rows(finished)),
-        asked=tried["run"].n_unique(),
+        asked=tried.filter(pl.col("run") != "")["run"].n_unique() + int((tried["run"] == "").sum()),
         finished=len(finished),
         failed=int((runs["status"] == "failed").sum()),
         made=datetime.now(UTC),
+        papers=tuple(paper_table(one, board.call, ours) for one in board.printed),
     )
 
 
@@ -100,7 +105,9 @@ def _shown(asked: Sequence[BoardRun], frame: pl.DataFrame) -> list[BoardRun]:
     return [one for one in asked if (one.table, one.dataset, one.row, one.trial) in chosen]
 
 
-def _places(frame: pl.DataFrame) -> list[tuple[int, str]]:
+def _places(frame: pl.DataFrame, begun: bool) -> list[tuple[int, str]]:
+    """The sections, by table and dataset; where papers' tables show what is missing, those ``begun`` alone."""
+    frame = frame.filter(pl.col("status") != "") if begun else frame
     return list(frame.select("table", "dataset").unique(maintain_order=True).iter_rows())
 
 
@@ -157,6 +164,9 @@ def _files(content: Content) -> dict[str, str]:
     """Every file of the report beside the page, by name."""
     files = {"report.md": page.render("report.md.j2", content), "numbers.csv": content.summaries.write_csv()}
     files["settings.csv"] = facts.settings_frame(content.used).write_csv()
+    for table in content.papers:
+        files[f"paper-{table.name}.csv"] = paper_forms.frame(table).write_csv()
+        files[f"paper-{table.name}.tex"] = paper_forms.latex(table)
     for section in content.sections:
         name = section.view.name
         files[f"table-{name}.csv"] = tables.numbers(section.view).write_csv()

@@ -16,7 +16,8 @@ from suite.spec.board import BoardRun
 
 LEVEL = 0.95
 ROUNDING = 0.05  # papers print one decimal
-GENERATED = "different protocol: generated data"
+OTHER = "different protocol: "
+GENERATED = "generated data"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def _run_of(label: str, own: pl.DataFrame, asked: Sequence[BoardRun]) -> BoardRu
 
 
 def _compare(view: View, label: str, own: pl.DataFrame, cell: Published, one: BoardRun) -> Comparison:
-    unlike = [GENERATED.partition(": ")[2]] if view.kind != "real" else []
+    unlike = [GENERATED] if view.kind != "real" else []
     unlike += differences(cell, one.spec)
     # The same setting is compared at the epoch that its authors report; anything else shows our honest number.
     selection = HONEST if unlike else wanted(cell)[0].selection
@@ -79,7 +80,7 @@ def comparison(
     summary = summarize(values)
     spread = summary.deviation if math.isfinite(summary.deviation) else None
     if unlike:
-        return Comparison(cell, label, summary.mean, spread, None, f"different protocol: {'; '.join(unlike)}")
+        return Comparison(cell, label, summary.mean, spread, None, OTHER + "; ".join(unlike))
     if cell.value is None:
         return Comparison(cell, label, summary.mean, spread, None, "no printed value")
     said = verdict(values, cell.value)

@@ -176,10 +176,10 @@ def _settings(one: Wanted, spec: RunSpec, card: DatasetCard) -> list[str]:
     return changed[:FEW] + more
 
 
-def command(cell: Published, seed: int = 0) -> str:
-    """The command that makes one run of the cell; of a mean over datasets, the first."""
+def command(cell: Published, seed: int = 0, number: int = 0) -> str:
+    """The command that makes one run of the cell, on the dataset of that ``number`` where it is a mean over several."""
     sets = "".join(
         f" --preset {value}" if name == "preset" else f" --set {name}={value}" for name, value in cell.settings.items()
     )
     protocol = f" --protocol {cell.protocol}" if cell.protocol != "default" else ""
-    return f"suite train {cell.method} '{cell.datasets[0]}'{sets}{protocol} --seed {seed}"
+    return f"suite train {cell.method} '{cell.datasets[number]}'{sets}{protocol} --seed {seed}"

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from suite.data.storage.cards import shipped
-from suite.report import figures, findings, tables
+from suite.report import figures, findings, paper_forms, tables
 from suite.report.class_curves import class_figures
 from suite.report.rows import to_json
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from suite.report.paper import PaperTable
     from suite.report.section import Section
 
 
@@ -35,8 +36,9 @@ def render(template: str, content: Any, **more: Any) -> str:
     environment.filters.update(percent=tables.number, points=tables.points)
     helpers: dict[str, Any] = {"table": _table, "markdown": tables.markdown, "notes": tables.notes, "figures": _figures}
     helpers |= {"rows": _rows, "sentence": findings.sentence, "ranking": findings.ranking}
+    papers = {"paper_table": _paper, "paper_markdown": paper_forms.markdown}
     return environment.get_template(template).render(
-        content=content, class_table=class_table, comparison=_comparison, **helpers, **more
+        content=content, class_table=class_table, comparison=_comparison, **papers, **helpers, **more
     )
 
 
@@ -79,6 +81,12 @@ def _rows(section: Section) -> Markup:
     from markupsafe import Markup
 
     return Markup(to_json(section.view, section.rows))
+
+
+def _paper(table: PaperTable) -> Markup:
+    from markupsafe import Markup
+
+    return Markup(paper_forms.html(table))
 
 
 def _inline() -> Markup:
@@ -124,7 +132,7 @@ def _comparison(section: Section) -> list[dict[str, str]]:
             "method": one.label,
             "metric": str(one.printed.key),
             "ours": _ours(one.ours, one.deviation),
-            "printed": f"{one.printed.value:g}",
+            "printed": one.printed.digits,
             "difference": "" if one.difference is None else tables.points(one.difference / 100),
             "verdict": one.verdict,
             "where": f"{one.printed.paper}, {one.printed.table}, {one.printed.row} ({one.printed.protocol})",

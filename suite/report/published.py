@@ -25,7 +25,8 @@ class Published:
 
     ``group``, ``row`` and ``column`` are the paper's words. ``params`` is what ``suite train`` would take after
     ``--set``, separated by spaces, ``preset`` among them. A dial of ``dataset`` with several values (``split=1+2+3``)
-    is a mean over them. ``value`` is in percent as printed, None for a point that cannot be read off a figure.
+    is a mean over them. ``value`` is in percent as printed, None for a point that cannot be read off a figure (``text``
+    has its digits).
     ``print_only`` says why no run belongs to the cell, ``differs`` what its run does otherwise than the print in a way
     that no parameter states.
     """
@@ -44,6 +45,12 @@ class Published:
     print_only: str = ""
     differs: str = ""
     note: str = ""
+    text: str = ""
+
+    @property
+    def digits(self) -> str:
+        """The number with the digits of print; empty where none can be read."""
+        return self.text or ("" if self.value is None else f"{self.value:g}")
 
     @property
     def settings(self) -> dict[str, str]:
@@ -112,5 +119,5 @@ def _cell(row: dict[str, str], path: Path, line: int) -> Published:
     except ValueError:
         raise DataError(f"{path}, line {line}: '{row['value']}' or '{row['threshold']}' is not a number.") from None
     plain = {name: row[name] for name in COLUMNS if name not in ("metric", "threshold", "value")}
-    cell = Published(key=MetricKey(row["metric"], threshold), value=value, **plain)
+    cell = Published(key=MetricKey(row["metric"], threshold), value=value, text=row["value"], **plain)
     return cell if cell.column else replace(cell, column=str(cell.key))

@@ -26,6 +26,7 @@ SIGNS = {  # what occurs in labels and notes
     "≈": r"$\approx$", "—": "---", MINUS: "$-$", "±": r"$\pm$", DAGGER: r"$\dagger$",
     DOUBLE: r"$\ddagger$", "×": r"$\times$",
     "β": r"$\beta$", "γ": r"$\gamma$", "τ": r"$\tau$", "λ": r"$\lambda$", "θ": r"$\theta$", "α": r"$\alpha$",
+    "₁": r"$_1$", "–": "--", "§": r"\S",
 }  # fmt: skip
 METHODS, CEILINGS, PEOPLE = "Methods", "Ceilings: these look at hidden truth", "People: the annotators of these data"
 
@@ -130,7 +131,7 @@ def to_latex(view: View) -> str:
     table = table.fmt_passthrough(columns=[heading(view, key) for key in view.columns], escape=False)
     for note in notes(view):
         table = table.tab_source_note(note)
-    return _captioned(_typeset(str(table.as_latex())), f"tab:{view.name}")
+    return _captioned(typeset(str(table.as_latex())), f"tab:{view.name}")
 
 
 def _captioned(text: str, label: str) -> str:
@@ -138,7 +139,7 @@ def _captioned(text: str, label: str) -> str:
     return re.sub(r"\\caption\*\{\s*\{\\large (.*)\}\s*\}", rf"\\caption{{\1}}\n\\label{{{label}}}", text, count=1)
 
 
-def _typeset(text: str) -> str:
+def typeset(text: str) -> str:
     """Signs that a LaTeX font of text lacks, as commands."""
     for sign, command in SIGNS.items():
         text = text.replace(sign, command)

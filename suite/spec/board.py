@@ -18,6 +18,7 @@ from suite.spec.run import RunSpec
 Params = dict[str, Value] | Annotated[str, Field(pattern=r"^tuned:[\w.-]+$")]
 Tuple = tuple[str, ...]
 Trials = Annotated[tuple[dict[str, Value], ...], Field(min_length=1)]
+Seeds = tuple[Annotated[int, Field(ge=0)], ...]
 MANY = 100_000  # more seeds than anybody runs: a typing error
 
 
@@ -46,6 +47,40 @@ class Entry(Spec):
     params: Params = Field(default_factory=dict)
 
 
+def _as_seeds(values: Any) -> Any:
+    """``seeds = 3`` as the seeds 0, 1 and 2."""
+    seeds = values.get("seeds") if isinstance(values, Mapping) else None
+    if not isinstance(seeds, int) or isinstance(seeds, bool):
+        return values
+    if not 1 <= seeds <= MANY:
+        raise ValueError(f"seeds = {seeds}: give the number of seeds, at least 1")
+    return {**values, "seeds": list(range(seeds))}
+
+
+class PrintedTable(Spec):
+    """A table or figure of a paper, to be filled with our runs: its rows, columns and settings are those in print.
+
+    ``table`` is ``paper/table`` of ``reports/published``. Every row of it that something here can run is run with
+    ``seeds``. ``command`` says how to get the numbers that no run records (``suite analyse ...``).
+    """
+
+    table: str = Field(pattern=r"^[^/]+/.+$")
+    title: str
+    intro: str = ""
+    seeds: Seeds = (0,)
+    command: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthands(cls, values: Any) -> Any:
+        return _as_seeds(values)
+
+    @property
+    def short(self) -> str:
+        """The table's name in its paper: ``Table 1``."""
+        return self.table.partition("/")[2]
+
+
 class TableSpec(Spec):
     """One table of a leaderboard: every entry on every dataset with the same seeds and budget.
 
@@ -62,7 +97,7 @@ class TableSpec(Spec):
     task: str = ""
     intro: str = ""
     without: Tuple = ()
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
+    seeds: Seeds = (0,)
     epochs: int | None = Field(None, ge=1)
     protocol: str = "default"
     params: Params = Field(default_factory=dict)
@@ -79,12 +114,7 @@ class TableSpec(Spec):
         values = dict(values)
         if isinstance(methods := values.get("methods"), list | tuple):
             values["methods"] = [{"method": m} if isinstance(m, str) else m for m in methods]
-        seeds = values.get("seeds")
-        if isinstance(seeds, int) and not isinstance(seeds, bool):
-            if not 1 <= seeds <= MANY:
-                raise ValueError(f"seeds = {seeds}: give the number of seeds, at least 1")
-            values["seeds"] = list(range(seeds))
-        return values
+        return _as_seeds(values)
 
     @field_validator("metrics")
     @classmethod
@@ -100,12 +130,35 @@ class TableSpec(Spec):
 
 
 class LeaderboardSpec(Spec):
-    """A named page of tables."""
+    """A named page of tables: our own, and those of a paper (``printed``), which become tables of runs when planned.
+
+    ``part_of`` names the board of which this is one table.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     title: str
     intro: str = ""
-    tables: tuple[TableSpec, ...] = Field(min_length=1)
+    tables: tuple[TableSpec, ...] = ()
+    printed: tuple[PrintedTable, ...] = ()
+    part_of: str = ""
+
+    @model_validator(mode="after")
+    def _something(self) -> LeaderboardSpec:
+        if not self.tables and not self.printed:
+            raise ValueError("has no table; give it [[tables]], or [[printed]] for those of a paper")
+        return self
+
+    @property
+    def call(self) -> str:
+        """The name as people type it: ``paper:asl`` for ``paper-asl``."""
+        name = self.part_of or self.name
+        return name.replace("-", ":", 1) if self.printed and name.startswith("paper-") else name
+
+    @property
+    def again(self) -> str:
+        """The command that builds its page again."""
+        table = self.printed[0].short if self.printed else self.tables[0].title
+        return f"suite report {self.call}" + (f" --table '{table}'" if self.part_of else "")
 
 
 @dataclass(frozen=True)

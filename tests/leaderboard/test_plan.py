@@ -165,4 +165,4 @@ BOARDS = sorted((shipped("reports") / "leaderboards").glob("*.toml"))
 def test_shipped_boards_fit_the_methods_and_datasets_that_they_name(path, tmp_path):
     """Every method, preset, parameter and dial is known: missing data are the only reason to refuse a plan."""
     with suppress(DataError):
-        assert planned(load_board(path), tmp_path, data=str(tmp_path / "nowhere")).asked
+        assert planned(find_board(path.stem), tmp_path, data=str(tmp_path / "nowhere")).asked

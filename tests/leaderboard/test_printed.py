@@ -1,0 +1,105 @@
+"""Boards of papers: every printed row that can run is asked for under the settings in print, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from suite.data.storage.cards import shipped
+from suite.errors import UsageError
+from suite.leaderboard.missing import lacks
+from suite.leaderboard.plan import find_board, make_plan
+from suite.leaderboard.printed import only
+from suite.places import Places
+from suite.report.matching import key_of, wanted
+from suite.report.published import load_published
+from suite.results.ledger import Ledger
+from suite.spec.board import LeaderboardSpec
+
+PAPERS = {
+    "paper:asl": "action_selection",
+    "paper:npl": "noisy_pseudo_labels",
+    "paper:multi-label-detection": "multi_label_detection",
+    "paper:single-positive": "single_positive",
+}
+ELSEWHERE = ("Awesome-WTAL", "Repositories")  # numbers of others, which belong to no table of the paper
+
+
+@pytest.fixture(scope="module", params=PAPERS)
+def planned(request, tmp_path_factory):
+    places = Places(str(tmp_path_factory.mktemp("out")), str(tmp_path_factory.mktemp("nothing")))
+    return request.param, make_plan(find_board(request.param), places, Ledger(places.ledger))
+
+
+def test_a_board_asks_for_every_printed_row_and_nothing_else(planned):
+    name, plan = planned
+    cells = load_published([one.table for one in plan.board.printed])
+    expected = {key_of(one) for cell in cells for one in wanted(cell)}
+    assert {key_of(one.spec) for one in plan.asked} == expected
+    assert plan.board.call == name and all(one.spec.epochs is None for one in plan.asked)
+
+
+def test_without_data_everything_is_blocked_with_a_reason(planned):
+    _, plan = planned
+    assert len(plan.blocked) == len(plan.asked) > 0 and all(one.blocked.endswith(".") for one in plan.blocked)
+
+
+def test_every_table_of_print_is_on_the_board(planned):
+    name, plan = planned
+    tables = {cell.table for cell in load_published([PAPERS[name]]) if not cell.table.startswith(ELSEWHERE)}
+    shown = [one.short for one in plan.board.printed]
+    assert len(set(shown)) == len(shown) and tables == {table for table in shown if not table.startswith(ELSEWHERE)}
+
+
+def test_rows_of_one_table_have_different_names(planned):
+    _, plan = planned
+    for table in plan.board.tables:
+        labels = [entry.label for entry in table.methods]
+        assert len(set(labels)) == len(labels), table.title
+
+
+def test_one_table_alone():
+    board = only(find_board("paper:npl"), "Table 5")
+    assert board.name == "paper-npl-table-5" and [one.short for one in board.printed] == ["Table 5"]
+    assert {table.datasets for table in board.tables} == {("thumos-14-dense[validation=test,labelled=0.4]",)}
+    assert [entry.label for entry in board.tables[0].methods] == ["N_pos = 5", "N_pos = 15", "N_pos = 30"]
+    with pytest.raises(UsageError, match="paper:npl has no table 'Table 55'; did you mean 'Table 5"):
+        only(find_board("paper:npl"), "Table 55")
+    plain = only(find_board("quick"), find_board("quick").tables[0].title)
+    assert len(plain.tables) == 1 and plain.name.startswith("quick-")
+
+
+def test_a_board_needs_a_table_of_one_kind():
+    with pytest.raises(ValueError, match="has no table"):
+        LeaderboardSpec.model_validate({"name": "b", "title": "B"})
+    made = LeaderboardSpec.model_validate(
+        {"name": "b", "title": "B", "printed": [{"table": "p/Table 1", "title": "T", "seeds": 2}]}
+    )
+    assert made.printed[0].seeds == (0, 1) and made.call == "b"
+
+
+def test_names_with_a_colon_are_files_with_a_dash():
+    assert find_board("paper:asl").name == find_board("paper-asl").name == "paper-asl"
+    assert (shipped("reports") / "leaderboards" / "paper-asl.toml").is_file()
+    with pytest.raises(UsageError, match="there is no leaderboard 'paper:als'; did you mean 'paper-asl'"):
+        find_board("paper:als")
+
+
+def test_a_plan_says_which_files_to_put_where(planned, tmp_path):
+    _, plan = planned
+    found = lacks(plan.asked, tmp_path)
+    assert sum(lack.runs for lack in found) == len(plan.blocked)
+    assert {lack.dataset for lack in found} == {one.spec.dataset for one in plan.blocked}
+    for lack in found:
+        assert lack.obtain and any(not file.optional for file in lack.files), lack.dataset
+        assert all(file.path.is_relative_to(tmp_path) for file in lack.files)
+
+
+def test_missing_weights_are_named_with_their_address(tmp_path):
+    places = Places(str(tmp_path), str(tmp_path / "data"))
+    plan = make_plan(only(find_board("paper:multi-label-detection"), "Table 9"), places, Ledger(places.ledger))
+    assert all("slowfast-r50-k400" in one.blocked for one in plan.blocked)
+    (lack,) = lacks(plan.asked, places.root)
+    weights = next(file for file in lack.files if file.path.name == "SLOWFAST_8x8_R50.pkl")
+    assert weights.source.startswith("https://") and "no checksum" in weights.about and not weights.optional
+    assert [file.path.name for file in lack.files if file.optional and "predicted" in file.path.name]
+    assert {one.spec.params["weights"] for one in plan.asked} == {"slowfast-r50-k400"}
