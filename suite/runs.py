@@ -8,6 +8,7 @@ from typing import Any
 
 from suite.data import find_card, fingerprint
 from suite.data.storage.files import dataset_folder
+from suite.data.storage.generated import marked_dials
 from suite.errors import DataError, UsageError
 from suite.hyper import Value
 from suite.identity.code import code_fingerprint
@@ -15,7 +16,7 @@ from suite.method import Method
 from suite.places import Places
 from suite.registry import method
 from suite.spec.base import validate
-from suite.spec.card import DatasetCard, parse_dataset_name
+from suite.spec.card import GENERATED, DatasetCard, parse_dataset_name
 from suite.spec.pinned import PinnedFile
 from suite.spec.run import Precision, RunSpec
 from suite.tasks import task
@@ -48,7 +49,7 @@ def resolve_run(
         "method": chosen.name,
         "dataset": name,
         "params": _with_pinned_files(chosen, chosen.resolve(params or {}), card, root),
-        "dials": card.resolve_dials(dials),
+        "dials": marked_dials(card, card.resolve_dials(dials), dataset_folder(card, root)),
         "protocol": protocol,
         "seed": seed,
         "epochs": epochs,
@@ -81,12 +82,17 @@ def _file(named: str, card: DatasetCard, root: Path | None) -> PinnedFile:
 def cautions(spec: RunSpec) -> list[str]:
     """What a user should know of a run before it starts, in sentences without a full stop."""
     chosen, card = method(spec.method), find_card(spec.dataset)
+    said = []
+    if card.kind_of(spec.dials) == GENERATED:
+        said.append(
+            f"the features of {card.name} are generated (a rehearsal): its numbers are no results on {card.title}"
+        )
     if "weights" in chosen.hypers and not spec.params["weights"] and card.kind == "real" and card.layout.channels == 0:
-        return [
+        said.append(
             f"{spec.method} learns from the pixels of {card.name} with random initial weights, published numbers start "
             "from Kinetics; give --set weights=FILE"
-        ]
-    return []
+        )
+    return said
 
 
 def run_id(spec: RunSpec, places: Places) -> str:

@@ -23,7 +23,7 @@ FLOORS = (
         "places",
     ),  # 2: what a method is, what can be asked, what names it
     ("tasks", "data", "weights", "results", "registry"),  # 3: tasks, data, the ledger
-    ("runs", "train", "work", "report", "scoring"),  # 4: doing what is asked, reporting what came out
+    ("runs", "rehearsal", "train", "work", "report", "scoring"),  # 4: doing what is asked, reporting what came out
     (
         "sweep",
         "leaderboard",

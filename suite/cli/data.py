@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from suite.cli.complete import datasets
-from suite.cli.console import DataOption, JsonOption, OutOption, emit, emit_json
+from suite.cli.console import DataOption, JsonOption, OutOption, complain, emit, emit_json, say
 from suite.environment import CARDS
 from suite.errors import DataError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from suite.places import Places
     from suite.spec.card import DatasetCard
 
-commands = typer.Typer(no_args_is_help=True, help="Dataset cards: list, show, verify, get, prepare.")
+commands = typer.Typer(no_args_is_help=True, help="Dataset cards: list, show, verify, check, get, rehearse, prepare.")
 
 
 Name = Annotated[str, typer.Argument(help="A dataset, e.g. hapt.", autocompletion=datasets)]
@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
 def own_cards(
     folder: Annotated[Path | None, typer.Option("--datasets", help="A folder of your own dataset cards.")] = None,
 ) -> None:
-    """Dataset cards: list, show, verify, get, prepare."""
+    """Dataset cards: list, show, verify, check, get, rehearse, prepare."""
     if folder is not None:
         CARDS.add([folder])
 
@@ -54,11 +54,17 @@ def list_datasets(task: ServedTask = "", data: DataOption = None, as_json: JsonO
 
 def _row(card: DatasetCard, data: str | None) -> dict[str, Any]:
     from suite.data import is_available
+    from suite.data.storage.files import dataset_folder
+    from suite.data.storage.generated import find_mark
     from suite.places import Places
+    from suite.spec.card import GENERATED
 
-    available = "yes" if is_available(card, Places(data=data).root) else "no"
-    there = available if card.files else "generated"
-    return {"name": card.name, "title": card.title, "tasks": list(card.tasks), "kind": card.kind, "on disk": there}
+    root = Places(data=data).root
+    available = "yes" if is_available(card, root) else "no"
+    rehearsed = find_mark(card, dataset_folder(card, root)) is not None
+    there = "rehearsal" if rehearsed else available if card.files else "generated"
+    kind = GENERATED if rehearsed else card.kind
+    return {"name": card.name, "title": card.title, "tasks": list(card.tasks), "kind": kind, "on disk": there}
 
 
 @commands.command()
@@ -136,6 +142,78 @@ def get(
         ["file", "state", "folder"],
         as_json,
     )
+
+
+@commands.command()
+def rehearse(
+    name: Name,
+    to: Annotated[Path, typer.Option("--to", help="Folder that the pack is written below.")] = Path("rehearsal"),
+    full: Annotated[
+        bool, typer.Option("--full", help="As large as published: all videos, all channels (gigabytes; says so first).")
+    ] = False,
+    videos: Annotated[
+        int | None, typer.Option(help="How many videos or clips.", show_default="60; --full: all")
+    ] = None,
+    channels: Annotated[int | None, typer.Option(help="Feature width.", show_default="64; --full: published")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed is another world of the same kind.", min=0)] = 0,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A dial of the world, name=value; --dials lists them.")
+    ] = None,
+    dials: Annotated[bool, typer.Option("--dials", help="List the dials of the world, and write nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write a rehearsal pack anew that is there.")] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a dataset's files with generated features, to try everything before the real ones are there.
+
+    The pack has the published layout: readers, windows, protocols and memory are those of the real data. Annotations
+    are the real ones where --data has them, else generated. It is marked: the dataset is then called
+    NAME[features=generated] in every row, page and file, and no printed number is compared with it.
+
+    Example: suite data rehearse thumos-14 --to rehearsal, then suite train asl thumos-14 --data rehearsal
+    """
+    from suite.cli.train import parse_settings
+    from suite.data.storage.files import data_root
+    from suite.places import Places
+    from suite.rehearsal import draft, request
+    from suite.rehearsal import rehearse as write
+
+    root = data_root(Places(data=data).root)
+    asked = request(
+        name, root, to, full=full, videos=videos, channels=channels, seed=seed, dials=parse_settings(settings or [])
+    )
+    if dials:
+        _list_dials(asked.card.reader, as_json)
+        return
+    made = draft(asked)
+    size = f"about {_amount(made.size)} (as much again when it is packed for training)"
+    complain(f"{name}: {made.holds}; {size} in {asked.folder}")
+    with _progress() as progress:
+        done = 0
+
+        def step(written: int) -> None:
+            nonlocal done
+            done += written
+            progress(name, done, max(done, made.size))
+
+        folder = write(asked, made, step, force)
+    written = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    row = {"dataset": f"{name}[features=generated]", "folder": str(folder), "holds": made.holds}
+    emit([{**row, "bytes": written, "size": _amount(written)}], ["dataset", "holds", "size", "folder"], as_json)
+    if not as_json:
+        say(f"train on it with --data {to}; look at it with suite data check {name} --data {to}")
+
+
+def _list_dials(reader: str, as_json: bool) -> None:
+    from suite.rehearsal.dials import DIALS
+
+    rows = [{"dial": name, **dial.model_dump(exclude={"choices", "stage"})} for name, dial in DIALS[reader].items()]
+    emit(rows, ["dial", "default", "low", "high", "unit", "help"], as_json)
+
+
+def _amount(size: int) -> str:
+    """Bytes as people say them."""
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"
 
 
 @contextmanager

@@ -11,7 +11,9 @@ from typing import Any
 from zipfile import BadZipFile
 
 from suite.data.checks import check_kinds, check_task_data, features_keys, finite_features
+from suite.data.known import with_known_posterior
 from suite.data.reading import find_reader, reader_source
+from suite.data.storage import generated
 from suite.data.storage.cards import find_card
 from suite.data.storage.files import checked_hashes, dataset_folder
 from suite.data.storage.store import OutdatedStoreError, build_once, open_store, write_store
@@ -52,10 +54,15 @@ class DatasetRequest:
 
     def read_dials(self) -> dict[str, Value]:
         """The dials that the packed arrays depend on."""
-        return {name: value for name, value in self.dials.items() if self.card.dials[name].stage == "read"}
+        own = self.card.dials
+        return {name: value for name, value in self.dials.items() if name in own and own[name].stage == "read"}
 
     def store_key(self) -> str:
-        """16 hexadecimal digits of everything that the packed arrays depend on."""
+        """16 hexadecimal digits of everything that the packed arrays depend on.
+
+        Raises :class:`DataError` where features should be generated ones and are not.
+        """
+        generated.require_marked(self.card, self.folder, self.dials)
         hashes = checked_hashes(self.card, self.folder, self.cache)
         source = reader_fingerprint(reader_source(self.card))
         form = function_fingerprint(task(self.task).settle)
@@ -81,6 +88,7 @@ def dataset_request(
 ) -> DatasetRequest:
     """Resolve ``name`` (with or without dials in brackets; ``dials`` are more of them) against the cards.
 
+    A rehearsal pack is recognized by its mark, which sets the dial ``features=generated``.
     Raises :class:`UsageError` for an unknown dataset, dial, task or protocol, and for a dial's value it cannot take.
     """
     plain, given = parse_dataset_name(name)
@@ -89,6 +97,7 @@ def dataset_request(
     resolved = card.resolve_dials({**given, **(dials or {})})
     packed = cache_folder(cache)
     folder = dataset_folder(card, root) if card.folder else packed
+    resolved = generated.marked_dials(card, resolved, folder)
     return DatasetRequest(card, _served(card, task), protocol, resolved, folder, packed)
 
 
@@ -138,7 +147,8 @@ def open_dataset(asked: DatasetRequest, seed: int = 0, force: bool = False) -> T
         data = replace(data, facts={**data.facts, "annotators": {"names": list(who.names), "reference": who.reference}})
     data = task(asked.task).withhold(data, dials)
     settings = asked.card.protocol(asked.protocol)
-    facts = {"kind": asked.card.kind, **data.facts, "protocol": {**data.facts.get("protocol", {}), **settings}}
+    kind, protocol = asked.card.kind_of(asked.dials), {**data.facts.get("protocol", {}), **settings}
+    facts = {**data.facts, "kind": kind, "protocol": protocol}
     label = asked.card.label(asked.dials)
     return replace(data, name=label, protocol=asked.protocol, fingerprint=asked.fingerprint(), facts=facts)
 
@@ -184,6 +194,7 @@ def read(asked: DatasetRequest) -> TaskData[Any]:
         said = f"reader '{asked.card.reader}' returned {type(data).__name__}"
         raise DataError(f"{asked.card.name}: {said}; return TaskData.")
     check_kinds(data)
+    data = with_known_posterior(data, asked.folder, asked.dials)
     data = task(asked.task).settle(data, asked.read_dials())
     check_task_data(data)
     return data

@@ -53,7 +53,7 @@ def asked_frame(asked: Iterable[BoardRun], runs: pl.DataFrame, curves: pl.DataFr
             "chosen_by": task(method(one.spec.method).task).chosen_by,
             "blocked": one.blocked,
             "ceiling": method(one.spec.method).oracle,
-            "kind": find_card(one.spec.dataset).kind,
+            "kind": find_card(one.spec.dataset).kind_of(one.spec.dials),
             "reported": reported_selection(method(one.spec.method), one.spec.params),
         }
         for one in asked

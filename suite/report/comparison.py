@@ -13,11 +13,12 @@ from suite.report.matching import Cells, differences, wanted
 from suite.report.published import Published
 from suite.report.views import HONEST, View, pick
 from suite.spec.board import BoardRun
+from suite.spec.card import GENERATED
 
 LEVEL = 0.95
 ROUNDING = 0.05  # papers print one decimal
 OTHER = "different protocol: "
-GENERATED = "generated data"
+ORIGINS = {"real": "", "planted": "generated data", GENERATED: "generated features (a rehearsal)"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def _run_of(label: str, own: pl.DataFrame, asked: Sequence[BoardRun]) -> BoardRu
 
 
 def _compare(view: View, label: str, own: pl.DataFrame, cell: Published, one: BoardRun) -> Comparison:
-    unlike = [GENERATED] if view.kind != "real" else []
+    unlike = [ORIGINS[view.kind]] if ORIGINS[view.kind] else []
     unlike += differences(cell, one.spec)
     # The same setting is compared at the epoch that its authors report; anything else shows our honest number.
     selection = HONEST if unlike else wanted(cell)[0].selection

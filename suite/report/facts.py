@@ -15,6 +15,13 @@ from suite.method import Method
 from suite.presets import preset_of, value_text
 from suite.registry import method
 from suite.spec.board import BoardRun
+from suite.spec.card import GENERATED
+
+ORIGIN = {  # where the data of a kind come from
+    "real": "real data",
+    "planted": "planted (generated) data",
+    GENERATED: "GENERATED FEATURES in the layout of the real data (a rehearsal)",
+}
 
 
 @dataclass(frozen=True)
@@ -98,12 +105,17 @@ class DatasetFacts:
 def sources(asked: Sequence[BoardRun], runs: pl.DataFrame) -> list[DatasetFacts]:
     """The datasets asked for, in order."""
     found = []
-    for label, name in dict.fromkeys((one.dataset, one.spec.dataset) for one in asked):
+    for label, name, kind in dict.fromkeys((one.dataset, one.spec.dataset, _kind(one)) for one in asked):
         card = find_card(name)
         prints = runs.filter(pl.col("dataset") == label)["fingerprint"].unique(maintain_order=True).to_list()
-        text = (card.title, card.kind, card.about.strip(), card.source, card.licence, card.citation)
+        about = f"{ORIGIN[kind]}. {card.about.strip()}" if kind == GENERATED else card.about.strip()
+        text = (card.title, kind, about, card.source, card.licence, card.citation)
         found.append(DatasetFacts(label, *text, tuple(filter(None, prints))))
     return found
+
+
+def _kind(one: BoardRun) -> str:
+    return find_card(one.spec.dataset).kind_of(one.spec.dials)
 
 
 def settings_frame(used: Iterable[Used]) -> pl.DataFrame:

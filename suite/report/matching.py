@@ -18,7 +18,7 @@ from suite.presets import reported_selection, value_text
 from suite.registry import method
 from suite.report.published import Published
 from suite.spec.base import canonical_json
-from suite.spec.card import DatasetCard, parse_dataset_name
+from suite.spec.card import FEATURES, DatasetCard, parse_dataset_name
 from suite.spec.pinned import PinnedFile
 from suite.spec.run import RunSpec
 
@@ -68,7 +68,8 @@ def key_of(spec: RunSpec | Wanted) -> Key:
         for name, value in spec.params.items()
         if name != "preset" and name in chosen.hypers
     }
-    dials = card.resolve_dials(spec.dials)
+    # A rehearsal asks for the same run on generated features: what tells it from the printed one is said elsewhere.
+    dials = {name: value for name, value in card.resolve_dials(spec.dials).items() if name != FEATURES}
     return (chosen.name, canonical_json(params), spec.dataset, canonical_json(dials), spec.protocol)
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import polars as pl
 
 from suite.data import find_card
-from suite.report.comparison import GENERATED, OTHER, Comparison, comparison
+from suite.report.comparison import ORIGINS, OTHER, Comparison, comparison
 from suite.report.matching import Key, Wanted, command, key_of, wanted
 from suite.report.published import Published, load_published
 from suite.report.views import pick
@@ -181,7 +181,9 @@ def _cell(cell: Published, spec: PrintedTable, ours: Ours) -> Comparison:
         return comparison(cell, cell.row, (), (), "in print only")
     asked = wanted(cell)
     values, started = _values(cell, asked, ours)
-    unlike = [GENERATED] if any(find_card(one.dataset).kind != "real" for one in asked) else []
+    runs = [run.spec for one in asked for run in ours.of(one).values()]
+    kinds = dict.fromkeys(find_card(spec.dataset).kind_of(spec.dials) for spec in runs)
+    unlike = [ORIGINS[kind] for kind in kinds if ORIGINS[kind]]
     unlike += [cell.differs] if cell.differs else []
     left = (f"see {spec.command}" if spec.command else "not measured by these runs") if started else NOT_RUN
     return comparison(cell, cell.row, values, unlike, left)

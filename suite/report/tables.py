@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from suite.report.facts import ORIGIN
 from suite.report.views import ORACLE, Cell, Row, View
 from suite.results.marks import MEANINGS
 from suite.spec.board import MetricKey
@@ -194,10 +195,9 @@ def markdown(view: View) -> str:
 def notes(view: View) -> list[str]:
     """What a reader must know of a table: where its numbers come from and which differences they can show."""
     seeds = len(view.spec.seeds)
-    origin = "planted (generated) data" if view.kind == "planted" else "real data"
     said = [
-        f"Test split of {view.dataset}, {origin}, protocol {view.spec.protocol}. Percent, mean ± standard deviation "
-        f"(n−1) over {seeds} seed{'s' if seeds > 1 else ''}; epochs chosen on validation data.",
+        f"Test split of {view.dataset}, {ORIGIN[view.kind]}, protocol {view.spec.protocol}. Percent, mean ± "
+        f"standard deviation (n−1) over {seeds} seed{'s' if seeds > 1 else ''}; epochs chosen on validation data.",
         f"leak: points that choosing the epoch on test data would add to {view.headline}.",
     ]
     if any(row.reported == ORACLE for row in view.rows):

@@ -14,6 +14,7 @@ from suite.hyper import Value
 from suite.spec.base import Spec, load_toml
 from suite.spec.dials import Annotators, Dial, annotator_dials, noise_dials
 
+FEATURES, GENERATED = "features", "generated"  # the dial of rehearsal packs, and what it then is
 READER = re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?|[\w-][\w./ -]*\.py:[A-Za-z_]\w*")
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -162,17 +163,31 @@ class DatasetCard(Spec):
         missing = [key for key in ("source", "licence", "citation", "folder") if not getattr(self, key)]
         if self.kind == "real" and missing:
             raise ValueError(f"a card of real data must state its {' and '.join(missing)}")
+        if self.kind == "real" and FEATURES in self.dials:
+            raise ValueError(f"dial '{FEATURES}': on real data this name marks rehearsal packs; choose another one")
         for name, dial in self.dials.items():
             dial.check(dial.default, name, self.name)
         self.resolve_dials(self.small)
         return self
 
     def resolve_dials(self, given: Mapping[str, Any]) -> dict[str, Value]:
-        """Every dial with its value; raises :class:`UsageError` for an unknown dial or a value it cannot take."""
+        """Every dial with its value; raises :class:`UsageError` for an unknown dial or a value it cannot take.
+
+        On real data there may be one more, ``features=generated``: the pack is a rehearsal, not what was published.
+        """
+        given = dict(given)
+        marked = {FEATURES: given.pop(FEATURES)} if self.kind == "real" and FEATURES in given else {}
+        if marked and marked[FEATURES] != GENERATED:
+            raise UsageError(f"{self.name}: '{FEATURES}' can only be '{GENERATED}'; leave it out for published data.")
         for name in given:
             if name not in self.dials:
                 raise UsageError(f"{self.name} has no dial '{name}'{did_you_mean(name, self.dials)}")
-        return {name: dial.check(given.get(name, dial.default), name, self.name) for name, dial in self.dials.items()}
+        own = {name: dial.check(given.get(name, dial.default), name, self.name) for name, dial in self.dials.items()}
+        return own | marked
+
+    def kind_of(self, dials: Mapping[str, Any]) -> str:
+        """``real``, ``planted``, or ``generated`` where ``dials`` mark the features of a rehearsal pack."""
+        return GENERATED if self.kind == "real" and dials.get(FEATURES) == GENERATED else self.kind
 
     def protocol(self, name: str) -> dict[str, Any]:
         """The settings of the protocol called ``name``; raises :class:`UsageError` when the card has none such."""
@@ -189,7 +204,11 @@ class DatasetCard(Spec):
     def label(self, dials: Mapping[str, Any]) -> str:
         """The name with the dials that are not at their defaults, in the card's order: ``hapt[labelled=0.1]``."""
         values = self.resolve_dials(dials)
-        turned = [f"{name}={_text(value)}" for name, value in values.items() if value != self.dials[name].default]
+        turned = [
+            f"{name}={_text(value)}"
+            for name, value in values.items()
+            if name not in self.dials or value != self.dials[name].default
+        ]
         return f"{self.name}[{','.join(turned)}]" if turned else self.name
 
     def say(self, dial: str, value: Value) -> str:

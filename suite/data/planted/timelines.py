@@ -184,7 +184,7 @@ def _thumos(folder: Path, sha256: dict[str, str]) -> RealVideos:
     subset = {"validation": "train", "test": "test"}
     found = []
     for name, video in sorted(videos.items()):
-        found.append((subset[video["subset"]], name, _instances(video["duration"], video["annotations"], classes)))
+        found.append((subset[video["subset"]], name, instances_of(video["duration"], video["annotations"], classes)))
     return tuple(classes), found
 
 
@@ -196,13 +196,13 @@ def _activitynet(folder: Path, sha256: dict[str, str]) -> RealVideos:
     classes = sorted({row["label"] for video in kept.values() for row in video["annotations"]})
     subset = {"training": "train", "validation": "test"}
     return tuple(classes), [
-        (subset[subsets[name]], name, _instances(video["duration_second"], video["annotations"], classes))
+        (subset[subsets[name]], name, instances_of(video["duration_second"], video["annotations"], classes))
         for name, video in sorted(kept.items())
         if video["annotations"]
     ]
 
 
-def _instances(duration: float, rows: list[dict[str, Any]], classes: list[str]) -> Instances:
+def instances_of(duration: float, rows: list[dict[str, Any]], classes: list[str]) -> Instances:
     """Instances of one annotated video: one for each distinct stretch, with every class annotated on it."""
     together: dict[tuple[float, float], list[str]] = {}
     for row in rows:

@@ -84,13 +84,13 @@ def read_annotations(card: DatasetCard, folder: Path) -> list[Annotated]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         database = content.get("database", content)
-        videos = [_annotated(name, entry) for name, entry in sorted(database.items())]
+        videos = [annotated(name, entry) for name, entry in sorted(database.items())]
         return [video for video in videos if video.rows]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{card.name}: {path} is no annotation file ({type(error).__name__}: {error}).") from None
 
 
-def _annotated(name: str, entry: Mapping[str, Any]) -> Annotated:
+def annotated(name: str, entry: Mapping[str, Any]) -> Annotated:
     rows = [(str(row["label"]), float(row["segment"][0]), float(row["segment"][1])) for row in entry["annotations"]]
     duration = float(entry.get("duration", 0.0))
     fps = float(entry["fps"]) if "fps" in entry else float(entry.get("frames", 0.0)) / (duration or 1.0)

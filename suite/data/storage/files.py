@@ -9,6 +9,7 @@ import uuid
 from functools import lru_cache
 from pathlib import Path
 
+from suite.data.storage import generated
 from suite.environment import DATA
 from suite.errors import DataError
 from suite.spec.base import content_hash
@@ -94,10 +95,18 @@ def fault(file: FileSpec, path: Path, cache: Path) -> str:
     return ""
 
 
+def as_written(file: FileSpec, sha256: str) -> FileSpec:
+    """The file as a rehearsal pack states it, whose annotations may be others than the card's."""
+    return file.model_copy(update={"sha256": sha256, "size": None})
+
+
 def checked_hashes(card: DatasetCard, folder: Path, cache: Path) -> dict[str, str]:
     """Relative path to SHA-256 of every file present; raises :class:`DataError` for a missing, cut or changed file."""
     require(card, folder)
-    hashes: dict[str, str] = {}
+    mark = generated.find_mark(card, folder)
+    written = mark.files if mark else {}
+    marks = generated.find_marks(card, folder) if mark else []
+    hashes = {path.relative_to(folder).as_posix(): sha256_of(path, cache) for path in marks}
     for file in card.files:
         found = find(file, folder)
         if file.count is not None and found and len(found) != file.count:
@@ -105,8 +114,15 @@ def checked_hashes(card: DatasetCard, folder: Path, cache: Path) -> dict[str, st
                 f"{card.name}: {len(found)} files match {folder / file.path} instead of {file.count}; complete them."
             )
         for path in found:
-            wrong = fault(file, path, cache)
+            place = path.relative_to(folder).as_posix()
+            stated = as_written(file, written[place]) if place in written else file
+            wrong = fault(stated, path, cache)
             if wrong:
-                raise DataError(f"{card.name}: {path} {wrong}; fetch it again (suite data get {card.name} --force).")
-            hashes[path.relative_to(folder).as_posix()] = sha256_of(path, cache)
+                how = (
+                    f"write it again (suite data rehearse {card.name}"
+                    if mark
+                    else f"fetch it again (suite data get {card.name}"
+                )
+                raise DataError(f"{card.name}: {path} {wrong}; {how} --force).")
+            hashes[place] = sha256_of(path, cache)
     return hashes

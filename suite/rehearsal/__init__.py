@@ -1,0 +1,8 @@
+"""Rehearsal packs: the files of a real dataset in their published layout, with generated features."""
+
+from __future__ import annotations
+
+from suite.rehearsal.pack import draft, rehearse
+from suite.rehearsal.request import Draft, Request, request
+
+__all__ = ["Draft", "Request", "draft", "rehearse", "request"]

@@ -1,0 +1,100 @@
+"""Packs of untrimmed videos: the published layout, the same bytes again, and a posterior that is right."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from suite.data import load
+from suite.rehearsal import draft, request
+from suite.rehearsal.timelines import chosen
+from tests.data.test_i3d import REAL
+
+CARDS = ["thumos-14", "thumos-14-dense", "activitynet-12", "activitynet-13"]
+
+
+def digest(folder: Path) -> str:
+    """Of the names and contents of all files below ``folder``."""
+    whole = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        whole.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return whole.hexdigest()
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_pack_is_read_as_the_published_one(name, write, tmp_path):
+    root = write(name)
+    data = load(name, "", root, tmp_path / "cache")
+    assert sum(len(data.split(split)) for split in ("train", "validation", "test")) == 12
+    test = data.test
+    assert test.rows.shape[1] == 8 and test.oracle["posterior"].shape == (len(test.rows), len(data.classes))
+    # Snippets cover their video, to the window at its end.
+    covered = test.lengths * test.stride / test.fps
+    assert (np.abs(covered - test.duration) <= test.window / test.fps + 1e-9).all()
+
+
+def test_the_same_request_gives_the_same_bytes(write, tmp_path):
+    one, other, third = (
+        write("thumos-14", to=tmp_path / name, seed=seed) for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
+    assert digest(one) == digest(other) != digest(third)
+
+
+def test_how_many_videos_are_asked_for_changes_no_features(write, tmp_path):
+    few, more = write("thumos-14", to=tmp_path / "few", videos=8), write("thumos-14", to=tmp_path / "more", videos=16)
+    names = [path.name for path in (few / "thumos14" / "features").glob("*.npy")]
+    assert len(names) == 8
+    for name in names:
+        one, other = (np.load(root / "thumos14" / "features" / name) for root in (few, more))
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_posterior_is_right_as_often_as_it_says(write, tmp_path):
+    root = write("thumos-14", videos=60, channels=64, dials={"class_snr": 2.0, "hard_instances": 0.0})
+    data = load("thumos-14", "", root, tmp_path / "cache")
+    test = data.train
+    known = np.asarray(test.oracle["posterior"])
+    inside = np.zeros_like(known)
+    seconds = (np.arange(len(known)) - np.repeat(test.offsets[:-1], test.lengths) + 0.5) * 16 / 25.0
+    video = np.repeat(np.arange(len(test)), test.lengths)
+    found = test.segments
+    for place in range(len(found)):
+        rows = (video == found.video[place]) & (seconds >= found.start[place]) & (seconds < found.end[place])
+        inside[rows, found.label[place]] = 1
+    for low, high in ((0.05, 0.3), (0.3, 0.7), (0.7, 0.95)):
+        rows = (known > low) & (known < high)
+        assert rows.sum() > 100
+        assert inside[rows].mean() == pytest.approx(known[rows].mean(), abs=0.08)
+
+
+def test_background_is_stronger_in_rgb(write, tmp_path):
+    root = write("thumos-14", dials={"background": 0.6, "class_snr": 0.0, "actionness_snr": 0.0}, channels=32)
+    data = load("thumos-14", "", root, tmp_path / "cache").train
+    means = np.stack([np.asarray(data.features(v)).mean(axis=0) for v in range(len(data))])
+    between = means.var(axis=0)
+    assert between[:16].mean() > 2 * between[16:].mean()
+
+
+def test_real_annotations_are_taken_where_they_are_at_hand(write, tmp_path):
+    if not (REAL / "thumos14_412.json").is_file():
+        pytest.skip(f"no THUMOS-14 annotations in {REAL}: set SUITE_DATA")
+    root = write("thumos-14", source=REAL.parent)
+    database = json.loads((root / "thumos14" / "thumos14_412.json").read_text())
+    published = json.loads((REAL / "thumos14_412.json").read_text())
+    assert len(database) == 12 and all(published[name] == entry for name, entry in database.items())
+    whole = draft(request("thumos-14", REAL.parent, tmp_path, full=True))
+    assert whole.holds == "412 videos, snippets, 2048 channels, real annotations"
+    assert whole.size == pytest.approx(1.1e9, rel=0.1)
+
+
+def test_a_subset_keeps_both_parts_and_takes_classes_in_turn():
+    rows = [(f"t{i:02d}", "train", f"c{i % 4}") for i in range(20)] + [
+        (f"u{i:02d}", "test", f"c{i // 5}") for i in range(20)
+    ]
+    kept = chosen(rows, 8)
+    assert kept == {"t00", "t01", "t02", "t03", "u00", "u05", "u10", "u15"}
+    assert chosen(rows, 100) == {name for name, _, _ in rows}
