@@ -102,6 +102,12 @@ def request(
     return Request(card, dataset_folder(card, source), to / card.folder, seed=seed, dials=resolved, **size)
 
 
+def at_hand(asked: Request, *names: str) -> Path | None:
+    """The first of ``names`` (files or folders) that is below the real data: in the card's folder, or in any other."""
+    places = [asked.source, *sorted(path for path in asked.source.parent.glob("*") if path.is_dir())]
+    return next((place / name for place in places for name in names if (place / name).exists()), None)
+
+
 def _no_rehearsal(card: DatasetCard) -> str:
     if card.kind == "planted":
         return "is generated already; train on it as it is."

@@ -56,7 +56,7 @@ def publish(official: Path, labels: Mapping[int, Mapping[str, int]]) -> dict[str
         for part, rows in lines.items():
             (root / hmdb.LABELS / f"{part}{split}.txt").write_text("\n".join(rows) + "\n")
         for part, name in (("train", "train"), ("test", "val")):
-            for path, offset in zip(hmdb._feature_files(root, split, name), (0.0, 0.5), strict=True):
+            for path, offset in zip(hmdb.feature_files(root, split, name), (0.0, 0.5), strict=True):
                 write_features(path, np.array(ids[part]), offset, frames=2)
     return numbers
 

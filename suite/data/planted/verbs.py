@@ -102,7 +102,7 @@ def draw_clips(world: VerbWorld, name: str, count: int, pull: float, generator: 
     label = annotate(world, sense, generator)
     features = (world.means[sense] + generator.standard_normal((count, len(world.scale)))) * world.scale
     sharp = world.posterior(features)
-    features += pull * (_label_means(world)[label] - features)
+    features += pull * (label_means(world)[label] - features)
     truth = world.members[sense]
     shown = one_hot(label, truth.shape[1]) if name == "validation" else truth
     oracle = {"sense": sense, "complete": truth, "posterior": marginals(sharp, world.members), "senses": sharp}
@@ -122,7 +122,7 @@ def _on_grid(features: np.ndarray) -> np.ndarray:
     return np.asarray((np.round(features * GRID) / GRID).astype(np.float32))
 
 
-def _label_means(world: VerbWorld) -> np.ndarray:
+def label_means(world: VerbWorld) -> np.ndarray:
     """(C, D) mean feature of the clips annotated with each verb."""
     joint = world.prior[:, None] * world.preference
     means = np.einsum("mc,md->cd", joint, world.means) / np.maximum(joint.sum(axis=0), 1e-300)[:, None]
@@ -167,7 +167,7 @@ def redraw(data: TaskData[Clips], dials: Mapping[str, Value]) -> TaskData[Clips]
         for part, clips in enumerate((train, validation))
     )
     if pull:
-        means = _label_means(world)
+        means = label_means(world)
         moved = np.asarray(train.features, dtype=np.float64) + pull * (means[label] - means[np.asarray(train.label)])
         train = replace(train, features=_on_grid(moved))
         data = replace(data, facts={**data.facts, "features_of": f"label_seed={seed}"})

@@ -63,7 +63,7 @@ def read_single_verbs(path: Path, classes: int) -> dict[str, int]:
     if wrong is not None:
         raise DataError(f"{path}: '{wrong}' has verb {verbs[wrong]}, outside the {classes} classes; get it again.")
     try:
-        return {name: int(verbs[name]) for name in sorted(verbs, key=_place)}
+        return {name: int(verbs[name]) for name in sorted(verbs, key=place_of)}
     except ValueError:
         raise DataError(f"{path} has a narration id that is not P01_101_7; get it again.") from None
 
@@ -90,7 +90,8 @@ def read_verb_sets(path: Path, classes: int) -> dict[str, np.ndarray]:
     return found
 
 
-def _place(narration: str) -> list[int]:
+def place_of(narration: str) -> list[int]:
+    """Participant, video and segment of ``P01_101_7``, by which features are numbered; ValueError for another form."""
     return [int(part) for part in narration.removeprefix("P").split("_")]
 
 

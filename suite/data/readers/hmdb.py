@@ -48,7 +48,7 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     train, test = (read_split(folder / LABELS / f"{part}{split}.txt") for part in ("train", "test"))
     classes = sorted({name.split("/")[0] for name in train.names.tolist()})
     held_out = np.zeros(len(train.names), dtype=bool) if on_test else _held_out(train.names, split)
-    streams = {part: TwoStreams(*_feature_files(folder, split, part)) for part in ("train", "val")}
+    streams = {part: TwoStreams(*feature_files(folder, split, part)) for part in ("train", "val")}
     unit = _units(train.names, test.names)
     everything = np.ones(len(test.names), dtype=bool)
     parts = {
@@ -136,7 +136,7 @@ def _clips(split: SplitFile, rows: np.ndarray, unit: np.ndarray, streams: TwoStr
     return Clips(split.names[found], features, label, shown, unit[found], {"complete": twins})
 
 
-def _feature_files(folder: Path, split: int, part: str) -> tuple[Path, Path]:
+def feature_files(folder: Path, split: int, part: str) -> tuple[Path, Path]:
     if split not in HMDB_SPLITS:
         raise DataError(f"{folder}: HMDB-51 has no split {split}; choose one of 1, 2 and 3.")
     suffix = {"train": "traindata_testmode_oneclip.pkl", "val": "val_oneclip.pkl"}[part]
