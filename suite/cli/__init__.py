@@ -20,6 +20,7 @@ from suite.errors import SuiteError, redacted
 CommandLineError: Any = typer.BadParameter.__bases__[0].__bases__[0]
 
 LONGEST = 300  # characters of an error in a sentence
+INTERRUPTED = 130
 
 HELP = """Train, sweep, score and compare methods that learn from weak, noisy or incomplete video labels.
 
@@ -52,6 +53,8 @@ def main() -> None:
     listen()
     try:
         code = build()(standalone_mode=False)
+        if code == INTERRUPTED:  # typer turns Ctrl-C into a code
+            raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
     except SuiteError as error:
         complain(str(error))
@@ -61,7 +64,7 @@ def main() -> None:
         sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):
         complain("interrupted; what was finished is kept, the same command goes on from there.")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)

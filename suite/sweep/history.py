@@ -32,6 +32,8 @@ from suite.tasks import task
 Named = tuple[Values, list[str]]  # a configuration and the ids of its runs
 State = Literal["complete", "pruned", "failed", "partial"]
 
+NOT_FINITE = "the objective is not a finite number"
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -162,7 +164,9 @@ def _observed(problem: Problem, several: Sequence[Named], by_run: Mapping[str, A
     """One trained configuration: the best of its post-processing settings, or what became of it."""
     seen = [_setting(problem, named, by_run, tables) for named in several]
     complete = [one for one in seen if one.state == "complete"]
-    searched = not problem.space.post().parameters or len(complete) > 1  # a search leaves the defaults and a rival
+    # A search leaves the defaults and a rival, whatever their objectives are.
+    judged = sum(one.state == "complete" or one.error == NOT_FINITE for one in seen)
+    searched = not problem.space.post().parameters or judged > 1
     if complete and not searched:
         # Handed out again: the ledger keeps no raw scores, so the search that is missing must train anew.
         return replace(complete[0], state="partial")
@@ -182,7 +186,7 @@ def _setting(problem: Problem, named: Named, by_run: Mapping[str, list[dict[str,
     state, error = _state(attempts, problem.sweep.retries)
     scores = [_numbers(problem, run, rows, tables) for run in ids]
     if state == "complete" and not all(math.isfinite(number) for numbers in scores for number in numbers):
-        state, error = "failed", "the objective is not a finite number"
+        state, error = "failed", NOT_FINITE
     means = tuple(math.fsum(column) / len(column) for column in zip(*scores)) if state == "complete" else ()
     return Observed(
         values=trained,

@@ -63,7 +63,8 @@ def search_post(problem: Problem, trained: Mapping[str, Any], runs: Sequence[Sco
     """The best of about ``count`` settings of the post-processing axes for networks trained with ``trained``.
 
     A grid sweep tries every point of its grid and records each; others record the defaults, the best, and the best that
-    is not the defaults: the sign that the search was made.
+    is not the defaults: the sign that the search was made. Where no setting has finite objectives, ``objectives`` are
+    those of the defaults.
     """
     space, objectives = problem.space.post(), known_objectives(problem)
     defaults = _settings(problem, trained, [problem.space.defaults()])[0]
@@ -76,9 +77,9 @@ def search_post(problem: Problem, trained: Mapping[str, Any], runs: Sequence[Sco
         more = _settings(problem, trained, around(space, settings[_best(numbers, objectives)], count - len(settings)))
         settings, numbers = settings + more, np.concatenate([numbers, _judged(runs, more, objectives)])
     best = _best(numbers, objectives)
-    rival = _best(np.where(_alike(settings, defaults)[:, None], np.nan, numbers), objectives)
+    rival = _best(numbers, objectives, ~_alike(settings, defaults))
     kept = range(len(settings)) if grid else sorted({0, best, rival})
-    recorded = {canonical_json(settings[i]): settings[i] for i in kept if np.isfinite(numbers[i]).all()}
+    recorded = {canonical_json(settings[i]): settings[i] for i in kept}
     outcomes = [_outcome(run, values, defaults) for values in recorded.values() for run in runs]
     return Found(settings[best], tuple(map(float, numbers[best])), outcomes, len(settings))
 
@@ -150,11 +151,16 @@ def _alike(settings: Sequence[Values], other: Values) -> np.ndarray:
     return np.array([setting == other for setting in settings])
 
 
-def _best(numbers: np.ndarray, objectives: Sequence[Objective]) -> int:
-    """The first of the best settings by the first objective."""
+def _best(numbers: np.ndarray, objectives: Sequence[Objective], among: np.ndarray | None = None) -> int:
+    """The first of the best settings by the first objective, of those whose objectives are all finite.
+
+    ``among`` (settings,) bool restricts the choice; the first that it allows where none is finite, 0 where it allows none.
+    """
     sign = -1.0 if objectives[0].direction == "minimize" else 1.0
-    gains = np.where(np.isfinite(numbers[:, 0]), sign * numbers[:, 0], -np.inf)
-    return int(gains.argmax())
+    allowed = np.ones(len(numbers), dtype=bool) if among is None else among
+    finite = allowed & np.isfinite(numbers).all(axis=1)
+    gains = np.where(finite, sign * np.nan_to_num(numbers[:, 0]), -np.inf)
+    return int((gains if finite.any() else allowed).argmax())
 
 
 def _outcome(run: Scored, values: Values, defaults: Values) -> Outcome:

@@ -12,12 +12,13 @@ from suite.results.schema import Outcome, to_table
 from suite.runs import run_id
 from suite.spec.run import RunSpec
 from suite.spec.sweep import SweepSpec
-from suite.sweep.history import known_objectives, numbers_of
+from suite.sweep.history import NOT_FINITE, known_objectives, numbers_of
 from suite.sweep.inner import Scored, search_post
 from suite.sweep.problem import Problem, problems
 from suite.sweep.proposals import Proposal
 from suite.sweep.pruners import pruner_kind
 from suite.sweep.source import Candidate, Ended
+from suite.sweep.space import Values
 from suite.sweep.watcher import Judge, Watcher
 from suite.work.leases import leased, taken
 from suite.work.preparation import Machine
@@ -177,14 +178,17 @@ class TrialPerformer:
         if problem.space.post().parameters:
             found = search_post(problem, trial.proposal.values, [Scored.of(o) for o in trial.held], self.spec.inner)
             self.runner.record(found.outcomes)
-            trial.end("complete", found.objectives, post=found.values)
+            self._judge_end(trial, found.objectives, found.values)
             return
         columns = list(zip(*(trial.numbers[i] for i in range(len(trial.specs)))))
-        means = tuple(math.fsum(column) / len(column) for column in columns)
-        if all(map(math.isfinite, means)):
-            trial.end("complete", means)
+        self._judge_end(trial, tuple(math.fsum(column) / len(column) for column in columns), {})
+
+    def _judge_end(self, trial: Trial, objectives: tuple[float, ...], post: Values) -> None:
+        """Complete with finite objectives, failed without: a sampler could do nothing with them."""
+        if all(map(math.isfinite, objectives)):
+            trial.end("complete", objectives, post=post)
         else:
-            trial.end("failed", error="the objective is not a finite number")
+            trial.end("failed", error=NOT_FINITE)
 
 
 def validation_metrics(outcome: Outcome) -> dict[tuple[str, float | None], float]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from suite.runs import resolve_run
 from suite.sweep.check import check
 from suite.sweep.source import SweepSource
 from suite.sweep.tuned import findings
+from suite.tasks import Metric, task
 from suite.work.execute import execute
 from suite.work.preparation import Machine
 from suite.work.source import Item
@@ -120,6 +123,47 @@ def test_failures_are_retried_within_the_limit_and_then_recorded(places: Places)
     assert source.snapshot()["studies"][0]["counts"] == {"complete": 1, "pruned": 0, "failed": 2}
     run_here(spec, places)
     assert len(rows(places)) == 7
+
+
+@pytest.mark.parametrize("axes", [{}, {"threshold": {"low": 0.05, "high": 1.0}}])
+def test_objectives_that_are_no_numbers_fail_with_a_reason_and_are_not_tried_again(
+    places: Places, monkeypatch: pytest.MonkeyPatch, axes: dict[str, Any]
+) -> None:
+    kind = type(task("recognition"))
+    told = kind.evaluate
+
+    def undefined(*given: Any) -> list[Metric]:
+        """As where no sample of a split has a class: its mean is of nothing."""
+        share = given[0].logits.max(axis=1).mean()  # tells configurations apart
+        return [replace(m, value=nan if share > 0 and m.metric == "mAP" else m.value) for m in told(*given)]
+
+    monkeypatch.setattr(kind, "evaluate", staticmethod(undefined))
+    spec = sweep(space={"q": [0.2, 0.6], **axes}, budget={"trials": 2}, objective="mAP", default=False)
+    source = run_here(spec, places)
+    (study,) = source.snapshot()["studies"]
+    assert study["counts"] == {"complete": 0, "pruned": 0, "failed": 2}
+    assert {one["error"] for one in study["errors"]} == {"the objective is not a finite number"}
+    before = len(rows(places))
+    again = run_here(spec, places)
+    assert len(rows(places)) == before and again.snapshot()["studies"][0]["counts"] == study["counts"]
+
+
+def test_a_search_where_one_setting_alone_has_an_objective_is_over(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sign, two settings in the ledger, must not need a second that is finite: it would train for ever."""
+    kind = type(task("recognition"))
+    told = kind.evaluate
+
+    def undefined(*given: Any) -> list[Metric]:
+        return [replace(m, value=m.value if given[0].threshold > 0.9 else nan) for m in told(*given)]
+
+    monkeypatch.setattr(kind, "evaluate", staticmethod(undefined))
+    spec = sweep(space={"q": [0.6], "threshold": [0.1, 0.95]}, objective="mAP", budget={"trials": 1}, default=False)
+    source = run_here(spec, places)
+    assert source.snapshot()["studies"][0]["counts"] == {"complete": 1, "pruned": 0, "failed": 0}
+    assert findings(spec, places)[0].best.settings == {"q": 0.6, "threshold": 0.95}
+    assert SweepSource(spec, places).settled()
 
 
 def test_what_fails_once_succeeds_the_second_time(

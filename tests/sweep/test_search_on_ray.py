@@ -77,6 +77,28 @@ def test_three_raylets_of_which_one_is_killed_mid_sweep(places: Places) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("victim", ["raylet", "node"])
+def test_a_node_lost_during_a_sweep_on_a_cluster_is_no_traceback(places: Places, tmp_path: Path, victim: str) -> None:
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": STORE})
+    try:
+        others = [nodes.add_node(num_cpus=1, object_store_memory=STORE) for _ in range(2)]
+        driver = _start(places, tmp_path, 24, "--address", nodes.address)
+        _wait(lambda: len(finished(places)) >= 4)
+        if victim == "node":
+            nodes.remove_node(others[0], allow_graceful=False)
+        else:
+            others[0].kill_raylet(check_alive=False)
+        code = driver.wait(timeout=300)
+    finally:
+        nodes.shutdown()
+    said = (tmp_path / "driver.log").read_text(encoding="utf-8")
+    assert code == 0 and "Traceback" not in said and "rror" not in said.replace('"errors"', ""), said
+    assert len(finished(places)) == 24 and set(finished(places).values()) == {1}
+
+
+@pytest.mark.slow
 def test_a_driver_killed_twice_loses_and_repeats_nothing(places: Places, tmp_path: Path) -> None:
     _kill_and_go_on(places, tmp_path, trials=12, kills=2)
 
@@ -126,14 +148,14 @@ def _kill_and_go_on(places: Places, folder: Path, trials: int, kills: int) -> No
     assert len(found) == trials and set(found.values()) == {1}
 
 
-def _start(places: Places, folder: Path, trials: int) -> subprocess.Popen[bytes]:
+def _start(places: Places, folder: Path, trials: int, *words: str) -> subprocess.Popen[bytes]:
     file = folder / "toys.toml"
     file.write_text(
         f'name = "toys"\nmethods = ["toy"]\ndatasets = ["{WORLD}"]\nconcurrency = 2\n'
         f"budget = {{ trials = {trials} }}\n[params]\nseconds = 1.0\n[space]\nq = {{}}\nbeta = {{}}\n"
     )
     environment = {**os.environ, "SUITE_METHODS": str(TOY), "SUITE_OUTPUTS": places.outputs, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", "from suite.cli import main; main()", "sweep", str(file), "--json"]
+    command = [sys.executable, "-c", "from suite.cli import main; main()", "sweep", str(file), "--json", *words]
     log = (folder / "driver.log").open("ab")
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
 
