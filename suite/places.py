@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from suite.errors import UsageError
+
+PROBE = 2**16  # bytes
+ROOM = 32 * 2**20  # bytes: rows, checkpoints and packed features of a small run
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,28 @@ class Places:
 
     def require_writable(self) -> None:
         """Raise :class:`UsageError` now if nothing can be written to ``outputs``, not after hours of training."""
+        folder = self.local
         try:
-            self.local.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.local):
-                pass
+            folder.mkdir(parents=True, exist_ok=True)
+            for folder in self._written():
+                with tempfile.TemporaryFile(dir=folder) as file:
+                    file.write(bytes(PROBE))  # a quota shows only in what is written
+            free = shutil.disk_usage(self.local).free
         except OSError as error:
             reason = error.strerror or str(error)
-            raise UsageError(f"cannot write to {self.local} ({reason}); choose another folder with --out.") from None
+            raise UsageError(f"cannot write to {folder} ({reason}); choose another folder with --out.") from None
+        if free < ROOM:
+            raise UsageError(
+                f"{free / 2**20:.0f} MiB are free on the disk of {self.local}, less than the {ROOM / 2**20:.0f} that "
+                "runs may need; make room, or choose another folder with --out."
+            )
+
+    def _written(self) -> list[Path]:
+        """The folders, of those that are there, into which a run writes."""
+        tables = sorted((self.local / "ledger").glob("*/_delta_log"))
+        known = [self.local / "ledger", *(table.parent for table in tables), *tables, self.derived, self.cache]
+        known += [self.local / name for name in ("checkpoints", "leases")]
+        return [self.local, *(folder for folder in known if folder.is_dir())]
 
     def require_readable(self) -> None:
         """Raise :class:`UsageError` where ``outputs`` is no folder; the default one may not be there yet."""

@@ -56,14 +56,16 @@ def claims(
     from suite.places import Places
     from suite.results.ledger import Ledger
     from suite.spec.resources import Resources
+    from suite.work.kept import ready
 
     PLUGINS.add(methods_files or [])
     places, chosen = Places(out, data), find_claims(names or [], quick)
     board, tables = board_of(chosen)
-    plan = make_plan(board, places, Ledger(places.ledger), tuned(places))
+    ledger = Ledger(places.ledger) if build_only else ready(places)
+    plan = make_plan(board, places, ledger, tuned(places))
     if not build_only:
         carry_out(plan, places, Terms(jobs, Resources(cpu=threads, gpu=gpu), address), "suite claims", quiet=json)
-    facts = gather(chosen, tables, plan.asked, Ledger(places.ledger))
+    facts = gather(chosen, tables, plan.asked, ledger)
     page = write(facts, places.local / "reports" / "claims", single_file)
     refresh_index(places)
     if json:

@@ -61,7 +61,7 @@ def leaderboard(
     from suite.leaderboard.run import Terms
     from suite.spec.resources import Resources
 
-    places, plan = make(name, out, data, methods_files, table)
+    places, plan = make(name, out, data, methods_files, table, runs=True)
     terms = Terms(jobs, Resources(cpu=threads, gpu=gpu, workers=workers), address, packed)
     result = carry_out(plan, places, terms, plan.board.again, quiet=json)
     page = build_report(plan, places)
@@ -166,19 +166,26 @@ def _lack_row(lack: Lack) -> dict[str, Any]:
 
 
 def make(
-    name: str, out: str, data: str | None, methods_files: list[str] | None, table: str | None = None
+    name: str,
+    out: str,
+    data: str | None,
+    methods_files: list[str] | None,
+    table: str | None = None,
+    *,
+    runs: bool = False,
 ) -> tuple[Places, Plan]:
-    """Resolve the leaderboard ``name``, or its ``table`` alone, against the ledger under ``out``."""
+    """Resolve the leaderboard ``name``, or its ``table`` alone, against the ledger, made ready first where it ``runs``."""
     from suite.environment import PLUGINS
     from suite.leaderboard.plan import find_board, make_plan
     from suite.leaderboard.printed import only
     from suite.places import Places
     from suite.results.ledger import Ledger
+    from suite.work.kept import ready
 
     PLUGINS.add(methods_files or [])
     places = Places(out, data)
     board = only(find_board(name), table) if table else find_board(name)
-    return places, make_plan(board, places, Ledger(places.ledger), tuned(places))
+    return places, make_plan(board, places, ready(places) if runs else Ledger(places.ledger), tuned(places))
 
 
 def tuned(places: Places) -> Tuned:

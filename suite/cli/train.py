@@ -82,8 +82,8 @@ def train(
     from suite.environment import PLUGINS
     from suite.places import Places
     from suite.registry import method as find_method
-    from suite.results.ledger import Ledger
     from suite.runs import resolve_run, run_id
+    from suite.work.kept import ready
     from suite.work.preparation import Machine
 
     PLUGINS.add(methods_files or [])
@@ -92,8 +92,7 @@ def train(
     given = _with_preset(parse_settings(settings or []), preset)
     asked = {"protocol": protocol, "seed": seed, "epochs": epochs, "precision": _precision(precision)}
     spec = resolve_run(method, dataset, given, root=places.root, **asked)
-    places.require_writable()
-    ledger = Ledger(places.ledger)
+    ledger = ready(places)
     run = run_id(spec, places)
     if not json:
         _introduce(find_method(method), spec)

@@ -35,7 +35,7 @@ def location(folder: Path) -> Path:
             f"the ledger {folder} cannot be opened under a path with {misread.group()!r}; "
             "rename that folder, or choose another with --out."
         )
-    return _data_home() / "weak-action-suite" / "ledgers" / hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
+    return data_home() / "weak-action-suite" / "ledgers" / hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
 
 
 def link(folder: Path) -> None:
@@ -55,6 +55,6 @@ def link(folder: Path) -> None:
             raise
 
 
-def _data_home() -> Path:
+def data_home() -> Path:
     """The folder for a user's data, by the XDG base directory specification."""
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")

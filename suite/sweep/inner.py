@@ -154,7 +154,7 @@ def _alike(settings: Sequence[Values], other: Values) -> np.ndarray:
 def _best(numbers: np.ndarray, objectives: Sequence[Objective], among: np.ndarray | None = None) -> int:
     """The first of the best settings by the first objective, of those whose objectives are all finite.
 
-    ``among`` (settings,) bool restricts the choice; the first that it allows where none is finite, 0 where it allows none.
+    ``among`` (settings,) bool restricts the choice. Where none is finite: the first that it allows, 0 without any.
     """
     sign = -1.0 if objectives[0].direction == "minimize" else 1.0
     allowed = np.ones(len(numbers), dtype=bool) if among is None else among

@@ -62,12 +62,16 @@ def connected(address: str | None, cpus: float = 0) -> Iterator[None]:
 def answer(reference: Any) -> Any:
     """What a call to an actor returns; raises :class:`ClusterLostError` when the actor is dead or does not answer."""
     import ray
-    from ray.exceptions import GetTimeoutError, RayActorError, RaySystemError
+    from ray.exceptions import GetTimeoutError, RayActorError, RaySystemError, RayTaskError
 
     try:
         return ray.get(reference, timeout=ANSWER)
     except (RayActorError, RaySystemError, GetTimeoutError) as error:
         raise ClusterLostError("Ray on this machine died or stopped answering") from error
+    except RayTaskError as error:  # its own words hold the remote stack
+        if isinstance(error.cause, SuiteError):
+            raise error.cause from None
+        raise
 
 
 class Probe:

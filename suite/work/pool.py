@@ -121,6 +121,8 @@ class _Watched:
             return False
         if self.error is not None:
             raise ClusterLostError(f"{type(self.error).__name__}: {self.error}")
+        if reason := self.source.why_broken():
+            raise SuiteError(reason)
         self.source.close()
         return True
 

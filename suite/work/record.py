@@ -24,6 +24,7 @@ from suite.tasks.annotators import SELECTION
 from suite.tasks.data import TaskData
 from suite.train.selection import EVALUATED, Judged
 from suite.train.training import Training
+from suite.work.kept import record_or_keep
 from suite.work.preparation import Machine, Prepared
 
 
@@ -81,8 +82,8 @@ def _coverage(prepared: Prepared, curves: Sequence[Mapping[str, Any]]) -> list[d
 
 
 def settle(outcome: Outcome, ledger: Ledger, places: Places) -> None:
-    """Record ``outcome``; only then may the checkpoint of a finished run go."""
-    ledger.record(outcome)
+    """Record ``outcome``, or keep it for later; only then may the checkpoint of a finished run go."""
+    record_or_keep(ledger, [outcome], places)
     if outcome.run["status"] == "finished":
         places.checkpoint(outcome.id).unlink(missing_ok=True)
 

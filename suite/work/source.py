@@ -40,6 +40,9 @@ class Supply(Protocol):
     def going(self) -> bool:
         """Whether runs under way should go on."""
 
+    def break_off(self, worker: str, reason: str) -> None:
+        """End all work, as nothing more can be carried out: ``reason`` in one sentence."""
+
 
 class Source(ABC):
     """Hands out items and keeps account of who has them; what the units are is for subclasses to say.
@@ -54,6 +57,7 @@ class Source(ABC):
         self.returned: deque[Item] = deque()
         self.deaths: Counter[Hashable] = Counter()
         self.stopping = False
+        self.broken = ""
         self.items = 0
         self.heard = time.monotonic()
 
@@ -80,6 +84,12 @@ class Source(ABC):
         """See :class:`Supply`."""
         return not self.stopping
 
+    def break_off(self, worker: str, reason: str) -> None:
+        """See :class:`Supply`."""
+        self.at_work.pop(worker, None)
+        self.broken = self.broken or reason
+        self.stop()
+
     # What the driver says -----------------------------------------------------------------------------------------
 
     def lost(self, worker: str) -> None:
@@ -105,6 +115,10 @@ class Source(ABC):
     def settled(self) -> bool:
         """Whether nothing is under way, nor left to do."""
         return not self.at_work and (self._ending or not (self._has_more() or self.elsewhere()))
+
+    def why_broken(self) -> str:
+        """Why the work was broken off; empty where it was not."""
+        return self.broken
 
     def silent(self) -> float:
         """Seconds for which no worker has been at work, nor has asked for any."""

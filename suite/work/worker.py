@@ -7,18 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from suite.errors import TrainingError
+from suite.errors import SuiteError, TrainingError
 from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
 from suite.spec.run import RunSpec
 from suite.train.storage.reporter import Progress, Reporter
 from suite.work.execute import execute
+from suite.work.kept import record_or_keep
 from suite.work.launch import launch
 from suite.work.packing import run_packed
 from suite.work.preparation import Machine
 from suite.work.record import run_row
-from suite.work.source import Source, Supply, Watch
+from suite.work.source import Item, Source, Supply, Watch
 
 PAUSE = 0.2  # seconds between questions while other workers may still lose their items
 ASK_EVERY = 1.0  # seconds between questions whether to go on
@@ -47,18 +48,32 @@ class Worker:
         if answer == "wait":
             time.sleep(PAUSE)
         else:
-            self.source.done(self.name, answer.number, self.performer.perform(answer.units))
+            return self._carry_out(answer)
+        return True
+
+    def _carry_out(self, item: Item) -> bool:
+        try:
+            results = self.performer.perform(item.units)
+        except SuiteError as error:  # a run that fails is a result; this is the ledger or the disk, for all runs
+            self.source.break_off(self.name, str(error))
+            return False
+        self.source.done(self.name, item.number, results)
         return True
 
 
 def work_here(source: Source, performer: Performer, watch: Watch) -> bool:
-    """Carry out all of ``source`` in this process; False when Ctrl-C ended it. ``watch`` sees a snapshot per item."""
+    """Carry out all of ``source`` in this process; False when Ctrl-C ended it. ``watch`` sees a snapshot per item.
+
+    Raises :class:`SuiteError` where nothing can be recorded.
+    """
     worker = Worker("here", source, performer)
     try:
         while worker.step():
             watch(source.snapshot())
     except KeyboardInterrupt:
         return False
+    if source.broken:
+        raise SuiteError(source.broken)
     source.close()
     return True
 
@@ -95,8 +110,7 @@ class Runner:
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Record runs in one commit; only then may their checkpoints go (a failed run may go on from its own)."""
-        if outcomes:
-            self.ledger.record_all(outcomes)
+        record_or_keep(self.ledger, outcomes, self.places)
         for outcome in outcomes:
             if outcome.run["status"] != "failed":
                 self.places.checkpoint(outcome.id).unlink(missing_ok=True)

@@ -1,0 +1,141 @@
+"""Finished work that the ledger could not take: kept as files beside it or elsewhere, and recorded later.
+
+A disk may be full, a folder read-only or a remote store out of reach when a training ends. Its rows are then written
+where there is room, and the next command that works on the same outputs records them before it looks for what to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from suite.data.storage.locks import locked
+from suite.errors import SuiteError
+from suite.places import Places
+from suite.results.ledger import Ledger
+from suite.results.location import data_home
+from suite.results.schema import Outcome, to_table
+
+logger = logging.getLogger(__name__)
+
+LONG = ("metrics", "curves", "predictions")
+ROW = "run.json"  # written last: a folder with it is a whole outcome
+
+
+def record_or_keep(ledger: Ledger, outcomes: Sequence[Outcome], places: Places) -> None:
+    """Record ``outcomes`` in one commit; where that fails, keep them and say where in a :class:`SuiteError`."""
+    if not outcomes:
+        return
+    try:
+        ledger.record_all(outcomes)
+    except SuiteError as error:
+        problem = str(error).rstrip(".")
+        where = sorted({str(_keep(outcome, places, problem)) for outcome in outcomes})
+        raise SuiteError(
+            f"{problem}; what was trained is kept in {', '.join(where)}, the same command records it from there."
+        ) from None
+
+
+def ready(places: Places) -> Ledger:
+    """The ledger of ``places``, after what earlier commands had to keep was recorded there.
+
+    To be called before anything is trained: raises :class:`SuiteError` where nothing can be written, or too little.
+    """
+    places.require_writable()
+    ledger = Ledger(places.ledger)
+    if recorded := record_kept(ledger, places):
+        logger.info("recorded %d runs that an earlier command had to keep: %s", len(recorded), ", ".join(recorded[:4]))
+    return ledger
+
+
+def record_kept(ledger: Ledger, places: Places) -> list[str]:
+    """Record what earlier commands had to keep; returns the runs. Raises :class:`SuiteError` where it still fails."""
+    if not any(_kept(places)):
+        return []
+    recorded = []
+    with locked(places.local / "kept"):
+        finished = ledger.finished()
+        for folder in _kept(places):
+            outcome = _read(folder)
+            if outcome is None:
+                continue
+            if outcome.id not in finished:  # where a command died before the next line, it is there already
+                ledger.record(outcome)
+                recorded.append(outcome.id)
+            shutil.rmtree(folder, ignore_errors=True)
+            if outcome.run["status"] != "failed":
+                places.checkpoint(outcome.id).unlink(missing_ok=True)
+    return recorded
+
+
+def _keep(outcome: Outcome, places: Places, problem: str) -> Path:
+    """Write ``outcome`` to the first place that takes it; returns the place."""
+    for place in _places(places):
+        partial = place / f".{uuid.uuid4().hex}"
+        try:
+            place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _write(outcome, partial)
+            partial.rename(place / f"{outcome.id}-{uuid.uuid4().hex[:8]}")
+        except OSError:
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            return place
+    raise SuiteError(f"{problem}; nor is there another place to keep run {outcome.id}, which has to be trained again.")
+
+
+def _write(outcome: Outcome, folder: Path) -> None:
+    folder.mkdir()
+    for name in LONG:
+        pq.write_table(to_table(name, getattr(outcome, name), outcome.id, ""), folder / f"{name}.parquet")
+    with (folder / ROW).open("w", encoding="utf-8") as file:
+        json.dump({name: _plain(value) for name, value in outcome.run.items()}, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(folder: Path) -> Outcome | None:
+    """The outcome kept in ``folder``; None for one that cannot be read, which stays there."""
+    try:
+        row: Mapping[str, Any] = json.loads((folder / ROW).read_text(encoding="utf-8"))
+        tables = {name: _without_owner(pq.read_table(folder / f"{name}.parquet")) for name in LONG}
+        return Outcome({**row, "started": datetime.fromisoformat(row["started"])}, **tables)
+    except (OSError, ValueError, KeyError, TypeError):  # pyarrow's own errors are of these kinds
+        return None
+
+
+def _without_owner(table: pa.Table) -> pa.Table:
+    return table.drop_columns(["run", "attempt"])
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _kept(places: Places) -> Iterator[Path]:
+    """The folders of outcomes that were kept for these outputs, of this user only."""
+    for place in _places(places):
+        with suppress(OSError):
+            if place.stat().st_uid == os.getuid():
+                yield from sorted(path for path in place.iterdir() if (path / ROW).is_file())
+
+
+def _places(places: Places) -> Iterator[Path]:
+    """Where to keep: beside the ledger, else with the user's data, else with temporary files."""
+    absolute = places.absolute()
+    name = hashlib.sha256(os.fsencode(absolute.outputs)).hexdigest()[:16]
+    yield absolute.local.absolute() / "kept"
+    yield data_home() / "weak-action-suite" / "kept" / name
+    yield Path(tempfile.gettempdir()) / f"weak-action-suite-{os.getuid()}" / "kept" / name
