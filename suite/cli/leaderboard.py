@@ -174,7 +174,7 @@ def make(
     *,
     runs: bool = False,
 ) -> tuple[Places, Plan]:
-    """Resolve the leaderboard ``name``, or its ``table`` alone, against the ledger, made ready first where it ``runs``."""
+    """Resolve the leaderboard ``name``, or its ``table`` alone, against the ledger, made ready where it ``runs``."""
     from suite.environment import PLUGINS
     from suite.leaderboard.plan import find_board, make_plan
     from suite.leaderboard.printed import only

@@ -16,8 +16,9 @@ from zlib import crc32
 
 import numpy as np
 
+from suite.data import find_card
 from suite.data.known import posterior_path
-from suite.data.planted.snippet_states import Snippets, StateLaw, VideoWorld
+from suite.data.planted.snippet_states import Looks, Snippets, StateLaw, VideoWorld
 from suite.data.planted.timelines import with_scenes
 from suite.data.planted.videos import FLOW_SHARE, ar_noise
 from suite.data.readers import activitynet
@@ -56,7 +57,10 @@ class Localization:
     @cached_property
     def world(self) -> VideoWorld:
         """The dials of the planted world."""
-        return VideoWorld({"world_seed": self.asked.seed, "channels": self.width, **self.asked.dials})
+        usual = find_card("planted-videos").resolve_dials(
+            {}
+        )  # what a rehearsal does not turn is as in the planted world
+        return VideoWorld({**usual, "world_seed": self.asked.seed, "channels": self.width, **self.asked.dials})
 
     def step(self, video: Video) -> float:
         """Seconds between snippets."""
@@ -80,16 +84,19 @@ class Localization:
         timeline = with_scenes(generator, video.name, video.instances, world.context, world.hard_instances)
         back, step = self.overlap(video), self.step(video)
         moved = {name: getattr(timeline, name) - back for name in ("start", "end", "scene_start", "scene_end")}
+        ramp = np.full(len(timeline.start), float(world.boundary_width))
         # Half a step more than the snippets take: rounding must not lose the last of them.
-        return Snippets.of(replace(timeline, duration=(self.length(video) + 0.5) * step, **moved), step, world)
+        return Snippets.of(
+            replace(timeline, ramp=ramp, duration=(self.length(video) + 0.5) * step, **moved), step, world
+        )
 
-    def directions(self) -> tuple[np.ndarray, np.ndarray]:
+    def directions(self) -> Looks:
         """Class directions (C, D) and the actionness direction (D,), by name; as in planted-videos."""
         names = [*(crc32(name.encode()) for name in self.listed.classes), 0]
         signs = np.stack([self.asked.generator(3, name).integers(0, 2, self.width) * 2.0 - 1.0 for name in names])
         flow = np.arange(self.width) >= self.width // 2
         scale = np.where(flow, np.sqrt(2 * FLOW_SHARE), np.sqrt(2 * (1 - FLOW_SHARE)))
-        return signs[:-1] / np.sqrt(self.width), signs[-1] * scale / np.sqrt(self.width)
+        return Looks(signs[:-1] / np.sqrt(self.width), signs[-1] * scale / np.sqrt(self.width))
 
     def write(self, folder: Path, step: Step) -> None:
         """Annotations, features, class scores and the posterior."""
@@ -98,7 +105,7 @@ class Localization:
         place = folder / (activitynet.CELLS if self.cells else "features")
         place.mkdir()
         states = [self.snippets(video) for video in self.listed.videos]
-        law = StateLaw.counted(states, *self.directions(), self.world)
+        law = StateLaw.counted(states, self.directions(), self.world)
         with PosteriorFile(posterior_path(folder)) as known:
             for video, found in zip(self.listed.videos, states, strict=True):
                 features = self.features(video, found, law)
