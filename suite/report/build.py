@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,7 @@ import polars as pl
 from suite.errors import SuiteError
 from suite.registry import method
 from suite.report import aggregate, details, facts, figures, page, paper_forms, tables
+from suite.report.across import Across, across
 from suite.report.comparison import compare
 from suite.report.findings import sentence
 from suite.report.index import About, counts, leave
@@ -21,7 +23,7 @@ from suite.report.rows import row_facts, run_pages
 from suite.report.run_page import FOLDER, write_runs
 from suite.report.section import Section
 from suite.report.trials import chosen_only, trials
-from suite.report.views import make_view, with_people
+from suite.report.views import View, make_view, with_people
 from suite.results.ledger import Ledger
 from suite.spec.board import BoardRun, LeaderboardSpec
 from suite.tasks import task
@@ -43,6 +45,7 @@ class Content:
     failed: int
     made: datetime
     papers: tuple[PaperTable, ...] = ()
+    across: tuple[Across, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,16 @@ def gather(
         failed=int((runs["status"] == "failed").sum()),
         made=datetime.now(UTC),
         papers=tuple(paper_table(one, board.call, ours) for one in board.printed),
+        across=tuple(_across([section.view for section in sections])),
     )
+
+
+def _across(views: Sequence[View]) -> Iterator[Across]:
+    """The tables that span several datasets."""
+    for _, group in groupby(views, key=lambda view: view.index):
+        found = across(list(group))
+        if found is not None:
+            yield found
 
 
 def _shown(asked: Sequence[BoardRun], frame: pl.DataFrame) -> list[BoardRun]:

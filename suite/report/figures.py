@@ -81,6 +81,40 @@ def ranking(view: View) -> Figure | None:
     return figure
 
 
+def quality_and_time(view: View) -> Figure | None:
+    """The headline over the seconds of a run; a line joins the methods that none beats in both."""
+    if view.headline not in view.columns:
+        return None
+    column = view.columns.index(view.headline)
+    known = [
+        (row.seconds, 100 * row.cells[column].summary.mean, row.label)
+        for row in view.methods
+        if row.seconds and row.cells[column].values
+    ]
+    if len(known) < 2:
+        return None
+    figure = blank(380, showlegend=False, xaxis_title="median seconds per run", yaxis_title=f"{view.headline}, %")
+    seconds, means, labels = zip(*known, strict=True)
+    front = undominated(known)
+    line = {"color": COLOURS[6], "width": 1, "dash": "dot"}
+    figure.add_scatter(
+        x=[one[0] for one in front], y=[one[1] for one in front], mode="lines", line=line, hoverinfo="skip"
+    )
+    marker = {"color": COLOURS[0], "size": 9}
+    figure.add_scatter(x=seconds, y=means, text=labels, mode="markers+text", textposition="top center", marker=marker)
+    figure.update_xaxes(type="log")
+    return figure
+
+
+def undominated(known: Sequence[tuple[float, float, str]]) -> list[tuple[float, float, str]]:
+    """Of (seconds, value, label) those that no other beats in both, the fastest first."""
+    front: list[tuple[float, float, str]] = []
+    for one in sorted(known, key=lambda one: (one[0], -one[1])):
+        if not front or one[1] > front[-1][1]:
+            front.append(one)
+    return front
+
+
 def learning(labels: Sequence[str], headline: str, curves: pl.DataFrame) -> Figure | None:
     """Learning curves, one line per row of ``labels``, with a menu of the curves there are, ``headline`` first.
 

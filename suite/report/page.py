@@ -10,12 +10,14 @@ import polars as pl
 
 from suite.data.storage.cards import shipped
 from suite.report import figures, findings, paper_forms, tables
+from suite.report.across import ranks_figure
 from suite.report.class_curves import class_figures
 from suite.report.rows import to_json
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from suite.report.across import Across
     from suite.report.paper import PaperTable
     from suite.report.section import Section
 
@@ -35,7 +37,7 @@ def render(template: str, content: Any, **more: Any) -> str:
     )
     environment.filters.update(percent=tables.number, points=tables.points)
     helpers: dict[str, Any] = {"table": _table, "markdown": tables.markdown, "notes": tables.notes, "figures": _figures}
-    helpers |= {"rows": _rows, "sentence": findings.sentence, "ranking": findings.ranking}
+    helpers |= {"rows": _rows, "ranks": _ranks, "sentence": findings.sentence, "ranking": findings.ranking}
     papers = {"paper_table": _paper, "paper_markdown": paper_forms.markdown}
     return environment.get_template(template).render(
         content=content, class_table=class_table, comparison=_comparison, **papers, **helpers, **more
@@ -89,6 +91,12 @@ def _paper(table: PaperTable) -> Markup:
     return Markup(paper_forms.html(table))
 
 
+def _ranks(one: Across) -> Markup:
+    from markupsafe import Markup
+
+    return Markup(figures.fragment(ranks_figure(one), f"ranks-{one.title}".replace(" ", "-")))
+
+
 def _inline() -> Markup:
     from markupsafe import Markup
 
@@ -102,6 +110,7 @@ def _figures(section: Section) -> dict[str, Markup]:
     view, metrics = section.view, section.per_class["metric"].unique(maintain_order=True).to_list()
     drawn = {
         f"{view.headline}: every seed": figures.ranking(view),
+        f"{view.headline} and time": figures.quality_and_time(view),
         "Learning curves": figures.learning([row.label for row in view.rows], view.headline.metric, section.curves),
         **class_figures(view, section.curves),
         **{f"{metric} of each class": figures.classes(view, section.per_class, metric) for metric in metrics},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -21,19 +22,31 @@ class Spread:
     deviation: float
     freedom: int
 
-    def test(self, first: Sequence[float], second: Sequence[float]) -> float:
-        """Two-sided p-value of Student's t-test of two means with this spread; NaN where nothing can be said."""
-        from scipy.stats import t
+    def apart(self, first: Sequence[float], second: Sequence[float], methods: int, alpha: float = 0.05) -> bool:
+        """Whether two of ``methods`` means differ beyond this spread (Tukey-Kramer); False where nothing can be said.
 
+        All pairs of the column share ``alpha``: the best of many equal methods is picked for being the highest, so that
+        tests of the others against it, corrected for their number alone, are wrong more often than they say.
+        """
         if not self.freedom or not first or not second:
-            return float("nan")
+            return False
         error = self.deviation * (1 / len(first) + 1 / len(second)) ** 0.5
         difference = abs(float(np.mean(first)) - float(np.mean(second)))
-        return float(2 * t.sf(difference / error, self.freedom)) if error > 0 else float(difference == 0)
+        return difference > critical_range(methods, self.freedom, alpha) * error
 
     def detectable(self, seeds: int, comparisons: int) -> float:
         """The smallest difference of two methods that so many seeds find with power 0.8, 5 % shared."""
         return smallest_detectable_difference(self.deviation, seeds, comparisons=comparisons, freedom=self.freedom)
+
+
+@lru_cache(maxsize=256)
+def critical_range(methods: int, freedom: int, alpha: float) -> float:
+    """How many standard errors two of ``methods`` means must lie apart: Tukey's; Student's t where there are two."""
+    from scipy.stats import studentized_range, t
+
+    if methods < 3:
+        return float(t.ppf(1 - alpha / 2, freedom))
+    return float(studentized_range.ppf(1 - alpha, methods, freedom)) / 2**0.5
 
 
 def common_spread(values: Sequence[Sequence[float]], seeds: int) -> Spread:

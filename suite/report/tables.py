@@ -22,7 +22,7 @@ NOTHING = "—"
 MINUS = "−"
 DOUBLE = "‡"  # columns of metrics that look at the labels they are scored on
 DAGGER = "†"  # rows whose recipe's authors choose the epoch on test data
-METHOD, LEAK, SEEDS, KIND = "Method", "leak", "seeds", "kind"
+METHOD, LEAK, SEEDS, COST, KIND = "Method", "leak", "seeds", "s/run", "kind"
 SIGNS = {  # what occurs in labels and notes
     "≈": r"$\approx$", "—": "---", MINUS: "$-$", "±": r"$\pm$", DAGGER: r"$\dagger$",
     DOUBLE: r"$\ddagger$", "×": r"$\times$",
@@ -98,7 +98,8 @@ def heading(view: View, key: MetricKey) -> str:
 def _line(view: View, row: Row, draw: Draw) -> dict[str, str]:
     cells = {heading(view, key): draw(cell) for key, cell in zip(view.columns, row.cells, strict=True)}
     counted = {mark: row.marked(mark) or NOTHING for mark in view.marks}
-    ends = {LEAK: points(row.leak), SEEDS: row.state, **counted}
+    cost = NOTHING if row.seconds is None else f"{row.seconds:.0f}" if row.seconds >= 10 else f"{row.seconds:.1f}"
+    ends = {LEAK: points(row.leak), SEEDS: row.state, **counted, COST: cost}
     label = f"{row.label} {DAGGER}" if row.reported == ORACLE else row.label
     return {KIND: _group(row), METHOD: label, **cells, **ends}
 
@@ -161,6 +162,7 @@ def numbers(view: View) -> pl.DataFrame:
             "low": cell.summary.low if cell.values else None,
             "high": cell.summary.high if cell.values else None,
             "leak": row.leak if key == view.headline else None,
+            "seconds": row.seconds,
             "seeds": " ".join(repr(value) for value in cell.values),
             "oracle": key.metric in view.oracles,
             "marks": "; ".join(f"{count} {mark}" for mark, count in row.marks if count),
@@ -200,6 +202,7 @@ def notes(view: View) -> list[str]:
         f"standard deviation (n−1) over {seeds} seed{'s' if seeds > 1 else ''}; epochs chosen on validation data.",
         f"leak: points that choosing the epoch on test data would add to {view.headline}.",
     ]
+    said.append(f"{COST}: median seconds per run, on the machines and beside the work that the ledger names.")
     if any(row.reported == ORACLE for row in view.rows):
         said.append(
             f"{DAGGER}: a published recipe whose authors report the epoch best on test data (oracle): compare theirs "
@@ -215,8 +218,8 @@ def notes(view: View) -> list[str]:
         said.append("One seed says nothing about noise: no row can be distinguished from another here.")
     elif math.isfinite(view.detectable):
         said.append(
-            "≈: cannot be distinguished from the best (t-test, Holm, 5 %; the deviation is the column's, without what "
-            "a seed does to all methods alike). "
+            "≈: cannot be distinguished from the best (Tukey's test of all pairs, 5 %; the deviation is the column's, "
+            "without what a seed does to all methods alike). "
             f"Smallest difference in {view.headline} that {seeds} seeds detect with power 0.8: "
             f"{number(view.detectable)} points (two of these methods, 5 % shared over the column)."
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
-from suite.evaluate.significance import SeedSummary, holm, summarize
+from suite.evaluate.significance import SeedSummary, summarize
 from suite.report.spread import common_spread
 from suite.spec.board import MetricKey, TableSpec
 from suite.tasks import Task
@@ -22,7 +22,7 @@ ALPHA = 0.05
 class Cell:
     """One number over seeds, or the reason why there is none.
 
-    ``best`` among the methods that are no ceilings; ``near``: a t-test over seeds, Holm-corrected over the column,
+    ``best`` among the methods that are no ceilings; ``near``: Tukey's test over the column's seeds
     does not distinguish it from the best.
     """
 
@@ -44,7 +44,7 @@ class Row:
     ``reported`` is the selection of epochs to which the numbers of the recipe's authors belong; ``marks`` counts the
     runs whose numbers are something else than a result of the method (:mod:`suite.results.marks`), for every mark that
     its runs could earn; ``by_seed`` is the headline of each seed. ``people``: no method, but the annotators of the
-    dataset, one value each in place of the seeds'.
+    dataset, one value each in place of the seeds'. ``seconds``: the median duration of its runs.
     """
 
     label: str
@@ -59,6 +59,7 @@ class Row:
     marks: tuple[tuple[str, int], ...] = ()
     by_seed: tuple[tuple[int, float], ...] = ()
     people: bool = False
+    seconds: float | None = None
 
     @property
     def competes(self) -> bool:
@@ -195,6 +196,7 @@ def _row(
         reported=asked["reported"][0],
         marks=_marks_of(finished),
         by_seed=tuple(_rows_of(own, headline).select("seed", "value").iter_rows()),
+        seconds=_median(finished["seconds"]),
     )
 
 
@@ -214,6 +216,11 @@ def _rows_of(own: pl.DataFrame, key: MetricKey, selection: str = HONEST) -> pl.D
     # Thresholds of evaluators come from numpy's linspace, those of boards are written as decimals.
     at = threshold.is_null() if key.threshold is None else (threshold - key.threshold).abs() < 1e-9
     return own.filter((pl.col("metric") == key.metric) & at & (pl.col("selection") == selection)).sort("seed")
+
+
+def _median(seconds: pl.Series) -> float | None:
+    known = seconds.drop_nulls()
+    return float(np.median(known)) if len(known) else None
 
 
 def _why(asked: pl.DataFrame) -> str:
@@ -255,8 +262,9 @@ def _marks(values: Sequence[tuple[float, ...]], seeds: int) -> list[tuple[bool, 
     if np.isfinite(means).sum() < 2 or max(map(len, values)) < 2:  # a single seed decides nothing
         return [(False, False)] * len(values)
     spread, best = common_spread(values, seeds), values[int(means.argmax())]
-    adjusted = holm([np.nan if mean == means.max() else spread.test(own, best) for mean, own in zip(means, values)])
-    return [(bool(mean == means.max()), bool(p > ALPHA)) for mean, p in zip(means, adjusted)]
+    count, first = int(np.isfinite(means).sum()), means == means.max()
+    near = [bool(own) and not spread.apart(own, best, count) for own in values]
+    return [(bool(is_best), one and not is_best) for is_best, one in zip(first, near, strict=True)]
 
 
 def _detectable(rows: Sequence[Row], column: int) -> float:
@@ -265,4 +273,4 @@ def _detectable(rows: Sequence[Row], column: int) -> float:
         return float("nan")
     spread = common_spread(values, rows[0].asked)
     # By the method with the fewest seeds: what is promised must hold for every pair of rows.
-    return spread.detectable(min(map(len, values)), comparisons=max(1, len(values) - 1))
+    return spread.detectable(min(map(len, values)), comparisons=max(1, len(values) * (len(values) - 1) // 2))

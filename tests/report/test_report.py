@@ -70,11 +70,17 @@ def test_what_is_not_told_from_the_best_is_marked(content):
     assert not row(content, "ce").cells[0].near
 
 
+def decides_as(spread, first, second, p, methods=2):
+    """Whether the spread finds a difference at levels above ``p``, and at none below."""
+    levels = (p * 0.99, min(0.999, p * 1.01))
+    return [spread.apart(first, second, methods, alpha=alpha) for alpha in levels] == [False, True]
+
+
 def test_methods_that_share_their_seeds_are_compared_seed_by_seed():
     first, second = (0.1, 0.2, 0.4), (0.15, 0.22, 0.49)
     spread = common_spread([first, second], seeds=3)
     assert spread.freedom == 2
-    assert spread.test(first, second) == pytest.approx(stats.ttest_rel(first, second).pvalue)
+    assert decides_as(spread, first, second, stats.ttest_rel(first, second).pvalue)
 
 
 def test_blocks_of_three_methods_by_hand():
@@ -87,8 +93,16 @@ def test_blocks_of_three_methods_by_hand():
 def test_without_all_seeds_methods_are_compared_as_groups():
     first, second = (0.1, 0.2, 0.4), (0.5, 0.55, 0.7)
     spread = common_spread([first, second], seeds=4)
-    assert spread.test(first, second) == pytest.approx(stats.ttest_ind(first, second).pvalue)
-    assert np.isnan(common_spread([(0.1,), (0.2,)], seeds=1).test((0.1,), (0.2,)))
+    assert decides_as(spread, first, second, stats.ttest_ind(first, second).pvalue)
+    assert not common_spread([(0.1,), (0.2,)], seeds=1).apart((0.1,), (0.2,), 2)
+
+
+def test_several_methods_are_compared_as_tukey_does():
+    methods = [(0.10, 0.12, 0.16), (0.30, 0.33, 0.31), (0.35, 0.30, 0.36)]
+    spread = common_spread(methods, seeds=4)  # one short of the seeds asked for: groups
+    found = stats.tukey_hsd(*methods)
+    for a, b in ((0, 1), (0, 2), (1, 2)):
+        assert decides_as(spread, methods[a], methods[b], found.pvalue[a, b], methods=3)
 
 
 def test_leak_is_what_test_selection_would_add(content):
