@@ -46,6 +46,20 @@ def test_a_skeleton_of_a_dataset_is_sound_and_can_be_trained_on(out: Path, typed
     typed("data", "--datasets", "mine", "verify", "kitchen", "--data", "mine/data")
 
 
+def test_a_skeleton_of_localization_data_serves_both_tasks(
+    out: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed, _ = typed("new", "dataset", "gym", "--task", "semi-localization", "--in", "mine")
+    command = first_command(printed)
+    for task in ("weak-localization", "semi-localization"):
+        assert typed(*command, "--task", task)[0].count("yes ") == 7
+    typed("data", "--datasets", "mine", "verify", "gym", "--data", "mine/data")
+    monkeypatch.setenv("SUITE_DATASETS", "mine")
+    settings = ("--set", "hidden=8", "--set", "positions=40", "--epochs", "2")
+    trained, _ = typed("train", "topk-mil", "gym[class_flip=0.2]", "--data", "mine/data", *settings)
+    assert "mAP" in trained
+
+
 def test_a_skeleton_of_a_task_is_checked_with_its_method(out: Path, typed: Typed) -> None:
     printed, _ = typed("new", "task", "left-right", "--in", "mine")
     command = first_command(printed)
@@ -67,3 +81,6 @@ def test_what_exists_is_left_alone(out: Path, typed: Typed) -> None:
     assert "did you mean 'method'" in sentence(typed("new", "methd", "mine", code=2)[1])
     assert "e.g. my-task" in sentence(typed("new", "task", "My Task", code=2)[1])
     assert "did you mean 'recognition'" in sentence(typed("new", "method", "a", "--task", "recogniton", code=2)[1])
+    told = sentence(typed("new", "dataset", "a", "--task", "actor-detection", code=2)[1])
+    assert "no skeleton of a dataset for 'actor-detection'" in told
+    assert "a board has no --task" in sentence(typed("new", "board", "a", "--task", "recognition", code=2)[1])
