@@ -228,7 +228,7 @@ def test_who_is_labelled_is_in_the_name(edited: Edited, tmp_path: Path) -> None:
     """Labels known taken for labels unknown once left every name as it was."""
     path = ROOT / "suite/tasks/localization/samples.py"
     text = path.read_text(encoding="utf-8")
-    inverted = text.replace("self.labelled[self.segments.video]", "~self.labelled[self.segments.video]")
+    inverted = text.replace("self.labelled[shown.video]", "~self.labelled[shown.video]")
     before, after = ids(tmp_path), edited("suite.tasks.localization.samples", inverted, lambda: ids(tmp_path))
     assert inverted != text
     assert {name for name in RUNS if before[name] != after[name]} == {"action-selection", "npl"}
