@@ -16,6 +16,7 @@ class EntropyMaximization(SinglePositive):
     title = "EM"
     aliases = ("em",)
     unknown_labels = "kept near one half, like every class that is not annotated"
+    soft_labels = True
     paper = "Zhou et al., Acknowledging the Unknown, ECCV 2022"
 
     alpha: float = hyper(

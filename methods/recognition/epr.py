@@ -17,6 +17,7 @@ class ExpectedPositives(SinglePositive):
     name = "epr"
     title = "EPR"
     unknown_labels = "constrained by the expected number of labels alone, like every class that is not annotated"
+    soft_labels = True
     paper = "Cole et al., Multi-Label Learning from Single Positive Labels, CVPR 2021"
     presets: ClassVar[Presets] = {"recommended": RECOMMENDED, "published": COLE}
 
