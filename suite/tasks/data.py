@@ -36,6 +36,14 @@ class Samples(Protocol):
 SamplesT = TypeVar("SamplesT", bound=Samples)
 
 
+def other_features(facts: Mapping[str, Any], by: str) -> dict[str, Any]:
+    """``facts`` of data whose training features are others than the packed ones, and ``by`` what.
+
+    What is found among features (neighbours) is kept on disk under this, too.
+    """
+    return {**facts, "features_of": ",".join(filter(None, (facts.get("features_of", ""), by)))}
+
+
 @dataclass(frozen=True)
 class TaskData(Generic[SamplesT]):
     """Three splits, disjoint by unit, and what is known about the dataset.

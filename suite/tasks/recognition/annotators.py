@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from suite.errors import UsageError
 from suite.tasks.annotators import ALL, SOFT, Panel, opened
-from suite.tasks.data import TaskData
+from suite.tasks.data import TaskData, other_features
 from suite.tasks.recognition.samples import Clips, ClipScores
 from suite.tasks.recognition.votes import agreed, foremost, votes
 
@@ -42,47 +42,57 @@ def by_annotators(data: TaskData[Clips], dials: Mapping[str, Any]) -> TaskData[C
     if found is None:
         return data
     data, panel = found
-    train, kept = _training(data.train, panel)
-    if not len(train):
+    said = _learned(np.asarray(data.train.annotations), panel)
+    if not len(said.rows):
         raise UsageError(f"{data.name}: annotator={panel.train} gives no training clip a label; use another.")
-    facts = dict(data.facts)
-    if kept < len(data.train) or panel.train == ALL:
-        facts["features_of"] = f"annotator={panel.train}"
-    facts["annotators"] = {**facts["annotators"], "clips left out": len(data.train) - kept}
+    whole = np.array_equal(said.rows, np.arange(len(data.train)))
+    train = _with(data.train if whole else data.train.take(said.rows), said)
+    if panel.train == ALL:
+        names = np.array(panel.names)[panel.voters(ALL)]
+        train = replace(train, ids=np.array([f"{one}@{names[who]}" for one, who in zip(train.ids, said.whose)]))
+    facts = data.facts if whole else other_features(data.facts, f"annotator={panel.train}")
+    left = len(data.train) - len(np.unique(said.rows))
+    facts = {**facts, "annotators": {**facts["annotators"], "clips left out": left}}
     validation, test = (_judged(data, split, panel) for split in ("validation", "test"))
     return replace(data, train=train, validation=validation, test=test, facts=facts)
 
 
-def _training(clips: Clips, panel: Panel) -> tuple[Clips, int]:
-    """The training clips as ``panel.train`` labels them, and how many of the ``clips`` have a label."""
+class Said(NamedTuple):
+    """Labels of K clips, which stand at ``rows`` (K,): their sets, what is known of them, and what is learned from.
+
+    ``whose`` (K,): by which of several voters, where each labels for itself.
+    """
+
+    rows: np.ndarray
+    label: np.ndarray
+    truth: np.ndarray
+    known: np.ndarray
+    target: np.ndarray
+    whose: np.ndarray
+
+    def take(self, index: np.ndarray) -> Said:
+        """Those at ``index``."""
+        return Said(*(column[index] for column in self))
+
+
+def _learned(annotations: np.ndarray, panel: Panel) -> Said:
+    """What training learns from: the labels of clips that have any."""
     voters = panel.voters(panel.train)
-    if panel.train != ALL:
-        made = labelled(clips, voters, soft=panel.train == SOFT)
-        return made, len(made)
-    parts = [(panel.names[place], labelled(clips, [place])) for place in voters]
-    ids = np.concatenate([[f"{one}@{name}" for one in part.ids] for name, part in parts])
-    rows = np.concatenate([np.flatnonzero(np.isin(clips.ids, part.ids)) for _, part in parts])
-    return _together(clips.take(rows), [part for _, part in parts], ids), len(np.unique(rows))
+    groups = [[place] for place in voters] if panel.train == ALL else [voters]
+    parts = [_said(annotations, group, panel.train == SOFT, whose) for whose, group in enumerate(groups)]
+    parts = [part.take(np.flatnonzero((part.target > 0).any(axis=1))) for part in parts]
+    return Said(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def _together(taken: Clips, parts: Sequence[Clips], ids: np.ndarray) -> Clips:
-    """``taken`` with the labels of the ``parts``, one after the other."""
-    known = np.concatenate([np.ones_like(p.truth) if p.known is None else p.known for p in parts])
-    label, truth = (np.concatenate([getattr(part, name) for part in parts]) for name in ("label", "truth"))
-    return _settled(replace(taken, ids=ids), label, truth, known, truth.astype(np.float32))
-
-
-def labelled(clips: Clips, voters: Sequence[int], soft: bool = False) -> Clips:
-    """Those of the training ``clips`` that have a label by the ``voters``, with it: sets, or (``soft``) shares."""
-    held = np.asarray(clips.annotations)
-    truth, known = agreed(held, voters)
-    named, said = votes(held, voters)
+def _said(annotations: np.ndarray, voters: Sequence[int], soft: bool = False, whose: int = 0) -> Said:
+    """The labels of all clips by the ``voters`` together: as sets, or (``soft``) as shares of them."""
+    truth, known = agreed(annotations, voters)
     target = truth.astype(np.float32)
     if soft:
-        target, known = (named / np.maximum(said, 1)).astype(np.float32), said > 0
-    made = _settled(clips, foremost(held, voters), truth, known, target)
-    has = (target > 0).any(axis=1)
-    return made if has.all() else made.take(np.flatnonzero(has))
+        named, asked = votes(annotations, voters)
+        target, known = (named / np.maximum(asked, 1)).astype(np.float32), asked > 0
+    rows = np.arange(len(annotations))
+    return Said(rows, foremost(annotations, voters), truth, known, target, np.full_like(rows, whose))
 
 
 def _judged(data: TaskData[Clips], split: str, panel: Panel) -> Clips:
@@ -95,21 +105,14 @@ def _judged(data: TaskData[Clips], split: str, panel: Panel) -> Clips:
 
 def judged_by(clips: Clips, judges: Sequence[int]) -> Clips:
     """``clips`` whose truth is the label sets of the ``judges``."""
-    held = np.asarray(clips.annotations)
-    truth, known = agreed(held, judges)
-    return _settled(clips, foremost(held, judges), truth, known, truth.astype(np.float32))
+    return _with(clips, _said(np.asarray(clips.annotations), judges))
 
 
-def _settled(clips: Clips, label: np.ndarray, truth: np.ndarray, known: np.ndarray, target: np.ndarray) -> Clips:
+def _with(clips: Clips, said: Said) -> Clips:
     """``clips`` with these labels; no mask where all is known, no target where every clip has one sure label."""
-    single = bool(np.isin(target, (0, 1)).all() and (target.sum(axis=1) == 1).all())
-    return replace(
-        clips,
-        label=np.asarray(label, dtype=np.int64),
-        truth=truth,
-        known=None if known.all() else known,
-        target=None if single else target,
-    )
+    single = bool(np.isin(said.target, (0, 1)).all() and (said.target.sum(axis=1) == 1).all())
+    known, target = None if said.known.all() else said.known, None if single else said.target
+    return replace(clips, label=said.label, truth=said.truth, known=known, target=target)
 
 
 def compared(data: TaskData[Clips]) -> Iterator[tuple[str, list[ClipScores], Clips]]:

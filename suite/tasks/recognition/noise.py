@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from suite.errors import UsageError
-from suite.tasks.data import TaskData
+from suite.tasks.data import TaskData, other_features
 from suite.tasks.noise import disturbed
 from suite.tasks.recognition.annotators import by_annotators
 from suite.tasks.recognition.samples import Clips
@@ -40,8 +40,7 @@ def noisy_labels(data: TaskData[Clips], dials: Mapping[str, Any]) -> TaskData[Cl
     taken = np.asarray(train.truth) if train.known is None else np.asarray(train.truth | ~train.known)
     label = _others(np.asarray(train.label), taken, np.random.default_rng([seed, 2]))[kept]
     if len(kept) < len(train):
-        earlier = facts.get("features_of", "")
-        facts["features_of"] = ",".join(filter(None, (earlier, f"label_drop={drop},noise_seed={seed}")))
+        facts = other_features(facts, f"label_drop={drop},noise_seed={seed}")
     kept_clips = train.take(kept) if len(kept) < len(train) else train
     label = np.where(flipped, label, kept_clips.label)
     changed = int((label != kept_clips.label).sum())
