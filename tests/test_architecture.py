@@ -32,6 +32,7 @@ FLOORS = (
         "analyse",
         "doctor",
         "rescore",
+        "merge",
     ),  # 5: many runs, and what they say
     ("cli",),  # 6: the only place that prints
 )

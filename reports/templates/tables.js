@@ -181,7 +181,7 @@
     if (!row.runs.length) return;
     var runs = make("p", {}, cell, "Runs: ");
     row.runs.forEach(function (run) {
-      var words = "seed " + run.seed + " " + run.status + (run.seconds === null ? "" : ", " + run.seconds + " s") + (run.marks.length ? ", " + run.marks.join(", ") : "");
+      var words = "seed " + run.seed + " " + run.status + (run.seconds === null ? "" : ", " + run.seconds + " s") + (run.marks.length ? ", " + run.marks.join(", ") : "") + (run.origin ? ", " + run.origin : "");
       if (run.page) make("a", { href: run.page }, runs, words); else make("span", {}, runs, words);
       make("code", {}, runs, " " + run.run.slice(0, 8) + " ");
     });

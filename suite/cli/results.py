@@ -31,7 +31,7 @@ STATUSES = ("finished", "failed", "pruned")
 FilterOption = Annotated[str | None, typer.Option(help="Only this one.")]
 
 commands = typer.Typer(
-    help="Look into the ledger: list, show, page, export, compact, repair, delete.", no_args_is_help=True
+    help="Look into the ledger: list, show, page, export, merge, compact, repair, delete.", no_args_is_help=True
 )
 
 
@@ -183,6 +183,41 @@ def export(
         raise UsageError(f"--format {format} is not known; use csv or parquet.")
     written = write(_ledger(out), folder, format, predictions)
     emit([{"file": str(path), "rows": rows} for path, rows in written.items()], ("file", "rows"), json)
+
+
+@commands.command()
+def merge(
+    source: Annotated[Path, typer.Argument(help="The folder of results (outputs) to take runs from.")],
+    origin: Annotated[str, typer.Option(help="Whose they are, for pages; the folder's name if none.")] = "",
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Score each run's predictions again first, and refuse what differs.")
+    ] = False,
+    out: OutOption = "outputs",
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take over the finished runs of another ledger that this one lacks.
+
+    Boards show them where they ask for the same runs (the same code and data); their group says where they came from.
+
+    Example: suite results merge downloads/published-outputs --origin "the authors" --verify
+    """
+    from suite.merge import merge as take_over
+    from suite.places import Places
+    from suite.results.ledger import Ledger
+    from suite.work.kept import ready
+
+    Places(str(source)).require_readable()
+    places = Places(out, data)
+    found = take_over(ready(places), Ledger.of(str(source)), origin or source.name, places if verify else None)
+    if json:
+        emit_json({"taken": found.taken, "known": found.known, "refused": found.refused})
+    else:
+        say(f"{len(found.taken)} runs taken over, {len(found.known)} were here already, {len(found.refused)} refused.")
+        for run, why in found.refused.items():
+            complain(f"run {run} was refused: {why}")
+    if found.refused:
+        raise typer.Exit(1)
 
 
 @commands.command()

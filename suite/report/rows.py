@@ -26,7 +26,7 @@ SELECTIONS: tuple[str, ...] = get_args(Selection)
 
 @dataclass(frozen=True)
 class RowRun:
-    """One seed of a row: its run, what became of it, and its page where there is one."""
+    """One seed of a row: its run, what became of it, its page where there is one, and whose it is if not ours."""
 
     seed: int
     run: str
@@ -34,6 +34,7 @@ class RowRun:
     seconds: float | None
     marks: tuple[str, ...]
     page: str
+    origin: str
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,9 @@ def _run(line: Mapping[str, Any], pages: Mapping[str, str]) -> RowRun:
     run = line["run"] or ""
     seconds = None if line["seconds"] is None else round(line["seconds"], 1)
     status = line["status"] or ("blocked" if line["blocked"] else "not run yet")
-    return RowRun(line["seed"], run, status, seconds, tuple(line["marks"]), pages.get(run, ""))
+    group = line["group"] or ""
+    origin = group if group.startswith("from ") else ""  # runs taken over from another ledger say so
+    return RowRun(line["seed"], run, status, seconds, tuple(line["marks"]), pages.get(run, ""), origin)
 
 
 def run_pages(runs: Sequence[str], folder: Path, prefix: str) -> dict[str, str]:

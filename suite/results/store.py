@@ -56,8 +56,9 @@ class Store:
         return self._table
 
     def append(self, rows: pa.Table) -> None:
-        """Add ``rows`` in one commit."""
-        self._checked(partial(_retried, partial(self._append, rows)), "write")
+        """Add ``rows`` in one commit, in their order."""
+        # Chunks of a table are written side by side and may change places: a run's curve is a course in time.
+        self._checked(partial(_retried, partial(self._append, rows.combine_chunks())), "write")
 
     def delete(self, column: str, values: Iterable[str]) -> None:
         """Remove the rows whose ``column`` (of safe names: ids) is one of ``values``."""

@@ -285,3 +285,14 @@ def test_an_append_that_cannot_tidy_is_still_an_append(tmp_path, monkeypatch):
     ledger = Ledger(tmp_path)
     ledger.record_all([outcome("mask-bce", seed) for seed in range(3)])
     assert len(ledger.runs()) == 3
+
+
+def test_rows_of_a_table_in_chunks_keep_their_order(tmp_path):
+    """Frames that were read come in chunks, which the writer would store side by side."""
+    parts = [
+        to_table("curves", [{"split": "train", "metric": "loss", "step": step, "value": 0.0}], "one", "a")
+        for step in range(20)
+    ]
+    store = Ledger(tmp_path).stores["curves"]
+    store.append(pa.concat_tables(parts))
+    assert store.read()["step"].to_list() == list(range(20))
