@@ -146,7 +146,8 @@ def test_people_in_clips(followed: Path, typed: Typed, monkeypatch: pytest.Monke
 
 def test_labels_of_frames_are_read_and_scored(followed: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of six frames one is wrong; of three runs but for background all overlap by half."""
-    _, trained, scored = follow("Labels of frames", followed, typed, monkeypatch).values()
+    _, looked, trained, scored = follow("Labels of frames", followed, typed, monkeypatch).values()
+    assert "2 classes; samples: 1 train, 1 validation, 1 test" in looked
     assert "mAP" in trained
     assert "0.8333" in scored
     data = load("salad", root=followed / "data")

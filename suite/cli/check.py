@@ -56,7 +56,7 @@ def check(
 
     Of a method: declarations, training, determinism, resume, empty splits, moving parameters, learning; within minutes.
     Of a dataset: shapes, values that are no numbers, classes, samples that two splits share, whether the labels say
-    anything, and what a random and a majority predictor get.
+    anything, what a random and a majority predictor get, and how far annotators agree where there are several.
 
     Examples: suite check my-method --methods my_method.py
 

@@ -115,6 +115,16 @@ def test_a_sample_in_two_splits_is_found_by_its_features() -> None:
     assert "'1-7' (train) and '3-3' (test)" in found.said
 
 
+def test_videos_are_told_apart_by_their_snippets_and_not_by_their_means() -> None:
+    data = videos()
+    rows = data.test.rows.copy()
+    rows[:10] = data.train.rows[:10][::-1]  # another video with the same mean
+    assert looked(conformance._apart, replace(data, test=replace(data.test, rows=rows))).state == "yes"
+    rows[10:20] = data.train.rows[20:30]
+    found = looked(conformance._apart, replace(data, test=replace(data.test, rows=rows)))
+    assert found.state == "no" and "'trainc' (train) and 'testb' (test)" in found.said
+
+
 def test_ids_and_units_may_not_be_shared() -> None:
     ids = world().test.ids.copy()
     ids[0] = "1-0"
