@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from suite.data.loading import dataset_request
 from suite.data.storage.cards import all_cards, find_card, folders, shipped
 from suite.errors import UsageError
 from suite.spec.card import DatasetCard, Dial, FileSpec, load_card, parse_dataset_name
@@ -149,3 +151,38 @@ def test_an_unknown_key_is_told_with_its_place(toy: Toy) -> None:
     path.write_text('colour = "red"\n' + path.read_text())
     with pytest.raises(UsageError, match=r"toy\.toml: colour"):
         find_card("toy")
+
+
+def test_a_card_that_names_annotators_gets_their_dials() -> None:
+    made = card(annotators={"names": ["ann", "bob"]})
+    assert made.resolve_dials({})["annotator"] == made.resolve_dials({})["test_annotator"] == "majority"
+    assert made.label({"annotator": "soft", "test_annotator": "bob"}).endswith("[annotator=soft,test_annotator=bob]")
+    assert {made.dials[name].stage for name in ("annotator", "test_annotator")} == {"load"}
+    expert = card(annotators={"names": ["ann", "bob"], "reference": "bob"})
+    assert expert.resolve_dials({})["test_annotator"] == "bob"
+    assert expert.identity() != made.identity() != card().identity()
+    with pytest.raises(UsageError):
+        made.resolve_dials({"test_annotator": "soft"})
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["ann"], "at least 2 items"),
+        (["ann", "ann"], "names must differ"),
+        (["ann", "majority"], "none of majority, soft, all"),
+        (["ann", "b,c"], "letters, digits"),
+    ],
+)
+def test_annotators_must_have_names_that_dials_can_take(names: list[str], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        card(annotators={"names": names})
+
+
+def test_a_task_for_one_annotator_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (shipped("datasets") / "planted-actors.toml").read_text(encoding="utf-8")
+    text = text.replace('"planted-actors"', '"many-eyes"', 1) + '\n[annotators]\nnames = ["ann", "bob"]\n'
+    (tmp_path / "many-eyes.toml").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("SUITE_DATASETS", str(tmp_path))
+    with pytest.raises(UsageError, match="actor-detection takes one annotator; leave 'annotators' out"):
+        dataset_request("many-eyes")

@@ -15,7 +15,7 @@ from suite.tasks.checks import column_per_class, known_labels, same_length
 from suite.tasks.data import TaskData
 from suite.tasks.localization.annotators import compared
 from suite.tasks.localization.evaluator import evaluate, protocol_for, scored
-from suite.tasks.localization.samples import Videos
+from suite.tasks.localization.samples import Annotations, Videos
 from suite.tasks.localization.scoring.files import SegmentFiles
 from suite.tasks.localization.scoring.frame_files import FrameFiles
 from suite.tasks.localization.scoring.quick import map_only
@@ -53,8 +53,7 @@ class LocalizationTask(Task):
         known_labels(samples, split, samples.segments.video, samples.segments.label, classes)
         if (held := samples.annotations) is not None:
             known_labels(samples, split, held.segments.video, held.segments.label, classes)
-            if len(held.seen) != len(samples) or len(held.annotator) != len(held.segments):
-                raise DataError(f"{split} 'annotations' are of other videos or segments; correct the reader.")
+            _check_annotations(held, samples, split)
         column_per_class(samples, split, ("video_labels",), classes)
 
     def item(self, samples: Videos, row: int) -> str:
@@ -79,6 +78,15 @@ class LocalizationTask(Task):
     ) -> np.ndarray | None:
         """mAP alone, at the wanted tIoUs alone."""
         return map_only(predictions, samples, protocol_for(data), wanted)
+
+
+def _check_annotations(held: Annotations, samples: Videos, split: str) -> None:
+    if len(held.seen) != len(samples) or len(held.annotator) != len(held.segments):
+        raise DataError(f"{split} 'annotations' are of other videos or segments; correct the reader.")
+    unseen = np.flatnonzero(~held.seen[held.segments.video, held.annotator])
+    if len(unseen):
+        video = samples.ids[held.segments.video[unseen[0]]]
+        raise DataError(f"'{video}' ({split}) has segments of an annotator who has not seen it; correct the reader.")
 
 
 class WeakLocalizationTask(LocalizationTask):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from suite.errors import UsageError
+from suite.errors import DataError, UsageError
 from suite.evaluate.protocols import temporal_protocol
 from suite.evaluate.segments import Segments
 from suite.evaluate.temporal import temporal_map
@@ -184,3 +184,12 @@ def test_taking_videos_takes_what_was_said_of_them() -> None:
         own = some.annotations.segments.take(some.annotations.annotator == place)
         assert np.array_equal(own.start[own.video == 0], part.start[part.video == 4])
         assert np.array_equal(own.start[own.video == 1], part.start[part.video == 1])
+
+
+def test_segments_in_a_video_that_nobody_saw_are_told() -> None:
+    parts = drawn(6, 1)
+    seen = np.ones((6, 3), dtype=bool)
+    seen[4, 1] = False
+    with pytest.raises(DataError, match=r"'test4' \(test\) has segments of an annotator who has not seen it"):
+        task("semi-localization").check(videos(parts, "test", 6, seen), "test", C)
+    task("semi-localization").check(videos(parts, "test", 6), "test", C)
