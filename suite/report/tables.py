@@ -212,7 +212,8 @@ def notes(view: View) -> list[str]:
         said.append(
             "Annotators: what each of them said is scored as predictions are, against the annotator whose labels test "
             "or, where the majority's do, against the majority of the others; mean ± standard deviation over "
-            "annotators. They rank nothing, which costs them where a metric goes by rank (mAP)."
+            "annotators. Labels of clips on which the others are evenly split are unknown and cost nobody. People rank "
+            "nothing, which costs them where a metric goes by rank (mAP)."
         )
     if seeds < 2:
         said.append("One seed says nothing about noise: no row can be distinguished from another here.")

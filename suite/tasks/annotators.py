@@ -37,7 +37,7 @@ class Panel:
     def of(cls, data: TaskData[Any]) -> Panel | None:
         """The annotators of ``data``, where it has several."""
         stated = data.facts.get("annotators")
-        if stated is None:
+        if not isinstance(stated, Mapping) or "names" not in stated:  # a reader may count them under this name
             return None
         return cls(tuple(stated["names"]), stated["reference"], stated.get("train", MAJORITY), stated.get("test", ""))
 

@@ -218,6 +218,11 @@ def test_card_and_reader_must_agree() -> None:
     assert by_annotators(replace(unnamed, **_plain(data)), {}).train.annotations is None
 
 
+def test_a_reader_may_count_its_annotators_in_facts() -> None:
+    data = replace(world(), facts={"annotators": 3})
+    assert by_annotators(replace(data, **_plain(data)), {}).facts == {"annotators": 3}
+
+
 def _plain(data: TaskData[Clips]) -> dict[str, Any]:
     return {split: replace(data.split(split), annotations=None) for split in ("train", "validation", "test")}
 
