@@ -86,6 +86,14 @@ def label_text(value: Any) -> str:
     return text[:-2] if text.endswith(".0") and text[:-2].lstrip("-").isdigit() else text
 
 
+def label_texts(values: Sequence[Any]) -> tuple[str, ...]:
+    """:func:`label_text` of each."""
+    if set(map(type, values)) <= {str}:  # 1, 1.0 and True are one key of a dictionary and three labels
+        known = {value: label_text(value) for value in set(values)}
+        return tuple(map(known.__getitem__, values))
+    return tuple(map(label_text, values))
+
+
 def _fields(line: str) -> list[str]:
     parts = line.split(",") if "," in line else line.split()
     return [part.strip() for part in parts]

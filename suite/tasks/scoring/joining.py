@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from suite.evaluate.lookup import shuffling_key
 from suite.evaluate.segments import Bools
 
 BEYOND = 3.0
@@ -17,15 +18,24 @@ def class_places(labels: Sequence[str], classes: Sequence[str], numbers: Mapping
     places = {name: place for place, name in enumerate(classes)}
     for place, name in enumerate(classes):
         places.setdefault(str(numbers.get(name, place)), place)
-    return np.array([places.get(label, -1) for label in labels], dtype=np.int64)
+    names, number = numbered(labels)
+    return np.array([places.get(name, -1) for name in names], dtype=np.int64)[number]
+
+
+def numbered(names: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """The different ``names`` as they first occur, and (N,) which of them each is."""
+    different = list(dict.fromkeys(names))
+    place = {name: number for number, name in enumerate(different)}
+    return different, np.fromiter(map(place.__getitem__, names), dtype=np.int64, count=len(names))
 
 
 def label_codes(labels: Sequence[str], places: np.ndarray) -> np.ndarray:
     """One number per class; unknown ones (place -1) are distinguished by their names."""
     if not len(labels):
         return places
-    called = np.unique(np.array(labels, dtype=str), return_inverse=True)[1].reshape(-1)
-    return np.where(places >= 0, places, -1 - called)
+    names, called = numbered(labels)
+    in_order = np.argsort(np.argsort(np.array(names, dtype=str)))  # by name: the order of rows must not decide anything
+    return np.where(places >= 0, places, -1 - in_order[called])
 
 
 def like_frames(time: np.ndarray, seconds: np.ndarray) -> Bools:
@@ -40,8 +50,13 @@ def like_frames(time: np.ndarray, seconds: np.ndarray) -> Bools:
 
 def repeated(columns: Sequence[np.ndarray]) -> Bools:
     """(N,) rows that equal an earlier one in all columns."""
-    table = np.column_stack([np.asarray(column, dtype=np.float64) for column in columns])
-    again = np.ones(len(table), dtype=bool)
-    if len(table):
-        again[np.unique(table, axis=0, return_index=True)[1]] = False
+    keys = shuffling_key([np.asarray(column, dtype=np.float64) for column in columns])
+    order = np.argsort(keys)
+    same = np.flatnonzero(keys[order][1:] == keys[order][:-1])
+    suspects = np.unique(order[np.concatenate([same, same + 1])])  # few: comparing whole rows is slow
+    again = np.zeros(len(keys), dtype=bool)
+    if len(suspects):
+        table = np.column_stack([np.asarray(column, dtype=np.float64)[suspects] for column in columns])
+        again[suspects] = True
+        again[suspects[np.unique(table, axis=0, return_index=True)[1]]] = False
     return again

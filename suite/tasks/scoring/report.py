@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from suite.evaluate.ranking import RankedMatches
 from suite.evaluate.resampling import bootstrap
 from suite.evaluate.segments import Bools
+from suite.tasks.scoring.condensed import resampled_mean_ap
+
+
+class Named(Protocol):
+    """Names of rows by place: a sequence, or what makes a name when it is asked for."""
+
+    def __getitem__(self, place: int, /) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -23,7 +30,7 @@ class Oddity:
     example: str = ""
 
     @classmethod
-    def of(cls, problem: str, mask: Bools, treatment: str, names: Sequence[str]) -> Oddity:
+    def of(cls, problem: str, mask: Bools, treatment: str, names: Named) -> Oddity:
         """The rows where ``mask`` holds, of which ``names`` are the names."""
         example = names[int(mask.argmax())] if mask.any() else ""
         return cls(problem, int(mask.sum()), treatment, str(example))
@@ -80,9 +87,10 @@ def class_rows(matches: RankedMatches, names: Sequence[str]) -> list[dict[str, A
 def with_intervals(matches: RankedMatches, name: str, resamples: int) -> list[dict[str, Any]]:
     """The average over thresholds, then each threshold, with 95 % intervals (BCa over the units of the matches)."""
     thresholds = [None, *matches.thresholds.tolist()]
+    mean_ap = resampled_mean_ap(matches)
 
     def statistic(weights: np.ndarray) -> np.ndarray:
-        levels = matches.mean_ap(weights)
+        levels = mean_ap(weights)
         return np.concatenate([levels.mean(axis=1, keepdims=True), levels], axis=1)
 
     if not resamples or not len(matches.truth_row):

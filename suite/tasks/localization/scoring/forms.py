@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from suite.errors import DataError
-from suite.tasks.scoring.contents import Contents, label_text, number_fields
+from suite.tasks.scoring.contents import Contents, label_texts, number_fields
 from suite.tasks.scoring.tables import names, need_columns, numbers
-from suite.tasks.scoring.text import as_number
+from suite.tasks.scoring.text import as_number, as_numbers, uncollected
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,6 +35,9 @@ THUMOS_CLASSES = {
 
 COLUMNS = ("item", "label", "start", "end", "score")
 """What the ledger's form of a segment has."""
+
+
+Columns = tuple[Sequence[Any], Sequence[Any], np.ndarray, np.ndarray, np.ndarray]  # video, label, start, end, score
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ def read_segments(contents: Contents) -> SegmentRows | None:
         return _json(contents.path, contents.json)
     if contents.lines and len(contents.lines[0][1]) == 5 and not contents.header:
         fields = number_fields(contents, 5)
-        return _segments("THUMOS text", [_thumos(row[0], *rest) for (_, row), rest in zip(contents.lines, fields)])
+        rows = [_thumos(row[0], *rest) for (_, row), rest in zip(contents.lines, fields)]
+        return _segments("THUMOS text", *_transposed(rows))
     if contents.table is None or not {"start", "end"} & set(contents.table.column_names) or _has_scores(contents.table):
         return None
     need_columns(contents.path, contents.table, COLUMNS, "scored segments")
@@ -73,6 +77,29 @@ def _json(path: Path, content: Mapping[str, Any]) -> SegmentRows | None:
 def _by_video(
     path: Path, form: str, videos: Mapping[str, Any], label_keys: Sequence[str], score_keys: Sequence[str]
 ) -> SegmentRows:
+    with uncollected():
+        columns = _at_once(videos, label_keys, score_keys) or _one_by_one(path, videos, label_keys, score_keys)
+        return _segments(form, *columns)
+
+
+def _at_once(videos: Mapping[str, Any], label_keys: Sequence[str], score_keys: Sequence[str]) -> Columns | None:
+    """The columns of detections that are written as most are; None where one of them is odd in any way."""
+    if not all(isinstance(rows, list) for rows in videos.values()):
+        return None
+    found = [row for rows in videos.values() for row in rows]
+    names = [video for video, rows in videos.items() for _ in rows]
+    (label, other_label), (score, other_score) = ((keys[0], keys[-1]) for keys in (label_keys, score_keys))
+    try:
+        pairs = [row["segment"] for row in found]
+        labels = [row[label if label in row else other_label] for row in found]
+        scores = as_numbers([row[score if score in row else other_score] for row in found])
+        return names, labels, as_numbers([start for start, _ in pairs]), as_numbers([end for _, end in pairs]), scores
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _one_by_one(path: Path, videos: Mapping[str, Any], label_keys: Sequence[str], score_keys: Sequence[str]) -> Columns:
+    """The columns of all detections; :class:`DataError` for the first that cannot be read."""
     rows = []
     for video, found in videos.items():
         if not isinstance(found, list):
@@ -86,7 +113,7 @@ def _by_video(
             except (KeyError, StopIteration, TypeError, ValueError):
                 wanted = f"segment [start, end], {label_keys[0]} and {score_keys[0]}"
                 raise DataError(f"{path}, video {video}, detection {place}: needs {wanted}") from None
-    return _segments(form, rows)
+    return _transposed(rows)
 
 
 def _by_column(path: Path, content: Mapping[str, Any]) -> SegmentRows:
@@ -96,17 +123,17 @@ def _by_column(path: Path, content: Mapping[str, Any]) -> SegmentRows:
     lists = [column for column in columns if isinstance(column, list)]
     if len(lists) < len(needed) or len({len(column) for column in lists}) > 1:
         raise DataError(f"{path} needs the columns {', '.join(needed)}, all of one length: write it again")
+    video, label, *times = lists
     try:
-        rows = [(video, label, *map(as_number, times)) for video, label, *times in zip(*lists)]
+        return _segments("ActionFormer columns", video, label, *map(as_numbers, times))
     except (TypeError, ValueError):
         raise DataError(f"{path}: a time or score is not a number: write numbers there") from None
-    return _segments("ActionFormer columns", rows)
 
 
 def _parquet(path: Path, table: pa.Table) -> SegmentRows:
     video, label = (names(path, table, name) for name in COLUMNS[:2])
     times = (numbers(path, table, name) for name in COLUMNS[2:])
-    return SegmentRows("Parquet", tuple(map(str, video)), tuple(map(label_text, label)), *times)
+    return _segments("Parquet", video, label, *times)
 
 
 def _thumos(video: str, start: float, end: float, label: float, score: float) -> tuple[str, str, float, float, float]:
@@ -119,7 +146,13 @@ def _has_scores(table: pa.Table) -> bool:
     return "scores" in table.column_names and table["scores"].null_count < len(table)
 
 
-def _segments(form: str, rows: Sequence[Sequence[Any]]) -> SegmentRows:
+def _transposed(rows: Sequence[Sequence[Any]]) -> Columns:
     video, label, start, end, score = zip(*rows) if rows else ((), (), (), (), ())
-    times = (np.array(column, dtype=np.float64) for column in (start, end, score))
-    return SegmentRows(form, tuple(map(str, video)), tuple(map(label_text, label)), *times)
+    begin, stop, rank = (np.array(column, dtype=np.float64) for column in (start, end, score))
+    return video, label, begin, stop, rank
+
+
+def _segments(
+    form: str, video: Sequence[Any], label: Sequence[Any], start: np.ndarray, end: np.ndarray, score: np.ndarray
+) -> SegmentRows:
+    return SegmentRows(form, tuple(map(str, video)), label_texts(label), start, end, score)

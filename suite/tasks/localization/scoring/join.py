@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from suite.evaluate.segments import Segments, index_names
 from suite.tasks.localization.scoring.forms import SegmentRows
 from suite.tasks.localization.scoring.truth import SegmentTruth
-from suite.tasks.scoring.joining import class_places, label_codes, like_frames, repeated
+from suite.tasks.scoring.joining import class_places, label_codes, like_frames, numbered, repeated
 from suite.tasks.scoring.report import Oddity
 from suite.tasks.scoring.scale import infinite
 
@@ -26,23 +27,24 @@ def join_segments(
     not at all; rows in ``left_out`` videos (which the protocol leaves out) are dropped.
     """
     left_out = {*left_out, *truth.left_out}
-    names = _known_names(rows.video, {*truth.videos, *left_out, *truth.elsewhere})
+    different, number = numbered(rows.video)
+    names = _known_names(different, {*truth.videos, *left_out, *truth.elsewhere})
     # Unknown videos are numbered by name: the order of the rows must not decide anything. Left-out ones come last.
     strange = sorted(set(names) - set(truth.videos), key=lambda name: (name in left_out, name))
-    video = index_names(names, [*truth.videos, *strange])[0]
+    video = index_names(names, [*truth.videos, *strange])[0][number]
     label = class_places(rows.label, truth.classes, truth.numbers)
-    dropped = np.array([name in left_out for name in names], dtype=bool)
-    elsewhere = np.array([name in truth.elsewhere for name in names], dtype=bool) & ~dropped
+    dropped = np.array([name in left_out for name in names], dtype=bool)[number]
+    elsewhere = np.array([name in truth.elsewhere for name in names], dtype=bool)[number] & ~dropped
     unknown = (video >= len(truth.videos)) & ~dropped & ~elsewhere
     nameless = (label < 0) & ~dropped
     numbers = (rows.start, rows.end, rows.score)
     missing, endless = np.any([np.isnan(column) for column in numbers], axis=0), infinite(*numbers)
     broken = missing | endless
     columns = (video, label_codes(rows.label, label), *numbers)
-    seconds = np.array([truth.seconds.get(name, np.nan) for name in names], dtype=np.float64)
+    seconds = np.array([truth.seconds.get(name, np.nan) for name in names], dtype=np.float64)[number]
     frames = like_frames(rows.end, np.where(np.isnan(seconds), _last_annotated(truth, video), seconds))
     late = (rows.start > seconds + ROUNDING) & ~broken & ~frames
-    named = [f"{name} [{a:g}, {b:g}]" for name, a, b in zip(rows.video, rows.start, rows.end)]
+    named = _Named(rows)
     oddities = [
         Oddity.of("unknown video", unknown, "counted as false positives", rows.video),
         Oddity.of("video of another subset", elsewhere, "counted as false positives", rows.video),
@@ -58,6 +60,16 @@ def join_segments(
     ]
     keep = ~(broken | dropped | nameless)
     return Segments(*(column[keep] for column in columns)), [one for one in oddities if one.count]
+
+
+@dataclass(frozen=True)
+class _Named:
+    """How each row is called in a message."""
+
+    rows: SegmentRows
+
+    def __getitem__(self, place: int) -> str:
+        return f"{self.rows.video[place]} [{self.rows.start[place]:g}, {self.rows.end[place]:g}]"
 
 
 def _last_annotated(truth: SegmentTruth, video: np.ndarray) -> np.ndarray:
