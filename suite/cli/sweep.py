@@ -98,7 +98,9 @@ def run(
     )
     spec, places = _asked(what, over, changes, out, data, methods_files)
     from suite.sweep.search import run_sweep
+    from suite.work.kept import ready
 
+    ready(places)
     with display(spec, quiet=json) as watch:
         swept = run_sweep(spec, places, address, watch)
     if tensorboard:

@@ -7,6 +7,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -18,6 +19,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from suite.errors import SuiteError
 from suite.results.location import is_uri
+from suite.results.native import held_back
 from suite.results.schema import ADDED, SCHEMA_VERSION, TABLES
 
 logger = logging.getLogger(__name__)
@@ -192,7 +194,8 @@ class Store:
     def _checked(self, act: Callable[[], ResultT], verb: str = "read") -> ResultT:
         """``act()``; a failure of the store is raised as a :class:`SuiteError` of one sentence."""
         try:
-            return act()
+            with held_back() if verb == "write" else nullcontext():
+                return act()
         except (DeltaError, OSError, TableNotFoundError) as error:
             self._table = None
             said = " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())

@@ -15,7 +15,6 @@ from suite.sweep.check import check
 from suite.sweep.files import store
 from suite.sweep.source import SweepSource
 from suite.sweep.trials import TrialPerformer
-from suite.work.kept import ready
 from suite.work.pool import Work, work_on_ray
 from suite.work.source import Watch
 
@@ -36,7 +35,6 @@ def run_sweep(spec: SweepSpec, places: Places, address: str | None = None, watch
     """
     places = places.absolute()
     packable = check(spec, places)
-    ready(places)
     with _only_one(spec, places):
         store(spec, places)
         here = SweepSource(spec, places, packable)

@@ -67,11 +67,18 @@ def answer(reference: Any) -> Any:
     try:
         return ray.get(reference, timeout=ANSWER)
     except (RayActorError, RaySystemError, GetTimeoutError) as error:
-        raise ClusterLostError("Ray on this machine died or stopped answering") from error
+        raise ClusterLostError("Ray died or stopped answering") from error
     except RayTaskError as error:  # its own words hold the remote stack
         if isinstance(error.cause, SuiteError):
             raise error.cause from None
         raise
+
+
+def token_hint(address: str | None) -> str:
+    """The end of a sentence about a cluster that takes no work, where this machine's token may be the reason."""
+    if address is None or os.environ.get("RAY_AUTH_MODE") != "token":
+        return ""
+    return "; this machine has a Ray token: if the cluster has none or another, set RAY_AUTH_MODE=disabled or the token"
 
 
 class Probe:

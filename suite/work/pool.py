@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from suite.errors import SuiteError, UsageError
 from suite.places import Places
 from suite.spec.resources import Resources
-from suite.work.cluster import ClusterLostError, Probe, connected
+from suite.work.cluster import ClusterLostError, Probe, connected, token_hint
 from suite.work.source import Source, Supply, Watch
 from suite.work.worker import Performer
 
@@ -63,7 +63,10 @@ def work_on_ray(work: Work, places: Places, address: str | None, watch: Watch) -
         from suite.work.remote import start_source
 
         workers = int(min(concurrency(work, ray.cluster_resources()), work.most))
-        source = start_source(partial(work.source, workers))
+        try:
+            source = start_source(partial(work.source, workers))
+        except ClusterLostError as error:
+            raise SuiteError(f"{work.title} could not start: {error}{token_hint(address)}.") from error
         try:
             return _Watched(work, source, places, workers, watch).until_over()
         except ClusterLostError as error:

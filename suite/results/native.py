@@ -1,0 +1,48 @@
+"""Standard error of native libraries: what they print when they fail is told in one sentence instead."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SETTLE = 0.05  # seconds in which a library's threads print what they have to say of a failure
+_ONE = threading.Lock()
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Inside, what is written to file descriptor 2 waits: it is shown afterwards, but dropped where an error is raised.
+
+    A panic of a Rust library prints a stack before it becomes an exception. One thread at a time: inside a second,
+    and on systems without files in memory, nothing is held back.
+    """
+    if not hasattr(os, "memfd_create") or not _ONE.acquire(blocking=False):
+        yield
+        return
+    try:
+        yield from _held()
+    finally:
+        _ONE.release()
+
+
+def _held() -> Iterator[None]:
+    sys.stderr.flush()
+    before, waiting = os.dup(2), os.memfd_create("stderr")
+    os.dup2(waiting, 2)
+    failed = True
+    try:
+        yield
+        failed = False
+    finally:
+        sys.stderr.flush()
+        if failed:
+            time.sleep(SETTLE)
+        os.dup2(before, 2)
+        if not failed and (said := os.pread(waiting, os.fstat(waiting).st_size, 0)):
+            os.write(2, said)
+        os.close(before)
+        os.close(waiting)
