@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,16 +24,22 @@ class SeedSummary:
 
 def summarize(values: ArrayLike, level: float = 0.95) -> SeedSummary:
     """Summarize one number per seed (n,)."""
-    from scipy.stats import t
-
     numbers = np.asarray(values, dtype=np.float64).reshape(-1)
     count = len(numbers)
     mean = float(numbers.mean()) if count else float("nan")
     if count < 2:
         return SeedSummary(mean, float("nan"), float("nan"), float("nan"), count)
     deviation = float(numbers.std(ddof=1))
-    half = float(t.ppf(0.5 + level / 2, count - 1)) * deviation / count**0.5
+    half = t_reach(count, level) * deviation
     return SeedSummary(mean, deviation, mean - half, mean + half, count)
+
+
+@lru_cache(maxsize=1024)
+def t_reach(count: int, level: float = 0.95) -> float:
+    """Half of Student's t interval of a mean over ``count`` numbers, in standard deviations; NaN below two."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.5 + level / 2, count - 1)) / count**0.5 if count > 1 else float("nan")
 
 
 def holm(p_values: ArrayLike) -> Floats:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import asdict
 
 import polars as pl
 
 from suite.data import find_card
-from suite.evaluate.significance import summarize
+from suite.evaluate.significance import t_reach
 from suite.presets import reported_selection
 from suite.registry import method
 from suite.results import marks
@@ -90,9 +90,14 @@ def people(found: pl.DataFrame) -> pl.DataFrame:
 
 def summaries(found: pl.DataFrame) -> pl.DataFrame:
     """Mean, standard deviation (n - 1) and 95 % t interval over seeds, one row per cell, metric and selection."""
-    groups = found.group_by([*CELL, *KEY], maintain_order=True).agg("value")
-    rows = [asdict(summarize(numbers)) for numbers in groups["value"]]
-    return groups.drop("value").hstack(pl.DataFrame(rows, schema=SUMMARY))
+    value = pl.col("value")
+    groups = found.group_by([*CELL, *KEY], maintain_order=True).agg(
+        value.mean().alias("mean"), value.std(ddof=1).fill_null(math.nan).alias("deviation"), value.len().alias("count")
+    )
+    half = {count: t_reach(count) for count in (0, *groups["count"].unique().to_list())}
+    reach = pl.col("deviation") * pl.col("count").replace_strict(half, return_dtype=pl.Float64)
+    ends = ((pl.col("mean") - reach).alias("low"), (pl.col("mean") + reach).alias("high"))
+    return groups.with_columns(ends).select(*CELL, *KEY, *(pl.col(name).cast(kind) for name, kind in SUMMARY.items()))
 
 
 def curves(asked: pl.DataFrame, points: pl.DataFrame) -> pl.DataFrame:

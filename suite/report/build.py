@@ -85,7 +85,7 @@ def gather(
     frames = Frames(tried, compared, tests, frame, found, people, aggregate.curves(frame, logged))
     places = _places(frame, bool(board.printed))
     sections = [_section(board, asked, frames.of(*place), pages or {}, *place) for place in places]
-    ours = Ours(asked, frame, found, logged)
+    ours = Ours(asked if board.printed else (), frame, found, logged)
     finished = runs.filter(pl.col("status") == "finished")
     return Content(
         board=board,

@@ -17,7 +17,7 @@ import polars as pl
 from suite.method import Selection
 from suite.presets import changes, preset_of, value_text
 from suite.registry import method as find_method
-from suite.report.views import HONEST, Row, View, pick
+from suite.report.views import HONEST, Numbers, Row, View
 from suite.spec.board import BoardRun
 
 YEAR = re.compile(r"\b(?:19|20)\d\d\b")
@@ -87,7 +87,7 @@ def _facts(
 ) -> RowFacts:
     chosen, params = find_method(one.spec.method), one.spec.params
     year = YEAR.search(chosen.paper)
-    own = found.filter((pl.col("row") == one.row) & (pl.col("label") == ""))
+    own = Numbers(found.filter((pl.col("row") == one.row) & (pl.col("label") == "")))
     return RowFacts(
         label=one.row,
         method=chosen.name,
@@ -97,7 +97,7 @@ def _facts(
         ceiling=ceiling,
         preset=preset_of(chosen, params),
         changed={name: value_text(value) for name, value in changes(chosen, params).items()},
-        values={s: tuple(_shares(pick(own, key, s)) for key in view.columns) for s in SELECTIONS},
+        values={s: tuple(_shares(own.pick(key, s)) for key in view.columns) for s in SELECTIONS},
         runs=tuple(_run(line, pages) for line in frame.filter(pl.col("row") == one.row).iter_rows(named=True)),
     )
 

@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 FOLDER = "runs"  # below the folder of reports
 SELECTIONS = ("validation", "last", "oracle")
+MOST = 300  # pages written at once: some ten seconds
 DEFAULTS = {"protocol": "default", "precision": "float32"}
 
 
@@ -50,11 +52,14 @@ class RunContent:
 def write_runs(ledger: Ledger, runs: Collection[str], reports: Path) -> int:
     """Write a page for each of ``runs`` that is in the ledger and has none below ``reports``; returns how many.
 
-    A run that is recorded anew (another attempt) gets a new page.
+    A run that is recorded anew (another attempt) gets a new page. Of many the newest are written; the others when
+    their turn comes, or by ``suite results page``.
     """
     folder = reports / FOLDER
     rows = ledger.runs().filter(pl.col("run").is_in(sorted(set(runs))))
-    missing = [row for row in rows.iter_rows(named=True) if not _current(folder / f"{row['run']}.html", row["attempt"])]
+    newest = rows.reverse().iter_rows(named=True)
+    wanting = (row for row in newest if not _current(folder / f"{row['run']}.html", row["attempt"]))
+    missing = list(islice(wanting, MOST))
     wanted = [row["run"] for row in missing]
     if not wanted:
         return 0

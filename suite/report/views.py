@@ -181,21 +181,21 @@ def all_columns(found: pl.DataFrame, headline: MetricKey) -> tuple[MetricKey, ..
 def _row(
     label: str, asked: pl.DataFrame, found: pl.DataFrame, columns: Sequence[MetricKey], headline: MetricKey
 ) -> Row:
-    own = found.filter((pl.col("row") == label) & (pl.col("label") == ""))
+    own = Numbers(found.filter((pl.col("row") == label) & (pl.col("label") == "")))
     finished = asked.filter(pl.col("status") == "finished")
-    errors = tuple(asked.filter(pl.col("status") == "failed")["error"])
+    errors, why = tuple(asked.filter(pl.col("status") == "failed")["error"]), _why(asked)
     return Row(
         label=label,
         method=asked["method"][0],
         ceiling=asked["ceiling"][0],
-        cells=tuple(Cell(pick(own, key), _why(asked)) for key in columns),
+        cells=tuple(Cell(own.pick(key), why) for key in columns),
         leak=_leak(own, headline),
         finished=len(finished),
         asked=len(asked),
         errors=errors,
         reported=asked["reported"][0],
         marks=_marks_of(finished),
-        by_seed=tuple(_rows_of(own, headline).select("seed", "value").iter_rows()),
+        by_seed=own.by_seed(headline),
         seconds=_median(finished["seconds"]),
     )
 
@@ -208,14 +208,34 @@ def _marks_of(finished: pl.DataFrame) -> tuple[tuple[str, int], ...]:
 
 def pick(own: pl.DataFrame, key: MetricKey, selection: str = HONEST) -> tuple[float, ...]:
     """The values of one metric under one selection, one per seed, by seed."""
-    return tuple(_rows_of(own, key, selection)["value"].to_list())
+    return Numbers(own).pick(key, selection)
 
 
-def _rows_of(own: pl.DataFrame, key: MetricKey, selection: str = HONEST) -> pl.DataFrame:
-    threshold = pl.col("threshold")
-    # Thresholds of evaluators come from numpy's linspace, those of boards are written as decimals.
-    at = threshold.is_null() if key.threshold is None else (threshold - key.threshold).abs() < 1e-9
-    return own.filter((pl.col("metric") == key.metric) & at & (pl.col("selection") == selection)).sort("seed")
+class Numbers:
+    """The values of one row's runs by metric, threshold and selection, looked up once for all columns of a table.
+
+    ``own`` holds ``seed``, ``metric``, ``threshold``, ``selection`` and ``value``.
+    """
+
+    def __init__(self, own: pl.DataFrame) -> None:
+        self._held: dict[tuple[str, float | None, str], list[tuple[int, float]]] = {}
+        for seed, metric, at, selection, value in (
+            own.sort("seed").select("seed", "metric", "threshold", "selection", "value").iter_rows()
+        ):
+            self._held.setdefault((metric, _near(at), selection), []).append((seed, value))
+
+    def pick(self, key: MetricKey, selection: str = HONEST) -> tuple[float, ...]:
+        """The values of one metric under one selection, by seed."""
+        return tuple(value for _, value in self.by_seed(key, selection))
+
+    def by_seed(self, key: MetricKey, selection: str = HONEST) -> tuple[tuple[int, float], ...]:
+        """The same with their seeds."""
+        return tuple(self._held.get((key.metric, _near(key.threshold), selection), ()))
+
+
+def _near(threshold: float | None) -> float | None:
+    """Thresholds of evaluators come from numpy's linspace, those of boards are written as decimals."""
+    return None if threshold is None else round(threshold, 8)
 
 
 def _median(seconds: pl.Series) -> float | None:
@@ -236,9 +256,9 @@ def _why(asked: pl.DataFrame) -> str:
     return "not run yet"
 
 
-def _leak(own: pl.DataFrame, headline: MetricKey) -> float | None:
+def _leak(own: Numbers, headline: MetricKey) -> float | None:
     """What choosing the epoch on test data would have added to the headline, on average over seeds."""
-    honest, oracle = pick(own, headline), pick(own, headline, ORACLE)
+    honest, oracle = own.pick(headline), own.pick(headline, ORACLE)
     # Means over different seeds would differ by the seeds as well.
     if not honest or len(honest) != len(oracle):
         return None
