@@ -144,7 +144,9 @@ def load_arrays(path: Path, encoding: str = "ASCII") -> Any:
         with path.open("rb") as file:
             return _Arrays(file, encoding=encoding).load()
     except DAMAGED as error:
-        raise DataError(f"{path} is not a whole file of arrays ({error}); get it again.") from None
+        raise DataError(
+            f"{path} is not a whole file of arrays ({' '.join(str(error).split())}); get it again."
+        ) from None
 
 
 def object_array(path: Path) -> np.ndarray:
@@ -156,7 +158,9 @@ def object_array(path: Path) -> np.ndarray:
             _, _, dtype = read_header(file)
             items = _Arrays(file, encoding="latin1").load() if dtype.hasobject else None
     except DAMAGED as error:
-        raise DataError(f"{path} is not a whole file of arrays ({error}); get the features again.") from None
+        raise DataError(
+            f"{path} is not a whole file of arrays ({' '.join(str(error).split())}); get the features again."
+        ) from None
     if items is None:
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     return np.asarray(items)

@@ -7,7 +7,6 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -81,7 +80,8 @@ class Store:
         Raises :class:`SuiteError` for a table or data file that is damaged or missing.
         """
         try:
-            return query(self._scan()).collect()
+            with held_back():
+                return query(self._scan()).collect()
         except (pl.exceptions.PolarsError, OSError) as error:
             said = " ".join(str(error).split())
             raise SuiteError(f"the ledger table {self.uri} is damaged ({said[:200]}); {REMEDY}") from None
@@ -194,7 +194,7 @@ class Store:
     def _checked(self, act: Callable[[], ResultT], verb: str = "read") -> ResultT:
         """``act()``; a failure of the store is raised as a :class:`SuiteError` of one sentence."""
         try:
-            with held_back() if verb == "write" else nullcontext():
+            with held_back():
                 return act()
         except (DeltaError, OSError, TableNotFoundError) as error:
             self._table = None

@@ -14,7 +14,8 @@ import mmap
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,7 +24,7 @@ import numpy as np
 from suite.data.storage.locks import locked
 from suite.data.storage.rows import LazyRows, blocks_of
 from suite.data.storage.tree import class_name, flatten, restore
-from suite.errors import DataError
+from suite.errors import DataError, SuiteError
 
 ALIGNMENT = 64
 FORMAT = 1
@@ -121,9 +122,11 @@ def read_index(folder: Path) -> dict[str, Any]:
     """The index of a complete store; raises :class:`DataError` when the store was damaged after it was completed."""
     remedy = f"delete {folder} and prepare it again (suite data prepare --force does both)"
     try:
-        index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         actual = (folder / DATA).stat().st_size
-    except (OSError, json.JSONDecodeError) as error:
+        if not isinstance(index, dict) or not {"bytes", "sha256", "arrays", "tree"} <= index.keys():
+            raise ValueError("the index is incomplete")
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"the packed features in {folder} cannot be read ({error}); {remedy}.") from None
     if index.get("format") != FORMAT:
         raise OutdatedStoreError(f"the packed features in {folder} are of another version of the suite; {remedy}.")
@@ -142,16 +145,29 @@ def open_store(folder: Path, kinds: Sequence[type] = ()) -> Any:
     index = read_index(folder)
     with (folder / DATA).open("rb") as file:
         pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    arrays = {
-        key: np.ndarray(tuple(entry["shape"]), np.dtype(entry["dtype"]), buffer=pages, offset=entry["offset"])
-        for key, entry in index["arrays"].items()
-    }
+    try:
+        arrays = {
+            key: np.ndarray(tuple(entry["shape"]), _plain(entry["dtype"]), buffer=pages, offset=entry["offset"])
+            for key, entry in index["arrays"].items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, MemoryError) as error:
+        raise DataError(
+            f"the index of {folder} is damaged ({error}); delete the folder and prepare the dataset again."
+        ) from None
     try:
         return restore(index["tree"], arrays, {class_name(kind): kind for kind in kinds})
-    except (TypeError, AttributeError, ImportError) as error:  # a class was renamed or has other fields now
+    except (TypeError, AttributeError, ImportError, LookupError, ValueError) as error:  # a class has other fields now
         raise OutdatedStoreError(
             f"{folder} was packed for other classes ({error}); delete it and prepare again."
         ) from None
+
+
+def _plain(name: Any) -> np.dtype[Any]:
+    """The type called ``name``; :class:`ValueError` for one whose items would be pointers."""
+    kind = np.dtype(name)
+    if kind.hasobject:
+        raise ValueError(f"arrays of the type {name}")
+    return kind
 
 
 def verify_store(folder: Path) -> bool:
@@ -179,13 +195,28 @@ def build_once(folder: Path, build: Callable[[Path], None], force: bool = False)
             shutil.rmtree(remains, ignore_errors=True)
         partial = folder.with_name(f"{folder.name}.partial-{uuid.uuid4().hex}")
         try:
-            build(partial)
+            with _in_one_sentence(folder):
+                build(partial)
             shutil.rmtree(folder, ignore_errors=True)
             partial.rename(folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         _sync_folder(folder.parent)
     return folder
+
+
+@contextmanager
+def _in_one_sentence(folder: Path) -> Iterator[None]:
+    """Whatever a library raises over a damaged file, as a :class:`DataError`."""
+    try:
+        yield
+    except SuiteError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())[:300]
+        raise DataError(
+            f"cannot pack {folder.name} ({type(error).__name__}: {said}); suite data verify names damaged files."
+        ) from error
 
 
 def _sync_folder(folder: Path) -> None:

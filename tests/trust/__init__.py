@@ -1,0 +1,1 @@
+"""What the suite survives: faults at every write, hostile files, heavy loads, drift of numbers."""
