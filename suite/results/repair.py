@@ -17,6 +17,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from suite.errors import UsageError
+from suite.results.checksums import Checksums, sha256
 from suite.results.ledger import Ledger
 from suite.results.location import is_uri
 
@@ -65,10 +66,10 @@ def _without_damage(folder: Path, aside: Path) -> Iterator[Path]:
         yield _set_aside(log, aside)  # the commits before it are whole, or follow it
     if not _opens(folder):
         return
-    table = DeltaTable(folder)
+    table, sums = DeltaTable(folder), Checksums(folder).known()
     for address in table.file_uris():
         path = Path(unquote(address.removeprefix("file://")))
-        if path.exists() and not _whole(path):
+        if path.exists() and not _whole(path, sums.get(path.name)):
             yield _set_aside(path, aside)
     yield from (folder / name for name in table.repair()["files_removed"] if not (aside / name).exists())
 
@@ -88,9 +89,11 @@ def _opens(folder: Path) -> bool:
     return True
 
 
-def _whole(path: Path) -> bool:
-    """Whether all of a data file can be read: a checksum of each page is not enough where pages are missing."""
+def _whole(path: Path, digest: str | None) -> bool:
+    """Whether a data file is as it was committed, where its ``digest`` is known, and all of it can be read."""
     try:
+        if digest is not None and sha256(path) != digest:
+            return False
         pq.ParquetFile(path).read()
     except (OSError, ValueError):  # pyarrow's own errors are of these kinds
         return False

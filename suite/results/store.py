@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -17,6 +18,7 @@ from deltalake import CommitProperties, DeltaTable, Schema, WriterProperties, wr
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from suite.errors import SuiteError
+from suite.results.checksums import Checksums
 from suite.results.location import is_uri
 from suite.results.native import held_back
 from suite.results.schema import ADDED, SCHEMA_VERSION, TABLES
@@ -93,9 +95,12 @@ class Store:
         if is_uri(self.uri):
             rows = pl.scan_delta(table, storage_options=self.options or None)
         else:  # by decoded paths: scan_delta opens `file://` addresses as they are, with `%20` for a blank
-            paths = [unquote(path.removeprefix("file://")) for path in table.file_uris()]
             rows = pl.scan_parquet(
-                paths, glob=False, hive_partitioning=False, schema=_polars(self.schema), missing_columns="insert"
+                _paths(table),
+                glob=False,
+                hive_partitioning=False,
+                schema=_polars(self.schema),
+                missing_columns="insert",
             )
         held = rows.collect_schema().names()
         for name in ADDED.get(self.name, ()):
@@ -132,6 +137,7 @@ class Store:
     def _append(self, rows: pa.Table) -> None:
         if self._table is None:
             self._table = self._find() or self._create()
+        before = self._data_files(self._table)
         try:
             self._upgrade(self._table)
             write_deltalake(self._table, rows, mode="append", writer_properties=_WRITER, commit_properties=_COMMIT)
@@ -139,6 +145,15 @@ class Store:
             self._table = None  # another writer created or upgraded the table at the same time: look again
             raise
         self._tidy(self._table)
+        self._sum(self._table, before)
+
+    def _data_files(self, table: DeltaTable) -> set[Path]:
+        return set() if is_uri(self.uri) else set(_paths(table))
+
+    def _sum(self, table: DeltaTable | None, before: set[Path]) -> None:
+        """Record checksums of the data files that are new since ``before``."""
+        if table is not None and not is_uri(self.uri):
+            Checksums(Path(self.uri)).add(sorted(self._data_files(table) - before))
 
     def _upgrade(self, table: DeltaTable) -> None:
         """Give a table of an older schema the columns that it lacks, and the version that older suites refuse."""
@@ -168,9 +183,13 @@ class Store:
         table = self.open()
         if table is None:
             return
+        before = self._data_files(table)
         self._merge(table)
         table.vacuum(int(keep_hours), dry_run=False, enforce_retention_duration=False, full=True)
         table.create_checkpoint()
+        self._sum(table, before)
+        if not is_uri(self.uri):
+            Checksums(Path(self.uri)).keep({path.name for path in self._data_files(table)})
 
     def _merge(self, table: DeltaTable) -> None:
         """Small files as few, in the order in which they were written: rows of a run are a course in time."""
@@ -223,6 +242,11 @@ def _polars(schema: pa.Schema) -> pl.Schema:
     empty = pl.from_arrow(schema.empty_table())
     assert isinstance(empty, pl.DataFrame)
     return empty.schema
+
+
+def _paths(table: DeltaTable) -> list[Path]:
+    """The data files of a table on a local disk."""
+    return [Path(unquote(address.removeprefix("file://"))) for address in table.file_uris()]
 
 
 def _version(table: DeltaTable) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from suite.errors import SuiteError
+from suite.results.checksums import Checksums
 from suite.results.ledger import Ledger
-from suite.results.repair import repair
+from suite.results.repair import _whole, repair
 from tests.results.ledgers import outcome
 
 RUNS = 5
@@ -40,6 +42,36 @@ def garble(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)
     path.write_bytes(content)
+
+
+def test_one_flipped_bit_in_a_file_that_can_be_read_is_found(ledger: Ledger) -> None:
+    path = data_files(ledger, "metrics")[1]
+    whole, unnoticed = path.read_bytes(), 0
+    for place in range(4, len(whole), len(whole) // 40):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert not _whole(path, sha256_of(whole)) and _whole(path, None) in (True, False)
+        unnoticed += _whole(path, None)
+    assert unnoticed, "some bits change numbers, or nothing, without an error"
+    assert len(repair(ledger).files) == 1
+    after = Ledger(ledger.folder)
+    assert len(after.runs()) == RUNS - 1 and repair(after).whole
+
+
+def sha256_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_checksums_follow_compaction_and_old_ledgers_have_none(ledger: Ledger) -> None:
+    sums = Checksums(Path(ledger.folder, "metrics"))
+    assert sums.known().keys() == {path.name for path in data_files(ledger, "metrics")}
+    ledger.compact(keep_hours=0)
+    (merged,) = data_files(ledger, "metrics")
+    assert sums.known() == {merged.name: sha256_of(merged.read_bytes())} and repair(ledger).whole
+    shutil.rmtree(sums.file.parent)
+    assert repair(ledger).whole and sums.known() == {}
+    ledger.record(outcome(seed=99))
+    sums.file.write_text(sums.file.read_text() + '{"file": "cut')
+    assert len(sums.known()) == 1 and repair(ledger).whole
 
 
 def test_a_whole_ledger_is_left_alone(ledger: Ledger) -> None:
