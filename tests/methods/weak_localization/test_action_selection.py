@@ -216,29 +216,6 @@ def test_stability_compares_consecutive_epochs(planted):
     assert kept == [False, False, False, True, False, True]
 
 
-@pytest.mark.slow
-def test_without_scenes_actionness_has_no_advantage_beyond_chance():
-    """The known limit: no misleading context, no hard instances. Both learn the same; the gain stays small."""
-    from suite.data.planted.videos import read
-    from suite.data.storage.cards import find_card
-
-    card = find_card("planted-videos")
-    gains = []
-    for world in range(3):
-        dials = card.resolve_dials(
-            {"videos": 90, "classes": 5, "context": 0.0, "hard_instances": 0.0, "world_seed": world}
-        )
-        data = read(card, card.path.parent, dials, "weak-localization")
-        values = []
-        for kind in (ActionSelection, TopKMIL):
-            method = kind(hidden=32, positions=150)
-            _, scores = scored(method, data, epochs=25)
-            values.append(mean_ap(method, scores, data))
-        gains.append(values[0] - values[1])
-    spread = np.std(gains, ddof=1) / np.sqrt(len(gains))
-    assert abs(np.mean(gains)) < max(0.06, 4.3 * spread)
-
-
 def test_dropping_a_class_from_training_leaves_it_unfound(planted):
     shown = np.array(planted.train.video_labels)
     shown[:, 3] = False
