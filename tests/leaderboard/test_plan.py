@@ -15,7 +15,7 @@ from suite.registry import method
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
 from suite.spec.base import canonical_json
-from suite.spec.board import LeaderboardSpec, MetricKey, load_board
+from suite.spec.board import Entry, LeaderboardSpec, MetricKey, load_board
 from tests.results.ledgers import outcome
 
 
@@ -166,3 +166,28 @@ def test_shipped_boards_fit_the_methods_and_datasets_that_they_name(path, tmp_pa
     """Every method, preset, parameter and dial is known: missing data are the only reason to refuse a plan."""
     with suppress(DataError):
         assert planned(find_board(path.stem), tmp_path, data=str(tmp_path / "nowhere")).asked
+
+
+# Boards of papers stand aside: their rates are those that the authors printed for each method.
+COMPARING = [path for path in BOARDS if not path.stem.startswith("paper-")]
+
+
+@pytest.mark.parametrize("path", COMPARING, ids=lambda path: path.stem)
+def test_no_shipped_board_sets_a_rate_for_all_methods_or_has_few_seeds(path):
+    """A rate that suits one method may starve another; where a method can collapse, few seeds may all be well."""
+    found = load_board(path)
+    for table in found.tables:
+        rates = {name for name in table.params if name in ("lr", "semi_lr")}
+        assert not rates, f"{table.title}: let every method try several, with trials"
+        tried = [{name for name in trial if name in ("lr", "semi_lr")} for trial in table.trials]
+        assert "preset" in table.params or (len(tried) >= 2 and all(tried)), table.title
+        least = 10 if any(map(can_collapse, table.methods)) else 3 if found.name == "quick" else 5
+        assert len(table.seeds) >= least, f"{table.title}: {len(table.seeds)} seeds"
+
+
+def can_collapse(entry: Entry) -> bool:
+    """Whether a row trains actionness and classifier together from random weights."""
+    if entry.method != "action-selection":
+        return False
+    values = method(entry.method).resolve(entry.params)
+    return values["schedule"] == "joint" and not values["warm_epochs"]
