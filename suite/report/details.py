@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from suite.hyper import Value
+from suite.method import Method
 from suite.presets import value_text
+from suite.registry import method
 from suite.report import tables
 from suite.report.trials import TRIAL
 from suite.report.views import View, pick
@@ -39,7 +41,7 @@ def every_trial(
     lines = [
         [
             line["row"],
-            _in_words(settings[line["trial"]]),
+            _in_words(settings[line["trial"]], method(line["method"])),
             f"{len(line['values'])} of {line['seeds']}",
             _mean(line["values"]),
             _mean(pick(_of(found, line), headline)),
@@ -67,8 +69,10 @@ def _of(found: pl.DataFrame, line: Mapping[str, object]) -> pl.DataFrame:
     return found.filter(*same, pl.col("label") == "")
 
 
-def _in_words(setting: Mapping[str, Value]) -> str:
-    return ", ".join(f"{name}={value_text(value)}" for name, value in setting.items()) or "as declared"
+def _in_words(setting: Mapping[str, Value], tried: type[Method]) -> str:
+    """What of a trial's setting the method has."""
+    own = [f"{name}={value_text(value)}" for name, value in setting.items() if name in tried.hypers]
+    return ", ".join(own) or "as declared"
 
 
 def _mean(values: Sequence[float]) -> str:

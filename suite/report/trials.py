@@ -21,7 +21,7 @@ def trials(asked: pl.DataFrame, validation: pl.DataFrame) -> pl.DataFrame:
     """
     column, name = pl.col("value"), pl.col("chosen_by")
     rows = validation.filter((pl.col("label") == "") & pl.col("threshold").is_null())
-    own = asked.select("run", *TRIAL, "chosen_by", "seed").join(
+    own = asked.select("run", *TRIAL, "method", "chosen_by", "seed").join(
         rows.filter(pl.col("selection") == "validation").select(*TRIAL, "run", "metric", "value"),
         left_on=[*TRIAL, "run", "chosen_by"],
         right_on=[*TRIAL, "run", "metric"],
@@ -29,6 +29,7 @@ def trials(asked: pl.DataFrame, validation: pl.DataFrame) -> pl.DataFrame:
         maintain_order="left",
     )
     groups = own.group_by(TRIAL, maintain_order=True).agg(
+        pl.col("method").first(),
         name.first(),
         pl.len().alias("seeds"),
         column.sort_by("seed").drop_nulls().alias("values"),
