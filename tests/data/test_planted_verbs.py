@@ -17,13 +17,16 @@ from methods.recognition.pseudo_single_bce import PseudoSingleBCE
 from suite.data import load
 from suite.data.checks import check_task_data
 from suite.data.planted import bayes
+from suite.data.planted.verbs import neighbour_precision, read
+from suite.data.storage.cards import find_card
+from suite.errors import UsageError
 from suite.evaluate import multilabel
 from suite.tasks import task
 from suite.train.training import Settings, Training
 from tests.methods.recognition.worlds import logits_of_test as logits_of
 from tests.methods.recognition.worlds import train, world
 
-CHECKSUM = "60a691b3683775a5"  # of the small world, versions 1 and 2 of the card
+CHECKSUM = "60a691b3683775a5"  # of the small world, versions 1 to 3 of the card
 REDRAWN = "planted-verbs[train=4000,validation=300,test=50,senses=12,verbs=10,channels=8,tail=0.5]"
 SMALL_NETWORK = {"hidden": 32, "batch": 32}
 
@@ -216,3 +219,33 @@ def test_neighbours_on_disk_are_those_of_the_seeds_features(tmp_path: Path) -> N
     assert len({total(seed, "") for seed in (0, 1, 2, 0)}) == 3
     assert len({total(seed, ",backbone_fit=0.0") for seed in (0, 1, 2)}) == 1
     assert len(list((tmp_path / "derived").iterdir())) == 4, "seeds share what is found among the same features"
+
+
+def twins(**dials):
+    card = find_card("planted-verbs")
+    values = {"pairing": "twins", "senses": 10, "verbs": 20, "validation": 50, "test": 50, "clips_per_sense": 30}
+    return read(card, Path(), card.resolve_dials({**values, **dials}), "recognition")
+
+
+def test_twins_have_two_verbs_that_no_other_sense_has():
+    data = twins()
+    assert len(data.train) == 300
+    assert (data.train.truth.sum(axis=1) == 2).all()
+    assert np.array_equal(np.unique(np.asarray(data.train.truth), axis=0).sum(axis=0), np.ones(20))
+    with pytest.raises(UsageError, match="set verbs=20"):
+        twins(verbs=40)
+
+
+def test_neighbours_are_right_where_senses_are_far_apart():
+    near, far = (twins(snr=snr, tail=0.0).facts["premises"] for snr in (0.0, 50.0))
+    for setting in ("(15, 0.1)", "(10, 0.2)"):
+        assert far[f"neighbour precision at {setting}"] == 1.0
+        assert near[f"neighbour precision at {setting}"] < 0.4
+
+
+def test_neighbour_precision_agrees_with_the_pseudo_labels_of_methods():
+    data = twins(snr=4.0, tail=1.0)
+    counts = label_counts(nearest(np.asarray(data.train.features), 10), np.asarray(data.train.label), 20)
+    pseudo = pseudo_labels(counts, np.asarray(data.train.label), 10, 0.2)
+    expected = (pseudo & np.asarray(data.train.truth, dtype=bool)).sum() / pseudo.sum()
+    assert neighbour_precision(data.train, 10, 0.2) == pytest.approx(expected)

@@ -16,6 +16,7 @@ import numpy as np
 
 from suite.data.planted.bayes import ceilings, marginals
 from suite.data.reading import Reader
+from suite.errors import UsageError
 from suite.hyper import Value
 from suite.spec.card import DatasetCard
 from suite.tasks.data import TaskData
@@ -25,7 +26,9 @@ from suite.tasks.recognition.single_positive import head_and_tail, one_hot
 SPLITS = ("train", "validation", "test")
 SYNONYMS = 4  # verbs in a group of synonyms, from which a sense takes its verbs where senses do not overlap
 CLIPS_A_VIDEO = 5
-DRAWN = 1  # the version of the card whose draws these are; version 2 left them as they were
+DRAWN = 1  # the version of the card whose draws these are; later ones left them as they were
+PUBLISHED = ((15, 0.1), (10, 0.2))  # K and tau of neighbours' labels: released code, notebook
+ASKED = 2000  # clips whose neighbours are looked at
 REDRAWN = len(("world", *SPLITS, "ceilings"))  # the stream of labels that label_seed draws
 GRID = 4096.0  # features are multiples of 1/GRID: the last bits of a sum differ between machines, these do not
 
@@ -73,7 +76,15 @@ def draw_world(dials: Mapping[str, Any], generator: np.random.Generator) -> Verb
 
 
 def _draw_verbs(senses: int, verbs: int, dials: Mapping[str, Any], generator: np.random.Generator) -> np.ndarray:
-    """(M, C) each sense's verbs: one that goes round the vocabulary, others from its synonyms or from anywhere."""
+    """(M, C) each sense's verbs: one that goes round the vocabulary, others from its synonyms or from anywhere.
+
+    With ``pairing=twins`` a sense has two verbs that no other sense has. Raises :class:`UsageError` where verbs are not
+    twice as many.
+    """
+    if dials["pairing"] == "twins":
+        if verbs != 2 * senses:
+            raise UsageError(f"pairing=twins gives each of {senses} senses two verbs; set verbs={2 * senses}.")
+        return np.repeat(np.eye(senses, dtype=bool), 2, axis=1)
     sizes = 1 + generator.binomial(3, (float(dials["ambiguity"]) - 1) / 3, size=senses)
     order = generator.permutation(verbs)
     group = np.empty(verbs, dtype=np.int64)
@@ -133,19 +144,55 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     """Generate the world and its three splits: a pure function of the card's version and the dials."""
     world = draw_world(dials, _stream(dials, 0))
     pull = {"train": float(dials["backbone_fit"])}
+    count = {name: int(dials[name]) for name in SPLITS}
+    if each := float(dials["clips_per_sense"]):
+        count["train"] = max(2, round(each * len(world.prior)))
     clips = {
-        name: draw_clips(world, name, int(dials[name]), pull.get(name, 0.0), _stream(dials, part))
+        name: draw_clips(world, name, count[name], pull.get(name, 0.0), _stream(dials, part))
         for part, name in enumerate(SPLITS, start=1)
     }
     facts = {
         "groups": head_and_tail(world.verb_frequency),
         "ceilings": ceilings(clips["test"].oracle["senses"], world.members, _stream(dials, len(SPLITS) + 1)),
         "cardinality": float(world.prior @ world.members.sum(axis=1)),
+        "premises": premises(clips["train"]),
         "complete": ["train", "test"],
         "unit": "source video",
     }
     names = tuple(f"verb-{i:02d}" for i in range(int(dials["verbs"])))
     return TaskData.of(card.name, task, names, clips, facts)
+
+
+def premises(train: Clips) -> dict[str, float]:
+    """Clips per verb, and the precision of neighbours' labels at the published settings, for label_seed=0."""
+    counts = np.bincount(train.label, minlength=train.truth.shape[1])
+    found = {"clips per verb at the median": float(np.median(counts))}
+    for k, tau in PUBLISHED:
+        precision = neighbour_precision(train, k, tau) if k < len(train) else float("nan")
+        if np.isfinite(precision):
+            found[f"neighbour precision at ({k}, {tau:g})"] = round(precision, 2)
+    return found
+
+
+def neighbour_precision(train: Clips, k: int, tau: float) -> float:
+    """Share that is right among the verbs which more than ``tau`` of a clip's ``k`` nearest clips carry.
+
+    A clip's own label is none of them. At most ``ASKED`` clips are asked; equal distances may fall either way. NaN
+    where no verb has enough votes.
+    """
+    rows = np.asarray(train.features, dtype=np.float64)
+    asked = np.linspace(0, len(rows) - 1, min(ASKED, len(rows))).astype(np.int64)
+    length, given, right = np.square(rows).sum(axis=1), 0, 0
+    for part in np.array_split(asked, -(-len(asked) // 500)):
+        distance = length - 2 * rows[part] @ rows.T
+        distance[np.arange(len(part)), part] = np.inf
+        near = np.argpartition(distance, k - 1, axis=1)[:, :k]
+        votes = np.zeros((len(part), train.truth.shape[1]))
+        np.add.at(votes, (np.arange(len(part))[:, None], train.label[near]), 1)
+        named = votes / k > tau
+        named[np.arange(len(part)), train.label[part]] = False
+        given, right = given + int(named.sum()), right + int((named & train.truth[part].astype(bool)).sum())
+    return right / given if given else float("nan")
 
 
 def _stream(dials: Mapping[str, Any], *part: int) -> np.random.Generator:
