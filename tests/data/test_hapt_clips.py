@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from suite.data import find_card, load
-from suite.data.readers.hapt_clips import clips_of, cuts
+from suite.data.readers.hapt_clips import clips_of, cuts, transitions_of
 from suite.data.readers.hapt_signals import RATE, Recording
 
 REAL = Path(os.environ.get("SUITE_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")
@@ -44,6 +44,13 @@ def test_clips_keep_every_annotated_sample_and_leave_out_empty_ones():
     assert all(len(clip.label) for clip in clips)
     assert sum(map(len, clips)) < length  # the end of the recording holds nothing
     assert all((clip.start >= 0).all() and (clip.end <= len(clip)).all() for clip in clips)
+
+
+def test_transitions_alone_leave_the_signals_and_free_the_rest():
+    whole = recording([(10, 120), (130, 150), (160, 300), (310, 330), (340, 500), (510, 600), (610, 640)], 1000)
+    short = transitions_of(whole)
+    assert short.label.tolist() == [0] and short.start.tolist() == [610] and short.end.tolist() == [640]
+    assert short.signals is whole.signals and (short.sample_labels() < 0).sum() == 970
 
 
 @pytest.mark.parametrize("name", [pytest.param("hapt-clips-30", marks=pytest.mark.slow), "hapt-clips-60"])

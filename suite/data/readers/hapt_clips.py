@@ -9,6 +9,7 @@ than that, it is cut, and both parts stay annotated.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,19 +24,33 @@ from suite.spec.card import DatasetCard
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
 
+ACTIVITIES = 6
+"""Walking (level, up, down), sitting, standing and lying come first among the classes, the transitions after them."""
 SLACK = 0.25
 """How far a cut may move from where the clip should end, as a share of the clip's length."""
 
 
 def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str) -> TaskData[Videos]:
-    """Clips of about ``options.seconds``, split by user; a clip in which nothing happens is left out."""
+    """Clips of about ``options.seconds``, split by user; a clip in which nothing happens is left out.
+
+    The dial ``actions`` says what happens: ``all`` twelve classes, or the six ``transitions`` between postures alone.
+    """
     recordings, classes = read_recordings(folder)
+    if dials.get("actions") == "transitions":
+        recordings, classes = [transitions_of(recording) for recording in recordings], classes[ACTIVITIES:]
     seconds = float(card.options["seconds"])
     splits = {
         name: [clip for recording in some for clip in clips_of(recording, seconds)]
         for name, some in by_split(recordings).items()
     }
     return as_task(card, task, splits, classes)
+
+
+def transitions_of(recording: Recording) -> Recording:
+    """The recording with its transitions numbered from 0; activities, which last long, are background."""
+    kept = np.flatnonzero(recording.label >= ACTIVITIES)
+    columns = {name: getattr(recording, name)[kept] for name in ("label", "start", "end")}
+    return replace(recording, **{**columns, "label": columns["label"] - ACTIVITIES})
 
 
 def clips_of(recording: Recording, seconds: float) -> list[Recording]:
