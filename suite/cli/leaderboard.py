@@ -1,8 +1,7 @@
-"""``suite leaderboard`` and ``suite plan``: what is asked, what is done, and doing the rest."""
+"""``suite leaderboard``: running what is asked and not done, and building the page."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,14 +16,12 @@ from suite.cli.console import (
     MethodsOption,
     OutOption,
     complain,
-    emit,
     emit_json,
     say,
 )
 from suite.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
-    from suite.leaderboard.missing import Lack
     from suite.leaderboard.perform import Done
     from suite.leaderboard.plan import Plan, Tuned
     from suite.leaderboard.run import Result, Terms, Watch
@@ -92,79 +89,6 @@ def _caution(plan: Plan) -> None:
         complain(f"{caution}.")
 
 
-def plan(
-    name: NameArgument = "quick",
-    sweep: Annotated[
-        str, typer.Argument(help="After the word 'sweep' or 'leaderboard': its name.", show_default=False)
-    ] = "",
-    table: TableOption = None,
-    jobs: Annotated[int, typer.Option(help="Runs at once, for the expected time; 0: one per core.", min=0)] = 0,
-    methods_files: MethodsOption = None,
-    out: OutOption = "outputs",
-    data: DataOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Show what leaderboard NAME asks for, what is done, and how long the rest will take.
-
-    Examples: suite plan recognition-real; suite plan sweep neighbours; suite plan leaderboard recognition-real
-    """
-    import os
-
-    from suite.leaderboard.missing import lacks
-
-    if sweep and name == "leaderboard":
-        name = sweep
-    elif sweep:
-        if name != "sweep":
-            raise UsageError(
-                f"'{name} {sweep}' is no plan: one thing is planned at a time; write: suite plan NAME for a "
-                "leaderboard, or: suite plan sweep NAME."
-            )
-        from suite.cli.sweep import show_plan
-
-        show_plan(sweep, jobs, out, data, methods_files, json)
-        return
-    places, made = make(name, out, data, methods_files, table)
-    lacking = lacks(made.blocked, places.root)
-    rows = _plan_rows(made)
-    at_once = min(jobs or os.cpu_count() or 1, max(1, len(made.todo)))
-    seconds = made.seconds()
-    wall = None if seconds is None else seconds / at_once
-    if json:
-        totals = {"asked": len({a.run for a in made.asked if a.run}), "finished": len(made.finished)}
-        totals |= {"todo": len(made.todo), "failed": len(made.failed), "blocked": len(made.blocked)}
-        totals |= {"outdated": made.outdated}
-        lists = {"missing": [_lack_row(lack) for lack in lacking], "runs": rows}
-        emit_json({"name": made.board.name, **totals, "seconds": seconds, "wall_seconds": wall, **lists})
-        return
-    emit(_by_row(rows), ("method", "dataset", "finished", "to do", "failed", "blocked", "expected"), False)
-    say(f"{len(made.finished)} finished, {len(made.todo)} to do: {_expected(made, wall, at_once)}.")
-    if made.outdated:
-        say(f"finished before, with other code or data: {made.outdated} of those to do; their rows do not count here.")
-    for reason in dict.fromkeys(one.blocked for one in made.blocked):
-        say(f"blocked: {reason}")
-    _tell_missing(lacking)
-
-
-def _tell_missing(lacking: list[Lack]) -> None:
-    """What to put where, dataset by dataset."""
-    for lack in lacking:
-        say(f"\nmissing for {lack.runs} runs on {lack.dataset}: {lack.obtain.rstrip('.')}.")
-        for file in lack.files:
-            need = "optional " if file.optional else ""
-            say(f"  {need}{file.path}" + (f"  from {file.source}" if file.source else ""))
-            if file.about:
-                say(f"      {file.about}")
-
-
-def _lack_row(lack: Lack) -> dict[str, Any]:
-    files = [
-        {"path": str(one.path), "about": one.about, "source": one.source, "optional": one.optional}
-        for one in lack.files
-    ]
-    return {"dataset": lack.dataset, "runs": lack.runs, "obtain": lack.obtain, "files": files}
-
-
 def make(
     name: str,
     out: str,
@@ -213,59 +137,7 @@ def build_report(plan: Plan, places: Places, single: bool = False) -> str:
     return str(page)
 
 
-def _plan_rows(plan: Plan) -> list[dict[str, Any]]:
-    """One row per run asked for, for scripts and for summing up."""
-    todo = {asked.run for asked in plan.todo}
-    return [
-        {
-            "run": one.run,
-            "method": one.spec.method,
-            "row": one.row,
-            "dataset": one.dataset,
-            "trial": one.trial + 1,
-            "seed": one.spec.seed,
-            "status": "blocked" if one.blocked else "todo" if one.run in todo else "finished",
-            "failed_before": one.run in plan.failed,
-            "seconds": plan.timings.expected(one.spec) if one.run in todo else None,
-            "reason": one.blocked,
-        }
-        for one in plan.asked
-    ]
-
-
-def _by_row(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Runs summed over seeds, for people."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault((row["row"], row["dataset"]), []).append(row)
-    return [_sum_up(*key, group) for key, group in groups.items()]
-
-
-def _sum_up(label: str, dataset: str, group: list[dict[str, Any]]) -> dict[str, Any]:
-    counts = Counter(row["status"] for row in group)
-    seconds = [row["seconds"] for row in group if row["status"] == "todo"]
-    known = sum(seconds) if seconds and None not in seconds else None
-    return {
-        "method": label,
-        "dataset": dataset,
-        "finished": counts["finished"],
-        "to do": counts["todo"],
-        "failed": sum(row["failed_before"] for row in group) or "",
-        "blocked": counts["blocked"] or "",
-        "expected": "" if known is None else _duration(known),
-    }
-
-
-def _expected(plan: Plan, wall: float | None, jobs: int) -> str:
-    if not plan.todo:
-        return "nothing to run"
-    if wall is None:
-        return "the ledger has no timing of runs like some of these yet"
-    said = f"about {_duration(wall)} with {jobs} at once, from the ledger's own timings"
-    return f"{said} ({plan.unlike} of them on data never timed: a rough guess)" if plan.unlike else said
-
-
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
@@ -313,7 +185,7 @@ class Clock:
         """In words, once there is something to go by."""
         if not self.done:
             return ""
-        return f"{_duration((self.now() - self.begun) * (self.total - self.done) / self.done)} left"
+        return f"{duration((self.now() - self.begun) * (self.total - self.done) / self.done)} left"
 
 
 def _line(done: Done) -> str:
@@ -322,7 +194,7 @@ def _line(done: Done) -> str:
     what = f"{asked.row} on {asked.dataset}{trial}, seed {asked.spec.seed}"
     if done.status == "finished":
         headline = "" if done.headline is None else f", {100 * done.headline:.1f}"
-        return f"done     {what}: {_duration(done.seconds)}{headline}"
+        return f"done     {what}: {duration(done.seconds)}{headline}"
     return f"{done.status:<8} {what}" + (f": {done.error}" if done.error else "")
 
 
@@ -353,6 +225,5 @@ def _conclude(plan: Plan, result: Result, page: str, as_json: bool) -> None:
 
 
 def register(app: typer.Typer) -> None:
-    """Add ``suite leaderboard`` and ``suite plan``."""
+    """Add ``suite leaderboard``."""
     app.command()(leaderboard)
-    app.command()(plan)

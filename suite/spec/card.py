@@ -82,6 +82,24 @@ class Splits(Spec):
     test: Count | None = None
 
 
+class Size(Spec):
+    """The published size, for estimates of cost where the data are not here.
+
+    ``train``, ``unlabelled`` and ``test`` samples (videos, clips); ``length`` snippets a video and ``segments`` in it,
+    or ``boxes`` people a clip, in the mean; ``height`` and ``width`` of frames of pixels.
+    """
+
+    train: Count
+    test: Count
+    classes: Count
+    unlabelled: Count = 0
+    length: Count = 0
+    segments: Count = 0
+    boxes: Count = 0
+    height: Count = 0
+    width: Count = 0
+
+
 class DatasetCard(Spec):
     """One dataset: where it comes from, what may be done with it, what it must contain and how it is read.
 
@@ -117,6 +135,7 @@ class DatasetCard(Spec):
     protocols: dict[str, dict[str, Any]] = Field(default={"default": {}})
     options: dict[str, Any] = Field(default_factory=dict)
     weights: dict[str, FileSpec] = Field(default_factory=dict)
+    size: Size | None = None
     path: Path | None = Field(default=None, exclude=True)
 
     @field_validator("protocols")

@@ -1,0 +1,183 @@
+"""``suite plan``: what is asked, what is done, what the rest costs, and which files are missing where."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from suite.cli.console import DataOption, JsonOption, MethodsOption, OutOption, complain, emit, emit_json, say
+from suite.cli.leaderboard import NameArgument, TableOption, duration, make
+from suite.errors import UsageError
+
+if TYPE_CHECKING:
+    from suite.leaderboard.cost import Costs
+    from suite.leaderboard.missing import Lack
+    from suite.leaderboard.plan import Plan
+    from suite.spec.board import BoardRun
+
+
+def plan(
+    name: NameArgument = "quick",
+    sweep: Annotated[
+        str, typer.Argument(help="After the word 'sweep' or 'leaderboard': its name.", show_default=False)
+    ] = "",
+    table: TableOption = None,
+    jobs: Annotated[int, typer.Option(help="Runs at once, for the expected time; 0: one per core.", min=0)] = 0,
+    time: Annotated[
+        bool, typer.Option("--time", help="Time training steps on noise of the published shapes, minutes; kept.")
+    ] = False,
+    methods_files: MethodsOption = None,
+    out: OutOption = "outputs",
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show what leaderboard NAME asks for, what is done, and how long the rest will take.
+
+    Where data are missing, it says which files to put where. What such runs would cost comes from training steps timed
+    with --time on generated arrays of the published shapes; it is unknown until then.
+
+    Examples: suite plan recognition-real; suite plan sweep neighbours; suite plan paper:npl --table 'Table 2' --time
+    """
+    import os
+
+    from suite.leaderboard.cost import Costs
+    from suite.leaderboard.missing import lacks
+
+    if sweep and name == "leaderboard":
+        name = sweep
+    elif sweep:
+        if name != "sweep":
+            raise UsageError(
+                f"'{name} {sweep}' is no plan: one thing is planned at a time; write: suite plan NAME for a "
+                "leaderboard, or: suite plan sweep NAME."
+            )
+        from suite.cli.sweep import show_plan
+
+        show_plan(sweep, jobs, out, data, methods_files, json)
+        return
+    places, made = make(name, out, data, methods_files, table)
+    lacking = lacks(made.blocked, places.root)
+    costs = Costs.of(places.local)
+    if time:
+        costs.measure([one.spec for one in made.asked if one.run not in made.finished], complain)
+    rows = _plan_rows(made, costs)
+    at_once = min(jobs or os.cpu_count() or 1, max(1, len(made.todo)))
+    seconds = made.seconds()
+    wall = None if seconds is None else seconds / at_once
+    if json:
+        totals = {"asked": len({a.run for a in made.asked if a.run}), "finished": len(made.finished)}
+        totals |= {"todo": len(made.todo), "failed": len(made.failed), "blocked": len(made.blocked)}
+        totals |= {"outdated": made.outdated}
+        lists = {"missing": [_lack_row(lack) for lack in lacking], "runs": rows}
+        emit_json({"name": made.board.name, **totals, "seconds": seconds, "wall_seconds": wall, **lists})
+        return
+    emit(_by_row(rows), ("method", "dataset", "finished", "to do", "failed", "blocked", "expected"), False)
+    say(f"{len(made.finished)} finished, {len(made.todo)} to do: {_expected(made, wall, at_once)}.")
+    if made.outdated:
+        say(f"finished before, with other code or data: {made.outdated} of those to do; their rows do not count here.")
+    if made.blocked:
+        say(f"{_whole(made, rows)}.")
+    told = {lack.dataset for lack in lacking if any(not file.optional for file in lack.files)}
+    for reason in dict.fromkeys(one.blocked for one in made.blocked if one.spec.dataset not in told):
+        say(f"blocked: {reason}")
+    _tell_missing(lacking)
+
+
+def _tell_missing(lacking: list[Lack]) -> None:
+    """What to put where, dataset by dataset."""
+    for lack in lacking:
+        say(f"\nmissing for {lack.runs} runs on {lack.dataset}: {lack.obtain.rstrip('.')}.")
+        for file in lack.files:
+            need = "optional " if file.optional else ""
+            say(f"  {need}{file.path}" + (f"  from {file.source}" if file.source else ""))
+            if file.about:
+                say(f"      {file.about}")
+
+
+def _lack_row(lack: Lack) -> dict[str, Any]:
+    files = [
+        {"path": str(one.path), "about": one.about, "source": one.source, "optional": one.optional}
+        for one in lack.files
+    ]
+    return {"dataset": lack.dataset, "runs": lack.runs, "obtain": lack.obtain, "files": files}
+
+
+def _plan_rows(plan: Plan, costs: Costs) -> list[dict[str, Any]]:
+    """One row per run asked for, for scripts and for summing up; what was timed of runs like it comes first."""
+    todo = {asked.run for asked in plan.todo}
+    return [
+        {
+            "run": one.run,
+            "method": one.spec.method,
+            "row": one.row,
+            "dataset": one.dataset,
+            "trial": one.trial + 1,
+            "seed": one.spec.seed,
+            "status": "blocked" if one.blocked else "todo" if one.run in todo else "finished",
+            "failed_before": one.run in plan.failed,
+            "seconds": _seconds(one, plan, costs) if one.blocked or one.run in todo else None,
+            "reason": one.blocked,
+        }
+        for one in plan.asked
+    ]
+
+
+def _seconds(one: BoardRun, plan: Plan, costs: Costs) -> float | None:
+    """Expected seconds: from runs on the same dataset, from timed steps, or from the nearest runs that can be done."""
+    if plan.timings.known(one.spec):
+        return plan.timings.expected(one.spec)
+    timed = costs.seconds(one.spec)
+    return plan.timings.expected(one.spec) if timed is None and not one.blocked else timed
+
+
+def _whole(plan: Plan, rows: list[dict[str, Any]]) -> str:
+    """What everything that is not finished would cost, one run after the other."""
+    waiting = {
+        (row["method"], row["row"], row["dataset"], row["seed"]): row for row in rows if row["status"] != "finished"
+    }
+    known = [row["seconds"] for row in waiting.values() if row["seconds"] is not None]
+    unknown = len(waiting) - len(known)
+    said = f"{len(plan.blocked)} blocked by missing data; all that is left, one run after the other, on this machine: "
+    if not known:
+        return f"{said}unknown until timed (suite plan {plan.board.call} --time)"
+    rest = f", and {unknown} runs whose cost is unknown" if unknown else ""
+    return f"{said}about {duration(sum(known))}{rest}"
+
+
+def _by_row(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Runs summed over seeds, for people."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["row"], row["dataset"]), []).append(row)
+    return [_sum_up(*key, group) for key, group in groups.items()]
+
+
+def _sum_up(label: str, dataset: str, group: list[dict[str, Any]]) -> dict[str, Any]:
+    counts = Counter(row["status"] for row in group)
+    seconds = [row["seconds"] for row in group if row["status"] != "finished"]
+    known = sum(seconds) if seconds and None not in seconds else None
+    return {
+        "method": label,
+        "dataset": dataset,
+        "finished": counts["finished"],
+        "to do": counts["todo"],
+        "failed": sum(row["failed_before"] for row in group) or "",
+        "blocked": counts["blocked"] or "",
+        "expected": duration(known) if known is not None else "unknown" if seconds else "",
+    }
+
+
+def _expected(plan: Plan, wall: float | None, jobs: int) -> str:
+    if not plan.todo:
+        return "nothing to run"
+    if wall is None:
+        return "the ledger has no timing of runs like some of these yet"
+    said = f"about {duration(wall)} with {jobs} at once, from the ledger's own timings"
+    return f"{said} ({plan.unlike} of them on data never timed: a rough guess)" if plan.unlike else said
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``suite plan``."""
+    app.command()(plan)

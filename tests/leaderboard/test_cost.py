@@ -1,0 +1,91 @@
+"""What runs would cost: steps timed on noise of published shapes, counted at the published size."""
+
+from __future__ import annotations
+
+import pytest
+
+from suite.data import find_card
+from suite.errors import UsageError
+from suite.leaderboard.cost import Costs, Timed, expected, name_of, published_lengths, smallest
+from suite.leaderboard.generated import generated, size_of
+from suite.registry import method
+from suite.runs import resolve_run
+
+SMALL = {"embedding": 16, "levels": 3, "window": 9, "max_length": 576, "heads": 2}
+
+
+@pytest.mark.parametrize(
+    ("card", "served", "shape"),
+    [
+        ("thumos-14", "weak-localization", (318, 2048)),
+        ("activitynet-13-tsn", "semi-localization", (100, 400)),
+    ],
+)
+def test_noise_has_the_published_shape(card, served, shape):
+    dials = find_card(card).resolve_dials({"labelled": 0.5})
+    data = generated(find_card(card), served, dials, 4, 3)
+    assert data.train.features(1).shape == shape and len(data.test) == 3
+    assert (
+        data.train.labelled.sum() == (2 if served == "semi-localization" else 4)
+        and len(data.classes) == size_of(find_card(card)).classes
+    )
+    empty = generated(find_card(card), served, dials, 4, 3, empty=True)
+    assert empty.train.rows.shape == data.train.rows.shape and not empty.train.rows.any()
+    assert empty.train.rows.strides == (0, 0), "zeros that take no memory"
+
+
+def test_clips_of_pixels_come_with_unlabelled_ones():
+    card = find_card("ava-v2.2")
+    data = generated(card, "actor-detection", card.resolve_dials({}), 4, 2)
+    assert len(data.train.clip_ids) == 8 and data.train.labelled.sum() == 4 * size_of(card).boxes
+    assert data.train.frames.clip(0).shape == (32, 256, 340, 3)
+
+
+def test_a_card_without_a_size_says_so():
+    with pytest.raises(UsageError, match=r"add \[size\] to its card"):
+        size_of(find_card("hapt"))
+
+
+def test_steps_follow_from_the_phases_at_the_published_size():
+    """100 epochs of 200 videos in batches of 16, the last one incomplete or left out, evaluated every fourth epoch."""
+    spec = resolve_run("topk-mil", "thumos-14[validation=test]", {"preset": "published"})
+    assert smallest(method("topk-mil")(**spec.params)) == 32, "whole batches"
+    (length,) = published_lengths(spec)
+    assert length.steps == pytest.approx(100 * 200 / 16) and length.evaluations == 25
+    seconds = expected(spec, Timed({length.kind: 2.0}, {length.kind: 0.0}, 0.0))
+    assert seconds == pytest.approx(2.0 * 100 * 200 / 16, rel=0.001), "steps times seconds"
+    looked = expected(spec, Timed({length.kind: 0.0}, {length.kind: 0.0}, 0.5))
+    assert looked == pytest.approx(0.5 * 2 * 212 * 25), "two splits are scored at each evaluation"
+
+
+def test_budgets_in_epochs_follow_the_labelled_share():
+    steps = {}
+    for share in ("0.1", "0.5"):
+        data = f"thumos-14-dense[validation=test,labelled={share}]"
+        spec = resolve_run("actionformer", data, {"preset": "published", **SMALL})
+        found = Timed(dict.fromkeys((one.kind for one in published_lengths(spec)), 1.0), {}, 0.0)
+        steps[share] = expected(spec, found)
+    assert steps["0.1"] == pytest.approx(35 * 20 / 2, rel=0.001)
+    assert steps["0.5"] == pytest.approx(35 * 100 / 2, rel=0.001)
+
+
+def test_a_phase_that_was_not_timed_costs_as_much_as_the_costliest():
+    spec = resolve_run("topk-mil", "thumos-14", {})
+    assert expected(spec, Timed({"other": 1.0, "more": 3.0}, {}, 0.0)) == pytest.approx(
+        expected(spec, Timed({published_lengths(spec)[0].kind: 3.0}, {}, 0.0))
+    )
+
+
+def test_timings_are_kept_and_failures_stay_unknown(tmp_path, monkeypatch):
+    one = resolve_run("topk-mil", "thumos-14", {"hidden": 4, "positions": 8, "epochs": 2, "batch": 4})
+    other = resolve_run("topk-mil", "thumos-14", {"hidden": 4, "positions": 8, "epochs": 2, "batch": 4, "lr": 0.5})
+    unsized = resolve_run("topk-mil", "hapt-clips-30", {})
+    said: list[str] = []
+    costs = Costs.of(tmp_path)
+    costs.measure([one, other, unsized], said.append)
+    assert [line.split(" ")[0] for line in said] == ["timed", "not"], "equal settings but for a rate are timed once"
+    again = Costs.of(tmp_path)
+    assert again.seconds(one) == costs.seconds(one) > 0 and again.seconds(unsized) is None
+    assert name_of(one) != name_of(other) and again.seconds(other) == pytest.approx(again.seconds(one))
+    (tmp_path / "cache" / "steps.json").write_text("{broken")
+    assert Costs.of(tmp_path).seconds(one) is None
