@@ -78,7 +78,7 @@ def plan(
     if made.outdated:
         say(f"finished before, with other code or data: {made.outdated} of those to do; their rows do not count here.")
     if made.blocked:
-        say(f"{_whole(made, rows)}.")
+        say(f"{_whole(made, costs)}.")
     told = {lack.dataset for lack in lacking if any(not file.optional for file in lack.files)}
     for reason in dict.fromkeys(one.blocked for one in made.blocked if one.spec.dataset not in told):
         say(f"blocked: {reason}")
@@ -132,17 +132,18 @@ def _seconds(one: BoardRun, plan: Plan, costs: Costs) -> float | None:
     return plan.timings.expected(one.spec) if timed is None and not one.blocked else timed
 
 
-def _whole(plan: Plan, rows: list[dict[str, Any]]) -> str:
-    """What everything that is not finished would cost, one run after the other."""
-    waiting = {
-        (row["method"], row["row"], row["dataset"], row["seed"]): row for row in rows if row["status"] != "finished"
-    }
-    known = [row["seconds"] for row in waiting.values() if row["seconds"] is not None]
-    unknown = len(waiting) - len(known)
-    said = f"{len(plan.blocked)} blocked by missing data; all that is left, one run after the other, on this machine: "
+def _whole(plan: Plan, costs: Costs) -> str:
+    """What everything that is not finished would cost, one run after the other; a run of several tables counts once."""
+    waiting = {one.spec.canonical_json(): one for one in plan.asked if one.run not in plan.finished}
+    seconds = [_seconds(one, plan, costs) for one in waiting.values()]
+    known = [one for one in seconds if one is not None]
+    blocked = sum(bool(one.blocked) for one in waiting.values())
+    said = (
+        f"{blocked} blocked by missing data; all {len(waiting)} that are left, one after the other, on this machine: "
+    )
     if not known:
         return f"{said}unknown until timed (suite plan {plan.board.call} --time)"
-    rest = f", and {unknown} runs whose cost is unknown" if unknown else ""
+    rest = f", and {len(seconds) - len(known)} runs whose cost is unknown" if len(known) < len(seconds) else ""
     return f"{said}about {duration(sum(known))}{rest}"
 
 

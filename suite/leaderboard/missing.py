@@ -49,7 +49,8 @@ def _lack(card: DatasetCard, runs: list[BoardRun], root: Path | None) -> Lack:
     weights = [card.weights[name] for name in sorted(named) if not find(card.weights[name], folder)]
     files = [_file(file, folder, optional=False) for file in (*needed, *weights)]
     files += [_file(file, folder, optional=True) for file in optional]
-    return Lack(card.name, len(runs), tuple(files), card.obtain or f"see {card.source}")
+    asked = len({one.spec.canonical_json() for one in runs})  # one run may stand in several tables
+    return Lack(card.name, asked, tuple(files), card.obtain or f"see {card.source}")
 
 
 def _file(file: FileSpec, folder: Path, optional: bool) -> File:

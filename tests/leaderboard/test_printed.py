@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
+import pytest
+from typer.testing import CliRunner
+
+from suite.cli import build
 from suite.data.storage.cards import shipped
 from suite.errors import UsageError
+from suite.leaderboard.cost import Costs, name_of
 from suite.leaderboard.missing import lacks
 from suite.leaderboard.plan import find_board, make_plan
 from suite.leaderboard.printed import only
@@ -14,6 +19,7 @@ from suite.report.matching import key_of, wanted
 from suite.report.published import load_published
 from suite.results.ledger import Ledger
 from suite.spec.board import LeaderboardSpec
+from tests.report.test_paper import Empty
 
 PAPERS = {
     "paper:asl": "action_selection",
@@ -87,7 +93,7 @@ def test_names_with_a_colon_are_files_with_a_dash():
 def test_a_plan_says_which_files_to_put_where(planned, tmp_path):
     _, plan = planned
     found = lacks(plan.asked, tmp_path)
-    assert sum(lack.runs for lack in found) == len(plan.blocked)
+    assert sum(lack.runs for lack in found) == len({one.spec.canonical_json() for one in plan.blocked})
     assert {lack.dataset for lack in found} == {one.spec.dataset for one in plan.blocked}
     for lack in found:
         assert lack.obtain and any(not file.optional for file in lack.files), lack.dataset
@@ -103,3 +109,24 @@ def test_missing_weights_are_named_with_their_address(tmp_path):
     assert weights.source.startswith("https://") and "no checksum" in weights.about and not weights.optional
     assert [file.path.name for file in lack.files if file.optional and "predicted" in file.path.name]
     assert {one.spec.params["weights"] for one in plan.asked} == {"slowfast-r50-k400"}
+
+
+def test_what_a_plan_says_for_people_and_for_scripts(tmp_path, monkeypatch):
+    monkeypatch.setenv("SUITE_OUTPUTS", str(tmp_path / "out"))
+    (tmp_path / "data").mkdir()
+    asked = ("plan", "paper:npl", "--table", "Table 5", "--data", str(tmp_path / "data"))
+    said = CliRunner().invoke(build(), asked).stdout
+    for text in ("9 blocked by missing data; all 9 that are left", "unknown until timed (suite plan paper:npl --time)",
+                 "missing for 9 runs on thumos-14-dense", "features/*.npy", "SHA-256 841b6e0b"):  # fmt: skip
+        assert text in said, text
+    rows = json.loads(CliRunner().invoke(build(), (*asked, "--json")).stdout)
+    assert (rows["blocked"], rows["todo"], rows["seconds"]) == (9, 0, 0)
+    assert rows["missing"][0]["runs"] == 9 and rows["missing"][0]["files"][0]["path"].endswith("thumos14_412.json")
+    spec = (
+        make_plan(only(find_board("paper:npl"), "Table 5"), Places(str(tmp_path), str(tmp_path)), Empty()).asked[0].spec
+    )
+    costs = Costs.of(tmp_path / "out")
+    costs.runs[name_of(spec)] = 7200.0
+    costs._save()
+    said = CliRunner().invoke(build(), asked).stdout
+    assert "about 6.0 h, and 6 runs whose cost is unknown" in said and "unknown" in said
