@@ -49,8 +49,6 @@ def _table(printed: PrintedTable, place: Place, cells: list[Published]) -> Table
     dataset, protocol = place
     rows = dict.fromkeys((_label(cell), cell.method, cell.params) for cell in cells)
     entries = tuple(Entry(method=method, label=label, params=_settings(params)) for label, method, params in rows)
-    # What has an @ in its name is a curve of the runs and no metric of the evaluator.
-    metrics = tuple(dict.fromkeys(str(cell.key) for cell in cells if "@" not in cell.key.metric))
     return TableSpec(
         title=f"{printed.title}, {dataset}",
         datasets=(dataset,),
@@ -58,7 +56,6 @@ def _table(printed: PrintedTable, place: Place, cells: list[Published]) -> Table
         protocol=protocol,
         seeds=printed.seeds,
         epochs=None,
-        metrics=metrics,
     )
 
 

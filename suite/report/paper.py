@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -106,6 +107,7 @@ class Ours:
     ) -> None:
         self.found, self.curves = found, curves
         self.status: dict[str, str] = dict(frame.select("run", "status").iter_rows())
+        self.marks: dict[str, list[str]] = dict(frame.select("run", "marks").iter_rows())
         self.errors: dict[str, str] = dict(frame.select("run", "error").iter_rows())
         self.runs: dict[Key, dict[int, BoardRun]] = {}
         for one in asked:
@@ -159,7 +161,9 @@ def _row(place: tuple[str, str], cells: Sequence[Published], spec: PrintedTable,
     )
     left = [one for one in named.values() if ours.status.get(one.run) != "finished"]
     commands = () if cells[0].why_not else _commands(cells, left)
-    state = f"{done} of {len(named)}" if named else ""
+    marks = Counter(mark for one in named.values() for mark in ours.marks.get(one.run, ()))
+    counted = [f"{done} of {len(named)}", *(f"{count} {mark}" for mark, count in marks.items())]
+    state = ", ".join(counted) if named else ""
     label = {cell.column: _cell(cell, spec, ours) for cell in cells}
     return PaperRow(*place, label, state, why, commands)
 
