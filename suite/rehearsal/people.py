@@ -1,11 +1,219 @@
-"""Packs of people in clips."""
+"""Packs of AVA: real boxes and label sets where they are at hand, a detector's boxes, and frames of small pictures."""
 
 from __future__ import annotations
 
-from suite.errors import UsageError
-from suite.rehearsal.request import Draft, Request
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+
+from suite.data.planted.actors import LabelLaw, draw_people, label_law
+from suite.data.planted.clips import detected
+from suite.data.readers.ava import FIRST_SECOND
+from suite.data.video import key_frame
+from suite.rehearsal.pictures import Camera, Scene
+from suite.rehearsal.request import Draft, Request, Step, at_hand
+from suite.rehearsal.sports import sports
+from suite.rehearsal.timelines import TEST, TRAIN
+from suite.tasks.actors.ava_files import label_map, read_annotations
+from suite.tasks.actors.tables import BoxTable
+
+VIDEOS = {"ava-v1.0": (154, 38)}  # training and test videos; of v2.1 and v2.2:
+VIDEOS_V2 = (235, 64)
+SECONDS = {"ava-v1.0": 3.0}  # between key frames; of v2.1 and v2.2: 1
+FIRST, PUBLISHED, SMALL = 902, 897, 10  # the first key frame, seconds of a video, key frames when nothing is said
+SMALL_VIDEOS = 12
+CLASSES, POSES, TAIL = (80, 60), 14, 1.0  # of v1.0 and of v2: how many classes, how many are poses, their long tail
+REACH = 32  # frames of a clip on either side of its key frame
+NAMING = "{name}_{index:06d}.jpg"
+SIZES = {False: (96, 128), True: (256, 340)}  # height and width, small and as SlowFast's frames are
+
+
+@dataclass(frozen=True)
+class People:
+    """The annotated people of both parts, ``step`` seconds between key frames, and files taken as they are.
+
+    ``real`` holds the parts that are at hand, the others are drawn when they are written: ``videos`` of each part, with
+    ``frames_each`` key frames.
+    """
+
+    asked: Request
+    origin: Mapping[str, str]
+    real: Mapping[str, BoxTable]
+    videos: Mapping[str, int]
+    frames_each: int
+    law: LabelLaw
+    ids: list[int]
+    step: float
+    files: Mapping[str, bytes]
+    camera: Camera
+
+    @cached_property
+    def tables(self) -> dict[str, BoxTable]:
+        """The people of both parts."""
+        drawn = {}
+        for part in (TRAIN, TEST):
+            size = (self.videos[part], self.frames_each, self.step)
+            drawn[part] = self.real[part] if part in self.real else _generated(self.asked, part, *size, self.law)
+        return drawn
+
+    @cached_property
+    def frames(self) -> int:
+        """How many pictures there will be."""
+        generated = sum(self.videos[part] for part in (TRAIN, TEST) if part not in self.real)
+        each = len(_frames(FIRST + np.arange(self.frames_each) * self.step))
+        known = [np.unique(own) for table in self.real.values() for own in _by_video(table).values()]
+        return generated * each + sum(len(_frames(seconds)) for seconds in known)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes the files take."""
+        return self.camera.size(self.frames)
+
+    @property
+    def holds(self) -> str:
+        """Videos, pictures, and whose annotations."""
+        said = "; ".join(f"{origin} {part} annotations" for part, origin in self.origin.items())
+        size = f"{self.camera.width}×{self.camera.height}"
+        return f"{sum(self.videos.values())} videos, {self.frames} frames of {size}, {said}"
+
+    def write(self, folder: Path, step: Step) -> None:
+        """Annotations, the detector's boxes on annotated and on other key frames, and frames."""
+        for name, content in self.files.items():
+            (folder / name).write_bytes(content)
+        options = self.asked.card.options
+        for number, part in enumerate((TRAIN, TEST)):
+            table = self.tables[part]
+            if options[part] not in self.files:
+                (folder / options[part]).write_text(_annotation(table, self.ids), encoding="utf-8")
+            found = detected(table, self.asked.dials, self.asked.generator(13, number))
+            (folder / options[f"{part}_detections"]).write_text(_detections(found), encoding="utf-8")
+            for video, seconds in _by_video(table).items():
+                scenes = _scenes(table.take(table.video == video), np.unique(seconds))
+                step(self.camera.film(folder / "frames" / video, NAMING, crc32(video.encode()), scenes))
+        between = detected(_halfway(self.tables[TRAIN], self.step), self.asked.dials, self.asked.generator(13, 2))
+        (folder / options["unlabelled"]).write_text(_detections(between), encoding="utf-8")
+
+
+def _by_video(table: BoxTable) -> dict[str, np.ndarray]:
+    """Every video with the seconds of its people, as often as there are people."""
+    names, place = np.unique(table.video, return_inverse=True)
+    order = np.argsort(place, kind="stable")
+    parts = np.split(table.second[order], np.cumsum(np.bincount(place, minlength=len(names)))[:-1])
+    return dict(zip(names.tolist(), parts, strict=True))
+
+
+def _frames(seconds: np.ndarray) -> np.ndarray:
+    """The frames (from 15:00 on) that clips around key frames see."""
+    centres = [key_frame(float(second)) - FIRST_SECOND * 30 for second in seconds]
+    return np.unique(np.concatenate([np.arange(max(0, c - REACH), c + REACH + 1) for c in centres]))
+
+
+def _scenes(people: BoxTable, seconds: np.ndarray) -> Iterator[tuple[int, Scene]]:
+    """For each frame those who are there at the nearest key frame."""
+    scenes = [Scene(people.box[people.second == s], people.labels[people.second == s]) for s in seconds]
+    centres = np.array([key_frame(float(second)) - FIRST_SECOND * 30 for second in seconds])
+    for frame in _frames(seconds).tolist():
+        yield frame, scenes[int(np.abs(centres - frame).argmin())]
+
+
+def _annotation(table: BoxTable, ids: list[int]) -> str:
+    rows = [
+        [video, f"{second:g}", *(f"{side:.3f}" for side in box), ids[label]]
+        for video, second, box, labels in zip(table.video, table.second, table.box, table.labels, strict=True)
+        for label in np.flatnonzero(labels)
+    ]
+    return _csv(rows)
+
+
+def _detections(table: BoxTable) -> str:
+    rows = [
+        [video, f"{second:g}", *(f"{side:.3f}" for side in box), "", f"{score:.6f}"]
+        for video, second, box, score in zip(table.video, table.second, table.box, table.score, strict=True)
+    ]
+    return _csv(rows)
+
+
+def _csv(rows: list[list[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _halfway(table: BoxTable, step: float) -> BoxTable:
+    """The people half a step after key frames that another follows: they are where they were."""
+    there = set(zip(table.video.tolist(), table.second.tolist(), strict=True))
+    goes_on = np.array(
+        [(v, s + step) in there for v, s in zip(table.video.tolist(), table.second.tolist(), strict=True)]
+    )
+    kept = table.take(goes_on.astype(bool))
+    return BoxTable(kept.video, kept.second + step / 2, kept.box, kept.labels, kept.score)
 
 
 def people(asked: Request) -> Draft:
-    """Not there yet."""
-    raise UsageError(f"{asked.card.name}: no rehearsal writes clips yet.")
+    """The pack of a version of AVA, or of UCF101-24."""
+    return sports(asked) if asked.card.reader == "ucf101" else ava(asked)
+
+
+def ava(asked: Request) -> People:
+    """The people that are at hand, or generated ones, of as many videos as are asked for."""
+    options, name = asked.card.options, asked.card.name
+    whole, step = asked.videos is None, SECONDS.get(name, 1.0)
+    published = VIDEOS.get(name, VIDEOS_V2)
+    classes = CLASSES[0] if name in VIDEOS else CLASSES[1]
+    file = at_hand(asked, str(options["label_map"]))
+    content = file.read_bytes() if file else _label_map(classes).encode()
+    names, poses = label_map(file) if file else ({i + 1: "" for i in range(classes)}, set(range(1, POSES + 1)))
+    ids = sorted(names)
+    law = label_law(len(ids), len(poses & set(ids)), TAIL, asked.generator(14))
+    count = asked.amount(sum(published), SMALL_VIDEOS)
+    frames = round(PUBLISHED / step) if whole else SMALL
+    real, videos, files, origin = {}, {}, {str(options["label_map"]): content}, {}
+    for place, part in enumerate((TRAIN, TEST)):
+        path = at_hand(asked, str(options[part]))
+        wanted = max(2, round(count * published[place] / sum(published)))
+        if path is None:
+            videos[part], origin[part] = wanted, "generated"
+            continue
+        real[part] = _shortened(read_annotations(path, ids), None if whole else (wanted, frames))
+        videos[part] = len(np.unique(real[part].video))
+        origin[part] = "real" if whole else "shortened real"
+        if whole:
+            files[str(options[part])] = path.read_bytes()
+    camera = Camera(asked, *SIZES[whole], len(ids))
+    return People(asked, origin, real, videos, frames, law, ids, step, files, camera)
+
+
+def _shortened(table: BoxTable, most: tuple[int, int] | None) -> BoxTable:
+    """The first key frames of the first videos."""
+    if most is None:
+        return table
+    kept = table.take(np.isin(table.video, np.unique(table.video)[: most[0]]))
+    rows = np.zeros(len(kept), dtype=bool)
+    for video in np.unique(kept.video):
+        own = kept.video == video
+        rows |= own & np.isin(kept.second, np.unique(kept.second[own])[: most[1]])
+    return kept.take(rows)
+
+
+def _generated(asked: Request, part: str, videos: int, frames: int, step: float, law: LabelLaw) -> BoxTable:
+    """People who come, do something for a while and go, in each video by a stream of its own."""
+    tables = []
+    for number in range(videos):
+        generator = asked.generator(15, (TRAIN, TEST).index(part), number)
+        drawn, _, _ = draw_people(part, 1, frames, False, law, generator)
+        names = np.full(len(drawn), f"{part}{number:04d}")
+        tables.append(BoxTable(names, FIRST + drawn.second * step, np.round(drawn.box, 3), drawn.labels, drawn.score))
+    return BoxTable(*(np.concatenate([getattr(t, field) for t in tables]) for field in BoxTable.__dataclass_fields__))
+
+
+def _label_map(classes: int) -> str:
+    kinds = ["PERSON_MOVEMENT" if number < POSES else "PERSON_INTERACTION" for number in range(classes)]
+    entry = 'label {{\n  name: "{}"\n  label_id: {}\n  label_type: {}\n}}\n'
+    names = [f"{'pose' if number < POSES else 'interaction'} {number}" for number in range(classes)]
+    return "".join(entry.format(name, i + 1, kind) for i, (name, kind) in enumerate(zip(names, kinds, strict=True)))

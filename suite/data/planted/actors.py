@@ -124,7 +124,7 @@ def _split(
     """The videos of one split; unlabelled key frames only in training."""
     videos, frames = int(dials[f"{split}_videos"]), int(dials["key_frames"])
     between = split == "train" and bool(dials["unlabelled"])
-    table, video, previous = _people(split, videos, frames, between, law, generator)
+    table, video, previous = draw_people(split, videos, frames, between, law, generator)
     offsets = generator.standard_normal((videos, world.directions.shape[1]))
     halfway = table.second % STEP != 0
     features = actor_features(world, table.labels, video, previous, offsets, float(dials["persistence"]), generator)
@@ -134,7 +134,7 @@ def _split(
     return assemble(table, features=features, labelled=~halfway, oracle=oracle)
 
 
-def _people(
+def draw_people(
     split: str, videos: int, frames: int, between: bool, law: LabelLaw, generator: np.random.Generator
 ) -> tuple[BoxTable, np.ndarray, np.ndarray]:
     """Who is where and does what at every key frame, in time order, with the row of the same person before."""

@@ -119,7 +119,7 @@ def detected(truth: BoxTable, dials: Mapping[str, Value], generator: np.random.G
         truth.video[frames],
         truth.second[frames],
         np.hstack([low, low + 0.2]),
-        np.zeros((len(frames), len(CLASSES)), dtype=bool),
+        np.zeros((len(frames), truth.labels.shape[1]), dtype=bool),
         generator.uniform(0.3, 0.9, size=len(frames)),
     )
     return copy_labels(_joined(found, wrong), truth, overlap=0.5)

@@ -1,0 +1,83 @@
+"""Packs of people in clips: the published layout, frames for every clip, and labels that the pictures show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from suite.data import load
+from suite.rehearsal import draft, request
+from suite.tasks.actors.ucf_files import read_tubes
+from tests.rehearsal.test_localization import digest
+
+UCF = {"videos": 96, "channels": None}
+AVA = {"videos": 4, "channels": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("ava-v1.0", AVA), ("ava-v2.1", AVA), ("ava-v2.2", AVA), ("ucf101-24", UCF)]
+)
+def test_a_pack_is_read_as_the_published_one(name, size, write, tmp_path, monkeypatch):
+    monkeypatch.setattr("suite.rehearsal.people.SMALL", 3)
+    monkeypatch.setattr("suite.rehearsal.sports.SHORT", 9)
+    data = load(f"{name}[holdout={'0.4' if name != 'ucf101-24' else 2}]", "", write(name, **size), tmp_path / "cache")
+    assert data.facts["kind"] == "generated"
+    for split in ("train", "validation", "test"):
+        samples = data.split(split)
+        assert len(samples) and samples.frames is not None, split
+        for clip in (0, len(samples.clip_ids) - 1):
+            assert samples.frames.clip(clip).shape[::3] == (32, 3)
+    assert data.test.box_score.min() < 1.0 or name == "ava-v1.0", "the test is scored on detected boxes"
+
+
+def test_the_same_request_gives_the_same_bytes(write, tmp_path, monkeypatch):
+    monkeypatch.setattr("suite.rehearsal.people.SMALL", 2)
+    one, other, third = (
+        write("ava-v2.2", to=tmp_path / to, seed=seed, **AVA) for to, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
+    assert digest(one) == digest(other) != digest(third)
+
+
+def test_a_box_looks_like_its_labels(write, tmp_path, monkeypatch):
+    """People with the same label are nearer to each other in the picture than people without."""
+    monkeypatch.setattr("suite.rehearsal.sports.SHORT", 9)
+    root = write("ucf101-24", **UCF)
+    train = load("ucf101-24[key_stride=8]", "", root, tmp_path / "cache").train
+    label = train.labels.argmax(axis=1)
+    looks = np.stack([_look(train, row) for row in range(len(train))])
+    near = [_correlation(looks, label == c) for c in np.unique(label[label % 2 == 0]) if (label == c).sum() > 1]
+    assert np.mean(near) > 0.6
+    assert abs(_correlation(looks, np.ones(len(looks), dtype=bool))) < 0.3
+
+
+def _look(samples, row: int) -> np.ndarray:
+    """(36 · 3,) the middles of the tiles in a person's box at the key frame, less their mean."""
+    frame = samples.frames.clip(int(samples.clip[row]))[16].astype(float)
+    height, width = frame.shape[:2]
+    x1, y1, x2, y2 = samples.box[row] * [width, height, width, height]
+    rows, columns = (np.linspace(a, b, 13)[1::2].astype(int) for a, b in ((y1, y2), (x1, x2)))
+    tiles = frame[rows.clip(0, height - 1)][:, columns.clip(0, width - 1)].ravel()
+    return tiles - tiles.mean()
+
+
+def _correlation(looks: np.ndarray, rows: np.ndarray) -> float:
+    """The mean correlation of pairs among ``rows``."""
+    table = np.corrcoef(looks[rows])
+    return float(table[~np.eye(len(table), dtype=bool)].mean())
+
+
+def test_tubes_are_written_as_they_are_read(write, monkeypatch):
+    monkeypatch.setattr("suite.rehearsal.sports.SHORT", 9)
+    root = write("ucf101-24", **UCF)
+    tubes = read_tubes(root / "ucf101_24" / "finalAnnots.mat")
+    assert len(tubes.videos) == 96 and len(tubes.classes) == 24
+    assert (tubes.box[:, 2:] > tubes.box[:, :2]).all()
+
+
+def test_published_size_is_said_and_not_written(tmp_path):
+    whole = draft(request("ava-v2.2", tmp_path, tmp_path / "to", full=True))
+    assert whole.size > 50 * 2**30
+    assert "299 videos" in whole.holds and "340×256" in whole.holds
+    assert not Path(tmp_path / "to").exists()
