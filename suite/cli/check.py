@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,7 +69,7 @@ def check(
     PLUGINS.add(methods_files or [])
     CARDS.add([cards] if cards else [])
     if _is_dataset(name):
-        _check_dataset(name, task, Places(out, data), json)
+        check_dataset(name, task, Places(out, data), json)
         return
     from suite.cli.train import parse_settings
     from suite.conformance import planned
@@ -140,10 +141,13 @@ def _check_method(trial: Trial, cache: Path, as_json: bool) -> None:
     _conclude(about, trial.method.name, findings, as_json)
 
 
-def _check_dataset(name: str, task: str, places: Places, as_json: bool) -> None:
+def check_dataset(name: str, task: str, places: Places, as_json: bool) -> None:
+    """Look into a dataset's files, then into what its reader makes of them; :class:`SuiteError` where one is wrong."""
     from suite.conformance.datasets import inspect
+    from suite.conformance.packs import examine_pack
 
-    findings = Display(quiet=as_json).each(inspect(name, task, places.root, places.cache))
+    looked = chain(examine_pack(name, places.root), inspect(name, task, places.root, places.cache))
+    findings = Display(quiet=as_json).each(looked)
     _conclude({"dataset": name}, name, findings, as_json)
 
 

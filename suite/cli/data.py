@@ -120,6 +120,26 @@ def verify(
 
 
 @commands.command()
+def check(
+    name: Dialled,
+    task: ServedTask = "",
+    data: DataOption = None,
+    out: OutOption = "outputs",
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is odd about a dataset's files and contents; exit code 1 when something is wrong.
+
+    Of packs of untrimmed videos: videos that are missing or not annotated, values that are no numbers, other types and
+    widths, another stride than the card's, lengths that do not fit durations, RGB and flow exchanged (as far as
+    statistics can tell). Then all that suite check DATASET looks at.
+    """
+    from suite.cli.check import check_dataset
+    from suite.places import Places
+
+    check_dataset(name, task, Places(out, data), as_json)
+
+
+@commands.command()
 def get(
     name: Name,
     data: DataOption = None,
@@ -186,7 +206,8 @@ def rehearse(
         _list_dials(asked.card.reader, as_json)
         return
     made = draft(asked)
-    size = f"about {_amount(made.size)} (as much again when it is packed for training)"
+    packed = " (as much again when it is packed for training)" if asked.card.layout.channels != 0 else ""
+    size = f"about {_amount(made.size)}{packed}"
     complain(f"{name}: {made.holds}; {size} in {asked.folder}")
     with _progress() as progress:
         done = 0

@@ -167,7 +167,7 @@ def as_videos(card: DatasetCard, folder: Path, entries: list[ListedVideo], class
 
     def blocks() -> Iterator[np.ndarray]:
         for entry in entries:
-            yield _cells(folder, entry) if cells else source.rows(entry.name)
+            yield read_cells(folder, entry.name) if cells else source.rows(entry.name)
 
     covered = np.array([entry.covered for entry in entries])
     stride = covered / lengths if cells else np.full(len(entries), float(card.layout.stride or 16.0))
@@ -211,8 +211,9 @@ def _cells_shape(folder: Path, entry: ListedVideo) -> tuple[int, int]:
         return sum(1 for line in file if line.strip()), width
 
 
-def _cells(folder: Path, entry: ListedVideo) -> np.ndarray:
-    path = folder / CELLS / f"{entry.name}.csv"
+def read_cells(folder: Path, name: str) -> np.ndarray:
+    """(L, D) float32 the cells of a video; raises :class:`DataError` for what is no table of numbers."""
+    path = folder / CELLS / f"{name}.csv"
     try:
         return np.loadtxt(path, delimiter=",", skiprows=1, dtype=np.float32, ndmin=2)
     except ValueError as error:
