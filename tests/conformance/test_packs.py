@@ -72,7 +72,7 @@ def test_a_whole_pack_is_not_odd(whole):
 
 def test_no_pack_at_all(tmp_path):
     found = findings(tmp_path)
-    assert list(found.values())[0][0] == "no" and len(found) == 1
+    assert next(iter(found.values()))[0] == "no" and len(found) == 1
 
 
 def test_missing_videos(damaged):
@@ -96,7 +96,8 @@ def test_videos_without_annotation(damaged, tmp_path):
     np.save(folder / "video_test_9999999.npy", np.load(next(folder.glob("*.npy"))))
     found = findings(tmp_path / "pack")
     only(found, VIDEOS)
-    assert found[VIDEOS] == ("look", "1 videos with features are not annotated and will not be used: video_test_9999999")
+    said = "1 videos with features are not annotated and will not be used: video_test_9999999"
+    assert found[VIDEOS] == ("look", said)
 
 
 def test_values_that_are_no_numbers(damaged):
@@ -129,7 +130,8 @@ def test_one_modality_alone(damaged, tmp_path):
     for mark in (tmp_path / "pack").rglob("GENERATED-FEATURES.json"):
         mark.unlink()
     found = findings(tmp_path / "pack")
-    assert found[CHANNELS] == ("no", "features are 1024 channels wide, the card states 2048; this is one modality alone")
+    said = "features are 1024 channels wide, the card states 2048; this is one modality alone"
+    assert found[CHANNELS] == ("no", said)
 
 
 @pytest.mark.parametrize(("keep", "frames"), [(slice(None, None, 2), "32"), (slice(None, None, 4), "64")])
