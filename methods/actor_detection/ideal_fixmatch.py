@@ -16,6 +16,7 @@ class IdealFixMatch(TeacherStudent):
     name = "ideal-fixmatch-actors"
     title = "Ideal FixMatch"
     paper = "Zhang et al., Semi-supervised Learning for Multi-label Video Action Detection, MM 2022"
+    oracle = True
 
     def pseudo_labels(self, teacher: Tensor, network: nn.Module, part: Batch, run: Run) -> PseudoTargets:
         truth = run.resident("labels", run.data.train.labels)[rows_of(part)].to(teacher.dtype)

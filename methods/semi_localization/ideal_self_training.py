@@ -21,6 +21,7 @@ class IdealSelfTraining(TwoPhase):
     name = "ideal-self-training"
     title = "Ideal self-training (ActionFormer)"
     paper = "Xia et al., Learning from Noisy Pseudo Labels for Semi-Supervised Temporal Action Localization, ICCV 2023"
+    oracle = True
     presets: ClassVar[Mapping[str, Mapping[str, Value]]] = SelfTraining.presets
     detector = AnchorFree()
 
