@@ -96,8 +96,10 @@ def test_videos_without_annotation(damaged, tmp_path):
     np.save(folder / "video_test_9999999.npy", np.load(next(folder.glob("*.npy"))))
     found = findings(tmp_path / "pack")
     only(found, VIDEOS)
-    said = "1 videos with features are not annotated and will not be used: video_test_9999999"
-    assert found[VIDEOS] == ("look", said)
+    assert found[VIDEOS] == (
+        "look",
+        "1 videos with features are not annotated and will not be used: video_test_9999999",
+    )
 
 
 def test_values_that_are_no_numbers(damaged):
@@ -130,8 +132,10 @@ def test_one_modality_alone(damaged, tmp_path):
     for mark in (tmp_path / "pack").rglob("GENERATED-FEATURES.json"):
         mark.unlink()
     found = findings(tmp_path / "pack")
-    said = "features are 1024 channels wide, the card states 2048; this is one modality alone"
-    assert found[CHANNELS] == ("no", said)
+    assert found[CHANNELS] == (
+        "no",
+        "features are 1024 channels wide, the card states 2048; this is one modality alone",
+    )
 
 
 @pytest.mark.parametrize(("keep", "frames"), [(slice(None, None, 2), "32"), (slice(None, None, 4), "64")])
