@@ -98,3 +98,20 @@ def test_get_fetches_and_checks(toy: Toy, typed: Typed, server: Server) -> None:
 
 def test_get_of_generated_data_has_nothing_to_do(toy: Toy, typed: Typed) -> None:
     assert json.loads(typed("data", "get", "toy", "--json")[0]) == []
+
+
+def test_rehearse_writes_a_pack_that_check_looks_into(typed: Typed, tmp_path: Path) -> None:
+    to = tmp_path / "rehearsal"
+    words = ("data", "rehearse", "thumos-14", "--to", to, "--data", tmp_path, "--channels", 8, "--videos", 60)
+    out, err = typed(*words, "--json")
+    (row,) = json.loads(out)
+    assert row["dataset"] == "thumos-14[features=generated]"
+    assert "60 videos, snippets, 8 channels, generated annotations; about" in sentence(err)
+    assert "--force" in sentence(typed(*words, code=1)[1].splitlines()[-1])
+    (listed,) = (r for r in json.loads(typed("data", "list", "--json", "--data", to)[0]) if r["name"] == "thumos-14")
+    assert (listed["kind"], listed["on disk"]) == ("generated", "rehearsal")
+    next((to / "thumos14" / "features").glob("*.npy")).unlink()
+    out, err = typed("data", "check", "thumos-14", "--data", to, "--out", tmp_path / "out", "--json", code=1)
+    wrong = [finding["said"] for finding in json.loads(out)["findings"] if finding["state"] == "no"]
+    assert wrong[0].startswith("1 annotated videos have no features")
+    assert "class_snr" in typed("data", "rehearse", "thumos-14", "--dials")[0]
