@@ -109,12 +109,15 @@ def data(places: Places) -> list[Facts]:
     """Every dataset card, and whether its files are there."""
     from suite.data import all_cards
     from suite.data.storage.files import dataset_folder, missing
+    from suite.data.storage.generated import find_mark
+    from suite.spec.card import GENERATED
 
     found = []
     for card in all_cards():
-        absent = [file.path for file in missing(card, dataset_folder(card, places.root))]
-        folder = str(dataset_folder(card, places.root)) if card.kind == "real" else ""
-        found.append({"name": card.name, "kind": card.kind, "ready": not absent, "folder": folder, "missing": absent})
+        place = dataset_folder(card, places.root)
+        absent = [file.path for file in missing(card, place)]
+        folder, kind = str(place) if card.kind == "real" else "", GENERATED if find_mark(card, place) else card.kind
+        found.append({"name": card.name, "kind": kind, "ready": not absent, "folder": folder, "missing": absent})
     return found
 
 

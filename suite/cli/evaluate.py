@@ -13,6 +13,7 @@ from suite.cli.console import DataOption, JsonOption, OutOption, emit, emit_json
 from suite.errors import DataError
 
 if TYPE_CHECKING:
+    from suite.places import Places
     from suite.tasks.scoring.report import Oddity, Report, Ties
 
 
@@ -74,11 +75,13 @@ def evaluate(
     from suite.scoring import Against, score_file
 
     against = Against(dataset, truth, protocol, videos, subset, resamples, scores, ambiguous)
-    form, report = score_file(predictions, against, Places(out, data))
+    places = Places(out, data)
+    form, report = score_file(predictions, against, places)
     if strict and report.oddities:
         said = "; ".join(_in_words(oddity) for oddity in report.oddities)
         raise DataError(f"{predictions}: {said}: correct the file, or leave --strict out.")
-    _show(report, {"file": str(predictions), "form": form, "truth": dataset or str(truth)}, per_class, json)
+    compared = _named(dataset, places) if dataset else str(truth)
+    _show(report, {"file": str(predictions), "form": form, "truth": compared}, per_class, json)
 
 
 def _in_words(oddity: Oddity) -> str:
@@ -91,6 +94,15 @@ def _equal_scores(ties: Ties) -> str:
         f"equal scores: {ties.predictions:,} predictions share theirs with others; over their orders mAP runs from "
         f"{ties.low:.4f} to {ties.high:.4f}. Shown is one order that favours none; give scores more digits."
     )
+
+
+def _named(dataset: str, places: Places) -> str:
+    """``dataset`` as it was given; a rehearsal pack as tables name it, for it is marked here, too."""
+    from suite.data.loading import dataset_request
+    from suite.spec.card import GENERATED
+
+    asked = dataset_request(dataset, root=places.root)
+    return asked.card.label(asked.dials) if asked.card.kind_of(asked.dials) == GENERATED else dataset
 
 
 def _show(report: Report, about: dict[str, str], per_class: bool, as_json: bool) -> None:

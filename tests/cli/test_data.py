@@ -115,3 +115,13 @@ def test_rehearse_writes_a_pack_that_check_looks_into(typed: Typed, tmp_path: Pa
     wrong = [finding["said"] for finding in json.loads(out)["findings"] if finding["state"] == "no"]
     assert wrong[0].startswith("1 annotated videos have no features")
     assert "class_snr" in typed("data", "rehearse", "thumos-14", "--dials")[0]
+
+
+def test_what_is_scored_against_a_rehearsal_says_so(typed: Typed, tmp_path: Path) -> None:
+    to = tmp_path / "rehearsal"
+    typed("data", "rehearse", "thumos-14", "--to", to, "--data", tmp_path, "--channels", 8, "--videos", 12)
+    name = next((to / "thumos14" / "features").glob("video_test_*.npy")).stem
+    found = {"results": {name: [{"label": "action_000", "score": 0.5, "segment": [1.0, 2.0]}]}}
+    (tmp_path / "found.json").write_text(json.dumps(found))
+    out, _ = typed("evaluate", tmp_path / "found.json", "--dataset", "thumos-14", "--data", to, "--json")
+    assert json.loads(out)["truth"] == "thumos-14[features=generated]"
