@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -10,11 +9,10 @@ from typing import Literal
 import numpy as np
 
 from suite.evaluate.significance import SeedSummary, summarize
+from suite.report import spread
 from suite.spec.claim import Expectation
 
 Kind = Literal["reproduced", "not reproduced", "premise absent", "undecided", "not run"]
-POWER = 0.8
-MOST = 1000  # seeds beyond which a difference is too small to be worth settling
 
 
 @dataclass(frozen=True)
@@ -95,13 +93,9 @@ def seeds_needed(gain: SeedSummary) -> int:
     """Seeds at which a paired t-test finds a difference of this size with power 0.8; 0 for more than 1,000."""
     from scipy.stats import t
 
-    if not gain.mean or not math.isfinite(gain.deviation):
-        return 0
-    for seeds in range(2, MOST + 1):
-        reach = float(t.ppf(0.975, seeds - 1) + t.ppf(POWER, seeds - 1))
-        if reach * gain.deviation / seeds**0.5 <= abs(gain.mean):
-            return seeds
-    return 0
+    return spread.seeds_needed(
+        gain.mean, gain.deviation, lambda seeds: float(t.ppf(0.975, seeds - 1) + t.ppf(spread.POWER, seeds - 1))
+    )
 
 
 def _said(point: Judged) -> str:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from suite.evaluate.significance import pooled_deviation, smallest_detectable_difference, summarize
+
+POWER = 0.8
+MOST = 1000  # seeds beyond which a difference is too small to be worth settling
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,39 @@ class Spread:
         """The smallest difference of two methods that so many seeds find with power 0.8, 5 % shared."""
         return smallest_detectable_difference(self.deviation, seeds, comparisons=comparisons, freedom=self.freedom)
 
+    def settling(self, difference: float, seeds: int, methods: int, alpha: float = 0.05) -> int:
+        """About how many seeds :meth:`apart` needs to find this difference with power 0.8; 0 for more than 1,000.
+
+        ``seeds`` are those that the spread is known from: its degrees of freedom grow with them.
+        """
+        from scipy.stats import t
+
+        if not self.freedom or seeds < 2:
+            return 0
+        now, last = (critical_range(methods, freedom, alpha) for freedom in (self.freedom, math.inf))
+
+        def reach(more: int) -> float:
+            freedom = self.freedom * (more - 1) / (seeds - 1)
+            # Quantiles are about linear in 1 / freedom; Tukey's own takes half a second each.
+            return last + (now - last) * self.freedom / freedom + float(t.ppf(POWER, freedom))
+
+        return seeds_needed(difference, 2**0.5 * self.deviation, reach)
+
+
+def seeds_needed(difference: float, deviation: float, reach: Callable[[int], float]) -> int:
+    """The least n >= 2 with ``reach(n)`` standard errors, deviation / sqrt(n), within the difference; 0 beyond 1,000.
+
+    ``reach`` is the sum of two quantiles: what the test asks for, and what the power does.
+    """
+    if not difference or not math.isfinite(deviation):
+        return 0
+    counts = range(2, MOST + 1)
+    place = bisect_left(counts, True, key=lambda n: reach(n) * deviation / n**0.5 <= abs(difference))
+    return counts[place] if place < len(counts) else 0
+
 
 @lru_cache(maxsize=256)
-def critical_range(methods: int, freedom: int, alpha: float) -> float:
+def critical_range(methods: int, freedom: float, alpha: float) -> float:
     """How many standard errors two of ``methods`` means must lie apart: Tukey's; Student's t where there are two."""
     from scipy.stats import studentized_range, t
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from suite.evaluate.significance import SeedSummary
 from suite.report.facts import ORIGIN
 from suite.report.views import ORACLE, Cell, Row, View
 from suite.results.marks import MEANINGS
@@ -44,6 +45,14 @@ def points(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return NOTHING
     return f"{'+' if value >= 0 else MINUS}{abs(100 * value):.1f}"
+
+
+def leak(summary: SeedSummary | None) -> str:
+    """The leak in points, and its 95 % interval over seeds where there are several: ``+0.5 [+0.1, +0.9]``."""
+    if summary is None:
+        return NOTHING
+    known = math.isfinite(summary.low)
+    return points(summary.mean) + (f" [{points(summary.low)}, {points(summary.high)}]" if known else "")
 
 
 def plain(cell: Cell) -> str:
@@ -99,7 +108,7 @@ def _line(view: View, row: Row, draw: Draw) -> dict[str, str]:
     cells = {heading(view, key): draw(cell) for key, cell in zip(view.columns, row.cells, strict=True)}
     counted = {mark: row.marked(mark) or NOTHING for mark in view.marks}
     cost = NOTHING if row.seconds is None else f"{row.seconds:.0f}" if row.seconds >= 10 else f"{row.seconds:.1f}"
-    ends = {LEAK: points(row.leak), SEEDS: row.state, **counted, COST: cost}
+    ends = {LEAK: leak(row.leak), SEEDS: row.state, **counted, COST: cost}
     label = f"{row.label} {DAGGER}" if row.reported == ORACLE else row.label
     return {KIND: _group(row), METHOD: label, **cells, **ends}
 
@@ -161,7 +170,7 @@ def numbers(view: View) -> pl.DataFrame:
             "n": len(cell.values),
             "low": cell.summary.low if cell.values else None,
             "high": cell.summary.high if cell.values else None,
-            "leak": row.leak if key == view.headline else None,
+            **_leaks(row if key == view.headline else None),
             "seconds": row.seconds,
             "seeds": " ".join(repr(value) for value in cell.values),
             "oracle": key.metric in view.oracles,
@@ -172,6 +181,12 @@ def numbers(view: View) -> pl.DataFrame:
         for key, cell in zip(view.columns, row.cells, strict=True)
     ]
     return pl.DataFrame(rows, infer_schema_length=None).with_columns(pl.col(pl.Float64).fill_nan(None))
+
+
+def _leaks(row: Row | None) -> dict[str, float | None]:
+    known = row.leak if row is not None else None
+    names = {"leak": "mean", "leak_low": "low", "leak_high": "high"}
+    return {column: None if known is None else getattr(known, name) for column, name in names.items()}
 
 
 def to_markdown(drawn: pl.DataFrame) -> str:
@@ -200,7 +215,8 @@ def notes(view: View) -> list[str]:
     said = [
         f"Test split of {view.dataset}, {ORIGIN[view.kind]}, protocol {view.spec.protocol}. Percent, mean ± "
         f"standard deviation (n−1) over {seeds} seed{'s' if seeds > 1 else ''}; epochs chosen on validation data.",
-        f"leak: points that choosing the epoch on test data would add to {view.headline}.",
+        f"leak: points that choosing the epoch on test data would add to {view.headline}, with its 95 % interval "
+        "(t over seeds, each with itself).",
     ]
     said.append(f"{COST}: median seconds per run, on the machines and beside the work that the ledger names.")
     if any(row.reported == ORACLE for row in view.rows):
@@ -224,6 +240,7 @@ def notes(view: View) -> list[str]:
             f"Smallest difference in {view.headline} that {seeds} seeds detect with power 0.8: "
             f"{number(view.detectable)} points (two of these methods, 5 % shared over the column)."
         )
+    said += _settling(view)
     said += _explained(view)
     said += [
         f"{mark}: runs that logged it, of those that can; {MEANINGS[mark]}. Such runs are in the means."
@@ -235,6 +252,20 @@ def notes(view: View) -> list[str]:
     ]
     empty = sorted({cell.why for row in view.rows for cell in row.cells if not cell.values})
     return said + [f"{NOTHING}: {why.rstrip('.')}." for why in empty]
+
+
+def _settling(view: View) -> list[str]:
+    """How many seeds would settle what is open, in a sentence, if there is anything."""
+    if not view.open:
+        return []
+    pairs = [
+        f"{label} ({points(-gap)} points) {f'{seeds:,}' if seeds else 'more than 1,000'}"
+        for label, gap, seeds in view.open
+    ]
+    return [
+        f"Seeds that would settle what is open, with power 0.8, were the differences from the best what they are now: "
+        f"{', '.join(pairs)}."
+    ]
 
 
 def _explained(view: View) -> list[str]:

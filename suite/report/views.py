@@ -15,6 +15,7 @@ from suite.spec.board import MetricKey, TableSpec
 from suite.tasks import Task
 
 HONEST, ORACLE = "validation", "oracle"
+TAKEN = "from "  # begins the group of runs that came from another ledger (suite.merge)
 ALPHA = 0.05
 
 
@@ -44,14 +45,15 @@ class Row:
     ``reported`` is the selection of epochs to which the numbers of the recipe's authors belong; ``marks`` counts the
     runs whose numbers are something else than a result of the method (:mod:`suite.results.marks`), for every mark that
     its runs could earn; ``by_seed`` is the headline of each seed. ``people``: no method, but the annotators of the
-    dataset, one value each in place of the seeds'. ``seconds``: the median duration of its runs.
+    dataset, one value each in place of the seeds'. ``seconds``: the median duration of its runs. ``leak``: what the
+    headline would gain by epochs chosen on test data, paired by seed. ``badges`` say whose runs it shows, if not ours.
     """
 
     label: str
     method: str
     ceiling: bool
     cells: tuple[Cell, ...]
-    leak: float | None
+    leak: SeedSummary | None
     finished: int
     asked: int
     errors: tuple[str, ...] = ()
@@ -60,6 +62,7 @@ class Row:
     by_seed: tuple[tuple[int, float], ...] = ()
     people: bool = False
     seconds: float | None = None
+    badges: tuple[str, ...] = ()
 
     @property
     def competes(self) -> bool:
@@ -83,6 +86,8 @@ class Row:
 @dataclass(frozen=True)
 class View:
     """One table on one dataset. ``detectable``: the smallest difference of the headline that these seeds can find.
+    ``open``: methods that may be as good as the best by it, with their distance and how many seeds would settle it (0:
+    more than 1,000).
 
     ``oracles`` are metrics that look at the labels they are scored on, ``explained`` says what some metrics are.
     """
@@ -99,6 +104,7 @@ class View:
     errors: tuple[tuple[str, str], ...] = field(default=())
     oracles: tuple[str, ...] = ()
     explained: Mapping[str, str] = field(default_factory=dict)
+    open: tuple[tuple[str, float, int], ...] = ()
 
     @property
     def name(self) -> str:
@@ -156,7 +162,7 @@ def make_view(index: int, spec: TableSpec, dataset: str, task: Task, asked: pl.D
     view = View(
         index, spec, dataset, kind, task.name, key, columns, tuple(rows), float("nan"), errors, oracles, task.explained
     )
-    return replace(view, detectable=_detectable(view.methods, order))
+    return replace(view, detectable=_detectable(view.methods, order), open=_open(view.methods, order))
 
 
 def with_people(view: View, people: pl.DataFrame) -> View:
@@ -197,6 +203,16 @@ def _row(
         marks=_marks_of(finished),
         by_seed=own.by_seed(headline),
         seconds=_median(finished["seconds"]),
+        badges=_badges(finished),
+    )
+
+
+def _badges(finished: pl.DataFrame) -> tuple[str, ...]:
+    """Whose the runs are that were taken over: ``from X``, or ``from X: 2 of 3`` where others are ours."""
+    counts = Counter(group for group in finished["group"] if group and group.startswith(TAKEN))
+    return tuple(
+        group if count == len(finished) else f"{group}: {count} of {len(finished)}"
+        for group, count in sorted(counts.items())
     )
 
 
@@ -256,13 +272,13 @@ def _why(asked: pl.DataFrame) -> str:
     return "not run yet"
 
 
-def _leak(own: Numbers, headline: MetricKey) -> float | None:
-    """What choosing the epoch on test data would have added to the headline, on average over seeds."""
-    honest, oracle = own.pick(headline), own.pick(headline, ORACLE)
+def _leak(own: Numbers, headline: MetricKey) -> SeedSummary | None:
+    """What choosing the epoch on test data would have added to the headline, with its interval over seeds."""
+    honest, oracle = own.by_seed(headline), own.by_seed(headline, ORACLE)
     # Means over different seeds would differ by the seeds as well.
-    if not honest or len(honest) != len(oracle):
+    if not honest or [seed for seed, _ in honest] != [seed for seed, _ in oracle]:
         return None
-    return float(np.mean(oracle) - np.mean(honest))
+    return summarize([after - before for (_, before), (_, after) in zip(honest, oracle, strict=True)])
 
 
 def _marked(rows: list[Row], columns: Iterable[int]) -> list[Row]:
@@ -294,3 +310,16 @@ def _detectable(rows: Sequence[Row], column: int) -> float:
     spread = common_spread(values, rows[0].asked)
     # By the method with the fewest seeds: what is promised must hold for every pair of rows.
     return spread.detectable(min(map(len, values)), comparisons=max(1, len(values) * (len(values) - 1) // 2))
+
+
+def _open(rows: Sequence[Row], column: int) -> tuple[tuple[str, float, int], ...]:
+    """What may be as good as the best of a column, the nearest last: label, distance, seeds that would settle it."""
+    best = next((row for row in rows if row.cells[column].best), None)
+    near = [row for row in rows if row.cells[column].near]
+    if best is None or not near:
+        return ()
+    values = [row.cells[column].values for row in rows if row.cells[column].values]
+    spread, seeds = common_spread(values, best.asked), max(map(len, values))
+    gaps = [(row.label, best.cells[column].summary.mean - row.cells[column].summary.mean) for row in near]
+    settled = [(label, gap, spread.settling(gap, seeds, len(values))) for label, gap in gaps]
+    return tuple(sorted(settled, key=lambda one: -one[1]))

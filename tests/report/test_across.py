@@ -81,7 +81,7 @@ def test_a_planted_difference_is_found():
 
 def test_a_planted_leak_is_found(tmp_path):
     view = synthetic.content(tmp_path).sections[0].view
-    assert [row.leak for row in view.rows if row.leak is not None] == pytest.approx([0.02] * 5)
+    assert [row.leak.mean for row in view.rows if row.leak is not None] == pytest.approx([0.02] * 5)
     assert ORACLE == "oracle" and callable(_leak)
 
 
