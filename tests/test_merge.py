@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 from suite.cli import build
 from suite.merge import merge
 from suite.places import Places
+from suite.report import tables
 from suite.report.build import gather
 from suite.results.ledger import Ledger
 from tests.report import synthetic
@@ -47,8 +49,24 @@ def test_runs_are_taken_once_and_marked(tmp_path):
     for read in ("metrics", "curves"):  # in the same order
         here, there = (getattr(ledger, read)([one]).drop("attempt") for ledger in (target, source))
         assert here.equals(there)
-    rows = gather(synthetic.BOARD, asked, target).sections[0].rows
+    section = gather(synthetic.BOARD, asked, target).sections[0]
+    rows = section.rows
     assert {run.origin for row in rows for run in row.runs if run.status == "finished"} == {"from the authors"}
+    drawn = tables.to_html(section.view)
+    assert re.search(r'Mask BCE <span class="badge other">from the authors</span></th>', drawn)
+    assert drawn.count("badge other") == len(rows)
+    assert "Mask BCE (from the authors)" in tables.markdown(section.view)
+
+
+def test_rows_of_mixed_origin_say_how_many(tmp_path):
+    asked, source = synthetic.fill(tmp_path / "there" / "ledger")
+    _, outcomes = synthetic.asked_and_outcomes()
+    target = Ledger(tmp_path / "here" / "ledger")
+    target.record(outcomes[0])
+    merge(target, source, "<them>")
+    view = gather(synthetic.BOARD, asked, target).sections[0].view
+    assert view.rows[0].badges == ("from <them>: 2 of 3",)
+    assert "from &lt;them&gt;: 2 of 3" in tables.to_html(view)
 
 
 def test_predictions_are_scored_again_before_they_are_believed(published, tmp_path):

@@ -109,7 +109,7 @@
     function show() {
       var words = search.value.toLowerCase().split(/\s+/).filter(Boolean), seen = 0;
       lines.forEach(function (entry) {
-        var row = entry.row, text = [row.label, row.method, row.title, row.paper, row.preset].join(" ").toLowerCase();
+        var row = entry.row, text = [row.label, row.method, row.title, row.paper, row.preset, entry.whose].join(" ").toLowerCase();
         var fits = words.every(function (word) { return text.indexOf(word) >= 0; }) && (!row.ceiling || !ceilings || ceilings.checked);
         entry.line.hidden = !fits;
         if (entry.detail) entry.detail.hidden = !fits;
@@ -153,9 +153,13 @@
       });
     });
     lines.forEach(function (entry) {
-      var cell = entry.cells[0], name = cell.textContent;
+      var cell = entry.cells[0], badges = Array.from(cell.querySelectorAll(".badge"));
+      badges.forEach(function (badge) { badge.remove(); });
+      entry.whose = badges.map(function (badge) { return badge.textContent; }).join(" ");
+      var name = cell.textContent.trim();
       cell.textContent = "";
       var button = make("button", { type: "button", "class": "open", "aria-expanded": "false", title: "Seeds, intervals, settings and runs" }, cell, name);
+      badges.forEach(function (badge) { cell.appendChild(document.createTextNode(" ")); cell.appendChild(badge); });
       button.addEventListener("click", function () { open(entry, button); });
     });
     [search, selection].concat(ceilings ? [ceilings] : []).forEach(function (control) {

@@ -94,9 +94,12 @@ def _short(why: str, limit: int = 60) -> str:
     return why if len(why) <= limit else why[: limit - 1].rstrip() + "…"
 
 
-def frame(view: View, draw: Draw) -> pl.DataFrame:
-    """The view as a frame of drawn cells: kind, method, a column per metric, the leak, the seeds, a column per mark."""
-    return pl.DataFrame([_line(view, row, draw) for row in view.rows])
+def frame(view: View, draw: Draw, badges: bool = True) -> pl.DataFrame:
+    """The view as a frame of drawn cells: kind, method, a column per metric, the leak, the seeds, a column per mark.
+
+    Whose rows they are stands in brackets behind their labels, where they are not ours, unless ``badges`` is False.
+    """
+    return pl.DataFrame([_line(view, row, draw, badges) for row in view.rows])
 
 
 def heading(view: View, key: MetricKey) -> str:
@@ -104,12 +107,13 @@ def heading(view: View, key: MetricKey) -> str:
     return f"{key} {DOUBLE}" if key.metric in view.oracles else str(key)
 
 
-def _line(view: View, row: Row, draw: Draw) -> dict[str, str]:
+def _line(view: View, row: Row, draw: Draw, badges: bool) -> dict[str, str]:
     cells = {heading(view, key): draw(cell) for key, cell in zip(view.columns, row.cells, strict=True)}
     counted = {mark: row.marked(mark) or NOTHING for mark in view.marks}
     cost = NOTHING if row.seconds is None else f"{row.seconds:.0f}" if row.seconds >= 10 else f"{row.seconds:.1f}"
     ends = {LEAK: leak(row.leak), SEEDS: row.state, **counted, COST: cost}
     label = f"{row.label} {DAGGER}" if row.reported == ORACLE else row.label
+    label += f" ({', '.join(row.badges)})" if badges and row.badges else ""
     return {KIND: _group(row), METHOD: label, **cells, **ends}
 
 
@@ -121,11 +125,21 @@ def to_html(view: View) -> str:
     """The table as a fragment of HTML."""
     from great_tables import GT
 
-    drawn = frame(view, html)  # great_tables escapes the labels of rows itself
+    drawn = frame(view, html, badges=False)  # great_tables escapes the labels of rows itself
     table = _grouped(GT(drawn, id=f"table-{view.name}"), view)
     shown = [column for column in drawn.columns if column not in (KIND, METHOD)]
     table = table.fmt_passthrough(columns=shown, escape=False).cols_align("right", columns=shown)
-    return str(table.tab_stubhead("Method").as_raw_html())
+    return _described(str(table.tab_stubhead("Method").as_raw_html()), view)
+
+
+def _described(text: str, view: View) -> str:
+    """The table with a caption for those who hear it, and with badges behind the labels of rows, in their order."""
+    badges = iter(
+        ["".join(f' <span class="badge other">{escape(one)}</span>' for one in row.badges) for row in view.rows]
+    )
+    text = re.sub(r"(<th [^>]*gt_stub[^>]*>.*?)</th>", lambda found: f"{found[1]}{next(badges)}</th>", text)
+    caption = f'<caption class="heard">{escape(view.spec.title)}: {escape(view.dataset)}, percent</caption>'
+    return re.sub(r"(<table [^>]*>)", lambda found: found[1] + caption, text, count=1)
 
 
 def _grouped(table: GT, view: View) -> GT:
@@ -174,6 +188,7 @@ def numbers(view: View) -> pl.DataFrame:
             "seconds": row.seconds,
             "seeds": " ".join(repr(value) for value in cell.values),
             "oracle": key.metric in view.oracles,
+            "whose": "; ".join(row.badges),
             "marks": "; ".join(f"{count} {mark}" for mark, count in row.marks if count),
             "why_empty": "" if cell.values else cell.why,
         }
