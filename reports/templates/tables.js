@@ -169,10 +169,11 @@
   }
 
   function describe(facts, row, cell) {
-    make("p", {}, cell, row.title + (row.paper ? ". " + row.paper : "") + ".");
+    var first = make("p", {}, cell, row.title + (row.paper ? ". " + row.paper : "") + ". ");
+    if (row.page) make("a", { href: row.page }, first, "All its results, parameters and claims");
     var changed = Object.keys(row.changed).map(function (name) { return name + "=" + row.changed[name]; });
     if (row.method) make("p", {}, cell, (row.preset ? "Preset " + row.preset : "Declared defaults") + (changed.length ? "; changed: " + changed.join(", ") : "") + ".");
-    var table = make("table", { "class": "plain" }, cell), first = make("tr", {}, table);
+    var table = make("table", { "class": "plain" }, cell); first = make("tr", {}, table);
     ["metric", "epoch", "mean", "each seed"].forEach(function (name) { make("th", { scope: "col" }, first, name); });
     facts.metrics.forEach(function (metric, place) {
       ["validation", "last", "oracle"].forEach(function (selection) {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
     from plotly.graph_objects import Figure
 
+VERDICTS = "verdicts.json"  # beside the page: claim to verdict, for pages of methods
 LOOKS = {METHOD: COLOURS[0], CONTROL: COLOURS[4], REFERENCE: COLOURS[6]}
 
 
@@ -43,6 +45,7 @@ def write(facts: Sequence[ClaimFacts], folder: Path, single: bool = False) -> Pa
             folder / "index.html", "claims.html.j2", content, single, drawn=_figures, line=line, heading=heading
         )
         leave(page, _about(content))
+        _leave_verdicts(content, folder / VERDICTS)
         (folder / "claims.md").write_text(render("claims.md.j2", content, line=line, heading=heading), encoding="utf-8")
     except OSError as error:
         raise SuiteError(f"cannot write the claims to {folder}: {error.strerror}; choose another --out.") from error
@@ -53,6 +56,17 @@ def _about(content: ClaimsContent) -> About:
     """What the index of pages says of this one."""
     lines = tuple(f"{one.claim.name}: {one.verdict.kind}" for one in content.facts)
     return About("claims", "Claims", f"{content.made:%Y-%m-%d %H:%M} UTC", f"{len(lines)} claims", lines)
+
+
+def _leave_verdicts(content: ClaimsContent, file: Path) -> None:
+    """Keep the verdicts for pages of methods; those of claims that were not asked this time stay."""
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    made = f"{content.made:%Y-%m-%d}"
+    found = {one.claim.name: {**asdict(one.verdict), "made": made} for one in content.facts}
+    file.write_text(json.dumps({**known, **found}, ensure_ascii=False), encoding="utf-8")
 
 
 def heading(facts: ClaimFacts) -> tuple[str, ...]:

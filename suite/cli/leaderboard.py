@@ -127,12 +127,15 @@ def tuned(places: Places) -> Tuned:
 
 def build_report(plan: Plan, places: Places, single: bool = False) -> str:
     """Build the page of ``plan`` from what the ledger holds now; returns its path."""
-    from suite.cli.pages import refresh_index
+    from suite.cli.pages import method_pages, refresh_index
     from suite.report.build import build
+    from suite.report.run_page import write_runs
     from suite.results.ledger import Ledger
 
-    folder = places.local / "reports" / plan.board.name
-    page = build(plan.board, plan.asked, Ledger(places.ledger), folder, single)
+    ledger, folder = Ledger(places.ledger), places.local / "reports" / plan.board.name
+    write_runs(ledger, [one.run for one in plan.asked if one.run], folder.parent)
+    method_pages(ledger, places, {one.spec.method for one in plan.asked})
+    page = build(plan.board, plan.asked, ledger, folder, single)
     refresh_index(places)
     return str(page)
 

@@ -1,4 +1,4 @@
-"""Pages that commands leave behind: the page of a run, and the index over all pages."""
+"""Pages that commands leave behind: of a run, of methods, and the index over all pages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from suite.cli.console import complain
 from suite.errors import SuiteError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from suite.places import Places
@@ -40,3 +41,10 @@ def run_page(ledger: Ledger, places: Places, run: str, *, single: bool = False, 
     page = write_run(row, ledger.metrics([run]), ledger.curves([run]), places.local / "reports", shown, single)
     refresh_index(places)
     return page
+
+
+def method_pages(ledger: Ledger, places: Places, names: Collection[str], *, single: bool = False) -> list[Path]:
+    """Write the pages of methods from what the ledger holds of them."""
+    from suite.analyse.method_page import write_methods
+
+    return write_methods(names, ledger, places.local / "reports", single)

@@ -19,6 +19,7 @@ from suite.cli.console import (
     emit_json,
     say,
 )
+from suite.cli.method import method
 from suite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ STATUSES = ("finished", "failed", "pruned")
 FilterOption = Annotated[str | None, typer.Option(help="Only this one.")]
 
 commands = typer.Typer(
-    help="Look into the ledger: list, show, page, export, merge, compact, repair, delete.", no_args_is_help=True
+    help="Look into the ledger: list, show, page, method, export, merge, compact, repair, delete.", no_args_is_help=True
 )
 
 
@@ -307,4 +308,5 @@ def _chosen(runs: pl.DataFrame, failed: bool, method: str | None) -> set[str]:
 
 def register(app: typer.Typer) -> None:
     """Add ``suite results``."""
+    commands.command()(method)
     app.add_typer(commands, name="results")

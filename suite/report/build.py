@@ -20,7 +20,7 @@ from suite.report.index import About, counts, leave
 from suite.report.paper import Ours, PaperTable, paper_table
 from suite.report.published import load_published
 from suite.report.rows import row_facts, run_pages
-from suite.report.run_page import FOLDER, write_runs
+from suite.report.run_page import FOLDER, METHODS, write_runs
 from suite.report.section import Section
 from suite.report.trials import chosen_only, trials
 from suite.report.views import View, make_view, with_people
@@ -71,7 +71,7 @@ class Frames:
 def gather(
     board: LeaderboardSpec, asked: Sequence[BoardRun], ledger: Ledger, pages: Mapping[str, str] | None = None
 ) -> Content:
-    """Read the ledger once and arrange what ``board`` shows; ``pages`` leads from a run to the address of its page."""
+    """Read the ledger once and arrange what ``board`` shows; ``pages`` leads from a run or method to its page."""
     wanted = {one.run for one in asked if one.run}
     runs = ledger.runs().filter(pl.col("run").is_in(sorted(wanted)))
     logged = ledger.curves(wanted)
@@ -193,9 +193,10 @@ def build(
 ) -> Path:
     """Build the report of ``board`` in ``folder`` from what the ledger holds now; returns the page's path.
 
-    Pages of its runs, which its rows lead to, lie beside ``folder``.
+    Pages of its runs, which its rows lead to, lie beside ``folder``; so do those of methods that are there already.
     """
     runs = [one.run for one in asked if one.run]
     write_runs(ledger, runs, folder.parent)
     pages = run_pages(runs, folder.parent / FOLDER, f"../{FOLDER}/")
+    pages |= run_pages({one.spec.method for one in asked}, folder.parent / METHODS, f"../{METHODS}/")
     return write(gather(board, asked, ledger, pages), folder, single)

@@ -22,7 +22,7 @@ from suite.results.ledger import Ledger
 from suite.tasks import tasks
 
 SUFFIX = ".about.json"
-KINDS = ("leaderboard", "claims", "sweep", "comparison")
+KINDS = ("leaderboard", "claims", "sweep", "comparison", "method")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _run_rows(ledger: Ledger, reports: Path) -> list[list[Any]]:
     runs = ledger.runs()
     if runs.is_empty():
         return []
-    scored = runs.join(_headlines(ledger, runs), on="run", how="left", maintain_order="left")
+    scored = runs.join(headlines(ledger, runs), on="run", how="left", maintain_order="left")
     pages = run_pages(scored["run"].to_list(), reports / FOLDER, f"{FOLDER}/")
     return [
         [
@@ -110,7 +110,7 @@ def _run_rows(ledger: Ledger, reports: Path) -> list[list[Any]]:
     ]
 
 
-def _headlines(ledger: Ledger, runs: pl.DataFrame) -> pl.DataFrame:
+def headlines(ledger: Ledger, runs: pl.DataFrame) -> pl.DataFrame:
     """Each run's headline on test data, the epoch chosen on validation data."""
     metric = {name: one.headline for name, one in tasks().items()}
     wanted = runs.select("run", "attempt", pl.col("task").replace_strict(metric, default="").alias("metric"))

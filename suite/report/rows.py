@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -42,7 +42,7 @@ class RowFacts:
     """One row of a table.
 
     ``values``: selection to one list per column of the table, each with one number per finished seed (by seed).
-    ``changed``: parameters that differ from the ``preset``, as text.
+    ``changed``: parameters that differ from the ``preset``, as text. ``page``: where the method's page is, if any.
     """
 
     label: str
@@ -55,6 +55,7 @@ class RowFacts:
     changed: dict[str, str]
     values: dict[str, tuple[tuple[float, ...], ...]]
     runs: tuple[RowRun, ...]
+    page: str = ""
 
 
 def row_facts(
@@ -63,7 +64,7 @@ def row_facts(
     """The facts of each of the view's rows, in its order.
 
     ``frame`` and ``found`` are the aggregated frames of the view's table and dataset; ``pages`` leads from a run's id
-    to the address of its page.
+    or a method's name to the address of its page.
     """
     shown = set(frame["run"])  # of a row's trials, the chosen one
     firsts: dict[str, BoardRun] = {}
@@ -99,6 +100,7 @@ def _facts(
         changed={name: value_text(value) for name, value in changes(chosen, params).items()},
         values={s: tuple(_shares(own.pick(key, s)) for key in view.columns) for s in SELECTIONS},
         runs=tuple(_run(line, pages) for line in frame.filter(pl.col("row") == one.row).iter_rows(named=True)),
+        page=pages.get(chosen.name, ""),
     )
 
 
@@ -116,8 +118,8 @@ def _run(line: Mapping[str, Any], pages: Mapping[str, str]) -> RowRun:
     return RowRun(line["seed"], run, status, seconds, tuple(line["marks"]), pages.get(run, ""), origin)
 
 
-def run_pages(runs: Sequence[str], folder: Path, prefix: str) -> dict[str, str]:
-    """Run to the address of its page, for those of ``runs`` that have one in ``folder``."""
+def run_pages(runs: Iterable[str], folder: Path, prefix: str) -> dict[str, str]:
+    """Run (or method) to the address of its page, for those of ``runs`` that have one in ``folder``."""
     there = {path.stem for path in folder.glob("*.html")} if folder.is_dir() else set()
     return {run: f"{prefix}{run}.html" for run in runs if run in there}
 

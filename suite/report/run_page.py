@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 FOLDER = "runs"  # below the folder of reports
+METHODS = "methods"  # pages of methods, there too
 SELECTIONS = ("validation", "last", "oracle")
 MOST = 300  # pages written at once: some ten seconds
 DEFAULTS = {"protocol": "default", "precision": "float32"}
