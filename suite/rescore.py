@@ -8,6 +8,7 @@ from typing import Any
 from suite.data import load
 from suite.errors import DataError
 from suite.places import Places
+from suite.results.given import is_given
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
 from suite.tasks import task
@@ -20,6 +21,8 @@ def score_again(ledger: Ledger, run: Mapping[str, Any], places: Places, protocol
 
     Raises :class:`DataError` when the dataset is no longer what the run was trained and evaluated on.
     """
+    if is_given(run["method"]):
+        raise DataError(f"run {run['run'][:8]} is a file scored here, which is not kept; add it again.")
     data: Any = load(
         run["dataset"],
         run["task"],

@@ -33,6 +33,7 @@ FLOORS = (
         "doctor",
         "rescore",
         "merge",
+        "outside",
     ),  # 5: many runs, and what they say
     ("cli",),  # 6: the only place that prints
 )

@@ -180,7 +180,7 @@
         var values = row.values[selection][place];
         if (!values.length) return;
         var line = make("tr", {}, table);
-        [metric, selection, percent(mean(values)), values.map(percent).join("  ")].forEach(function (text) { make("td", {}, line, text); });
+        [metric, row.given || selection, percent(mean(values)), values.map(percent).join("  ")].forEach(function (text) { make("td", {}, line, text); });
       });
     });
     if (!row.runs.length) return;

@@ -78,13 +78,19 @@ def evaluate(
     places = Places(out, data)
     form, report = score_file(predictions, against, places)
     if strict and report.oddities:
-        said = "; ".join(_in_words(oddity) for oddity in report.oddities)
-        raise DataError(f"{predictions}: {said}: correct the file, or leave --strict out.")
+        raise strictly(predictions, report)
     compared = _named(dataset, places) if dataset else str(truth)
-    _show(report, {"file": str(predictions), "form": form, "truth": compared}, per_class, json)
+    show(report, {"file": str(predictions), "form": form, "truth": compared}, per_class, json)
 
 
-def _in_words(oddity: Oddity) -> str:
+def strictly(predictions: Path, report: Report) -> DataError:
+    """The error for a file in which something is odd."""
+    said = "; ".join(in_words(oddity) for oddity in report.oddities)
+    return DataError(f"{predictions}: {said}: correct the file, or leave --strict out.")
+
+
+def in_words(oddity: Oddity) -> str:
+    """What is odd, how often, and an example."""
     example = f", e.g. {oddity.example}" if oddity.example else ""
     return f"{oddity.count} x {oddity.problem}{example}"
 
@@ -105,7 +111,8 @@ def _named(dataset: str, places: Places) -> str:
     return asked.card.label(asked.dials) if asked.card.kind_of(asked.dials) == GENERATED else dataset
 
 
-def _show(report: Report, about: dict[str, str], per_class: bool, as_json: bool) -> None:
+def show(report: Report, about: dict[str, str], per_class: bool, as_json: bool) -> None:
+    """Print what a file scored, as text or JSON."""
     if as_json:
         findings = [asdict(oddity) for oddity in report.oddities]
         ties = asdict(report.ties) if report.ties else None
@@ -122,6 +129,6 @@ def _show(report: Report, about: dict[str, str], per_class: bool, as_json: bool)
     if report.ties and report.ties.high - report.ties.low > SHOWN_SPREAD:
         say(_equal_scores(report.ties))
     for oddity in report.oddities:
-        say(f"odd: {_in_words(oddity)} ({oddity.treatment})")
+        say(f"odd: {in_words(oddity)} ({oddity.treatment})")
     if "low" in columns:
         say("low and high: 95 % bootstrap interval (BCa), videos resampled.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from suite.cli.add import add
 from suite.cli.console import (
     DataOption,
     JsonOption,
@@ -32,7 +33,8 @@ STATUSES = ("finished", "failed", "pruned")
 FilterOption = Annotated[str | None, typer.Option(help="Only this one.")]
 
 commands = typer.Typer(
-    help="Look into the ledger: list, show, page, method, export, merge, compact, repair, delete.", no_args_is_help=True
+    help="Look into the ledger: list, show, page, method, add, export, merge, compact, repair, delete.",
+    no_args_is_help=True,
 )
 
 
@@ -308,5 +310,6 @@ def _chosen(runs: pl.DataFrame, failed: bool, method: str | None) -> set[str]:
 
 def register(app: typer.Typer) -> None:
     """Add ``suite results``."""
+    commands.command()(add)
     commands.command()(method)
     app.add_typer(commands, name="results")

@@ -84,11 +84,11 @@ def critical_difference(methods: int, datasets: int, alpha: float = ALPHA) -> fl
 
 
 def _headlines(view: View) -> dict[str, tuple[float, ...]]:
-    """The headline by seed of the methods that have all seeds."""
+    """The headline by seed of the methods that have all seeds (files are not paired by theirs)."""
     if view.headline not in view.columns:
         return {}
     column = view.columns.index(view.headline)
-    cells = {row.label: row.cells[column].values for row in view.methods}
+    cells = {row.label: row.cells[column].values for row in view.methods if not row.files}
     return {label: values for label, values in cells.items() if len(values) == len(view.spec.seeds)}
 
 

@@ -27,6 +27,7 @@ _SCHEMA = {
     "run": pl.String,
     "seed": pl.Int64,
     "method": pl.String,
+    "task": pl.String,
     "chosen_by": pl.String,
     "blocked": pl.String,
     "ceiling": pl.Boolean,
@@ -50,6 +51,7 @@ def asked_frame(asked: Iterable[BoardRun], runs: pl.DataFrame, curves: pl.DataFr
             "run": one.run,
             "seed": one.spec.seed,
             "method": one.spec.method,
+            "task": method(one.spec.method).task,
             "chosen_by": task(method(one.spec.method).task).chosen_by,
             "blocked": one.blocked,
             "ceiling": method(one.spec.method).oracle,
@@ -58,7 +60,7 @@ def asked_frame(asked: Iterable[BoardRun], runs: pl.DataFrame, curves: pl.DataFr
         }
         for one in asked
     ]
-    known = runs.select("run", "status", "error", "started", "seconds", "group")
+    known = runs.select("run", "status", "error", "started", "seconds", "group", "fingerprint")
     frame = pl.DataFrame(rows, schema=_SCHEMA).join(known, on="run", how="left", maintain_order="left")
     for column, found in (("marks", marks.marks), ("watched", marks.logged)):
         rows_of = pl.DataFrame(schema=marks.SCHEMA) if curves is None else found(curves)

@@ -12,7 +12,7 @@ import polars as pl
 
 from suite.errors import SuiteError
 from suite.registry import method
-from suite.report import aggregate, details, facts, figures, page, paper_forms, tables
+from suite.report import aggregate, details, facts, figures, given, page, paper_forms, tables
 from suite.report.across import Across, across
 from suite.report.comparison import compare
 from suite.report.findings import sentence
@@ -73,7 +73,8 @@ def gather(
 ) -> Content:
     """Read the ledger once and arrange what ``board`` shows; ``pages`` leads from a run or method to its page."""
     wanted = {one.run for one in asked if one.run}
-    runs = ledger.runs().filter(pl.col("run").is_in(sorted(wanted)))
+    everything = ledger.runs()
+    runs = everything.filter(pl.col("run").is_in(sorted(wanted)))
     logged = ledger.curves(wanted)
     tried, metrics = aggregate.asked_frame(asked, runs, logged), ledger.metrics(wanted)
     compared = trials(tried, aggregate.values(tried, metrics, "validation"))
@@ -84,7 +85,8 @@ def gather(
     found = chosen_only(tests, compared)
     frames = Frames(tried, compared, tests, frame, found, people, aggregate.curves(frame, logged))
     places = _places(frame, bool(board.printed))
-    sections = [_section(board, asked, frames.of(*place), pages or {}, *place) for place in places]
+    outside = given.files(ledger, everything)
+    sections = [_section(board, asked, frames.of(*place), outside, pages or {}, *place) for place in places]
     ours = Ours(asked if board.printed else (), frame, found, logged)
     finished = runs.filter(pl.col("status") == "finished")
     return Content(
@@ -124,11 +126,17 @@ def _places(frame: pl.DataFrame, begun: bool) -> list[tuple[int, str]]:
 
 
 def _section(
-    board: LeaderboardSpec, asked: Sequence[BoardRun], own: Frames, pages: Mapping[str, str], index: int, dataset: str
+    board: LeaderboardSpec,
+    asked: Sequence[BoardRun],
+    own: Frames,
+    outside: pl.DataFrame,
+    pages: Mapping[str, str],
+    index: int,
+    dataset: str,
 ) -> Section:
     spec = board.tables[index]
     kind = task(method(own.shown["method"][0]).task)
-    view = with_people(make_view(index, spec, dataset, kind, own.shown, own.found), own.people)
+    view = with_people(make_view(index, spec, dataset, kind, own.shown, own.found, outside), own.people)
     return Section(
         view,
         own.curves,
@@ -195,7 +203,7 @@ def build(
 
     Pages of its runs, which its rows lead to, lie beside ``folder``; so do those of methods that are there already.
     """
-    runs = [one.run for one in asked if one.run]
+    runs = [*(one.run for one in asked if one.run), *given.files(ledger)["run"].unique()]
     write_runs(ledger, runs, folder.parent)
     pages = run_pages(runs, folder.parent / FOLDER, f"../{FOLDER}/")
     pages |= run_pages({one.spec.method for one in asked}, folder.parent / METHODS, f"../{METHODS}/")

@@ -73,7 +73,7 @@ def ranking(view: View) -> Figure | None:
     for row in rows:
         shares = [100 * value for value in row.cells[column].values]
         colour = COLOURS[0] if row.competes else "#8C8C8C"
-        symbol = "circle" if row.competes else "circle-open"
+        symbol = ("diamond" if row.files else "circle") + ("" if row.competes else "-open")
         seeds = {"color": colour, "size": 8, "symbol": symbol, "opacity": 0.6}
         figure.add_scatter(x=shares, y=[row.label] * len(shares), mode="markers", marker=seeds, name=row.label)
         mean = {"color": colour, "size": 16, "symbol": "line-ns", "line": {"width": 3, "color": colour}}

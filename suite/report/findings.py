@@ -28,11 +28,11 @@ def _said(view: View) -> str:
         return f"{said}; there is no other method."
     if not any(row.cells[column].best for row in ranked):
         return f"{said}; a single seed cannot tell it from the others."
-    seeds = f"{best.finished} seeds"
+    seeds = "the others' spread over seeds" if best.files else f"{best.finished} seeds"
     near = [row.label for row in ranked[1:] if row.cells[column].near]
     if not near:
         others = "the other one" if len(ranked) == 2 else f"each of the {len(ranked) - 1} others"
-        return f"{said}: {seeds} distinguish it from {others}."
+        return f"{said}: {seeds} {'distinguishes' if best.files else 'distinguish'} it from {others}."
     if len(near) == len(ranked) - 1:
         return f"{said}, but {seeds} cannot distinguish any of the {len(ranked)} methods from it."
     return f"{said}; {seeds} cannot distinguish {listed(near)} from it."

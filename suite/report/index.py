@@ -18,6 +18,7 @@ from suite.errors import SuiteError
 from suite.report import page
 from suite.report.rows import run_pages, script_json
 from suite.report.run_page import FOLDER
+from suite.results.given import SELECTION
 from suite.results.ledger import Ledger
 from suite.tasks import tasks
 
@@ -114,7 +115,9 @@ def headlines(ledger: Ledger, runs: pl.DataFrame) -> pl.DataFrame:
     """Each run's headline on test data, the epoch chosen on validation data."""
     metric = {name: one.headline for name, one in tasks().items()}
     wanted = runs.select("run", "attempt", pl.col("task").replace_strict(metric, default="").alias("metric"))
-    chosen = (pl.col("split") == "test") & (pl.col("selection") == "validation") & (pl.col("label") == "")
+    chosen = (
+        (pl.col("split") == "test") & pl.col("selection").is_in(["validation", SELECTION]) & (pl.col("label") == "")
+    )
     rows = ledger.stores["metrics"].read(
         lambda all_: all_.filter(chosen & pl.col("threshold").is_null() & pl.col("value").is_finite())
     )

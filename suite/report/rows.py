@@ -43,6 +43,7 @@ class RowFacts:
 
     ``values``: selection to one list per column of the table, each with one number per finished seed (by seed).
     ``changed``: parameters that differ from the ``preset``, as text. ``page``: where the method's page is, if any.
+    ``given``: what stands in place of the selection of epochs, for rows that have none.
     """
 
     label: str
@@ -56,6 +57,7 @@ class RowFacts:
     values: dict[str, tuple[tuple[float, ...], ...]]
     runs: tuple[RowRun, ...]
     page: str = ""
+    given: str = ""
 
 
 def row_facts(
@@ -72,15 +74,19 @@ def row_facts(
         if one.table == view.index and one.dataset == view.dataset and (one.run in shown or not one.run):
             firsts.setdefault(one.row, one)
     return tuple(
-        _of_people(row) if row.people else _facts(view, firsts[row.label], row.ceiling, frame, found, pages)
+        _plain(row, pages)
+        if row.people or row.files
+        else _facts(view, firsts[row.label], row.ceiling, frame, found, pages)
         for row in view.rows
     )
 
 
-def _of_people(row: Row) -> RowFacts:
-    """A row of annotators, who have neither settings nor epochs."""
+def _plain(row: Row, pages: Mapping[str, str]) -> RowFacts:
+    """A row of annotators or files, who have neither settings nor epochs."""
     values = {s: tuple(_shares(cell.values) if s == HONEST else () for cell in row.cells) for s in SELECTIONS}
-    return RowFacts(row.label, "", row.label, "", "", False, "", {}, values, ())
+    runs = tuple(RowRun(seed, run, "scored", None, (), pages.get(run, ""), "") for seed, run in row.files)
+    title = "Predictions made elsewhere, scored here; how their epoch was chosen is not known" if runs else row.label
+    return RowFacts(row.label, "", title, "", "", False, "", {}, values, runs, given="as given" if runs else "people")
 
 
 def _facts(

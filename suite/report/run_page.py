@@ -19,6 +19,7 @@ from suite.report import figures
 from suite.report.aggregate import cumulative
 from suite.report.facts import Setting, pairs, settings_of
 from suite.report.page import write_page
+from suite.results.given import SELECTION, is_given
 from suite.results.ledger import Ledger
 from suite.results.marks import sentences
 from suite.tasks import task
@@ -30,6 +31,7 @@ FOLDER = "runs"  # below the folder of reports
 METHODS = "methods"  # pages of methods, there too
 SELECTIONS = ("validation", "last", "oracle")
 MOST = 300  # pages written at once: some ten seconds
+GIVEN = "How the epoch was chosen is not known: these are predictions made elsewhere, and scored here."
 DEFAULTS = {"protocol": "default", "precision": "float32"}
 
 
@@ -116,7 +118,7 @@ def describe(
         command=command(row, chosen, params),
         preset=preset_of(chosen, params) if chosen else "",
         paper=chosen.paper if chosen else "",
-        notes=(*([f"{note}."] if note else []), *found),
+        notes=(*([f"{note}."] if note else []), *([GIVEN] if is_given(row["method"]) else []), *found),
         overall=tuple(_overall(metrics)),
         classes=tuple(_classes(metrics)),
         settings=settings_of(chosen, params),
@@ -127,7 +129,11 @@ def describe(
 
 
 def command(row: Mapping[str, Any], chosen: type[Method] | None, params: Mapping[str, Any]) -> str:
-    """The command that trains this run, with what differs from the preset alone."""
+    """The command that trains this run, with what differs from the preset alone; for a file, that scores it."""
+    if is_given(row["method"]):
+        words = ["suite", "results", "add", str(params.get("file", "FILE")), "--dataset", row["dataset"]]
+        words += ["--label", row["title"], "--protocol", row["protocol"], "--seed", str(row["seed"])]
+        return shlex.join(words)
     preset = preset_of(chosen, params) if chosen else ""
     words = ["suite", "train", row["method"], row["dataset"], "--seed", str(row["seed"])]
     words += ["--preset", preset] if preset and chosen and preset != chosen.default_preset() else []
@@ -160,7 +166,7 @@ def _classes(metrics: pl.DataFrame | None) -> list[dict[str, Any]]:
     if metrics is None:
         return []
     chosen = metrics.filter(
-        (pl.col("label") != "") & (pl.col("split") == "test") & (pl.col("selection") == SELECTIONS[0])
+        (pl.col("label") != "") & (pl.col("split") == "test") & pl.col("selection").is_in([SELECTIONS[0], SELECTION])
     )
     means = chosen.group_by("label", "metric", maintain_order=True).agg(pl.col("value").mean())
     return means.sort("metric", "value", descending=[False, True]).to_dicts()

@@ -94,9 +94,33 @@ def common_spread(values: Sequence[Sequence[float]], seeds: int) -> Spread:
     known = [list(numbers) for numbers in values if len(numbers)]
     if len(known) > 1 and seeds > 1 and all(len(numbers) == seeds for numbers in known):
         return _blocked(np.array(known, dtype=np.float64))
-    spreads = [summarize(numbers) for numbers in known if len(numbers) > 1]
+    return pooled_spread(known)
+
+
+def pooled_spread(values: Sequence[Sequence[float]]) -> Spread:
+    """The spread of each method's own values about its mean, pooled; NaN with no freedom where none has two."""
+    spreads = [summarize(numbers) for numbers in values if len(numbers) > 1]
     deviation = pooled_deviation([one.deviation for one in spreads], [one.count for one in spreads])
     return Spread(deviation, sum(one.count - 1 for one in spreads))
+
+
+def marks(values: Sequence[tuple[float, ...]], seeds: int, given: Sequence[bool]) -> list[tuple[bool, bool]]:
+    """For each row's values over ``seeds``: is it the best, and is it another that may be as good.
+
+    Rows ``given`` from files add nothing to the spread, and are judged by the one that leaves in what a seed does to
+    all methods alike: their seeds are not ours.
+    """
+    means = np.array([np.mean(numbers) if numbers else -np.inf for numbers in values])
+    if np.isfinite(means).sum() < 2 or max(map(len, values)) < 2:  # a single seed decides nothing
+        return [(False, False)] * len(values)
+    own = [numbers for numbers, foreign in zip(values, given, strict=True) if not foreign]
+    spread, whole = common_spread(own, seeds), pooled_spread(own)
+    top, count = int(means.argmax()), int(np.isfinite(means).sum())
+    near = []
+    for numbers, foreign in zip(values, given, strict=True):
+        judge = whole if foreign or given[top] else spread
+        near.append(bool(numbers) and not judge.apart(numbers, values[top], count))
+    return [(bool(is_best), one and not is_best) for is_best, one in zip(means == means.max(), near, strict=True)]
 
 
 def _blocked(table: np.ndarray) -> Spread:

@@ -30,6 +30,7 @@ SIGNS = {  # what occurs in labels and notes
     "β": r"$\beta$", "γ": r"$\gamma$", "τ": r"$\tau$", "λ": r"$\lambda$", "θ": r"$\theta$", "α": r"$\alpha$",
     "₁": r"$_1$", "–": "--", "§": r"\S",
 }  # fmt: skip
+OTHERS = "Files that do not compete"
 METHODS, CEILINGS, PEOPLE = "Methods", "Ceilings: these look at hidden truth", "People: the annotators of these data"
 
 Draw = Callable[[Cell], str]
@@ -118,7 +119,7 @@ def _line(view: View, row: Row, draw: Draw, badges: bool) -> dict[str, str]:
 
 
 def _group(row: Row) -> str:
-    return PEOPLE if row.people else CEILINGS if row.ceiling else METHODS
+    return PEOPLE if row.people else CEILINGS if row.ceiling else OTHERS if row.unlike else METHODS
 
 
 def to_html(view: View) -> str:
@@ -245,6 +246,11 @@ def notes(view: View) -> list[str]:
             "or, where the majority's do, against the majority of the others; mean ± standard deviation over "
             "annotators. Labels of clips on which the others are evenly split are unknown and cost nobody. People rank "
             "nothing, which costs them where a metric goes by rank (mAP)."
+        )
+    if any(row.files for row in view.rows):
+        said.append(
+            "(file): predictions made elsewhere and scored here. How their epoch was chosen is not known; what tells "
+            "them from other rows is judged by the spread of these over seeds."
         )
     if seeds < 2:
         said.append("One seed says nothing about noise: no row can be distinguished from another here.")

@@ -10,7 +10,9 @@ import numpy as np
 import polars as pl
 
 from suite.evaluate.significance import SeedSummary, summarize
-from suite.report.spread import common_spread
+from suite.report import given
+from suite.report.spread import common_spread, marks
+from suite.results.given import SELECTION
 from suite.spec.board import MetricKey, TableSpec
 from suite.tasks import Task
 
@@ -47,6 +49,7 @@ class Row:
     its runs could earn; ``by_seed`` is the headline of each seed. ``people``: no method, but the annotators of the
     dataset, one value each in place of the seeds'. ``seconds``: the median duration of its runs. ``leak``: what the
     headline would gain by epochs chosen on test data, paired by seed. ``badges`` say whose runs it shows, if not ours.
+    ``files``: no method run here, but predictions from files, by seed and run; ``unlike`` says why they do not compete.
     """
 
     label: str
@@ -63,17 +66,21 @@ class Row:
     people: bool = False
     seconds: float | None = None
     badges: tuple[str, ...] = ()
+    files: tuple[tuple[int, str], ...] = ()
+    unlike: str = ""
 
     @property
     def competes(self) -> bool:
         """Whether it is a method that sees what methods may see."""
-        return not (self.ceiling or self.people)
+        return not (self.ceiling or self.people or self.unlike)
 
     @property
     def state(self) -> str:
         """Seeds that count, and failures: ``2 of 3, 1 failed``."""
         if self.people:
             return f"{self.finished} annotators"
+        if self.files:
+            return f"{self.finished} file{'s' if self.finished > 1 else ''}"
         short = f"{self.finished}" if self.finished == self.asked else f"{self.finished} of {self.asked}"
         return f"{short}, {len(self.errors)} failed" if self.errors else short
 
@@ -127,7 +134,7 @@ class View:
         """Labels of rows whose numbers are all the same, where there are such: their difference did nothing here."""
         groups: dict[tuple[tuple[float, ...], ...], list[str]] = {}
         for row in self.rows:
-            if row.people:
+            if row.people or row.files:
                 continue
             groups.setdefault(tuple(cell.values for cell in row.cells), []).append(row.label)
         return [tuple(labels) for values, labels in groups.items() if len(labels) > 1 and any(values)]
@@ -148,15 +155,29 @@ class View:
         return [row for row in self.rows if row.people]
 
 
-def make_view(index: int, spec: TableSpec, dataset: str, task: Task, asked: pl.DataFrame, found: pl.DataFrame) -> View:
-    """The view of one dataset in one table; ``asked`` and ``found`` are its rows of the aggregated frames."""
+def make_view(
+    index: int,
+    spec: TableSpec,
+    dataset: str,
+    task: Task,
+    asked: pl.DataFrame,
+    found: pl.DataFrame,
+    files: pl.DataFrame | None = None,
+) -> View:
+    """The view of one dataset in one table; ``asked`` and ``found`` are its rows of the aggregated frames.
+
+    ``files`` (:func:`suite.report.given.files`): those of this dataset and protocol become rows, too.
+    """
     key = MetricKey(task.headline)
     columns = tuple(spec.columns) or all_columns(found, key)
     labels = asked["row"].unique(maintain_order=True).to_list()
     rows = [_row(label, asked.filter(pl.col("row") == label), found, columns, key) for label in labels]
+    rows += _of_files(files, spec, dataset, asked, columns) if files is not None else []
     rows = _marked(rows, [place for place, column in enumerate(columns) if column.metric not in task.oracle_metrics])
     order = columns.index(key) if key in columns else 0
-    rows.sort(key=lambda row: (row.ceiling, -np.nan_to_num(row.cells[order].summary.mean, nan=-np.inf)))
+    rows.sort(
+        key=lambda row: (bool(row.unlike), row.ceiling, -np.nan_to_num(row.cells[order].summary.mean, nan=-np.inf))
+    )
     errors = tuple((row.label, error) for row in rows for error in row.errors)
     kind, oracles = asked["kind"][0], tuple(task.oracle_metrics)
     view = View(
@@ -205,6 +226,26 @@ def _row(
         seconds=_median(finished["seconds"]),
         badges=_badges(finished),
     )
+
+
+def _of_files(
+    files: pl.DataFrame, spec: TableSpec, dataset: str, asked: pl.DataFrame, columns: Sequence[MetricKey]
+) -> list[Row]:
+    """A row for each label among the files of this dataset and protocol that has a number for one of ``columns``."""
+    here = files.filter((pl.col("dataset") == dataset) & (pl.col("protocol") == spec.protocol))
+    prints = set(asked["fingerprint"].drop_nulls()) - {""}
+    rows = []
+    for (label,), own in here.partition_by("title", as_dict=True, maintain_order=True).items():
+        cells = tuple(Cell(pick(own, key, SELECTION), "not measured of this file") for key in columns)
+        if not any(cell.values for cell in cells):
+            continue
+        runs = tuple(own.select("seed", "run").unique().sort("seed").iter_rows())
+        seeds = Numbers(own).by_seed(columns[0], SELECTION)
+        other = given.unlike(own, asked["task"][0], prints)
+        badges = (*own["group"].unique(maintain_order=True), *([other] if other else []))
+        row = Row(f"{label} (file)", "", False, cells, None, len(runs), len(runs), by_seed=seeds, badges=badges)
+        rows.append(replace(row, files=runs, unlike=other))
+    return rows
 
 
 def _badges(finished: pl.DataFrame) -> tuple[str, ...]:
@@ -286,39 +327,30 @@ def _marked(rows: list[Row], columns: Iterable[int]) -> list[Row]:
     for column in columns:
         cells = [row.cells[column] if row.competes else None for row in rows]
         values = [cell.values if cell else () for cell in cells]
-        for row, (best, near) in enumerate(_marks(values, rows[0].asked)):
+        seeds = max((row.asked for row in rows if not row.files), default=0)
+        for row, (best, near) in enumerate(marks(values, seeds, [bool(row.files) for row in rows])):
             changed = replace(rows[row].cells[column], best=best, near=near)
             rows[row] = replace(rows[row], cells=(*rows[row].cells[:column], changed, *rows[row].cells[column + 1 :]))
     return rows
 
 
-def _marks(values: Sequence[tuple[float, ...]], seeds: int) -> list[tuple[bool, bool]]:
-    """For each method's values over ``seeds``: is it the best, and is it another that may be as good."""
-    means = np.array([np.mean(numbers) if numbers else -np.inf for numbers in values])
-    if np.isfinite(means).sum() < 2 or max(map(len, values)) < 2:  # a single seed decides nothing
-        return [(False, False)] * len(values)
-    spread, best = common_spread(values, seeds), values[int(means.argmax())]
-    count, first = int(np.isfinite(means).sum()), means == means.max()
-    near = [bool(own) and not spread.apart(own, best, count) for own in values]
-    return [(bool(is_best), one and not is_best) for is_best, one in zip(first, near, strict=True)]
-
-
 def _detectable(rows: Sequence[Row], column: int) -> float:
-    values = [row.cells[column].values for row in rows if len(row.cells[column].values) > 1]
-    if not values:
+    own = [row for row in rows if not row.files and len(row.cells[column].values) > 1]
+    if not own:
         return float("nan")
-    spread = common_spread(values, rows[0].asked)
+    values = [row.cells[column].values for row in own]
     # By the method with the fewest seeds: what is promised must hold for every pair of rows.
-    return spread.detectable(min(map(len, values)), comparisons=max(1, len(values) * (len(values) - 1) // 2))
+    pairs = max(1, len(values) * (len(values) - 1) // 2)
+    return common_spread(values, own[0].asked).detectable(min(map(len, values)), comparisons=pairs)
 
 
 def _open(rows: Sequence[Row], column: int) -> tuple[tuple[str, float, int], ...]:
-    """What may be as good as the best of a column, the nearest last: label, distance, seeds that would settle it."""
+    """What may be as good as the best of a column, the farthest first: label, distance, seeds that would settle it."""
     best = next((row for row in rows if row.cells[column].best), None)
-    near = [row for row in rows if row.cells[column].near]
-    if best is None or not near:
+    near = [row for row in rows if row.cells[column].near and not row.files]
+    if best is None or best.files or not near:  # files have no more seeds to run
         return ()
-    values = [row.cells[column].values for row in rows if row.cells[column].values]
+    values = [row.cells[column].values for row in rows if row.cells[column].values and not row.files]
     spread, seeds = common_spread(values, best.asked), max(map(len, values))
     gaps = [(row.label, best.cells[column].summary.mean - row.cells[column].summary.mean) for row in near]
     settled = [(label, gap, spread.settling(gap, seeds, len(values))) for label, gap in gaps]
