@@ -11,8 +11,8 @@ from suite.claims.plan import CONTROL, METHOD, REFERENCE, Place, arms_of, row_of
 from suite.claims.verdict import Judged, Verdict, verdict
 from suite.registry import method
 from suite.report import aggregate
+from suite.report.numbers import pick
 from suite.report.trials import chosen_only, trials
-from suite.report.views import pick
 from suite.results.ledger import Ledger
 from suite.spec.board import BoardRun, MetricKey
 from suite.spec.claim import Arm, Claim

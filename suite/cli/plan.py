@@ -45,17 +45,11 @@ def plan(
     from suite.leaderboard.cost import Costs
     from suite.leaderboard.missing import lacks
 
-    if sweep and name == "leaderboard":
-        name = sweep
-    elif sweep:
-        if name != "sweep":
-            raise UsageError(
-                f"'{name} {sweep}' is no plan: one thing is planned at a time; write: suite plan NAME for a "
-                "leaderboard, or: suite plan sweep NAME."
-            )
+    name, of_sweep = _subject(name, sweep)
+    if of_sweep:
         from suite.cli.sweep import show_plan
 
-        show_plan(sweep, jobs, out, data, methods_files, json)
+        show_plan(name, jobs, out, data, methods_files, json)
         return
     places, made = make(name, out, data, methods_files, table)
     lacking = lacks(made.blocked, places.root)
@@ -75,12 +69,29 @@ def plan(
         return
     emit(_by_row(rows), ("method", "dataset", "finished", "to do", "failed", "blocked", "expected"), False)
     say(f"{len(made.finished)} finished, {len(made.todo)} to do: {_expected(made, wall, at_once)}.")
+    _say_rest(made, costs, lacking)
+
+
+def _subject(name: str, second: str) -> tuple[str, bool]:
+    """What is planned, and whether it is a sweep: ``NAME``, ``leaderboard NAME`` or ``sweep NAME``."""
+    if not second or name == "leaderboard":
+        return second or name, False
+    if name == "sweep":
+        return second, True
+    raise UsageError(
+        f"'{name} {second}' is no plan: one thing is planned at a time; write: suite plan NAME for a "
+        "leaderboard, or: suite plan sweep NAME."
+    )
+
+
+def _say_rest(made: Plan, costs: Costs, lacking: list[Lack]) -> None:
+    """What is outdated, what the blocked runs would cost, and what they lack."""
     if made.outdated:
         say(f"finished before, with other code or data: {made.outdated} of those to do; their rows do not count here.")
     if made.blocked:
         say(f"{_whole(made, costs)}.")
-    told = {lack.dataset for lack in lacking if any(not file.optional for file in lack.files)}
-    for reason in dict.fromkeys(one.blocked for one in made.blocked if one.spec.dataset not in told):
+    listed = {lack.dataset for lack in lacking if any(not file.optional for file in lack.files)}
+    for reason in dict.fromkeys(one.blocked for one in made.blocked if one.spec.dataset not in listed):
         say(f"blocked: {reason}")
     _tell_missing(lacking)
 

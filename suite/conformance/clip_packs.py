@@ -143,11 +143,11 @@ def _modalities(pack: ClipPack) -> Said:
         rgb, flow = (pack.files[path] for path in (part.rgb, part.flow))
         same = rgb.rows.shape == flow.rows.shape and np.array_equal(rgb.rows, flow.rows)
         assert not same, f"{part.rgb} and {part.flow} hold the same features: one was copied over the other"
-    doubts, told = [], 0
+    doubts, judged = [], 0
     for part in pack.parts:
         kept = [_kept(pack.files[path], part) for path in (part.rgb, part.flow)]
         if min(kept) > 0 and max(kept) > PLAIN * min(kept):
-            told += 1
+            judged += 1
             if kept[1] > kept[0]:
                 doubts.append(f"{part.name} ({kept[0]:.0%} in RGB, {kept[1]:.0%} in flow)")
     if doubts:
@@ -156,7 +156,7 @@ def _modalities(pack: ClipPack) -> Said:
             "and motion changes; look whether the files are exchanged",
             {"parts": doubts},
         )
-    return f"as far as statistics tell, in {told} of {len(pack.parts)} parts", {"told": told}
+    return f"as far as statistics tell, in {judged} of {len(pack.parts)} parts", {"judged": judged}
 
 
 def _kept(file: ClipFeatures, part: Part) -> float:

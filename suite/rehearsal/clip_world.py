@@ -45,7 +45,7 @@ def draw_features(
 
     A clip's noise has unit variance per channel, of which the dial ``background`` says how much its source shares;
     given the sense it is Gaussian, so that the posterior is exact. ``pull`` moves features toward their label's mean,
-    as a backbone that was trained on the labels does. ``done`` is told the bytes of each block.
+    as a backbone that was trained on the labels does. ``done`` gets the bytes of each block.
     """
     width = len(world.scale)
     features = np.empty((len(clips), width), dtype=np.float32)

@@ -10,8 +10,9 @@ import polars as pl
 
 from suite.evaluate.significance import summarize
 from suite.report.matching import Cells, differences, wanted
+from suite.report.numbers import HONEST, pick
 from suite.report.published import Published
-from suite.report.views import HONEST, View, pick
+from suite.report.views import View
 from suite.spec.board import BoardRun
 from suite.spec.card import GENERATED
 

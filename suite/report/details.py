@@ -11,8 +11,9 @@ from suite.method import Method
 from suite.presets import value_text
 from suite.registry import method
 from suite.report import tables
+from suite.report.numbers import pick
 from suite.report.trials import TRIAL
-from suite.report.views import View, pick
+from suite.report.views import View
 from suite.spec.board import MetricKey
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from suite.report.views import HONEST, View
+from suite.report.numbers import HONEST
+from suite.report.views import View
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

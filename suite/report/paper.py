@@ -12,8 +12,8 @@ import polars as pl
 from suite.data import find_card
 from suite.report.comparison import ORIGINS, OTHER, Comparison, comparison
 from suite.report.matching import Key, Wanted, command, key_of, wanted
+from suite.report.numbers import pick
 from suite.report.published import Published, load_published
-from suite.report.views import pick
 from suite.spec.board import BoardRun, MetricKey, PrintedTable
 
 NOT_RUN = "not run"

@@ -17,7 +17,8 @@ import polars as pl
 from suite.method import Selection
 from suite.presets import changes, preset_of, value_text
 from suite.registry import method as find_method
-from suite.report.views import HONEST, Numbers, Row, View
+from suite.report.numbers import HONEST, Numbers
+from suite.report.views import Row, View
 from suite.spec.board import BoardRun
 
 YEAR = re.compile(r"\b(?:19|20)\d\d\b")

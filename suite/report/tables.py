@@ -12,7 +12,8 @@ import polars as pl
 
 from suite.evaluate.significance import SeedSummary
 from suite.report.facts import ORIGIN
-from suite.report.views import ORACLE, Cell, Row, View
+from suite.report.numbers import ORACLE
+from suite.report.views import Cell, Row, View
 from suite.results.marks import MEANINGS
 from suite.spec.board import MetricKey
 

@@ -11,12 +11,12 @@ import polars as pl
 
 from suite.evaluate.significance import SeedSummary, summarize
 from suite.report import given
+from suite.report.numbers import HONEST, ORACLE, Numbers, pick
 from suite.report.spread import common_spread, marks
 from suite.results.given import SELECTION
 from suite.spec.board import MetricKey, TableSpec
 from suite.tasks import Task
 
-HONEST, ORACLE = "validation", "oracle"
 TAKEN = "from "  # begins the group of runs that came from another ledger (suite.merge)
 ALPHA = 0.05
 
@@ -261,38 +261,6 @@ def _marks_of(finished: pl.DataFrame) -> tuple[tuple[str, int], ...]:
     """How many runs carry each mark that some of them could earn."""
     counts = Counter(finished["marks"].explode().drop_nulls())
     return tuple((mark, counts[mark]) for mark in finished["watched"].explode().drop_nulls().unique().sort())
-
-
-def pick(own: pl.DataFrame, key: MetricKey, selection: str = HONEST) -> tuple[float, ...]:
-    """The values of one metric under one selection, one per seed, by seed."""
-    return Numbers(own).pick(key, selection)
-
-
-class Numbers:
-    """The values of one row's runs by metric, threshold and selection, looked up once for all columns of a table.
-
-    ``own`` holds ``seed``, ``metric``, ``threshold``, ``selection`` and ``value``.
-    """
-
-    def __init__(self, own: pl.DataFrame) -> None:
-        self._held: dict[tuple[str, float | None, str], list[tuple[int, float]]] = {}
-        for seed, metric, at, selection, value in (
-            own.sort("seed").select("seed", "metric", "threshold", "selection", "value").iter_rows()
-        ):
-            self._held.setdefault((metric, _near(at), selection), []).append((seed, value))
-
-    def pick(self, key: MetricKey, selection: str = HONEST) -> tuple[float, ...]:
-        """The values of one metric under one selection, by seed."""
-        return tuple(value for _, value in self.by_seed(key, selection))
-
-    def by_seed(self, key: MetricKey, selection: str = HONEST) -> tuple[tuple[int, float], ...]:
-        """The same with their seeds."""
-        return tuple(self._held.get((key.metric, _near(key.threshold), selection), ()))
-
-
-def _near(threshold: float | None) -> float | None:
-    """Thresholds of evaluators come from numpy's linspace, those of boards are written as decimals."""
-    return None if threshold is None else round(threshold, 8)
 
 
 def _median(seconds: pl.Series) -> float | None:

@@ -1,4 +1,4 @@
-"""Standard error of native libraries: what they print when they fail is told in one sentence instead."""
+"""Standard error of native libraries: what they print when they fail becomes one sentence."""
 
 from __future__ import annotations
 

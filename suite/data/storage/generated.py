@@ -1,7 +1,7 @@
 """The mark of a rehearsal pack: files in a published layout whose features were generated.
 
 ``suite data rehearse`` writes the mark into the pack's folder and into every folder below it that holds generated
-files, so that a part which is copied elsewhere stays marked. Whoever reads such a pack has the dial
+files, so that a part which is copied elsewhere stays marked. A reader of such a pack has the dial
 ``features=generated``, which names the dataset in every row, page and file.
 """
 
