@@ -180,8 +180,8 @@ def test_a_task_from_outside(followed: Path, typed: Typed, monkeypatch: pytest.M
 
 def test_a_board_of_two_datasets(followed: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
     planned, done = follow("Add a board", followed, typed, monkeypatch).values()
-    assert "0 finished, 12 to do" in planned
-    assert "12 runs done now" in done
+    assert "0 finished, 24 to do" in planned
+    assert "24 runs done now" in done
 
 
 def test_a_sweep_of_six_settings(followed: Path) -> None:
