@@ -151,8 +151,8 @@ def test_annotated_boxes_are_another_protocol_in_words():
         81.6,
         [
             "annotated boxes are scored, in print a detector's boxes are scored",
-            "training videos without groups 24 and 25, on which epochs are chosen, in print all training videos, none held "
-            "out",
+            "training videos without groups 24 and 25, on which epochs are chosen, in print all training videos, none "
+            "held out",
             "weights=none, in print slowfast-r50-k400",
         ],
     )
