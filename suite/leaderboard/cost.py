@@ -121,6 +121,8 @@ def timed(spec: RunSpec) -> Timed:
     for index, phase in enumerate(training.phases):
         if (kind := kind_of(phase)) not in step:
             training.place(index)
+            if not step:  # what happens once in a process (imports, first allocations) is no cost of a sample
+                stepper.enter()
             entering[kind] = _clocked(stepper.enter) / few
             step[kind] = _steps(training, stepper) * scale
     network, test = training.run.network.eval(), training.data.test

@@ -6,7 +6,7 @@ import pytest
 
 from suite.data import find_card
 from suite.errors import UsageError
-from suite.leaderboard.cost import Costs, Timed, expected, name_of, published_lengths, smallest
+from suite.leaderboard.cost import Costs, Timed, expected, name_of, published_lengths, smallest, timed
 from suite.leaderboard.generated import generated, size_of
 from suite.registry import method
 from suite.runs import resolve_run
@@ -89,3 +89,17 @@ def test_timings_are_kept_and_failures_stay_unknown(tmp_path, monkeypatch):
     assert name_of(one) != name_of(other) and again.seconds(other) == pytest.approx(again.seconds(one))
     (tmp_path / "cache" / "steps.json").write_text("{broken")
     assert Costs.of(tmp_path).seconds(one) is None
+
+
+def test_clips_of_pixels_are_timed_one_at_a_time(monkeypatch):
+    """A step is timed on one clip and counted for each of the batch; entering the first phase costs nothing."""
+    real = find_card("ava-v2.2")
+    tiny = real.model_copy(update={"size": real.size.model_copy(update={"height": 16, "width": 16})})
+    monkeypatch.setattr("suite.leaderboard.cost.find_card", lambda name: tiny)
+    spec = resolve_run(
+        "supervised-actors", "ava-v2.2", {"preset": "published", "width": 8, "blocks": "1-1", "alpha": 4}
+    )
+    found = timed(spec)
+    (length,) = published_lengths(spec)
+    assert length.steps == spec.params["steps"] and set(found.step) == {length.kind}
+    assert found.entering[length.kind] * tiny.size.train < 0.05 * found.step[length.kind] * length.steps
