@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from suite.claims.plan import board_of, find_claims
+from suite.data import find_card
 from suite.errors import UsageError
 from suite.leaderboard.plan import make_plan
 from suite.places import Places
@@ -98,7 +99,9 @@ def test_every_shipped_claim_resolves(tmp_path: Path) -> None:
     board, tables = board_of(claims)
     places = Places(str(tmp_path))
     plan = make_plan(board, places, Ledger(places.ledger))
-    assert len(tables) == len(board.tables) and not plan.blocked
+    assert len(tables) == len(board.tables)
+    # Real data need not be here; generated worlds always are.
+    assert all(find_card(one.spec.dataset).kind == "real" for one in plan.blocked)
     assert len(find_claims([], quick=True)) < len(claims)
 
 
