@@ -143,12 +143,14 @@ def _check_method(trial: Trial, cache: Path, as_json: bool) -> None:
 
 def check_dataset(name: str, task: str, places: Places, as_json: bool) -> None:
     """Look into a dataset's files, then into what its reader makes of them; :class:`SuiteError` where one is wrong."""
+    from suite.conformance.clip_frames import examine_frames
     from suite.conformance.clip_packs import examine_clips
     from suite.conformance.datasets import inspect
     from suite.conformance.packs import examine_pack
 
     files = chain(examine_pack(name, places.root), examine_clips(name, places.root))
-    looked = chain(files, inspect(name, task, places.root, places.cache))
+    pixels = examine_frames(name, places.root, places.cache)
+    looked = chain(files, pixels, inspect(name, task, places.root, places.cache))
     findings = Display(quiet=as_json).each(looked)
     _conclude({"dataset": name}, name, findings, as_json)
 

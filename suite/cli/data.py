@@ -131,8 +131,8 @@ def check(
 
     Of packs of untrimmed videos: videos that are missing or not annotated, values that are no numbers, other types and
     widths, another stride than the card's, lengths that do not fit durations, RGB and flow exchanged (as far as
-    statistics can tell). Of pickled features of clips: the same, without lengths. Then all that suite check DATASET
-    looks at.
+    statistics can tell). Of pickled features of clips: the same, without lengths. Of clips of people: videos without
+    frames, frames that cannot be decoded. Then all that suite check DATASET looks at.
     """
     from suite.cli.check import check_dataset
     from suite.places import Places

@@ -123,12 +123,12 @@ def _videos(pack: Pack) -> Said:
     facts = {"missing": absent, "not annotated": more}
     if listed and not listed & there:
         raise AssertionError(
-            f"no annotated video has features: annotations name {_some(absent)}, features {_some(more)}; put the "
+            f"no annotated video has features: annotations name {some(absent)}, features {some(more)}; put the "
             "annotations of these videos there"
         )
-    assert not absent, f"{len(absent)} annotated videos have no features: {_some(absent)}; get them, or the whole pack"
+    assert not absent, f"{len(absent)} annotated videos have no features: {some(absent)}; get them, or the whole pack"
     if more:
-        raise Doubt(f"{len(more)} videos with features are not annotated and will not be used: {_some(more)}", facts)
+        raise Doubt(f"{len(more)} videos with features are not annotated and will not be used: {some(more)}", facts)
     return f"{len(listed)} videos", facts
 
 
@@ -146,11 +146,11 @@ def _files(pack: Pack) -> Said:
         if not np.isfinite(rows).all():
             wrong.append(name)
     assert not broken, f"{len(broken)} files cannot be used: {broken[0].rstrip('.')}"
-    assert not wrong, f"{len(wrong)} videos hold values that are not finite: {_some(wrong)}; get these files again"
+    assert not wrong, f"{len(wrong)} videos hold values that are not finite: {some(wrong)}; get these files again"
     facts = {"types": {kind: len(names) for kind, names in kinds.items()}}
     if set(kinds) - {"float32"}:
         kind = next(kind for kind in kinds if kind != "float32")
-        raise Doubt(f"{len(kinds[kind])} videos are stored as {kind} instead of float32: {_some(kinds[kind])}", facts)
+        raise Doubt(f"{len(kinds[kind])} videos are stored as {kind} instead of float32: {some(kinds[kind])}", facts)
     return f"{len(pack.names)} files of float32", facts
 
 
@@ -162,7 +162,7 @@ def _channels(pack: Pack) -> Said:
     common = max(widths, key=lambda width: len(widths[width]))
     facts = {"widths": {width: len(names) for width, names in widths.items()}}
     others = [name for width, names in widths.items() if width != common for name in names]
-    assert not others, f"{len(others)} videos are not {common} channels wide as the others: {_some(others)}"
+    assert not others, f"{len(others)} videos are not {common} channels wide as the others: {some(others)}"
     stated = pack.card.layout.channels
     if find_mark(pack.card, pack.folder) is None and stated not in (None, common):
         half = "; this is one modality alone" if common * 2 == stated else ""
@@ -231,7 +231,7 @@ def _exchanged(pack: Pack) -> Said:
     odd = (np.abs(ratio - middle) > APART * spread) & (np.abs(ratio + middle) < np.abs(ratio - middle))
     found = [name for name, one in zip(names, odd, strict=True) if one]
     if found:
-        raise Doubt(f"the halves of the channels look exchanged in {len(found)} videos: {_some(found)}", {"odd": found})
+        raise Doubt(f"the halves of the channels look exchanged in {len(found)} videos: {some(found)}", {"odd": found})
     return f"as far as their variances say, in {len(names)} videos", {"ratio": middle, "spread": spread}
 
 
@@ -251,6 +251,7 @@ def _halves(pack: Pack) -> tuple[np.ndarray, np.ndarray, list[str]]:
     return np.array(within), np.array(means).var(axis=0).reshape(2, -1).mean(axis=1), kept
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """The first few of ``names``, and how many there are beside them."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more

@@ -172,11 +172,12 @@ def ava(asked: Request) -> People:
     ids = sorted(names)
     law = label_law(len(ids), len(poses & set(ids)), TAIL, asked.generator(14))
     count = asked.amount(sum(published), SMALL_VIDEOS)
+    tests = max(1, round(count * published[1] / sum(published)))
     frames = round(PUBLISHED / step) if whole else SMALL
     real, videos, files, origin = {}, {}, {str(options["label_map"]): content}, {}
-    for place, part in enumerate((TRAIN, TEST)):
+    for part in (TRAIN, TEST):
         path = at_hand(asked, str(options[part]))
-        wanted = max(2, round(count * published[place] / sum(published)))
+        wanted = tests if part == TEST else count - tests
         if path is None:
             videos[part], origin[part] = wanted, "generated"
             continue
