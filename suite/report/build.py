@@ -15,6 +15,7 @@ from suite.registry import method
 from suite.report import aggregate, details, facts, figures, given, page, paper_forms, tables
 from suite.report.across import Across, across
 from suite.report.comparison import compare
+from suite.report.drawing import ranking_svg
 from suite.report.findings import sentence
 from suite.report.index import About, counts, leave
 from suite.report.paper import Ours, PaperTable, paper_table
@@ -191,6 +192,8 @@ def _files(content: Content) -> dict[str, str]:
         name = section.view.name
         files[f"table-{name}.csv"] = tables.numbers(section.view).write_csv()
         files[f"table-{name}.tex"] = tables.to_latex(section.view)
+        if picture := ranking_svg(section.view):
+            files[f"ranking-{name}.svg"] = picture
         if len(section.per_class):
             files[f"classes-{name}.csv"] = section.per_class.write_csv()
     return files

@@ -39,15 +39,16 @@ def mark(one: Comparison) -> str:
 
 def html(table: PaperTable) -> str:
     """The table as HTML: in each cell ours, what is printed with the difference, and the verdict."""
-    head = "".join(f'<th class="number">{escape(column)}</th>' for column in table.columns)
-    lines = [f'<table class="plain paper"><tr><th></th>{head}<th>runs</th></tr>']
+    head = "".join(f'<th scope="col" class="number">{escape(column)}</th>' for column in table.columns)
+    lines = [f'<table class="plain paper"><tr><th scope="col">Method</th>{head}<th scope="col">runs</th></tr>']
     group = ""
     for row in table.rows:
         if row.group != group:
             group = row.group
-            lines.append(f'<tr class="group"><th colspan="{len(table.columns) + 2}">{escape(group)}</th></tr>')
+            span = f'scope="rowgroup" colspan="{len(table.columns) + 2}"'
+            lines.append(f'<tr class="group"><th {span}>{escape(group)}</th></tr>')
         cells = "".join(_html_cell(row.cells.get(column)) for column in table.columns)
-        lines.append(f"<tr><td>{escape(row.label)}</td>{cells}<td>{escape(row.state)}</td></tr>")
+        lines.append(f'<tr><th scope="row">{escape(row.label)}</th>{cells}<td>{escape(row.state)}</td></tr>')
     return "\n".join([*lines, "</table>"])
 
 

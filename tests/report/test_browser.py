@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from suite.analyse.method_page import write_methods
 from suite.report.build import build
 from suite.report.index import refresh
+from tests.analyse.test_method_page import versions
 from tests.report import browser, synthetic
+from tests.test_outside import foreign
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(browser.chromium() is None, reason="no Chromium on this machine"),
 ]
 
+NAMES = ["board", "index", "run", "method"]
 LABELS = """
   var rows = document.querySelectorAll("#table-1-planted-verbs tbody tr:not([hidden]) button.open");
   return Array.from(rows).map(function (button) { return button.textContent; });
@@ -27,6 +32,8 @@ HEAD += ".find(function (one) { return one.textContent === name; }); }\n"
 def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
     asked, ledger = synthetic.fill(folder / "ledger")
+    ledger.record(foreign(0.7, dataset="planted-verbs[snr=3]"))
+    write_methods(["mask-bce", "full-label"], versions(folder), folder / "reports")
     file = build(synthetic.BOARD, asked, ledger, folder / "reports" / "synthetic")
     refresh(folder / "reports", ledger)
     return file
@@ -35,10 +42,12 @@ def page(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pages(page):
     reports = page.parent.parent
-    return {"board": page, "index": reports / "index.html", "run": min((reports / "runs").glob("*.html"))}
+    runs = sorted((reports / "runs").glob("*.html"))
+    method = reports / "methods" / "mask-bce.html"
+    return {"board": page, "index": reports / "index.html", "run": runs[0], "method": method}
 
 
-@pytest.mark.parametrize("name", ["board", "index", "run"])
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("width", [390, 1280])
 def test_no_error_no_request_no_sideways_scroll(pages, name, width):
     script = """
@@ -97,7 +106,7 @@ def test_a_row_opens_to_its_seeds_settings_and_runs(page):
     seen = browser.visit(page, script).found
     assert seen["open"] == "true"
     assert "80.0  82.0  84.0" in seen["text"] and "lr=0.01" in seen["text"] and "BMVC 2022" in seen["text"]
-    assert len(seen["links"]) == 3
+    assert len(seen["links"]) == 4  # three runs and the method's page
     assert all((page.parent / link).is_file() for link in seen["links"])
 
 
@@ -119,6 +128,26 @@ def test_every_link_of_a_page_leads_somewhere(pages):
             there = (file.parent / target) if target else file
             assert there.is_file(), link
             assert not anchor or f'id="{anchor}"' in there.read_text(encoding="utf-8"), link
+
+
+UNNAMED = (Path(__file__).parent / "labels.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_headings_figures_and_controls_are_there_for_keyboards_and_screen_readers(pages, name):
+    assert browser.visit(pages[name], UNNAMED).found == []
+
+
+CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_all_text_has_contrast_in_both_themes(pages, name, dark):
+    seen = browser.visit(pages[name], CONTRAST, dark=dark).found
+    assert seen["low"] == {}
+    if name == "board":
+        assert {"SPAN.badge planted", "SPAN.badge other", "SPAN.sd", "P.soft"} <= set(seen["seen"])
 
 
 def test_text_is_readable_in_both_themes(pages):

@@ -7,6 +7,7 @@ import re
 import shlex
 from dataclasses import replace
 from itertools import pairwise
+from xml.etree import ElementTree
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,7 @@ from suite.places import Places
 from suite.registry import method
 from suite.report import findings, tables
 from suite.report.build import build, gather
+from suite.report.drawing import ranking_svg, scale
 from suite.report.index import SUFFIX, refresh
 from suite.report.rows import script_json
 from suite.report.run_page import command, write_runs
@@ -172,3 +174,25 @@ def test_the_command_of_a_page_asks_for_the_same_run(name, dataset, given, tmp_p
     settings |= {"preset": options["--preset"]} if "--preset" in options else {}
     again = resolve_run(words[2], words[3], settings, seed=int(options["--seed"]), epochs=int(options["--epochs"]))
     assert again == spec
+
+
+def test_the_ranking_is_a_picture(view):
+    drawn = ElementTree.fromstring(ranking_svg(view))
+    space = "{http://www.w3.org/2000/svg}"
+    assert len(drawn.findall(f"{space}circle")) == 13  # seeds of five rows
+    labels = [text.text for text in drawn.findall(f"{space}text") if text.get("text-anchor") == "end"]
+    assert labels == [row.label for row in view.rows]
+    assert "Mask BCE 82.0" in drawn.find(f"{space}desc").text
+    width = float(drawn.get("width"))
+    assert all(0 <= float(circle.get("cx")) <= width for circle in drawn.findall(f"{space}circle"))
+    assert ranking_svg(replace(view, rows=())) == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [([3.0, 97.0], (0, 100)), ([50.0], (50.0, 50.2)), ([61.2, 61.9], (61.2, 62.0)), ([0.0, 0.0], (0, 0.2))],
+)
+def test_a_scale_is_round_and_holds_its_values(values, ends):
+    low, high, ticks = scale(values)
+    assert (low, high) == pytest.approx(ends) and low <= min(values) and high >= max(values)
+    assert ticks[0] == pytest.approx(low) and ticks[-1] == pytest.approx(high) and 2 <= len(ticks) <= 8
