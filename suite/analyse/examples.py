@@ -36,9 +36,16 @@ def examples(row: Mapping[str, Any], ledger: Ledger, places: Places, count: int 
     found = served.from_rows(rows, samples)
     if served.predictions is Segments:
         return _timelines(Subject(row, data, samples, found), count)
-    scores = np.asarray(found.logits if hasattr(found, "logits") else found.scores)
-    labels = np.asarray(samples.truth if hasattr(samples, "truth") else samples.labels)
+    scores, labels = _first(found, "logits", "scores"), _first(samples, "truth", "labels")
+    if scores is None or labels is None or scores.shape != labels.shape:
+        return {}  # a task from outside, whose predictions are something else
     return {"Label sets": label_sets(samples.ids.tolist(), data.classes, labels, scores, count)}
+
+
+def _first(owner: Any, *names: str) -> np.ndarray | None:
+    """The first of the fields ``names`` that ``owner`` has, as an array."""
+    found = next((getattr(owner, name) for name in names if hasattr(owner, name)), None)
+    return None if found is None else np.asarray(found)
 
 
 def _timelines(one: Subject, count: int) -> dict[str, str]:

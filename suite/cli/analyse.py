@@ -14,6 +14,7 @@ from suite.cli.console import DataOption, JsonOption, OutOption, RunArgument, em
 if TYPE_CHECKING:
     from suite.analyse.subject import Subject
 
+SHOWN = 8  # evaluations in a table
 BY_CLASS = ": "  # in the name of an analysis of one class
 
 commands = typer.Typer(help="Analyse recorded runs: errors, detad, pseudo, timeline.", no_args_is_help=True)
@@ -90,9 +91,22 @@ def pseudo(run: RunArgument, out: OutOption = "outputs", json: JsonOption = Fals
         place = epochs.setdefault((point["phase"], point["epoch"]), {"phase": point["phase"], "epoch": point["epoch"]})
         place[point["metric"]] = point["value"]
     names = sorted({name for row in epochs.values() for name in row} - {"phase", "epoch"})
-    emit(list(epochs.values()), ("phase", "epoch", *(name for name in names if BY_CLASS not in name)), json)
-    if epochs and not json:
-        _emit_by_class(list(epochs.values())[-1])
+    points = list(epochs.values())
+    if json:
+        emit(points, (), True)
+        return
+    _emit_over_time(points, [name for name in names if BY_CLASS not in name])
+    if points:
+        _emit_by_class(points[-1])
+
+
+def _emit_over_time(points: list[dict[str, Any]], names: list[str]) -> None:
+    """A row per measure, a column per evaluation: at most ``SHOWN`` of them, evenly spread, the last included."""
+    every = max(1, -(-len(points) // SHOWN))
+    shown = points[::-1][::every][::-1]
+    columns = {f"{point['phase']} {point['epoch']}": point for point in shown}
+    rows = [{"": name, **{title: point.get(name, "") for title, point in columns.items()}} for name in names]
+    emit(rows, ("", *columns), False, title="by phase and epoch")
 
 
 def _emit_by_class(last: Mapping[str, Any]) -> None:

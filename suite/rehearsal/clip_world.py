@@ -9,6 +9,7 @@ from zlib import crc32
 
 import numpy as np
 
+from suite.data import find_card
 from suite.data.planted.bayes import marginals
 from suite.data.planted.verbs import VerbWorld, label_means
 from suite.rehearsal.posterior import by_half
@@ -35,7 +36,8 @@ class ClipList:
 def world_dials(asked: Request, senses: int, verbs: int, width: int, **more: Any) -> Mapping[str, Any]:
     """The dials that :func:`suite.data.planted.verbs.draw_world` takes."""
     fixed = {"senses": senses, "verbs": verbs, "channels": width, "tail": 0.0, "overlap": 0.5, "agreement": 2.0}
-    return {"ambiguity": 1.0, **fixed, **asked.dials, **more}
+    usual = find_card("planted-verbs").resolve_dials({})  # what a rehearsal does not turn is as in the planted world
+    return {**usual, "ambiguity": 1.0, **fixed, **asked.dials, **more}
 
 
 def draw_features(
