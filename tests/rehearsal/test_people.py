@@ -32,6 +32,7 @@ def test_a_pack_is_read_as_the_published_one(name, size, write, tmp_path, monkey
     assert data.test.box_score.min() < 1.0 or name == "ava-v1.0", "the test is scored on detected boxes"
 
 
+@pytest.mark.slow
 def test_the_same_request_gives_the_same_bytes(write, tmp_path, monkeypatch):
     monkeypatch.setattr("suite.rehearsal.people.SMALL", 2)
     one, other, third = (
@@ -40,6 +41,7 @@ def test_the_same_request_gives_the_same_bytes(write, tmp_path, monkeypatch):
     assert digest(one) == digest(other) != digest(third)
 
 
+@pytest.mark.slow
 def test_a_box_looks_like_its_labels(write, tmp_path, monkeypatch):
     """People with the same label are nearer to each other in the picture than people without."""
     monkeypatch.setattr("suite.rehearsal.sports.SHORT", 9)
@@ -68,6 +70,7 @@ def _correlation(looks: np.ndarray, rows: np.ndarray) -> float:
     return float(table[~np.eye(len(table), dtype=bool)].mean())
 
 
+@pytest.mark.slow
 def test_tubes_are_written_as_they_are_read(write, monkeypatch):
     monkeypatch.setattr("suite.rehearsal.sports.SHORT", 9)
     root = write("ucf101-24", **UCF)

@@ -26,6 +26,7 @@ def test_steps_and_evaluations_are_those_of_the_run(tmp_path, monkeypatch):
     assert cost.peak_bytes > 50 * 2**20
 
 
+@pytest.mark.slow
 def test_cost_in_a_process_of_its_own(tmp_path):
     spec = resolve_run("topk-mil", WORLD, {"hidden": 8}, epochs=2)
     cost = measure_step(spec, Places(str(tmp_path)), steps=2)
