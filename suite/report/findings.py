@@ -8,20 +8,22 @@ from itertools import groupby
 from suite.report.tables import number
 from suite.report.views import Cell, Row, View
 
+NOTHING_YET = "Nothing is known yet."
 NAMED = 3  # rows named in a sentence; more are counted
 
 
 def sentence(view: View) -> str:
     """One sentence on the headline that the tests over seeds support, and never more than that."""
     unfinished = any(row.finished < row.asked for row in view.methods)
-    return _said(view).removesuffix(".") + (", of the runs that have finished." if unfinished else ".")
+    said = _said(view)
+    return f"{said.removesuffix('.')}, of the runs that have finished." if unfinished and said != NOTHING_YET else said
 
 
 def _said(view: View) -> str:
     column = _column(view)
     ranked = _ranked(view, column)
     if not ranked:
-        return "Nothing is known yet."
+        return NOTHING_YET
     best = ranked[0]
     said = f"{best.label} has the highest {view.headline}, {number(best.cells[column].summary.mean)} %"
     if len(ranked) < 2:
