@@ -1,4 +1,4 @@
-"""FixMatch that is told the truth: the hidden labels in place of pseudo-labels, an upper bound for label sets."""
+"""FixMatch with the hidden labels in place of pseudo-labels, an upper bound for label sets."""
 
 from __future__ import annotations
 
