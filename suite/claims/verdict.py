@@ -63,7 +63,8 @@ def verdict(points: Sequence[Judged], least: float | None = None) -> Verdict:
         return Verdict("reproduced", _best(gains) + _without(points))
     if losses:
         worst = min(losses, key=lambda point: point.gain.mean)
-        return Verdict("not reproduced", f"a loss beyond chance where a gain is expected: {_said(worst)}")
+        elsewhere = f"; elsewhere a gain: {_best(gains)}" if gains else ""
+        return Verdict("not reproduced", f"a loss beyond chance where a gain is expected: {_said(worst)}{elsewhere}")
     if all(point.gain.high <= 0 for point in ran):
         return Verdict("not reproduced", f"no gain where one is expected: {_said(ran[0])}")
     return _undecided(ran)
