@@ -47,6 +47,16 @@ def sweeps(incomplete: str) -> list[str]:
     return _stems("sweeps", "", incomplete)
 
 
+def runs_with_models(incomplete: str) -> list[str]:
+    """Runs below the outputs whose weights are kept, that start with ``incomplete``."""
+    from suite.environment import OUTPUTS
+    from suite.places import Places
+
+    folder = Places(OUTPUTS.value or "outputs").local / "models"
+    found = sorted(path.name for path in folder.glob("*/")) if folder.is_dir() else []
+    return [name for name in found if name.startswith(incomplete)]
+
+
 def _stems(kind: str, folder: str, incomplete: str) -> list[str]:
     from suite.data.storage.cards import shipped
 

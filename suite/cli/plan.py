@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from suite.cli.console import DataOption, JsonOption, MethodsOption, OutOption, complain, emit, emit_json, say
-from suite.cli.leaderboard import NameArgument, TableOption, duration, make
+from suite.cli.console import DataOption, JsonOption, MethodsOption, OutOption, complain, duration, emit, emit_json, say
+from suite.cli.leaderboard import NameArgument, TableOption, make
 from suite.errors import UsageError
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ STATUSES = ("finished", "failed", "pruned")
 FilterOption = Annotated[str | None, typer.Option(help="Only this one.")]
 
 commands = typer.Typer(
-    help="Look into the ledger: list, show, page, method, add, export, merge, compact, repair, delete.",
+    help="Look into the ledger: list, show, page, method, add, export, merge, compact, repair, delete, prune.",
     no_args_is_help=True,
 )
 
@@ -276,10 +276,13 @@ def delete(
     out: OutOption = "outputs",
     json: JsonOption = False,
 ) -> None:
-    """Forget runs.
+    """Forget runs, and remove their kept weights.
 
     Example: suite results delete --failed --yes
     """
+    from suite.models.tidy import remove
+    from suite.places import Places
+
     ledger = _ledger(out)
     names = {ledger.resolve(run) for run in runs or []} | _chosen(ledger.runs(), failed, method)
     if not runs and not failed and method is None:
@@ -287,10 +290,37 @@ def delete(
     if names and not yes and not json:
         typer.confirm(f"Forget {len(names)} runs?", abort=True)
     count = ledger.delete(names)
+    remove(Places(out), names)
     if json:
         emit_json({"deleted": sorted(names)})
         return
     say(f"{count} runs forgotten.")
+
+
+@commands.command()
+def prune(
+    budget: Annotated[str, typer.Option(help="What kept weights may take in all: 500MB, 2GB; 0 removes all.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    out: OutOption = "outputs",
+    json: JsonOption = False,
+) -> None:
+    """Remove the oldest kept weights until the rest fit a budget; runs, numbers and predictions stay.
+
+    Example: suite results prune --budget 2GB --dry-run
+    """
+    from suite.models import tidy
+    from suite.places import Places
+
+    runs = set(_ledger(out).runs()["run"])
+    found = tidy.prune(Places(out), tidy.parse_size(budget), runs, dry=dry_run)
+    if json:
+        emit_json({"removed": found.removed, "left": found.left, "left_bytes": found.left_bytes})
+        return
+    gone = tidy.in_words(sum(found.removed.values()))
+    would = "would be removed" if dry_run else "removed"
+    say(
+        f"weights of {len(found.removed)} runs {would} ({gone}); {found.left} stay ({tidy.in_words(found.left_bytes)})."
+    )
 
 
 def _chosen(runs: pl.DataFrame, failed: bool, method: str | None) -> set[str]:

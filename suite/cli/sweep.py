@@ -15,6 +15,9 @@ from suite.cli.console import (
     AddressOption,
     DataOption,
     JsonOption,
+    Keep,
+    KeepOption,
+    LogOption,
     MethodsOption,
     OutOption,
     SingleFileOption,
@@ -70,7 +73,11 @@ def run(
     gpu: Annotated[float | None, typer.Option(help="GPUs of a trial; shares allowed.", min=0)] = None,
     workers: Annotated[int | None, typer.Option(help="Ray Train workers of a trial; 0: none.", min=0)] = None,
     packed: Annotated[int | None, typer.Option(help="Configurations trained as one; 0: never.", min=0)] = None,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard event files.")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="At the end, write TensorBoard files of all trials.")
+    ] = False,
+    keep: KeepOption = Keep.none,
+    log: LogOption = None,
     methods_files: MethodsOption = None,
     out: OutOption = "outputs",
     data: DataOption = None,
@@ -98,11 +105,13 @@ def run(
     )
     spec, places = _asked(what, over, changes, out, data, methods_files)
     from suite.sweep.search import run_sweep
+    from suite.tracking.watching import require
     from suite.work.kept import ready
 
+    trackers = require(log or [])
     ready(places)
     with display(spec, quiet=json) as watch:
-        swept = run_sweep(spec, places, address, watch)
+        swept = run_sweep(spec, places, address, watch, keep=keep.value, log=trackers)
     if tensorboard:
         from suite.sweep.exports import export_tensorboard
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from suite.models.folder import keep_models
 from suite.places import Places
 from suite.registry import method as find_method
 from suite.results.ledger import Ledger
@@ -35,7 +36,7 @@ def run_row(spec: RunSpec, places: Places, machine: Machine, group: str, carried
     """
     chosen = find_method(spec.method)
     known = provenance()
-    hardware = {**json.loads(known["hardware"]), **asdict(machine), "precision": spec.precision}
+    hardware = {**json.loads(known["hardware"]), **machine.facts(), "precision": spec.precision}
     return {
         **known,
         "run": run_id(spec, places),
@@ -82,7 +83,11 @@ def _coverage(prepared: Prepared, curves: Sequence[Mapping[str, Any]]) -> list[d
 
 
 def settle(outcome: Outcome, ledger: Ledger, places: Places) -> None:
-    """Record ``outcome``, or keep it for later; only then may the checkpoint of a finished run go."""
+    """Record ``outcome``, or keep it for later; only then may the checkpoint of a finished run go.
+
+    The weights that it carries are written first: a run in the ledger has them already.
+    """
+    keep_models([outcome], places)
     record_or_keep(ledger, [outcome], places)
     if outcome.run["status"] == "finished":
         places.checkpoint(outcome.id).unlink(missing_ok=True)
