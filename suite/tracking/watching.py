@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from suite.errors import UsageError, did_you_mean, redacted
 from suite.tracking.base import Point, Steps, Tracked, Tracker
@@ -55,10 +54,8 @@ class Following:
         if new:
             self._log([(self.steps.at(point), point) for point in new])
 
-    def close(self, status: str, more: Sequence[Mapping[str, Any]] = ()) -> None:
-        """Log ``more`` points, which the ledger has of the run as a whole, and end."""
-        if more:
-            self._log([(0, point) for point in more])
+    def close(self, status: str) -> None:
+        """Say how the run ended."""
         for name, tracker in list(self.trackers.items()):
             self._guarded(name, lambda tracker=tracker: tracker.close(status))  # type: ignore[misc]
 

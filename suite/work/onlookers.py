@@ -17,6 +17,7 @@ from suite.train.storage.keeping import Keeper
 from suite.train.storage.reporter import Progress, Reporter
 from suite.train.training import Training
 from suite.work.preparation import Machine
+from suite.work.record import coverage
 
 
 class Onlookers:
@@ -41,7 +42,7 @@ class Onlookers:
         for keeper in self.keepers:
             keeper.look()
         for following, training in zip(self.followings, self.trainings, strict=False):
-            following.look(training.curves.points)
+            following.look([*coverage(training.data, training.curves.points), *training.curves.points])
 
     def beside(self, reporter: Reporter) -> Reporter:
         """A reporter that also looks."""
@@ -49,7 +50,9 @@ class Onlookers:
 
     def ended(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """The outcomes of the trainings in order, with the weights that were kept; trackers are told the end."""
-        self._close(outcomes)
+        self.look()
+        for following, outcome in zip(self.followings, outcomes, strict=False):
+            following.close(str(outcome.run["status"]) if outcome.extra.get("complete", True) else "stopped")
         found = []
         for outcome, spec, training, keeper in zip(outcomes, self.specs, self.trainings, self.keepers, strict=True):
             kept = Kept.of(spec, training, keeper) if keeper.wanted and outcome.run["status"] == "finished" else None
@@ -60,14 +63,6 @@ class Onlookers:
         """The trainings ended without outcomes."""
         for following in self.followings:
             following.close(status)
-
-    def _close(self, outcomes: Sequence[Outcome]) -> None:
-        for following, training, outcome in zip(self.followings, self.trainings, outcomes, strict=False):
-            following.look(training.curves.points)
-            whole = outcome.extra.get("complete", True)
-            # What a run has beside the points of its training comes first among its curves.
-            more = list(outcome.curves)[: max(0, len(outcome.curves) - len(training.curves.points))]
-            following.close(str(outcome.run["status"]) if whole else "stopped", more)
 
 
 def _tracked(row: Mapping[str, Any], places: Places) -> Tracked:

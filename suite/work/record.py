@@ -68,14 +68,14 @@ def outcome_of(run: dict[str, Any], prepared: Prepared, training: Training, comp
     if not trained.points:
         return outcome.failed(f"{prepared.method.name} took no evaluation point; give it epochs.")
     metrics, predictions = point_rows(trained.points, prepared.data)
-    noted = [*_coverage(prepared, trained.curves), *trained.curves]
+    noted = [*coverage(prepared.data, trained.curves), *trained.curves]
     curves = [{name: value for name, value in point.items() if name != "phase_index"} for point in noted]
     return Outcome(run=run, metrics=metrics, curves=curves, predictions=predictions, extra=extra)
 
 
-def _coverage(prepared: Prepared, curves: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """How many classes the labelled samples of this split never show, if any: nothing could be learnt of them."""
-    missing = prepared.data.facts.get("missing_classes", [])
+def coverage(data: TaskData[Any], curves: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A point before all others: how many classes the labelled samples never show, if any; they cannot be learnt."""
+    missing = data.facts.get("missing_classes", [])
     if not missing or not curves:
         return []
     start = {**curves[0], "epoch": 0, "step": 0}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,8 +50,7 @@ def test_csv_holds_the_very_rows(tmp_path: Path):
             for r in csv.DictReader(file)
         ]
     rows = Ledger(places.ledger).curves([name]).select("phase", "epoch", "step", "split", "metric", "value").rows()
-    assert sorted(found) == sorted(rows)
-    assert found[:5] == rows[1:6]  # in their order; how many classes no label shows is known at the end
+    assert found == rows
 
 
 def from_tensorboard(folder: Path) -> Curve:
@@ -71,20 +70,32 @@ def from_tensorboard(folder: Path) -> Curve:
 
 
 def from_wandb(folder: Path) -> Curve:
-    """Read an offline run as its own library does."""
+    """The histories in files of offline runs: records of protocol buffers in blocks of 32 KiB, as LevelDB's log."""
     from wandb.proto import wandb_internal_pb2
-    from wandb.sdk.internal.datastore import DataStore
 
     found = []
     for path in folder.rglob("*.wandb"):
-        store = DataStore()
-        store.open_for_scan(str(path))
-        while (data := store.scan_data()) is not None:
+        for data in records(path.read_bytes()):
             record = wandb_internal_pb2.Record.FromString(data)
             items = record.history.item if record.WhichOneof("record_type") == "history" else []
             named = [(one.key or "/".join(one.nested_key), json.loads(one.value_json)) for one in items]
             found += [(key, value) for key, value in named if "/" in key]
     return sorted(found)
+
+
+def records(data: bytes, block: int = 32768, header: int = 7) -> Iterator[bytes]:
+    """A record has a checksum (4), a length (2) and a kind (1: whole, 2 to 4: first, middle and last part)."""
+    place, parts = 7, []  # behind the name of the format
+    while place + header <= len(data):
+        if block - place % block < header:  # the rest of a block is blank
+            place += block - place % block
+            continue
+        length, kind = int.from_bytes(data[place + 4 : place + 6], "little"), data[place + 6]
+        parts.append(data[place + header : place + header + length])
+        place += header + length
+        if kind in (1, 4):
+            yield b"".join(parts)
+            parts = []
 
 
 def from_mlflow(folder: Path) -> Curve:
