@@ -15,7 +15,6 @@ These names are those of packages, too, which go on as such: ``from suite.evalua
 
 from __future__ import annotations
 
-import inspect
 import sys
 from importlib import import_module
 from types import ModuleType
@@ -49,8 +48,10 @@ class _Callable(ModuleType):
         return getattr(import_module("suite.api"), self.__name__.rpartition(".")[2])
 
     @property
-    def __signature__(self) -> inspect.Signature:
-        return inspect.signature(self._function)
+    def __signature__(self) -> Any:
+        from inspect import signature
+
+        return signature(self._function)
 
 
 class _Library(ModuleType):

@@ -21,8 +21,9 @@ FLOORS = (
         "environment",
         "plugins",
         "places",
+        "declarations",
     ),  # 2: what a method is, what can be asked, what names it
-    ("tasks", "data", "weights", "results", "registry"),  # 3: tasks, data, the ledger
+    ("tasks", "data", "weights", "results", "registry", "index"),  # 3: tasks, data, the ledger
     (
         "runs",
         "rehearsal",

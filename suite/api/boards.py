@@ -54,7 +54,9 @@ class Board:
         return gather(self.plan.board, self.plan.asked, Ledger(self.places.ledger))
 
     def _repr_html_(self) -> str:
-        return "".join(f"<h3>{s.view.title}</h3>{to_html(s.view)}" for s in self._content().sections)
+        return "".join(
+            f"<h3>{s.view.spec.title}: {s.view.dataset}</h3>{to_html(s.view)}" for s in self._content().sections
+        )
 
 
 def leaderboard(

@@ -14,6 +14,8 @@ from typing import Annotated, Any
 
 import typer
 
+from suite.cli.complete import runs as complete_runs
+
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and the end of a line
 TRACKERS = ("csv", "tensorboard", "wandb", "mlflow")
 PIPED_WIDTH = 200  # of a table that goes to a file or another program
@@ -54,7 +56,7 @@ KeepOption = Annotated[Keep, typer.Option("--keep", help=KEEP_HELP)]
 SingleFileOption = Annotated[
     bool, typer.Option("--single-file", help="Put all that the page needs into it (5 MB more), for mailing.")
 ]
-RunArgument = Annotated[str, typer.Argument(help="The id of a run, or its beginning.")]
+RunArgument = Annotated[str, typer.Argument(help="The id of a run, or its beginning.", autocompletion=complete_runs)]
 AddressOption = Annotated[
     str | None,
     typer.Option(

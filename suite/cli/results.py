@@ -53,13 +53,20 @@ def list_runs(
     task: FilterOption = None,
     status: FilterOption = None,
     group: FilterOption = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", help="A condition: seed=1, score>0.5, dataset~hapt, params.lr=0.01; may be repeated."),
+    ] = None,
+    sort: Annotated[str, typer.Option("--sort", help="A column to sort by; -score: the best first.")] = "",
+    limit: Annotated[int, typer.Option("--limit", help="The first so many; 0: all.", min=0)] = 0,
     out: OutOption = "outputs",
     json: JsonOption = False,
 ) -> None:
-    """List the runs in the ledger, oldest first.
+    """List the runs in the ledger, oldest first; score is the task's headline on test data, as validation chose.
 
-    Example: suite results list --status failed
+    Examples: suite results list --status failed; suite results list --where dataset~hapt --sort=-score --limit 10
     """
+    from suite.api import listing
     from suite.registry import canonical_name
 
     if status is not None and status not in STATUSES:
@@ -71,8 +78,12 @@ def list_runs(
         "status": status,
         "group": group,
     }
-    rows = [_public(row) for row in _ledger(out).runs().iter_rows(named=True) if _fits(row, wanted)]
-    emit(rows, ("run", "method", "dataset", "protocol", "seed", "status", "seconds", "started"), json)
+    ledger = _ledger(out)
+    found = listing.where(listing.scored(ledger, ledger.runs()), where or [])
+    found = listing.ordered(found, sort) if sort else found
+    rows = [_public(row) for row in found.iter_rows(named=True) if _fits(row, wanted)]
+    columns = ("run", "method", "dataset", "protocol", "seed", "score", "status", "seconds", "started")
+    emit(rows[: limit or None], columns, json)
 
 
 def _fits(row: dict[str, Any], wanted: dict[str, str | None]) -> bool:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from suite.cli.complete import sweeps
+from suite.cli.complete import searchable, sweeps
+from suite.cli.complete import settings as complete_settings
 from suite.cli.console import (
     AddressOption,
     DataOption,
@@ -55,7 +56,7 @@ class RunByDefault(TyperGroup):
 
 def run(
     what: Annotated[
-        list[str], typer.Argument(help="A sweep's name or TOML file; or METHOD DATASET.", autocompletion=sweeps)
+        list[str], typer.Argument(help="A sweep's name or TOML file; or METHOD DATASET.", autocompletion=searchable)
     ],
     over: OverOption = "",
     trials: Annotated[int | None, typer.Option(help="Trials of each study, those of before included.", min=1)] = None,
@@ -67,7 +68,9 @@ def run(
     ] = None,
     pruner: Annotated[str | None, typer.Option(help="none, median, asha, wilcoxon or module:Class.")] = None,
     objective: Annotated[str | None, typer.Option(help="Metric to optimize on validation data.")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="A fixed parameter, name=value.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A fixed parameter, name=value.", autocompletion=complete_settings)
+    ] = None,
     jobs: Annotated[int | None, typer.Option(help="Trials at once; 0: as many as fit.", min=0)] = None,
     cpu: Annotated[float | None, typer.Option(help="CPU cores of a trial.")] = None,
     gpu: Annotated[float | None, typer.Option(help="GPUs of a trial; shares allowed.", min=0)] = None,

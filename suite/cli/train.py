@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from suite.cli.complete import datasets, methods, presets
+from suite.cli.complete import datasets, methods, precisions, presets, protocols
+from suite.cli.complete import settings as complete_settings
 from suite.cli.console import (
     AddressOption,
     DataOption,
@@ -52,17 +53,22 @@ def train(
         str, typer.Argument(help="Dataset name, with dials: planted-verbs[snr=3].", autocompletion=datasets)
     ],
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="A hyper-parameter, name=value; may be repeated.")
+        list[str] | None,
+        typer.Option("--set", help="A hyper-parameter, name=value; may be repeated.", autocompletion=complete_settings),
     ] = None,
     preset: PresetOption = None,
     seed: Annotated[int, typer.Option(help="Seed of every random draw.", min=0)] = 0,
     epochs: Annotated[
         int | None, typer.Option(help="Train this many epochs instead of the method's own.", min=1)
     ] = None,
-    protocol: Annotated[str, typer.Option(help="Evaluation protocol of the dataset's card.")] = "default",
+    protocol: Annotated[
+        str, typer.Option(help="Evaluation protocol of the dataset's card.", autocompletion=protocols)
+    ] = "default",
     workers: Annotated[int, typer.Option(help="Ray Train workers; 0 trains in this process.", min=0)] = 0,
     gpu: Annotated[bool, typer.Option("--gpu", help="Train on CUDA.")] = False,
-    precision: Annotated[str, typer.Option(help="float32, bfloat16 or float16 (mixed precision).")] = "float32",
+    precision: Annotated[
+        str, typer.Option(help="float32, bfloat16 or float16 (mixed precision).", autocompletion=precisions)
+    ] = "float32",
     threads: Annotated[int, typer.Option(help="CPU threads; 0 uses all cores.", min=0)] = 1,
     again: Annotated[bool, typer.Option("--again", help="Train even if the ledger has this run.")] = False,
     keep: KeepOption = Keep.selected,

@@ -24,7 +24,10 @@ Reporting = Callable[[], AbstractContextManager[Reporter]]
 
 @dataclass(frozen=True)
 class Once:
-    """A run that is in the ledger; ``outcome`` is what this call trained, None where the ledger answered."""
+    """A run that is in the ledger; ``outcome`` is what this call trained, None where the ledger answered.
+
+    One that its reporter stopped is not complete, and not in the ledger: the same call goes on with it.
+    """
 
     run: str
     ledger: Ledger
@@ -52,6 +55,8 @@ def run_once(
         if again or run not in ledger.finished():
             with reporting() if reporting else nullcontext(Silent()) as reporter:
                 outcome = launch(spec, places, reporter, machine, address=address)
+            if not outcome.extra.get("complete", True):
+                return Once(run, ledger, outcome)
             settle(outcome, ledger, places)
             if outcome.run["status"] == "failed":
                 raise TrainingError(f"run {run} failed: {outcome.run['error']}")

@@ -83,8 +83,8 @@ def test_completion_knows_aliases_and_presets(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "recipes.py").write_text(PRESETS)
     monkeypatch.setenv("SUITE_METHODS", str(tmp_path / "recipes.py"))
     assert complete.methods("rec") == ["rec", "recipes"]
-    assert complete.presets(SimpleNamespace(params={"method": "rec"}), "pu") == ["published"]
-    assert complete.presets(SimpleNamespace(params={"method": "unknown"}), "") == []
+    assert complete.presets(SimpleNamespace(params={}, args=["rec", "planted-verbs"]), "pu") == ["published"]
+    assert complete.presets(SimpleNamespace(params={"method": "unknown"}, args=[]), "") == []
 
 
 def test_a_malformed_preset_is_told_in_one_sentence(typed: Typed, tmp_path: Path):
