@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ class Variable:
         os.environ[self.name] = os.pathsep.join(whole)
 
 
+STARTED = time.time()  # of this process, about: files that changed later are not what it has imported
 PLUGINS = Variable("SUITE_METHODS")  # files with methods and tasks of a user's own
 CARDS = Variable("SUITE_DATASETS")  # folders with dataset cards of a user's own
 DATA = Variable("SUITE_DATA")  # the folder of the real data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from suite.data import find_card, fingerprint
 from suite.data.storage.files import dataset_folder
 from suite.data.storage.generated import marked_dials
+from suite.environment import OUTPUTS
 from suite.errors import DataError, UsageError
 from suite.hyper import Value
 from suite.identity.code import code_fingerprint
@@ -21,6 +23,10 @@ from suite.spec.pinned import PinnedFile
 from suite.spec.run import Precision, RunSpec
 from suite.tasks import task
 
+KEPT = "model.safetensors"  # of a kept model, in its folder
+RUN = re.compile(r"[0-9a-f]{4,16}")  # the id of a run, or its beginning
+RUN_ID = re.compile(r"[0-9a-f]{16}")
+
 
 def resolve_run(
     method_name: str,
@@ -32,10 +38,13 @@ def resolve_run(
     epochs: int | None = None,
     precision: Precision = "float32",
     root: Path | None = None,
+    models: Path | None = None,
 ) -> RunSpec:
     """A run with every parameter and dial resolved; ``dataset`` may carry dials, ``planted-verbs[snr=3]``.
 
-    Files among the parameters are pinned by their content; those that the dataset's card names lie below ``root``.
+    Files among the parameters are pinned by their content; those that the dataset's card names lie below ``root``, and
+    a run's id (or its beginning) or a folder stands for the weights kept of it, below ``models`` (None: those of the
+    usual outputs).
     Raises :class:`UsageError` for anything unknown, out of range or that does not go together.
     """
     chosen = method(method_name)
@@ -48,7 +57,7 @@ def resolve_run(
     asked = {
         "method": chosen.name,
         "dataset": name,
-        "params": _with_pinned_files(chosen, chosen.resolve(params or {}), card, root),
+        "params": _with_pinned_files(chosen, chosen.resolve(params or {}), card, root, models),
         "dials": marked_dials(card, card.resolve_dials(dials), dataset_folder(card, root)),
         "protocol": protocol,
         "seed": seed,
@@ -59,24 +68,39 @@ def resolve_run(
 
 
 def _with_pinned_files(
-    chosen: type[Method], params: Mapping[str, Value], card: DatasetCard, root: Path | None
+    chosen: type[Method], params: Mapping[str, Value], card: DatasetCard, root: Path | None, models: Path | None
 ) -> dict[str, Value]:
     """``params`` with the checksum of every file they name."""
     files = {name for name, value in params.items() if chosen.hypers[name].file and value}
-    return {k: str(_file(str(v), card, root).pin()) if k in files else v for k, v in params.items()}
+    return {k: str(_file(str(v), card, root, models).pin()) if k in files else v for k, v in params.items()}
 
 
-def _file(named: str, card: DatasetCard, root: Path | None) -> PinnedFile:
-    """A file by its path, or by its name on the card, whose checksum it must then have."""
+def _file(named: str, card: DatasetCard, root: Path | None, models: Path | None) -> PinnedFile:
+    """A file by its path, by its name on the card, whose checksum it must then have, or as the weights of a run."""
     entry = card.weights.get(named)
     if entry is None:
-        return PinnedFile.parse(named)
+        return _kept(named, models) or PinnedFile.parse(named)
     path = dataset_folder(card, root).absolute() / entry.path
     if not path.is_file():
         raise DataError(f"{card.name}: the weights '{named}' are not at {path}; get them from {entry.url}.")
     if entry.sha256:
         PinnedFile(path, entry.sha256).require()
     return PinnedFile(path)
+
+
+def _kept(named: str, models: Path | None) -> PinnedFile | None:
+    """The kept weights of a run, or those of a model's folder; None where ``named`` is neither."""
+    if (Path(named) / KEPT).is_file():
+        return PinnedFile(Path(named) / KEPT)
+    if not RUN.fullmatch(named) or Path(named).exists():
+        return None
+    folder = models or Path("outputs" if "://" in OUTPUTS.value else OUTPUTS.value or "outputs") / "models"
+    found = [path for path in folder.glob(f"{named}*/{KEPT}") if not path.parent.name.startswith(".")]
+    if len(found) > 1:
+        raise UsageError(f"'{named}' is the beginning of {len(found)} runs with kept weights; write more of it.")
+    if not found and RUN_ID.fullmatch(named):
+        raise UsageError(f"the weights of run {named} were not kept; train it again with suite train … --again.")
+    return PinnedFile(found[0]) if found else None
 
 
 def cautions(spec: RunSpec) -> list[str]:

@@ -21,9 +21,19 @@ FLOORS = (
         "environment",
         "plugins",
         "places",
+        "declarations",
     ),  # 2: what a method is, what can be asked, what names it
-    ("tasks", "data", "weights", "results", "registry"),  # 3: tasks, data, the ledger
-    ("runs", "rehearsal", "train", "work", "report", "scoring"),  # 4: doing what is asked, reporting what came out
+    ("tasks", "data", "weights", "results", "registry", "index"),  # 3: tasks, data, the ledger
+    (
+        "runs",
+        "rehearsal",
+        "train",
+        "models",
+        "tracking",
+        "work",
+        "report",
+        "scoring",
+    ),  # 4: doing what is asked, what came out
     (
         "sweep",
         "leaderboard",
@@ -35,7 +45,8 @@ FLOORS = (
         "merge",
         "outside",
     ),  # 5: many runs, and what they say
-    ("cli",),  # 6: the only place that prints
+    ("api",),  # 6: the library
+    ("cli",),  # 7: the only place that prints
 )
 ROOMS = [room for floor in FLOORS for room in floor]
 FOR_METHODS = ("suite.method", "suite.errors", "suite.evaluate", "suite.tasks.data", "suite.weights")

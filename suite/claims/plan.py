@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from suite.data.storage.cards import shipped
+from suite.declarations import shipped
 from suite.errors import UsageError, did_you_mean
 from suite.spec.board import Entry, LeaderboardSpec, TableSpec
 from suite.spec.claim import Arm, Claim, Point, load_claim

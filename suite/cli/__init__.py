@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import pkgutil
 import signal
 import sys
 import tempfile
 import traceback
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
-from suite.cli.console import complain, listen
+from suite import __version__
+from suite.cli.console import complain, listen, say
 from suite.errors import SuiteError, redacted
 
 # The base of all complaints about the words typed, from whichever click typer carries.
@@ -21,6 +23,7 @@ CommandLineError: Any = typer.BadParameter.__bases__[0].__bases__[0]
 
 LONGEST = 300  # characters of an error in a sentence
 INTERRUPTED = 130
+COMPLETES = "_SUITE_COMPLETE"  # how a shell asks the program called suite
 
 HELP = """Train, sweep, score and compare methods that learn from weak, noisy or incomplete video labels.
 
@@ -29,16 +32,47 @@ Start with `suite leaderboard` (a page of results in minutes), `suite list metho
 """
 
 
-def build() -> typer.Typer:
-    """The application with every command registered."""
+def _show_version(asked: bool) -> None:
+    if asked:
+        say(f"weak-action-suite {__version__}")
+        raise typer.Exit
+
+
+def build(first: str = "") -> typer.Typer:
+    """The application with every command registered, or, where ``first`` names a module here, that module's alone.
+
+    Most of the time until a command starts, or a shell is answered, goes into commands that are not the one meant.
+    """
     app = typer.Typer(
         name="suite", help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
     )
-    for info in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{info.name}")
+    app.callback()(_options)
+    names = [info.name for info in pkgutil.iter_modules(__path__)]
+    alone = [first] if first in names and hasattr(_module(first), "register") else names
+    for module in map(_module, alone):
         if hasattr(module, "register"):
             module.register(app)
     return app
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the suite itself."""
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def _first_word() -> str:
+    """The command that was typed, or that a shell completes; empty where that is not known to be all of a word."""
+    if COMPLETES in os.environ:
+        words, place = os.environ.get("COMP_WORDS", "").split(), os.environ.get("COMP_CWORD", "")
+        return words[1] if len(words) > 1 and place.isdigit() and int(place) > 1 else ""
+    return sys.argv[1] if len(sys.argv) > 1 else ""
 
 
 def main() -> None:
@@ -52,7 +86,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     listen()
     try:
-        code = build()(standalone_mode=False)
+        code = build(_first_word())(standalone_mode=False)
         if code == INTERRUPTED:  # typer turns Ctrl-C into a code
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)

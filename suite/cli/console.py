@@ -9,11 +9,15 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
+from suite.cli.complete import runs as complete_runs
+
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and the end of a line
+TRACKERS = ("csv", "tensorboard", "wandb", "mlflow")
 PIPED_WIDTH = 200  # of a table that goes to a file or another program
 
 OutOption = Annotated[
@@ -27,10 +31,32 @@ MethodsOption = Annotated[
     list[str] | None,
     typer.Option("--methods", help="A Python file with methods or tasks of your own; may be repeated."),
 ]
+
+
+class Keep(StrEnum):
+    """Whose weights are kept with a run."""
+
+    selected = "selected"
+    last = "last"
+    all = "all"
+    none = "none"
+
+
+KEEP_HELP = "Weights to keep: of the epoch that validation data chose (selected), the last, all (and oracle), or none."
+LogOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--log",
+        help="Log curves while training: csv, tensorboard, wandb or mlflow (below outputs/tracking, or to the service "
+        "that WANDB_MODE and MLFLOW_TRACKING_URI name); may be repeated.",
+        autocompletion=lambda incomplete: [n for n in TRACKERS if n.startswith(incomplete)],
+    ),
+]
+KeepOption = Annotated[Keep, typer.Option("--keep", help=KEEP_HELP)]
 SingleFileOption = Annotated[
     bool, typer.Option("--single-file", help="Put all that the page needs into it (5 MB more), for mailing.")
 ]
-RunArgument = Annotated[str, typer.Argument(help="The id of a run, or its beginning.")]
+RunArgument = Annotated[str, typer.Argument(help="The id of a run, or its beginning.", autocompletion=complete_runs)]
 AddressOption = Annotated[
     str | None,
     typer.Option(
@@ -70,6 +96,13 @@ def listen() -> None:
     logger.handlers = [_Once()]
     logger.setLevel(logging.INFO)
     logger.propagate = False
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people read them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def say(message: str) -> None:

@@ -13,9 +13,13 @@ from suite.cli.console import (
     AddressOption,
     DataOption,
     JsonOption,
+    Keep,
+    KeepOption,
+    LogOption,
     MethodsOption,
     OutOption,
     complain,
+    duration,
     emit_json,
     say,
 )
@@ -43,6 +47,8 @@ def leaderboard(
     threads: Annotated[int, typer.Option(help="CPU threads per run, or per worker of a run.", min=1)] = 1,
     workers: Annotated[int, typer.Option(help="Ray Train workers per run; 0: none.", min=0)] = 0,
     packed: Annotated[int, typer.Option(help="Runs trained as one stack where methods allow; 0: never.", min=0)] = 0,
+    keep: KeepOption = Keep.none,
+    log: LogOption = None,
     methods_files: MethodsOption = None,
     out: OutOption = "outputs",
     data: DataOption = None,
@@ -57,9 +63,12 @@ def leaderboard(
     """
     from suite.leaderboard.run import Terms
     from suite.spec.resources import Resources
+    from suite.tracking.watching import require
 
+    trackers = require(log or [])
     places, plan = make(name, out, data, methods_files, table, runs=True)
-    terms = Terms(jobs, Resources(cpu=threads, gpu=gpu, workers=workers), address, packed)
+    resources = Resources(cpu=threads, gpu=gpu, workers=workers)
+    terms = Terms(jobs, resources, address, packed, keep.value, trackers)
     result = carry_out(plan, places, terms, plan.board.again, quiet=json)
     page = build_report(plan, places)
     _conclude(plan, result, page, json)
@@ -138,12 +147,6 @@ def build_report(plan: Plan, places: Places, single: bool = False) -> str:
     page = build(plan.board, plan.asked, ledger, folder, single)
     refresh_index(places)
     return str(page)
-
-
-def duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 @contextmanager

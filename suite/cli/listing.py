@@ -8,19 +8,24 @@ import typer
 
 from suite.cli.console import JsonOption, MethodsOption, emit
 from suite.cli.data import list_datasets
+from suite.cli.results import list_runs
 
 TaskOption = Annotated[str | None, typer.Option("--task", help="Only those of one task.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add ``suite list``."""
-    group = typer.Typer(help="List methods, datasets, tasks, leaderboards or sweeps.", no_args_is_help=True)
+    group = typer.Typer(
+        help="List methods, datasets, tasks, leaderboards, sweeps, claims or runs.", no_args_is_help=True
+    )
     group.command("methods")(list_methods)
     group.command("published")(list_published)
     group.command("datasets")(list_datasets)
     group.command("tasks")(list_tasks)
     group.command("leaderboards")(list_leaderboards)
     group.command("sweeps")(list_sweeps)
+    group.command("claims")(list_claims)
+    group.command("runs")(list_runs)
     app.add_typer(group, name="list")
 
 
@@ -30,11 +35,11 @@ def list_methods(task: TaskOption = None, methods: MethodsOption = None, json: J
 
     A star marks the preset that is the default.
     """
-    from suite import registry
     from suite.environment import PLUGINS
+    from suite.index import declared_methods
 
     PLUGINS.add(methods or [])
-    rows = [_method(method) for method in registry.methods().values() if task in (None, method.task)]
+    rows = [row for row in declared_methods() if task in (None, row["task"])]
     if not json:
         rows = [{**row, "presets": _presets(row)} for row in rows]
     emit(rows, ("name", "aliases", "task", "title", "paper", "presets"), json)
@@ -46,27 +51,6 @@ def list_published(task: TaskOption = None, json: JsonOption = False) -> None:
 
     rows = [entry for entry in registry.published_only().values() if task in (None, entry["task"])]
     emit(rows, ("name", "task", "title", "reason"), json)
-
-
-def _method(method: Any) -> dict[str, Any]:
-    hypers = {
-        name: {
-            "default": declared.default,
-            "range": declared.span if declared.low is not None or declared.high is not None else None,
-            "choices": list(declared.choices),
-            "symbol": declared.symbol,
-            "source": declared.source,
-            "help": declared.help,
-            "post": declared.post,
-        }
-        for name, declared in method.hypers.items()
-    }
-    doc = (method.__doc__ or "").strip().partition("\n")[0]
-    facts = {name: getattr(method, name) for name in ("name", "aliases", "task", "title", "paper")}
-    presets = {"presets": method.presets, "default_preset": method.default_preset()}
-    selection = {"published_selection": method.published_selection}
-    notes = {"oracle": method.oracle, "unknown_labels": method.unknown_labels, "soft_labels": method.soft_labels}
-    return {**facts, "about": doc, **notes, **presets, **selection, "hyper_parameters": hypers}
 
 
 def _presets(row: dict[str, Any]) -> str:
@@ -95,10 +79,15 @@ def list_sweeps(json: JsonOption = False) -> None:
     _list_files("sweeps", "", json)
 
 
+def list_claims(json: JsonOption = False) -> None:
+    """Every claim that `suite claims NAME` can judge."""
+    _list_files("reports", "claims", json)
+
+
 def _list_files(kind: str, folder: str, json: bool) -> None:
     import tomllib
 
-    from suite.data.storage.cards import shipped
+    from suite.declarations import shipped
 
     rows = []
     for path in sorted((shipped(kind) / folder).glob("*.toml")):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from suite.cli.console import DataOption, JsonOption, MethodsOption, OutOption, complain, emit, emit_json, say
-from suite.cli.leaderboard import NameArgument, TableOption, duration, make
+from suite.cli.complete import leaderboards, plannable, sweeps
+from suite.cli.console import DataOption, JsonOption, MethodsOption, OutOption, complain, duration, emit, emit_json, say
+from suite.cli.leaderboard import TableOption, make
 from suite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,8 +19,14 @@ if TYPE_CHECKING:
     from suite.spec.board import BoardRun
 
 
+PlannedArgument = Annotated[
+    str,
+    typer.Argument(help="A leaderboard's name (paper:asl) or TOML file, or a sweep's name.", autocompletion=plannable),
+]
+
+
 def plan(
-    name: NameArgument = "quick",
+    name: PlannedArgument = "quick",
     sweep: Annotated[
         str, typer.Argument(help="After the word 'sweep' or 'leaderboard': its name.", show_default=False)
     ] = "",
@@ -33,12 +40,12 @@ def plan(
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show what leaderboard NAME asks for, what is done, and how long the rest will take.
+    """Show what leaderboard or sweep NAME asks for, what is done, and how long the rest will take.
 
     Where data are missing, it says which files to put where. What such runs would cost comes from training steps timed
     with --time on generated arrays of the published shapes; it is unknown until then.
 
-    Examples: suite plan recognition-real; suite plan sweep neighbours; suite plan paper:npl --table 'Table 2' --time
+    Examples: suite plan recognition-real; suite plan neighbours; suite plan paper:npl --table 'Table 2' --time
     """
     import os
 
@@ -73,9 +80,14 @@ def plan(
 
 
 def _subject(name: str, second: str) -> tuple[str, bool]:
-    """What is planned, and whether it is a sweep: ``NAME``, ``leaderboard NAME`` or ``sweep NAME``."""
-    if not second or name == "leaderboard":
-        return second or name, False
+    """What is planned, and whether it is a sweep: ``NAME``, ``leaderboard NAME`` or ``sweep NAME``.
+
+    A name that a board and a sweep share is the board's.
+    """
+    if name == "leaderboard" and second:
+        return second, False
+    if not second:
+        return name, name in sweeps(name) and name not in leaderboards(name)
     if name == "sweep":
         return second, True
     raise UsageError(

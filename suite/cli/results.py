@@ -33,7 +33,7 @@ STATUSES = ("finished", "failed", "pruned")
 FilterOption = Annotated[str | None, typer.Option(help="Only this one.")]
 
 commands = typer.Typer(
-    help="Look into the ledger: list, show, page, method, add, export, merge, compact, repair, delete.",
+    help="Look into the ledger: list, show, page, method, add, export, merge, compact, repair, delete, prune.",
     no_args_is_help=True,
 )
 
@@ -53,13 +53,20 @@ def list_runs(
     task: FilterOption = None,
     status: FilterOption = None,
     group: FilterOption = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", help="A condition: seed=1, score>0.5, dataset~hapt, params.lr=0.01; may be repeated."),
+    ] = None,
+    sort: Annotated[str, typer.Option("--sort", help="A column to sort by; -score: the best first.")] = "",
+    limit: Annotated[int, typer.Option("--limit", help="The first so many; 0: all.", min=0)] = 0,
     out: OutOption = "outputs",
     json: JsonOption = False,
 ) -> None:
-    """List the runs in the ledger, oldest first.
+    """List the runs in the ledger, oldest first; score is the task's headline on test data, as validation chose.
 
-    Example: suite results list --status failed
+    Examples: suite results list --status failed; suite results list --where dataset~hapt --sort=-score --limit 10
     """
+    from suite.api import listing
     from suite.registry import canonical_name
 
     if status is not None and status not in STATUSES:
@@ -71,8 +78,12 @@ def list_runs(
         "status": status,
         "group": group,
     }
-    rows = [_public(row) for row in _ledger(out).runs().iter_rows(named=True) if _fits(row, wanted)]
-    emit(rows, ("run", "method", "dataset", "protocol", "seed", "status", "seconds", "started"), json)
+    ledger = _ledger(out)
+    found = listing.where(listing.scored(ledger, ledger.runs()), where or [])
+    found = listing.ordered(found, sort) if sort else found
+    rows = [_public(row) for row in found.iter_rows(named=True) if _fits(row, wanted)]
+    columns = ("run", "method", "dataset", "protocol", "seed", "score", "status", "seconds", "started")
+    emit(rows[: limit or None], columns, json)
 
 
 def _fits(row: dict[str, Any], wanted: dict[str, str | None]) -> bool:
@@ -276,10 +287,13 @@ def delete(
     out: OutOption = "outputs",
     json: JsonOption = False,
 ) -> None:
-    """Forget runs.
+    """Forget runs, and remove their kept weights.
 
     Example: suite results delete --failed --yes
     """
+    from suite.models.tidy import remove
+    from suite.places import Places
+
     ledger = _ledger(out)
     names = {ledger.resolve(run) for run in runs or []} | _chosen(ledger.runs(), failed, method)
     if not runs and not failed and method is None:
@@ -287,10 +301,37 @@ def delete(
     if names and not yes and not json:
         typer.confirm(f"Forget {len(names)} runs?", abort=True)
     count = ledger.delete(names)
+    remove(Places(out), names)
     if json:
         emit_json({"deleted": sorted(names)})
         return
     say(f"{count} runs forgotten.")
+
+
+@commands.command()
+def prune(
+    budget: Annotated[str, typer.Option(help="What kept weights may take in all: 500MB, 2GB; 0 removes all.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    out: OutOption = "outputs",
+    json: JsonOption = False,
+) -> None:
+    """Remove the oldest kept weights until the rest fit a budget; runs, numbers and predictions stay.
+
+    Example: suite results prune --budget 2GB --dry-run
+    """
+    from suite.models import tidy
+    from suite.places import Places
+
+    runs = set(_ledger(out).runs()["run"])
+    found = tidy.prune(Places(out), tidy.parse_size(budget), runs, dry=dry_run)
+    if json:
+        emit_json({"removed": found.removed, "left": found.left, "left_bytes": found.left_bytes})
+        return
+    gone = tidy.in_words(sum(found.removed.values()))
+    would = "would be removed" if dry_run else "removed"
+    say(
+        f"weights of {len(found.removed)} runs {would} ({gone}); {found.left} stay ({tidy.in_words(found.left_bytes)})."
+    )
 
 
 def _chosen(runs: pl.DataFrame, failed: bool, method: str | None) -> set[str]:

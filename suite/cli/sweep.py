@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from suite.cli.complete import sweeps
+from suite.cli.complete import searchable, sweeps
+from suite.cli.complete import settings as complete_settings
 from suite.cli.console import (
     AddressOption,
     DataOption,
     JsonOption,
+    Keep,
+    KeepOption,
+    LogOption,
     MethodsOption,
     OutOption,
     SingleFileOption,
@@ -52,7 +56,7 @@ class RunByDefault(TyperGroup):
 
 def run(
     what: Annotated[
-        list[str], typer.Argument(help="A sweep's name or TOML file; or METHOD DATASET.", autocompletion=sweeps)
+        list[str], typer.Argument(help="A sweep's name or TOML file; or METHOD DATASET.", autocompletion=searchable)
     ],
     over: OverOption = "",
     trials: Annotated[int | None, typer.Option(help="Trials of each study, those of before included.", min=1)] = None,
@@ -64,13 +68,19 @@ def run(
     ] = None,
     pruner: Annotated[str | None, typer.Option(help="none, median, asha, wilcoxon or module:Class.")] = None,
     objective: Annotated[str | None, typer.Option(help="Metric to optimize on validation data.")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="A fixed parameter, name=value.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A fixed parameter, name=value.", autocompletion=complete_settings)
+    ] = None,
     jobs: Annotated[int | None, typer.Option(help="Trials at once; 0: as many as fit.", min=0)] = None,
     cpu: Annotated[float | None, typer.Option(help="CPU cores of a trial.")] = None,
     gpu: Annotated[float | None, typer.Option(help="GPUs of a trial; shares allowed.", min=0)] = None,
     workers: Annotated[int | None, typer.Option(help="Ray Train workers of a trial; 0: none.", min=0)] = None,
     packed: Annotated[int | None, typer.Option(help="Configurations trained as one; 0: never.", min=0)] = None,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard event files.")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="At the end, write TensorBoard files of all trials.")
+    ] = False,
+    keep: KeepOption = Keep.none,
+    log: LogOption = None,
     methods_files: MethodsOption = None,
     out: OutOption = "outputs",
     data: DataOption = None,
@@ -98,11 +108,13 @@ def run(
     )
     spec, places = _asked(what, over, changes, out, data, methods_files)
     from suite.sweep.search import run_sweep
+    from suite.tracking.watching import require
     from suite.work.kept import ready
 
+    trackers = require(log or [])
     ready(places)
     with display(spec, quiet=json) as watch:
-        swept = run_sweep(spec, places, address, watch)
+        swept = run_sweep(spec, places, address, watch, keep=keep.value, log=trackers)
     if tensorboard:
         from suite.sweep.exports import export_tensorboard
 

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from suite.data import find_card
-from suite.data.storage.cards import shipped
+from suite.declarations import shipped
 from suite.errors import DataError, UsageError, did_you_mean
 from suite.hyper import Value
 from suite.leaderboard.printed import with_printed_runs

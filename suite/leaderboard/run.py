@@ -12,6 +12,7 @@ from suite.leaderboard.source import BoardSource, queue_of
 from suite.places import Places
 from suite.spec.board import BoardRun
 from suite.spec.resources import Resources
+from suite.train.storage.keeping import Keep
 from suite.work.pool import Work, work_on_ray
 from suite.work.preparation import Machine
 from suite.work.worker import Execute, Runner, work_here
@@ -27,12 +28,15 @@ class Terms:
     """How to carry out a plan: ``jobs`` runs at once (0: as many as fit; 1: in this process) with ``resources`` each.
 
     ``address`` is that of a cluster (None: one of this machine); up to ``packed`` runs are trained as one stack.
+    ``keep`` and ``log`` say whose weights are kept and which trackers get curves, as in :class:`Machine`.
     """
 
     jobs: int = 0
     resources: Resources = field(default_factory=Resources)
     address: str | None = None
     packed: int = 0
+    keep: Keep = "none"
+    log: tuple[str, ...] = ()
 
 
 @dataclass
@@ -57,7 +61,7 @@ def run_plan(
     which were. ``watch`` is called without runs now and then in between. Nothing is started when nothing is to do.
     """
     terms, result = terms or Terms(), Result()
-    runner = Runner(places.absolute(), Machine.of(terms.resources), plan.board.name, execute)
+    runner = Runner(places.absolute(), Machine.of(terms.resources, terms.keep, terms.log), plan.board.name, execute)
 
     def note(ended: list[Done]) -> None:
         result.ended += ended

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from suite.data.storage.cards import shipped
+from suite.declarations import shipped
 from suite.report import figures, findings, paper_forms, tables
 from suite.report.across import ranks_figure
 from suite.report.class_curves import class_figures

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from suite.data.storage.cards import shipped
+from suite.declarations import shipped
 from suite.errors import DataError, UsageError, did_you_mean
 from suite.spec.board import MetricKey
 

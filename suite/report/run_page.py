@@ -26,6 +26,7 @@ from suite.tasks import task
 
 if TYPE_CHECKING:
     from markupsafe import Markup
+    from plotly.graph_objects import Figure
 
 FOLDER = "runs"  # below the folder of reports
 METHODS = "methods"  # pages of methods, there too
@@ -193,8 +194,12 @@ def _facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _curves(row: Mapping[str, Any], curves: pl.DataFrame | None) -> str:
     """The run's curves as a figure, or nothing."""
-    if curves is None or curves.is_empty():
-        return ""
+    figure = None if curves is None or curves.is_empty() else curves_figure(row, curves)
+    return "" if figure is None else figures.fragment(figure, "curves")
+
+
+def curves_figure(row: Mapping[str, Any], curves: pl.DataFrame) -> Figure | None:
+    """The ``curves`` of the run of a ``row`` of the ledger as a figure; None where there is nothing to draw."""
     value = pl.col("value")
     drawn = (
         cumulative(curves)
@@ -207,5 +212,4 @@ def _curves(row: Mapping[str, Any], curves: pl.DataFrame | None) -> str:
             pl.lit(1).alias("seeds"),
         )
     )
-    figure = figures.learning([row["method"]], task(row["task"]).headline, drawn)
-    return "" if figure is None else figures.fragment(figure, "curves")
+    return figures.learning([row["method"]], task(row["task"]).headline, drawn)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from suite.data.storage.cards import shipped
+from suite.declarations import shipped
 from suite.environment import PLUGINS
 from suite.errors import UsageError, did_you_mean
 from suite.places import Places

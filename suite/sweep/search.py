@@ -15,6 +15,7 @@ from suite.sweep.check import check
 from suite.sweep.files import store
 from suite.sweep.source import SweepSource
 from suite.sweep.trials import TrialPerformer
+from suite.train.storage.keeping import Keep
 from suite.work.pool import Work, work_on_ray
 from suite.work.source import Watch
 
@@ -27,8 +28,18 @@ class Swept:
     interrupted: bool = False
 
 
-def run_sweep(spec: SweepSpec, places: Places, address: str | None = None, watch: Watch | None = None) -> Swept:
+def run_sweep(
+    spec: SweepSpec,
+    places: Places,
+    address: str | None = None,
+    watch: Watch | None = None,
+    *,
+    keep: Keep = "none",
+    log: tuple[str, ...] = (),
+) -> Swept:
     """Run what is left of ``spec``; ``watch`` sees a snapshot every half second.
+
+    ``keep`` and ``log`` say whose weights are kept and which trackers get curves, of every run of the trials.
 
     Ctrl-C asks the running trials to stop at the end of their epoch and waits for that; a second one leaves at once.
     Either way the same call goes on from there.
@@ -50,7 +61,10 @@ def run_sweep(spec: SweepSpec, places: Places, address: str | None = None, watch
             if watch is not None:
                 watch(snapshot)
 
-        source, performer = partial(SweepSource, spec, places, packable), partial(TrialPerformer, spec, places)
+        source, performer = (
+            partial(SweepSource, spec, places, packable),
+            partial(TrialPerformer, spec, places, keep=keep, log=log),
+        )
         work = Work(f"sweep {spec.name}", source, performer, spec.resources, spec.concurrency)
         over = work_on_ray(work, places, address, note)
         return Swept(last, not over)

@@ -20,6 +20,7 @@ from suite.sweep.pruners import pruner_kind
 from suite.sweep.source import Candidate, Ended
 from suite.sweep.space import Values
 from suite.sweep.watcher import Judge, Watcher
+from suite.train.storage.keeping import Keep
 from suite.work.leases import leased, taken
 from suite.work.preparation import Machine
 from suite.work.worker import Runner
@@ -48,10 +49,12 @@ class Trial:
 class TrialPerformer:
     """Carries out the candidates of a sweep in its process; every run is in the ledger before it is reported."""
 
-    def __init__(self, spec: SweepSpec, places: Places, judge: Judge) -> None:
+    def __init__(
+        self, spec: SweepSpec, places: Places, judge: Judge, *, keep: Keep = "none", log: tuple[str, ...] = ()
+    ) -> None:
         self.spec, self.places, self.judge = spec, places, judge
         self.problems = problems(spec)
-        self.runner = Runner(places, Machine.of(spec.resources), spec.name)
+        self.runner = Runner(places, Machine.of(spec.resources, keep, log), spec.name)
 
     def perform(self, units: Sequence[Candidate]) -> list[Ended]:
         """Run candidates of one study; those that were stopped before their end are not mentioned."""

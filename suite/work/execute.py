@@ -10,8 +10,12 @@ from suite.errors import SuiteError
 from suite.places import Places
 from suite.results.schema import Outcome
 from suite.spec.run import RunSpec
-from suite.train.loop import train
-from suite.train.storage.reporter import Reporter
+from suite.train.loop import Loop
+from suite.train.stepper import Solo
+from suite.train.storage.reporter import Reporter, Silent
+from suite.train.storage.saving import Checkpoints
+from suite.train.training import Training
+from suite.work.onlookers import Onlookers
 from suite.work.preparation import Machine, prepare, threads
 from suite.work.record import outcome_of, run_row
 
@@ -27,22 +31,38 @@ def execute(
 
     ``group`` names the sweep or leaderboard that asked. The outcome's ``extra`` holds what the ledger does not store:
     ``complete`` (False when the reporter stopped the run), the raw ``scores`` by split of the last point, those
-    ``selected`` by validation, and the ``prepared`` run.
+    ``selected`` by validation, the ``prepared`` run, and the weights ``kept``, where the machine keeps any.
     """
     machine = machine or Machine()
     row = run_row(spec, places, machine, group)
-    clock = time.monotonic()
+    clock, onlookers = time.monotonic(), None
     try:
         with threads(machine.threads):
             prepared = prepare(spec, places)
             checkpoint = places.checkpoint(prepared.run) if machine.checkpoints else None
             training = prepared.training(machine.device, places.derived, checkpoint)
-            complete = train(training, reporter).complete
+            onlookers = Onlookers([training], [spec], [row], machine, places)
+            complete = _carry_out(training, reporter or Silent(), onlookers)
     # Whatever a method raises must become a row: one broken run may not end a board of hundreds.
     except Exception as error:
+        if onlookers is not None:
+            onlookers.broken("failed")
         failed = {**row, "seconds": time.monotonic() - clock}
         return Outcome(run=failed).failed(_sentence(error))
-    return outcome_of({**row, "seconds": time.monotonic() - clock}, prepared, training, complete)
+    outcome = outcome_of({**row, "seconds": time.monotonic() - clock}, prepared, training, complete)
+    return onlookers.ended([outcome])[0]
+
+
+def _carry_out(training: Training, reporter: Reporter, onlookers: Onlookers) -> bool:
+    """Train as :func:`suite.train.loop.train` does, before ``onlookers``; False when the reporter stopped it."""
+    stepper = Solo(training)
+    checkpoints = Checkpoints(stepper, onlookers.keepers[0])
+    complete = Loop(stepper, onlookers.beside(reporter), checkpoints).run()
+    if training.error is not None:
+        raise training.error
+    if complete:
+        onlookers.look()  # a method without phases is evaluated once and reports nothing
+    return complete
 
 
 def _sentence(error: Exception) -> str:

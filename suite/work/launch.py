@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from suite.errors import TrainingError, UsageError
+from suite.models.kept import NAME
 from suite.places import Places
 from suite.results.schema import Outcome
 from suite.spec.run import RunSpec
@@ -175,7 +176,8 @@ def _work(
     leads = Workers.current().leads
     reporter = Calling(lambda progress: ray.get(mailbox.post.remote(progress)))
     outcome = execute(spec, places, reporter if leads else Silent(), machine, group)
-    return replace(outcome, extra={"complete": outcome.extra.get("complete", False)}) if leads else None
+    travels = {name: outcome.extra[name] for name in ("complete", NAME) if name in outcome.extra}
+    return replace(outcome, extra={"complete": False, **travels}) if leads else None
 
 
 def _first_line(error: Exception) -> str:

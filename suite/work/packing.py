@@ -18,6 +18,7 @@ from suite.tasks.data import TaskData
 from suite.train.loop import Loop
 from suite.train.packed.stepper import Stacked
 from suite.train.storage.reporter import Asking
+from suite.work.onlookers import Onlookers
 from suite.work.preparation import Machine, prepare, threads
 from suite.work.record import outcome_of, run_row
 
@@ -82,17 +83,20 @@ def _run(
             trainings = [one.training(machine.device, places.derived, data=data) for one in prepared]
             if not _agree([training.phases for training in trainings]):
                 return []
-            complete = Loop(Stacked(trainings), Asking(going)).run()
+            onlookers = Onlookers(trainings, specs, rows, machine, places)
+            complete = Loop(Stacked(trainings), onlookers.beside(Asking(going))).run()
     except Exception:  # whatever it was: trained alone, the method reports the error itself
         logger.debug("%s is not packed", specs[0].method, exc_info=True)
         _REFUSED.add(specs[0].method)
         return []
     if not complete:
+        onlookers.broken("stopped")
         return []
     # Each gets its share, so that seconds add up to the time that the machine was busy.
     seconds = (time.monotonic() - clock) / len(specs)
     ended = zip(rows, prepared, trainings, strict=True)
-    return [outcome_of({**row, "seconds": seconds}, one, training) for row, one, training in ended]
+    outcomes = [outcome_of({**row, "seconds": seconds}, one, training) for row, one, training in ended]
+    return onlookers.ended(outcomes)
 
 
 def _agree(phases: Sequence[Sequence[Phase]]) -> bool:

@@ -19,6 +19,7 @@ from suite.spec.run import RunSpec
 from suite.tasks import Task, task
 from suite.tasks.data import TaskData
 from suite.train.start import data_of, method_of, training_of
+from suite.train.storage.keeping import Keep
 from suite.train.training import Training
 
 
@@ -44,17 +45,32 @@ class Machine:
 
     ``threads`` CPU threads (0: all cores; results are the same bytes for the same number); ``workers`` is
     recorded in the row, their group is started by the launcher. ``checkpoints=False`` keeps a short run off the disk.
+    ``keep`` says whose weights are kept with the run: of the epoch that validation chose, of the last, of all
+    selections, or none; ``log`` names the trackers (:mod:`suite.tracking`) that get its curves while it trains.
     """
 
     device: str = "cpu"
     threads: int = 1
     workers: int = 0
     checkpoints: bool = True
+    keep: Keep = "none"
+    log: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, resources: Resources) -> Machine:
+    def of(cls, resources: Resources, keep: Keep = "none", log: tuple[str, ...] = ()) -> Machine:
         """The machine of a run that holds ``resources``."""
-        return cls("cuda" if resources.gpu else "cpu", max(1, int(resources.cpu)), resources.workers)
+        return cls(
+            "cuda" if resources.gpu else "cpu", max(1, int(resources.cpu)), resources.workers, keep=keep, log=log
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """What the row of a run says of it."""
+        return {
+            "device": self.device,
+            "threads": self.threads,
+            "workers": self.workers,
+            "checkpoints": self.checkpoints,
+        }
 
 
 def prepare(spec: RunSpec, places: Places) -> Prepared:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from suite.models.folder import keep_models
 from suite.places import Places
 from suite.registry import method as find_method
 from suite.results.ledger import Ledger
@@ -35,7 +36,7 @@ def run_row(spec: RunSpec, places: Places, machine: Machine, group: str, carried
     """
     chosen = find_method(spec.method)
     known = provenance()
-    hardware = {**json.loads(known["hardware"]), **asdict(machine), "precision": spec.precision}
+    hardware = {**json.loads(known["hardware"]), **machine.facts(), "precision": spec.precision}
     return {
         **known,
         "run": run_id(spec, places),
@@ -67,14 +68,14 @@ def outcome_of(run: dict[str, Any], prepared: Prepared, training: Training, comp
     if not trained.points:
         return outcome.failed(f"{prepared.method.name} took no evaluation point; give it epochs.")
     metrics, predictions = point_rows(trained.points, prepared.data)
-    noted = [*_coverage(prepared, trained.curves), *trained.curves]
+    noted = [*coverage(prepared.data, trained.curves), *trained.curves]
     curves = [{name: value for name, value in point.items() if name != "phase_index"} for point in noted]
     return Outcome(run=run, metrics=metrics, curves=curves, predictions=predictions, extra=extra)
 
 
-def _coverage(prepared: Prepared, curves: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """How many classes the labelled samples of this split never show, if any: nothing could be learnt of them."""
-    missing = prepared.data.facts.get("missing_classes", [])
+def coverage(data: TaskData[Any], curves: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A point before all others: how many classes the labelled samples never show, if any; they cannot be learnt."""
+    missing = data.facts.get("missing_classes", [])
     if not missing or not curves:
         return []
     start = {**curves[0], "epoch": 0, "step": 0}
@@ -82,7 +83,11 @@ def _coverage(prepared: Prepared, curves: Sequence[Mapping[str, Any]]) -> list[d
 
 
 def settle(outcome: Outcome, ledger: Ledger, places: Places) -> None:
-    """Record ``outcome``, or keep it for later; only then may the checkpoint of a finished run go."""
+    """Record ``outcome``, or keep it for later; only then may the checkpoint of a finished run go.
+
+    The weights that it carries are written first: a run in the ledger has them already.
+    """
+    keep_models([outcome], places)
     record_or_keep(ledger, [outcome], places)
     if outcome.run["status"] == "finished":
         places.checkpoint(outcome.id).unlink(missing_ok=True)

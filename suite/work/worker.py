@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from suite.errors import SuiteError, TrainingError
+from suite.models.folder import keep_models
 from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
@@ -110,6 +111,7 @@ class Runner:
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Record runs in one commit; only then may their checkpoints go (a failed run may go on from its own)."""
+        keep_models(outcomes, self.places)
         record_or_keep(self.ledger, outcomes, self.places)
         for outcome in outcomes:
             if outcome.run["status"] != "failed":

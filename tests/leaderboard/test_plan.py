@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from suite.data.storage.cards import shipped
+from suite.declarations import shipped
 from suite.errors import DataError, UsageError
 from suite.leaderboard.plan import find_board, make_plan
 from suite.places import Places

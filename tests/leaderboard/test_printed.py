@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from suite.cli import build
-from suite.data.storage.cards import shipped
+from suite.declarations import shipped
 from suite.errors import UsageError
 from suite.leaderboard.cost import Costs, name_of
 from suite.leaderboard.missing import lacks

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from suite.data import find_card
-from suite.data.storage.cards import shipped
+from suite.declarations import shipped
 from suite.errors import DataError, UsageError
 from suite.registry import method, published_only
 from suite.report.matching import wanted

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from suite.cli import build
 from suite.cli.sweep_table import live_table
-from suite.data.storage.cards import shipped
+from suite.declarations import shipped
 from suite.errors import UsageError
 from suite.places import Places
 from suite.sweep.exports import export_optuna, export_tensorboard

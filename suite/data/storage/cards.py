@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
-import suite
+from suite.declarations import shipped
 from suite.environment import CARDS
 from suite.errors import UsageError, did_you_mean
 from suite.spec.card import DatasetCard, load_card
-
-
-@cache
-def shipped(kind: str) -> Path:
-    """The folder of shipped declarations (``datasets``, ``sweeps``, ``reports``).
-
-    In a checkout it stands beside the package; in an installed wheel it is package data under ``suite/shipped``. The
-    project file beside it distinguishes the two: ``site-packages/datasets`` may be another package.
-    """
-    package = Path(suite.__file__).resolve().parent
-    if (package.parent / "pyproject.toml").is_file():
-        return package.parent / kind
-    return package / "shipped" / kind
 
 
 def folders() -> list[Path]:

@@ -12,13 +12,17 @@ ASK_EVERY = 1.0  # seconds between two questions of an Asking reporter
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training is: ``done`` of ``total`` epochs, and the curve values of the last evaluation."""
+    """Where a training is: ``done`` of ``total`` epochs, and the curve values of the epoch that ended.
+
+    ``share`` (0 to 1) of the training is behind it, where budgets in steps count too; 0 where nobody knows.
+    """
 
     phase: str
     epoch: int
     done: int
     total: int
     values: Mapping[str, float]
+    share: float = 0.0
 
 
 class Reporter(Protocol):

@@ -10,16 +10,18 @@ from torch import Tensor
 from suite.method import Scores
 from suite.train.stepper import Solo
 from suite.train.storage import checkpoint
+from suite.train.storage.keeping import Keeper
 
 
 class Checkpoints:
     """Saves the training of ``stepper`` to the file that its settings name, and resumes from it; without one, neither.
 
     A training long enough to have a checkpoint leaves its end there too, until its rows are safe in the ledger.
+    With a ``keeper``, the weights that it keeps go along.
     """
 
-    def __init__(self, stepper: Solo) -> None:
-        self.stepper, self.training = stepper, stepper.training
+    def __init__(self, stepper: Solo, keeper: Keeper | None = None) -> None:
+        self.stepper, self.training, self.keeper = stepper, stepper.training, keeper
         self.path = self.training.settings.checkpoint
         self.saved_at = time.monotonic()
 
@@ -52,6 +54,8 @@ class Checkpoints:
         self.training.curves.points, self.training.curves.noted = facts["curves"], facts["noted"]
         seen.selector.restore(checkpoint.under("points", tensors), facts["selected"])
         seen.scores, seen.selected = (_nested(checkpoint.under(name, tensors)) for name in ("scores", "selected"))
+        if self.keeper is not None:
+            self.keeper.restore(checkpoint.under("kept", tensors))
         # A phase that was over is not prepared again: the loop enters the next one from the restored weights.
         return (facts["phase"] + 1, 0) if facts["over"] else (facts["phase"], facts["epoch"])
 
@@ -66,6 +70,7 @@ class Checkpoints:
             "points": seen.selector.tensors(),
             "scores": _flat(seen.scores),
             "selected": _flat(seen.selected),
+            "kept": self.keeper.tensors() if self.keeper is not None else {},
         }
         return {name: t for prefix, part in parts.items() for name, t in checkpoint.prefixed(prefix, part).items()}
 
