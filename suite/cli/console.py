@@ -38,6 +38,14 @@ AddressOption = Annotated[
     ),
 ]
 
+MaxCpusOption = Annotated[
+    float | None,
+    typer.Option("--max-cpus", help="CPUs held at once at the most; a cluster that grows is asked for them.", min=0.1),
+]
+MaxGpusOption = Annotated[
+    float | None, typer.Option("--max-gpus", help="GPUs held at once at the most, likewise.", min=0.0)
+]
+
 
 def shown(text: str) -> str:
     """``text`` with control characters as codes: titles, names and errors come from files, a terminal obeys them."""

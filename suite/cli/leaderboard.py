@@ -13,6 +13,8 @@ from suite.cli.console import (
     AddressOption,
     DataOption,
     JsonOption,
+    MaxCpusOption,
+    MaxGpusOption,
     MethodsOption,
     OutOption,
     complain,
@@ -47,6 +49,8 @@ def leaderboard(
     out: OutOption = "outputs",
     data: DataOption = None,
     address: AddressOption = None,
+    max_cpus: MaxCpusOption = None,
+    max_gpus: MaxGpusOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run what leaderboard NAME asks for and the ledger does not hold, then build its page.
@@ -57,9 +61,10 @@ def leaderboard(
     """
     from suite.leaderboard.run import Terms
     from suite.spec.resources import Resources
+    from suite.work.demand import Quota
 
     places, plan = make(name, out, data, methods_files, table, runs=True)
-    terms = Terms(jobs, Resources(cpu=threads, gpu=gpu, workers=workers), address, packed)
+    terms = Terms(jobs, Resources(cpu=threads, gpu=gpu, workers=workers), address, packed, Quota(max_cpus, max_gpus))
     result = carry_out(plan, places, terms, plan.board.again, quiet=json)
     page = build_report(plan, places)
     _conclude(plan, result, page, json)

@@ -15,6 +15,8 @@ from suite.cli.console import (
     AddressOption,
     DataOption,
     JsonOption,
+    MaxCpusOption,
+    MaxGpusOption,
     MethodsOption,
     OutOption,
     SingleFileOption,
@@ -75,6 +77,8 @@ def run(
     out: OutOption = "outputs",
     data: DataOption = None,
     address: AddressOption = None,
+    max_cpus: MaxCpusOption = None,
+    max_gpus: MaxGpusOption = None,
     json: JsonOption = False,
 ) -> None:
     """Search the space of a sweep; what the ledger holds is not run again.
@@ -98,11 +102,12 @@ def run(
     )
     spec, places = _asked(what, over, changes, out, data, methods_files)
     from suite.sweep.search import run_sweep
+    from suite.work.demand import Quota
     from suite.work.kept import ready
 
     ready(places)
     with display(spec, quiet=json) as watch:
-        swept = run_sweep(spec, places, address, watch)
+        swept = run_sweep(spec, places, address, watch, Quota(max_cpus, max_gpus))
     if tensorboard:
         from suite.sweep.exports import export_tensorboard
 

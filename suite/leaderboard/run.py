@@ -12,7 +12,8 @@ from suite.leaderboard.source import BoardSource, queue_of
 from suite.places import Places
 from suite.spec.board import BoardRun
 from suite.spec.resources import Resources
-from suite.work.pool import Work, work_on_ray
+from suite.work.demand import Quota, Work
+from suite.work.pool import work_on_ray
 from suite.work.preparation import Machine
 from suite.work.worker import Execute, Runner, work_here
 
@@ -26,13 +27,15 @@ Watch = Callable[[list[Done]], None]
 class Terms:
     """How to carry out a plan: ``jobs`` runs at once (0: as many as fit; 1: in this process) with ``resources`` each.
 
-    ``address`` is that of a cluster (None: one of this machine); up to ``packed`` runs are trained as one stack.
+    ``address`` is that of a cluster (None: one of this machine); up to ``packed`` runs are trained as one stack. No
+    more is held at once than ``quota`` allows.
     """
 
     jobs: int = 0
     resources: Resources = field(default_factory=Resources)
     address: str | None = None
     packed: int = 0
+    quota: Quota = field(default_factory=Quota)
 
 
 @dataclass
@@ -79,7 +82,8 @@ def _carry_out(plan: Plan, runner: Runner, terms: Terms, watch: Watch) -> bool:
         source = BoardSource(queue, runner)
         return work_here(source, performer(source), watch)
     source_of = partial(BoardSource, queue, runner)
-    work = Work(f"leaderboard {plan.board.name}", source_of, performer, terms.resources, terms.jobs, len(queue))
+    title, held = f"leaderboard {plan.board.name}", terms.resources
+    work = Work(title, source_of, performer, held, terms.jobs, len(queue), terms.quota)
     return work_on_ray(work, runner.places, terms.address, watch)
 
 

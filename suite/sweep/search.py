@@ -15,7 +15,8 @@ from suite.sweep.check import check
 from suite.sweep.files import store
 from suite.sweep.source import SweepSource
 from suite.sweep.trials import TrialPerformer
-from suite.work.pool import Work, work_on_ray
+from suite.work.demand import Quota, Work
+from suite.work.pool import work_on_ray
 from suite.work.source import Watch
 
 
@@ -27,8 +28,14 @@ class Swept:
     interrupted: bool = False
 
 
-def run_sweep(spec: SweepSpec, places: Places, address: str | None = None, watch: Watch | None = None) -> Swept:
-    """Run what is left of ``spec``; ``watch`` sees a snapshot every half second.
+def run_sweep(
+    spec: SweepSpec,
+    places: Places,
+    address: str | None = None,
+    watch: Watch | None = None,
+    quota: Quota | None = None,
+) -> Swept:
+    """Run what is left of ``spec``, holding no more than ``quota``; ``watch`` sees a snapshot every half second.
 
     Ctrl-C asks the running trials to stop at the end of their epoch and waits for that; a second one leaves at once.
     Either way the same call goes on from there.
@@ -51,7 +58,8 @@ def run_sweep(spec: SweepSpec, places: Places, address: str | None = None, watch
                 watch(snapshot)
 
         source, performer = partial(SweepSource, spec, places, packable), partial(TrialPerformer, spec, places)
-        work = Work(f"sweep {spec.name}", source, performer, spec.resources, spec.concurrency)
+        title, limits = f"sweep {spec.name}", quota or Quota()
+        work = Work(title, source, performer, spec.resources, spec.concurrency, quota=limits)
         over = work_on_ray(work, places, address, note)
         return Swept(last, not over)
 

@@ -17,9 +17,12 @@ from suite.work.source import Source
 class _SourceActor:
     """What lives in the actor."""
 
-    def __init__(self, make: Callable[[], Source], inherited: dict[str, str]) -> None:
+    def __init__(self, title: str, make: Callable[[], Source], inherited: dict[str, str]) -> None:
         os.environ.update(inherited)
-        self.source = make()
+        self.title, self.source = title, make()
+
+    def __repr__(self) -> str:  # what Ray's dashboard shows
+        return f"suite {self.title}: hands out work"
 
     def call(self, name: str, *arguments: Any) -> Any:
         """What the method ``name`` of the source returns."""
@@ -36,11 +39,11 @@ class RemoteSource:
         return lambda *arguments: answer(self.actor.call.remote(name, *arguments))
 
 
-def start_source(make: Callable[[], Source]) -> RemoteSource:
-    """A source on the driver's node, ready to answer."""
+def start_source(title: str, make: Callable[[], Source]) -> RemoteSource:
+    """A source of the work called ``title`` on the driver's node, ready to answer."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     actor: Any = ray.remote(_SourceActor).options(num_cpus=0, scheduling_strategy=here)
-    source = RemoteSource(actor.remote(make, environment()))
+    source = RemoteSource(actor.remote(title, make, environment()))
     # An answer means that it was made: what goes wrong there is reported here and not by the first worker.
     source.going()
     return source
