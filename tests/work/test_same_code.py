@@ -58,6 +58,9 @@ def test_a_second_copy_on_a_second_raylet_is_an_error_before_work_starts(tmp_pat
         shutil.copytree(ROOT / part, other / part, ignore=shutil.ignore_patterns("__pycache__"))
     changed = other / "suite" / "train" / "loop.py"
     changed.write_text(changed.read_text(encoding="utf-8") + "# another version\n", encoding="utf-8")
+    # Ray adds the driver's own path to that of its workers; on another machine nothing is there. Here it would be found
+    # first, unless the packages are imported before.
+    (other / "sitecustomize.py").write_text("import suite, methods\n", encoding="utf-8")
     store = {"num_cpus": 1, "object_store_memory": 200 * 2**20}
     nodes = Cluster(initialize_head=True, head_node_args=store)
     try:
@@ -66,7 +69,7 @@ def test_a_second_copy_on_a_second_raylet_is_an_error_before_work_starts(tmp_pat
             nodes.add_node(**store)
         words = ["leaderboard", board(tmp_path), "--json", "--address", nodes.address]
         driver = Driver(tmp_path, words, RAY_AUTH_MODE="disabled")
-        assert driver.process.wait(timeout=240) == 2
+        assert driver.process.wait(timeout=240) == 2, driver.said()
     finally:
         nodes.shutdown()
     said = driver.said().strip()
