@@ -28,5 +28,5 @@ clean:
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,h5,s3,tensorboard,dashboard]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,h5,s3,cluster,tensorboard,dashboard]"
 	touch $(READY)

@@ -91,7 +91,7 @@ def leaderboard(
     if not run:
         return Board(plan, places)
     resources = Resources(cpu=threads, gpu=gpu, workers=workers)
-    result = run_plan(plan, places, Terms(jobs, resources, None, packed, keep, trackers))
+    result = run_plan(plan, places, Terms(jobs, resources, packed=packed, keep=keep, log=trackers))
     if result.interrupted:
         raise SuiteError(f"{len(result.ended)} runs ended, {len(result.left)} are left; the same call goes on.")
     return Board(plan, places, result)

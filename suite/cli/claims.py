@@ -11,6 +11,8 @@ from suite.cli.console import (
     AddressOption,
     DataOption,
     JsonOption,
+    MaxCpusOption,
+    MaxGpusOption,
     MethodsOption,
     OutOption,
     SingleFileOption,
@@ -37,6 +39,8 @@ def claims(
     out: OutOption = "outputs",
     data: DataOption = None,
     address: AddressOption = None,
+    max_cpus: MaxCpusOption = None,
+    max_gpus: MaxGpusOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run what claims NAMES need and the ledger does not hold, then build their page with a verdict for each.
@@ -56,6 +60,7 @@ def claims(
     from suite.places import Places
     from suite.results.ledger import Ledger
     from suite.spec.resources import Resources
+    from suite.work.demand import Quota
     from suite.work.kept import ready
 
     PLUGINS.add(methods_files or [])
@@ -64,7 +69,8 @@ def claims(
     ledger = Ledger(places.ledger) if build_only else ready(places)
     plan = make_plan(board, places, ledger, tuned(places))
     if not build_only:
-        carry_out(plan, places, Terms(jobs, Resources(cpu=threads, gpu=gpu), address), "suite claims", quiet=json)
+        resources, quota = Resources(cpu=threads, gpu=gpu), Quota(max_cpus, max_gpus)
+        carry_out(plan, places, Terms(jobs, resources, address, quota=quota), "suite claims", quiet=json)
     facts = gather(chosen, tables, plan.asked, ledger)
     page = write(facts, places.local / "reports" / "claims", single_file)
     refresh_index(places)

@@ -64,6 +64,14 @@ AddressOption = Annotated[
     ),
 ]
 
+MaxCpusOption = Annotated[
+    float | None,
+    typer.Option("--max-cpus", help="CPUs held at once at the most; a cluster that grows is asked for them.", min=0.1),
+]
+MaxGpusOption = Annotated[
+    float | None, typer.Option("--max-gpus", help="GPUs held at once at the most, likewise.", min=0.0)
+]
+
 
 def shown(text: str) -> str:
     """``text`` with control characters as codes: titles, names and errors come from files, a terminal obeys them."""
@@ -96,13 +104,6 @@ def listen() -> None:
     logger.handlers = [_Once()]
     logger.setLevel(logging.INFO)
     logger.propagate = False
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people read them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def say(message: str) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from suite.cli.complete import leaderboards, plannable, sweeps
-from suite.cli.console import DataOption, JsonOption, MethodsOption, OutOption, complain, duration, emit, emit_json, say
+from suite.cli.console import DataOption, JsonOption, MethodsOption, OutOption, complain, emit, emit_json, say
 from suite.cli.leaderboard import TableOption, make
 from suite.errors import UsageError
+from suite.work.progress import duration
 
 if TYPE_CHECKING:
     from suite.leaderboard.cost import Costs

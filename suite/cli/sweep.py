@@ -19,6 +19,8 @@ from suite.cli.console import (
     Keep,
     KeepOption,
     LogOption,
+    MaxCpusOption,
+    MaxGpusOption,
     MethodsOption,
     OutOption,
     SingleFileOption,
@@ -28,8 +30,6 @@ from suite.cli.console import (
     say,
 )
 from suite.errors import TrainingError, UsageError
-
-LINE_EVERY = 10.0  # seconds between lines of progress where no terminal is
 
 if TYPE_CHECKING:
     from suite.places import Places
@@ -85,6 +85,8 @@ def run(
     out: OutOption = "outputs",
     data: DataOption = None,
     address: AddressOption = None,
+    max_cpus: MaxCpusOption = None,
+    max_gpus: MaxGpusOption = None,
     json: JsonOption = False,
 ) -> None:
     """Search the space of a sweep; what the ledger holds is not run again.
@@ -109,12 +111,14 @@ def run(
     spec, places = _asked(what, over, changes, out, data, methods_files)
     from suite.sweep.search import run_sweep
     from suite.tracking.watching import require
+    from suite.work.demand import Quota
     from suite.work.kept import ready
 
     trackers = require(log or [])
     ready(places)
-    with display(spec, quiet=json) as watch:
-        swept = run_sweep(spec, places, address, watch, keep=keep.value, log=trackers)
+    limits = Quota(max_cpus, max_gpus)
+    with watching(spec, quiet=json) as watch:
+        swept = run_sweep(spec, places, address, watch, limits, keep=keep.value, log=trackers)
     if tensorboard:
         from suite.sweep.exports import export_tensorboard
 
@@ -258,42 +262,17 @@ def _fixed(settings: Iterable[str]) -> dict[str, Any]:
 
 
 @contextmanager
-def display(spec: SweepSpec, quiet: bool) -> Iterator[Watch | None]:
-    """A live table on standard error: progress, time left, what runs, the best trials (nothing when ``quiet``)."""
-    if quiet:
-        yield None
-        return
-    from rich.console import Console
-    from rich.live import Live
+def watching(spec: SweepSpec, quiet: bool) -> Iterator[Watch | None]:
+    """What shows the snapshots of a sweep: where it stands, and the best trials (nothing when ``quiet``)."""
+    from suite.cli.progress import display
+    from suite.cli.sweep_table import studies_table
+    from suite.sweep.standing import overall
 
-    from suite.cli.sweep_table import live_table
-
-    console = Console(stderr=True, markup=False)
-    if not console.is_terminal:
-        complain(f"sweep {spec.name}: starting the workers …")
-        yield _lines(spec.name)
-        return
-    with Live(console=console, refresh_per_second=2, transient=True) as live:
-        live.update(f"sweep {spec.name}: starting the workers …")
-        yield lambda snapshot: live.update(live_table(spec.name, snapshot))
-
-
-def _lines(name: str) -> Watch:
-    """A line now and then, for logs."""
-    from time import monotonic
-
-    from suite.cli.sweep_table import headline
-
-    last, at = "", monotonic()
-
-    def watch(snapshot: dict[str, Any]) -> None:
-        nonlocal last, at
-        line = headline(name, snapshot)
-        if line != last and monotonic() - at >= LINE_EVERY:
-            last, at = line, monotonic()
-            complain(line)
-
-    return watch
+    with display(f"sweep {spec.name}", quiet) as shown:
+        if shown is None:
+            yield None
+            return
+        yield lambda snapshot: shown.show(overall(spec, snapshot), studies_table(snapshot))
 
 
 def _page(spec: SweepSpec, places: Places, single: bool = False) -> str:

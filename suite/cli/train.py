@@ -22,7 +22,7 @@ from suite.cli.console import (
     complain,
     say,
 )
-from suite.cli.progress import display
+from suite.cli.course import display
 from suite.cli.trained import show, suggest
 from suite.errors import UsageError
 

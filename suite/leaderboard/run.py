@@ -8,33 +8,40 @@ from functools import partial
 
 from suite.leaderboard.perform import BoardPerformer, Done
 from suite.leaderboard.plan import Plan
-from suite.leaderboard.source import BoardSource, queue_of
+from suite.leaderboard.source import BoardSnapshot, BoardSource, queue_of
+from suite.leaderboard.tally import Tally
 from suite.places import Places
 from suite.spec.board import BoardRun
 from suite.spec.resources import Resources
 from suite.train.storage.keeping import Keep
-from suite.work.pool import Work, work_on_ray
+from suite.work.demand import Quota, Work
+from suite.work.notes import noting
+from suite.work.pool import work_on_ray
 from suite.work.preparation import Machine
+from suite.work.progress import Standing
 from suite.work.worker import Execute, Runner, work_here
 
 # Starting a local Ray cluster and warming its workers costs about as much as this many seconds of training.
 WORTHWHILE = 20.0
 
 Watch = Callable[[list[Done]], None]
+Show = Callable[[Standing], None]
 
 
 @dataclass(frozen=True)
 class Terms:
     """How to carry out a plan: ``jobs`` runs at once (0: as many as fit; 1: in this process) with ``resources`` each.
 
-    ``address`` is that of a cluster (None: one of this machine); up to ``packed`` runs are trained as one stack.
-    ``keep`` and ``log`` say whose weights are kept and which trackers get curves, as in :class:`Machine`.
+    ``address`` is that of a cluster (None: one of this machine); up to ``packed`` runs are trained as one stack. No
+    more is held at once than ``quota`` allows. ``keep`` and ``log`` say whose weights are kept and which trackers get
+    curves, as in :class:`Machine`.
     """
 
     jobs: int = 0
     resources: Resources = field(default_factory=Resources)
     address: str | None = None
     packed: int = 0
+    quota: Quota = field(default_factory=Quota)
     keep: Keep = "none"
     log: tuple[str, ...] = ()
 
@@ -53,29 +60,42 @@ class Result:
 
 
 def run_plan(
-    plan: Plan, places: Places, terms: Terms | None = None, watch: Watch | None = None, execute: Execute | None = None
+    plan: Plan,
+    places: Places,
+    terms: Terms | None = None,
+    watch: Watch | None = None,
+    execute: Execute | None = None,
+    show: Show | None = None,
 ) -> Result:
     """Carry out ``plan.todo``, longest first; a run that ended is in the ledger before ``watch`` is called with it.
 
     Ctrl-C ends it in good order: runs under way on Ray are asked to stop at their next epoch, and :class:`Result` says
-    which were. ``watch`` is called without runs now and then in between. Nothing is started when nothing is to do.
+    which were. ``watch`` is called without runs now and then in between, and ``show`` each time with where
+    the board stands, which is noted beside the ledger, too. Nothing is started when nothing is to do.
     """
     terms, result = terms or Terms(), Result()
     runner = Runner(places.absolute(), Machine.of(terms.resources, terms.keep, terms.log), plan.board.name, execute)
 
-    def note(ended: list[Done]) -> None:
-        result.ended += ended
+    tally = Tally(plan)
+
+    def note(snapshot: BoardSnapshot) -> None:
+        result.ended += snapshot.ended
+        standing = tally.standing(snapshot)
+        notes.tell(standing)
         if watch is not None:
-            watch(ended)
+            watch(snapshot.ended)
+        if show is not None:
+            show(standing)
 
     if plan.todo:
-        result.interrupted = not _carry_out(plan, runner, terms, note)
+        with noting(runner.places) as notes:
+            result.interrupted = not _carry_out(plan, runner, terms, note)
     ended = {done.asked.run for done in result.ended}
     result.left = [run for run in plan.todo if run.run not in ended]
     return result
 
 
-def _carry_out(plan: Plan, runner: Runner, terms: Terms, watch: Watch) -> bool:
+def _carry_out(plan: Plan, runner: Runner, terms: Terms, watch: Callable[[BoardSnapshot], None]) -> bool:
     """Whether it came to its end."""
     queue = queue_of(plan, runner.places, terms.resources, terms.packed)
     performer = partial(BoardPerformer, runner)
@@ -83,7 +103,8 @@ def _carry_out(plan: Plan, runner: Runner, terms: Terms, watch: Watch) -> bool:
         source = BoardSource(queue, runner)
         return work_here(source, performer(source), watch)
     source_of = partial(BoardSource, queue, runner)
-    work = Work(f"leaderboard {plan.board.name}", source_of, performer, terms.resources, terms.jobs, len(queue))
+    title, held = f"leaderboard {plan.board.name}", terms.resources
+    work = Work(title, source_of, performer, held, terms.jobs, len(queue), terms.quota)
     return work_on_ray(work, runner.places, terms.address, watch)
 
 

@@ -88,7 +88,8 @@ def _reach(row: Row, column: int) -> list[float]:
 def scale(values: list[float]) -> tuple[float, float, list[float]]:
     """The ends of an axis that holds ``values``, and about five round numbers on it."""
     low, high = min(values), max(values)
-    span = high - low or 1.0
+    # Values that differ by rounding alone would give an axis without length.
+    span = high - low if high - low > 1e-9 * max(1.0, abs(high)) else 1.0
     power = 10 ** math.floor(math.log10(span / 5))
     step = next(s * power for s in (*STEPS, 10) if s * power >= span / 5)
     first, last = math.floor(low / step), math.ceil(high / step)

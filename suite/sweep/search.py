@@ -14,9 +14,12 @@ from suite.spec.sweep import SweepSpec
 from suite.sweep.check import check
 from suite.sweep.files import store
 from suite.sweep.source import SweepSource
+from suite.sweep.standing import overall
 from suite.sweep.trials import TrialPerformer
 from suite.train.storage.keeping import Keep
-from suite.work.pool import Work, work_on_ray
+from suite.work.demand import Quota, Work
+from suite.work.notes import noting
+from suite.work.pool import work_on_ray
 from suite.work.source import Watch
 
 
@@ -33,11 +36,12 @@ def run_sweep(
     places: Places,
     address: str | None = None,
     watch: Watch | None = None,
+    quota: Quota | None = None,
     *,
     keep: Keep = "none",
     log: tuple[str, ...] = (),
 ) -> Swept:
-    """Run what is left of ``spec``; ``watch`` sees a snapshot every half second.
+    """Run what is left of ``spec``, holding no more than ``quota``; ``watch`` sees a snapshot every half second.
 
     ``keep`` and ``log`` say whose weights are kept and which trackers get curves, of every run of the trials.
 
@@ -58,15 +62,16 @@ def run_sweep(
         def note(snapshot: dict[str, Any]) -> None:
             nonlocal last
             last = snapshot
+            notes.tell(overall(spec, snapshot))
             if watch is not None:
                 watch(snapshot)
 
-        source, performer = (
-            partial(SweepSource, spec, places, packable),
-            partial(TrialPerformer, spec, places, keep=keep, log=log),
-        )
-        work = Work(f"sweep {spec.name}", source, performer, spec.resources, spec.concurrency)
-        over = work_on_ray(work, places, address, note)
+        source = partial(SweepSource, spec, places, packable)
+        performer = partial(TrialPerformer, spec, places, keep=keep, log=log)
+        title, limits = f"sweep {spec.name}", quota or Quota()
+        work = Work(title, source, performer, spec.resources, spec.concurrency, quota=limits)
+        with noting(places) as notes:
+            over = work_on_ray(work, places, address, note)
         return Swept(last, not over)
 
 

@@ -6,6 +6,7 @@ the machine or the environment knows of. Ray reads these settings when it is fir
 
 from __future__ import annotations
 
+import getpass
 import logging
 import os
 import secrets
@@ -15,6 +16,7 @@ import socket
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -115,9 +117,9 @@ def _before_import(local: bool) -> None:
 def _connect(address: str | None, cpus: float) -> None:
     import ray
 
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL, "namespace": _namespace()}
     if address is None:
-        room = max(round(cpus), os.cpu_count() or 1)
+        room = max(round(cpus), cores())
         ray.init(address="local", num_cpus=room, include_dashboard=False, runtime_env=_interpreter(), **quiet)
         return
     try:
@@ -127,6 +129,23 @@ def _connect(address: str | None, cpus: float) -> None:
         ray.init(address=address, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"no Ray cluster answers at '{address}'; start one or leave --address out.") from error
+
+
+def cores() -> int:
+    """How many CPUs this process may use; batch systems and containers give it fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _namespace() -> str:
+    """One for each driver: what it names or kills is its own, whoever else works on the cluster."""
+    return f"suite-{_user()}-{uuid.uuid4().hex[:8]}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user often has no name
+        return str(os.getuid())
 
 
 def _interpreter() -> dict[str, str]:

@@ -15,7 +15,7 @@ from suite.places import Places
 from suite.results.schema import Outcome
 from suite.spec.run import RunSpec
 from suite.train.storage.reporter import Calling, Progress, Reporter, Silent
-from suite.work.cluster import answer, connected
+from suite.work.cluster import answer, connected, cores
 from suite.work.environment import environment
 from suite.work.execute import execute
 from suite.work.preparation import Machine
@@ -41,10 +41,10 @@ def launch(
     if machine.workers == 0:
         return _fit(lambda _: execute(spec, places, reporter, machine, group), machine)
     needed = machine.workers * max(1, machine.threads)
-    if address is None and needed > (cores := os.cpu_count() or 1):
+    if address is None and needed > cores():
         raise UsageError(
             f"{machine.workers} workers of {max(1, machine.threads)} thread(s) need {needed} cores and this machine "
-            f"has {cores}; ask for fewer, or name a cluster with --address."
+            f"has {cores()}; ask for fewer, or name a cluster with --address."
         )
     with connected(address, needed + 1):
         _require(machine)
@@ -101,6 +101,9 @@ class _Mailbox:
     def __init__(self) -> None:
         self.waiting: list[Progress] = []
         self.going = True
+
+    def __repr__(self) -> str:  # what Ray's dashboard shows
+        return "suite: progress of a run on several workers"
 
     def post(self, progress: Progress) -> bool:
         """Leave ``progress``; whether to go on."""

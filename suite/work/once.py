@@ -16,6 +16,7 @@ from suite.train.storage.reporter import Reporter, Silent
 from suite.work.kept import ready
 from suite.work.launch import launch
 from suite.work.leases import forget, leased
+from suite.work.notes import Noting, noting
 from suite.work.preparation import Machine
 from suite.work.record import settle
 
@@ -53,8 +54,9 @@ def run_once(
     outcome = None
     with leased(places, [run], waiting=None if waiting is None else lambda: waiting(run)):
         if again or run not in ledger.finished():
-            with reporting() if reporting else nullcontext(Silent()) as reporter:
-                outcome = launch(spec, places, reporter, machine, address=address)
+            title = f"{spec.method} on {spec.dataset}"
+            with reporting() if reporting else nullcontext(Silent()) as reporter, noting(places) as notes:
+                outcome = launch(spec, places, Noting(notes, title, reporter), machine, address=address)
             if not outcome.extra.get("complete", True):
                 return Once(run, ledger, outcome)
             settle(outcome, ledger, places)

@@ -11,41 +11,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from suite.errors import SuiteError, UsageError
+from suite.errors import SuiteError
 from suite.places import Places
-from suite.spec.resources import Resources
 from suite.work.cluster import ClusterLostError, Probe, connected, token_hint
-from suite.work.source import Source, Supply, Watch
-from suite.work.worker import Performer
+from suite.work.demand import Work, concurrency, holds_one
+from suite.work.same_code import require_same_code
+from suite.work.source import Watch
 
 if TYPE_CHECKING:
     from suite.work.remote import RemoteSource
 
 GRACE = 30.0  # seconds after Ctrl-C for the runs under way to stop at the end of their epoch
 LOOK_EVERY = 0.5  # seconds between looks at the source
+LOOKED_AT = 800.0  # workers of which a look may tell in a second
 PATIENCE = 300.0  # seconds without any worker after which the cluster is taken for dead
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a pool carries out: ``source`` makes the object that hands out items, given the number of workers;
-    ``performer`` makes, in every worker, what carries them out.
-
-    ``at_once`` workers hold ``resources`` each (0: as many as the cluster holds), but no more than ``most``.
-    """
-
-    title: str  # "sweep neighbours", for messages
-    source: Callable[[int], Source]
-    performer: Callable[[Supply], Performer]
-    resources: Resources
-    at_once: int = 0
-    most: float = float("inf")
+GROWING = 1800.0  # the same for a cluster that has first to grow to hold one
 
 
 def work_on_ray(work: Work, places: Places, address: str | None, watch: Watch) -> bool:
@@ -62,35 +46,22 @@ def work_on_ray(work: Work, places: Places, address: str | None, watch: Watch) -
 
         from suite.work.remote import start_source
 
-        workers = int(min(concurrency(work, ray.cluster_resources()), work.most))
+        there = ray.cluster_resources()
+        workers = int(min(concurrency(work, there, grows=address is not None), work.most))
+        if address is not None:
+            require_same_code(work.title)
         try:
-            source = start_source(partial(work.source, workers))
+            source = start_source(work.title, partial(work.source, workers))
         except ClusterLostError as error:
             raise SuiteError(f"{work.title} could not start: {error}{token_hint(address)}.") from error
         try:
-            return _Watched(work, source, places, workers, watch).until_over()
+            patience = PATIENCE if holds_one(work, there) else GROWING
+            return _Watched(work, source, places, workers, watch, patience).until_over()
         except ClusterLostError as error:
             raise SuiteError(f"{work.title} broke off: {error}; the same command goes on from there.") from error
         finally:
             with suppress(Exception):  # it may be dead already
                 ray.kill(source.actor)
-
-
-def concurrency(work: Work, there: dict[str, float]) -> int:
-    """How many workers to start: as many as asked for, or as many as the cluster ``there`` holds.
-
-    Raises :class:`UsageError` when the cluster cannot hold them.
-    """
-    needs = {"CPU": work.resources.total("cpu"), "GPU": work.resources.total("gpu")}
-    for kind, need in needs.items():
-        wanted = need * max(1, work.at_once)
-        if wanted > there.get(kind, 0.0) + 1e-9:
-            runs = f"{work.at_once} runs at once" if work.at_once > 1 else "a run"
-            raise UsageError(
-                f"{work.title} needs {wanted:g} {kind}s for {runs}, but the cluster has {there.get(kind, 0.0):g}; "
-                "ask for less at once, or for fewer resources."
-            )
-    return work.at_once or max(1, int(min(there[kind] / need for kind, need in needs.items() if need)))
 
 
 def _require_local_gpus(work: Work) -> None:
@@ -103,8 +74,11 @@ def _require_local_gpus(work: Work) -> None:
 class _Watched:
     """Work under way: Tune in a thread of its own, this one looks after it and keeps Ctrl-C to itself."""
 
-    def __init__(self, work: Work, source: RemoteSource, places: Places, workers: int, watch: Watch) -> None:
+    def __init__(
+        self, work: Work, source: RemoteSource, places: Places, workers: int, watch: Watch, patience: float
+    ) -> None:
         self.work, self.source, self.workers, self.watch = work, source, workers, watch
+        self.patience = patience
         self.scratch = places.local.absolute() / ".tune"  # Tune needs a folder; nothing in it is read again
         self.error: BaseException | None = None
         self.thread = threading.Thread(target=self._tune, daemon=True)
@@ -138,15 +112,15 @@ class _Watched:
             self.watch(self.source.snapshot())
             if self.source.settled():
                 OVER.set()  # workers that wait for resources which never come would keep Tune waiting
-            elif self.source.silent() > PATIENCE:
-                raise ClusterLostError(f"no worker has been at work for {PATIENCE:.0f} s")
-            self.thread.join(LOOK_EVERY)
+            elif self.source.silent() > self.patience:
+                raise ClusterLostError(f"no worker has been at work for {self.patience:.0f} s")
+            self.thread.join(max(LOOK_EVERY, self.workers / LOOKED_AT))
         self.watch(self.source.snapshot())
 
     def _tune(self) -> None:
         from suite.work.tune_workers import tune_workers
 
         try:
-            tune_workers(self.source.actor, self.work.performer, self.work.resources, self.workers, self.scratch)
+            tune_workers(self.source.actor, self.work, self.workers, self.scratch)
         except BaseException as error:
             self.error = error

@@ -8,9 +8,8 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray import tune
 from ray.tune import Callback, PlacementGroupFactory, Stopper
@@ -18,8 +17,11 @@ from ray.tune import Callback, PlacementGroupFactory, Stopper
 from suite.spec.resources import Resources
 from suite.work.environment import environment
 from suite.work.remote import RemoteSource
-from suite.work.source import Supply
-from suite.work.worker import Performer, Worker
+from suite.work.same_code import code_print, complaint, here
+from suite.work.worker import Worker
+
+if TYPE_CHECKING:
+    from suite.work.demand import Work
 
 TURN = 5.0  # seconds of work between two reports to Tune, each of which costs the driver some milliseconds
 OVER = threading.Event()  # set by the driver when nothing is left to do; global, as Tune copies its arguments
@@ -28,17 +30,27 @@ OVER = threading.Event()  # set by the driver when nothing is left to do; global
 class TuneWorker(tune.Trainable):
     """One worker: each step is a few seconds of carrying out items, however many that are."""
 
+    worker: Worker | None = None
+
     def setup(self, config: dict[str, Any]) -> None:
         """Make what carries out the items; the method, the data and the ledger are opened once for all of them."""
         os.environ.update(config["environment"])
-        source = RemoteSource(config["source"])
+        source, title = RemoteSource(config["source"], self.trial_id, config["workers"]), config["title"]
+        self.name = f"suite {title}: {_numbered(self.trial_id)}"
+        host, found = here()
+        if found != config["code"]:  # a node that joined with an older image, say: nothing may be computed with it
+            source.break_off(self.trial_id, f"{complaint(title, [host])}; the same command goes on from there.")
+            return
         self.worker = Worker(self.trial_id, source, config["performer"](source))
+
+    def __repr__(self) -> str:  # what Ray's dashboard shows
+        return self.name
 
     def step(self) -> dict[str, Any]:
         """Carry out items for a while; ``done`` when none is left."""
         until = time.monotonic() + TURN
-        going = True
-        while going and time.monotonic() < until:
+        going = self.worker is not None
+        while self.worker is not None and going and time.monotonic() < until:
             going = self.worker.step()
         return {"done": not going}
 
@@ -65,20 +77,24 @@ class WhenOver(Stopper):
         return OVER.is_set()
 
 
-def tune_workers(
-    source: Any, performer: Callable[[Supply], Performer], resources: Resources, workers: int, scratch: Path
-) -> None:
-    """Keep ``workers`` with ``resources`` each alive until the work is over; ``source`` is the source's actor."""
+def tune_workers(source: Any, work: Work, workers: int, scratch: Path) -> None:
+    """Keep ``workers`` with the resources of ``work`` alive until it is over; ``source`` is the source's actor."""
     os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"  # the ledger is the log
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # of each lost worker it would print a stack
     os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
     os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = str(10**9)  # Tune is never restored
-    name = uuid.uuid4().hex
+    name = f"suite {work.title} {uuid.uuid4().hex[:8]}".replace(" ", "-")
+    given = {"source": source, "performer": work.performer, "environment": environment()}
     tuner = tune.Tuner(
-        tune.with_resources(TuneWorker, _bundle(resources)),
-        param_space={"source": source, "performer": performer, "environment": environment()},
-        tune_config=tune.TuneConfig(num_samples=workers, max_concurrent_trials=workers),
+        tune.with_resources(TuneWorker, _bundle(work.resources)),
+        param_space={**given, "title": work.title, "workers": workers, "code": code_print()},
+        tune_config=tune.TuneConfig(
+            num_samples=workers,
+            max_concurrent_trials=workers,
+            trial_name_creator=_name,
+            trial_dirname_creator=_name,
+        ),
         run_config=tune.RunConfig(
             name=name,
             storage_path=str(scratch),
@@ -94,6 +110,15 @@ def tune_workers(
         tuner.fit()
     finally:
         shutil.rmtree(scratch / name, ignore_errors=True)
+
+
+def _numbered(trial: str) -> str:
+    """A worker's place among the others: the last part of Tune's name for it."""
+    return f"worker {int(trial.rpartition('_')[2]) + 1}"
+
+
+def _name(trial: Any) -> str:
+    return _numbered(trial.trial_id).replace(" ", "-")
 
 
 def _bundle(resources: Resources) -> PlacementGroupFactory:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from suite.errors import UsageError
 from suite.spec.resources import Resources
-from suite.work.pool import Work, concurrency
+from suite.work.demand import Quota, Work, concurrency
 
 
 def work(at_once: int = 0, **resources: Any) -> Work:
@@ -20,3 +21,28 @@ def test_more_than_the_cluster_has_is_one_sentence() -> None:
         concurrency(work(4, gpu=2.0), {"CPU": 64.0, "GPU": 1.0})
     assert concurrency(work(cpu=2), {"CPU": 7.0}) == 3
     assert concurrency(work(workers=2), {"CPU": 4.0}) == 2
+
+
+def limited(quota: Quota, at_once: int = 0, **resources: Any) -> Work:
+    return replace(work(at_once, **resources), quota=quota)
+
+
+def test_a_quota_limits_what_is_held_at_once() -> None:
+    assert concurrency(limited(Quota(cpus=3)), {"CPU": 64.0}) == 3
+    assert concurrency(limited(Quota(cpus=3), cpu=2), {"CPU": 64.0}) == 1
+    assert concurrency(limited(Quota(cpus=3), at_once=8), {"CPU": 64.0}) == 3, "--jobs gives way"
+    assert concurrency(limited(Quota(gpus=1), gpu=0.25), {"CPU": 64.0, "GPU": 8.0}) == 4
+    assert concurrency(limited(Quota(cpus=100)), {"CPU": 4.0}) == 4
+    with pytest.raises(UsageError, match=r"needs 4 CPUs for a run, more than --max-cpus 2; raise that"):
+        concurrency(limited(Quota(cpus=2), cpu=4), {"CPU": 64.0})
+    with pytest.raises(UsageError, match="more than --max-gpus 0"):
+        concurrency(limited(Quota(gpus=0), gpu=1), {"CPU": 64.0, "GPU": 8.0})
+
+
+def test_a_cluster_that_grows_is_asked_for_what_the_quota_allows() -> None:
+    assert concurrency(limited(Quota(cpus=160)), {"CPU": 0.0}, grows=True) == 160
+    assert concurrency(limited(Quota(cpus=160), at_once=20), {"CPU": 4.0}, grows=True) == 20
+    # Workers of Ray Train would wait for each other, so that only what fits now may start.
+    assert concurrency(limited(Quota(cpus=160), workers=2), {"CPU": 4.0}, grows=True) == 2
+    with pytest.raises(UsageError, match="needs 1 CPUs for a run, but the cluster has 0"):
+        concurrency(work(), {"CPU": 0.0}, grows=True)

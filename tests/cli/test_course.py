@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.cli.progress import WIDTH, Course
+from suite.cli.course import WIDTH, Course
 from suite.train.storage.reporter import Progress
 from tests.cli.conftest import Typed
 
