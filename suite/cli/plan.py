@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from suite.cli.console import DataOption, JsonOption, MethodsOption, OutOption, complain, emit, emit_json, say
-from suite.cli.leaderboard import NameArgument, TableOption, duration, make
+from suite.cli.leaderboard import (
+    FewSeeds,
+    NameArgument,
+    ShortEpochs,
+    ShortSettings,
+    TableOption,
+    duration,
+    make,
+    short_of,
+)
 from suite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +33,9 @@ def plan(
         str, typer.Argument(help="After the word 'sweep' or 'leaderboard': its name.", show_default=False)
     ] = "",
     table: TableOption = None,
+    epochs: ShortEpochs = None,
+    seeds: FewSeeds = None,
+    settings: ShortSettings = None,
     jobs: Annotated[int, typer.Option(help="Runs at once, for the expected time; 0: one per core.", min=0)] = 0,
     time: Annotated[
         bool, typer.Option("--time", help="Time training steps on noise of the published shapes, minutes; kept.")
@@ -51,7 +63,7 @@ def plan(
 
         show_plan(name, jobs, out, data, methods_files, json)
         return
-    places, made = make(name, out, data, methods_files, table)
+    places, made = make(name, out, data, methods_files, table, short_of(epochs, seeds, settings))
     lacking = lacks(made.blocked, places.root)
     costs = Costs.of(places.local)
     if time:

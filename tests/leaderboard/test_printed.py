@@ -14,11 +14,12 @@ from suite.leaderboard.cost import Costs, name_of
 from suite.leaderboard.missing import lacks
 from suite.leaderboard.plan import find_board, make_plan
 from suite.leaderboard.printed import only
+from suite.leaderboard.shortened import shortened
 from suite.places import Places
 from suite.report.matching import key_of, wanted
 from suite.report.published import load_published
 from suite.results.ledger import Ledger
-from suite.spec.board import LeaderboardSpec
+from suite.spec.board import LeaderboardSpec, Shortened
 from tests.report.test_paper import Empty
 
 PAPERS = {
@@ -130,3 +131,25 @@ def test_what_a_plan_says_for_people_and_for_scripts(tmp_path, monkeypatch):
     costs._save()
     said = CliRunner().invoke(build(), asked).stdout
     assert "about 6.0 h, and 6 runs whose cost is unknown" in said and "unknown" in said
+
+
+def test_a_shortened_board_asks_for_other_runs_in_the_place_of_the_whole_ones(tmp_path):
+    short = Shortened(epochs=2, seeds=1, params={"q": "0.3", "batch": "2"})
+    board = shortened(only(find_board("paper:asl"), "§4, q"), short)
+    places = Places(str(tmp_path), str(tmp_path))
+    plan = make_plan(board, places, Ledger(places.ledger))
+    assert {one.spec.seed for one in plan.asked} == {0} and {one.spec.epochs for one in plan.asked} == {2}
+    assert {one.spec.params["q"] for one in plan.asked} == {0.3}
+    assert len({one.meant.params["q"] for one in plan.asked}) == len(plan.asked) > 3, "each stands in its own row"
+    assert all(one.row.endswith("(shortened: 2 epochs)") for one in plan.asked)
+    assert board.call == "paper:asl" and board.name.startswith("paper-asl-4--q-epochs-2-seeds-1")
+    assert board.again == "suite report paper:asl --table '§4, q' --epochs 2 --seeds 1 --set q=0.3 --set batch=2"
+    with pytest.raises(UsageError, match="no method of leaderboard paper:asl has a parameter 'quux'"):
+        shortened(board, Shortened(params={"quux": 1}))
+
+
+def test_fewer_seeds_alone_leave_runs_as_they_are(tmp_path):
+    board = shortened(only(find_board("paper:asl"), "§4, q"), Shortened(seeds=1))
+    places = Places(str(tmp_path), str(tmp_path))
+    plan = make_plan(board, places, Ledger(places.ledger))
+    assert not any(one.whole for one in plan.asked) and not board.shortened.words
