@@ -135,8 +135,8 @@ class Shortened(Spec):
     A run takes those of ``params`` that its method has. None: as the board says.
     """
 
-    epochs: int | None = Field(None, ge=1)
-    seeds: int | None = Field(None, ge=1)
+    epochs: Annotated[int, Field(ge=1)] | None = None
+    seeds: Annotated[int, Field(ge=1)] | None = None
     params: dict[str, Value] = Field(default_factory=dict)
 
     @property
