@@ -35,6 +35,12 @@ def only(board: LeaderboardSpec, name: str) -> LeaderboardSpec:
     return board.model_copy(update=parts)
 
 
+def table_names(board: LeaderboardSpec) -> list[str]:
+    """What each table of runs of ``board`` belongs to: a table of the paper by its name there, or itself."""
+    names = [one.short for one in board.printed for _ in _tables(one)]
+    return names + [table.title for table in board.tables[len(names) :]]
+
+
 def _tables(printed: PrintedTable) -> list[TableSpec]:
     cells = [cell for cell in load_published([printed.table]) if not cell.why_not]
     places = dict.fromkeys((dataset, cell.protocol) for cell in cells for dataset in cell.datasets)

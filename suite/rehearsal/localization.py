@@ -46,8 +46,13 @@ class Localization:
     @property
     def size(self) -> int:
         """About how many bytes the files take."""
-        value = CELL_BYTES if self.cells else 4
+        value = CELL_BYTES if self.cells else 4 * self.every
         return sum(self.length(video) for video in self.listed.videos) * (self.width * value + 8)
+
+    @property
+    def every(self) -> int:
+        """Rows of a file from one that the card's reader uses to the next: so often each snippet stands there."""
+        return int(self.asked.card.options.get("every", 1))
 
     @property
     def holds(self) -> str:
@@ -127,8 +132,8 @@ class Localization:
 
     def _write(self, place: Path, name: str, features: np.ndarray) -> int:
         if not self.cells:
-            np.save(place / f"{name}.npy", features, allow_pickle=False)
-            return features.nbytes
+            np.save(place / f"{name}.npy", np.repeat(features, self.every, axis=0), allow_pickle=False)
+            return features.nbytes * self.every
         path, half = place / f"{name}.csv", self.width // 2
         header = ",".join([*(f"r{i}" for i in range(half)), *(f"f{i}" for i in range(half))])
         np.savetxt(path, features, fmt="%.4f", delimiter=",", header=header, comments="")

@@ -15,7 +15,7 @@ from suite.rehearsal import draft, request
 from suite.rehearsal.timelines import chosen
 from tests.data.test_i3d import REAL
 
-CARDS = ["thumos-14", "thumos-14-dense", "activitynet-12", "activitynet-13"]
+CARDS = ["thumos-14", "thumos-14-dense", "thumos-14-tsn", "activitynet-12", "activitynet-13"]
 
 
 def digest(folder: Path) -> str:
