@@ -33,6 +33,8 @@ ENOUGH = 5.0  # seconds after which no further step is timed
 class Timed:
     """Seconds on this machine: of a ``step`` by phase, of ``entering`` it per training sample, of scoring a sample.
 
+    They are those of the processor: what other programs take meanwhile is no cost of a run.
+
     ``peak`` is the largest resident memory of a process that does so (0: not measured), ``kept`` what the scores of a
     test sample take, both in bytes.
     """
@@ -93,10 +95,10 @@ def timed(spec: RunSpec, clips: int = 1) -> Timed:
             step[kind] = _steps(training, stepper) * scale
     network, test = training.run.network.eval(), training.data.test
     with torch.no_grad():
-        start = time.perf_counter()
+        start = time.process_time()
         scores = light.score(network, test, training.run)
         light.decode(scores, test)
-        score = (time.perf_counter() - start) / max(1, len(test))
+        score = (time.process_time() - start) / max(1, len(test))
     return Timed(step, entering, score, kept=sum(one.nbytes for one in scores.values()) / max(1, len(test)))
 
 
@@ -144,21 +146,21 @@ def _steps(training: Training, stepper: Solo) -> float:
     stepper.begin_epoch()
     batches, taken = iter(light.batches(run, training.generator(0))), list[float]()
     while len(taken) < TIMED and sum(taken) < ENOUGH:
-        start = time.perf_counter()
+        start = time.process_time()
         batch = next(batches, None)
         if batch is None:
             break
         stepper.step(batch, per_epoch)
-        taken.append(time.perf_counter() - start)
+        taken.append(time.process_time() - start)
     if not taken:
         raise SuiteError(f"{light.name} drew no batch from {len(training.data.train)} samples of noise.")
     return min(taken[1:] or taken)
 
 
 def _clocked(act: Callable[[], Any]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     act()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def kind_of(phase: Phase) -> str:
