@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from suite.leaderboard.plan import Plan, Tuned
     from suite.leaderboard.run import Result, Terms
     from suite.places import Places
+    from suite.spec.board import Shortened
 
 NameArgument = Annotated[
     str, typer.Argument(help="Leaderboard name (paper:asl), or a TOML file.", autocompletion=leaderboards)
@@ -37,11 +38,30 @@ NameArgument = Annotated[
 TableOption = Annotated[
     str | None, typer.Option("--table", help="One of its tables alone, as its title or the paper calls it: 'Table 1'.")
 ]
+ShortEpochs = Annotated[
+    int | None,
+    typer.Option(
+        "--epochs", help="Epochs of every run in place of its own: a rehearsal, marked in every row.", min=1,
+        show_default="each run's own",
+    ),
+]  # fmt: skip
+FewSeeds = Annotated[
+    int | None, typer.Option("--seeds", help="At most so many seeds.", min=1, show_default="the board's")
+]
+ShortSettings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="name=value in every run whose method has it (batch=2, width=8): a rehearsal, too; repeatable."
+    ),
+]
 
 
 def leaderboard(
     name: NameArgument = "quick",
     table: TableOption = None,
+    epochs: ShortEpochs = None,
+    seeds: FewSeeds = None,
+    settings: ShortSettings = None,
     jobs: Annotated[int, typer.Option(help="Runs at once; 0: as many as fit; 1: in this process.", min=0)] = 0,
     gpu: Annotated[float, typer.Option(help="GPUs per run, shares allowed: 0.25 puts four on each.", min=0)] = 0.0,
     threads: Annotated[int, typer.Option(help="CPU threads per run, or per worker of a run.", min=1)] = 1,
@@ -61,7 +81,11 @@ def leaderboard(
 
     Safe to stop at any moment and to start again: nothing finished is lost or repeated; failed runs are tried again.
 
-    Examples: suite leaderboard quick --jobs 2; suite leaderboard paper:asl --table 'Table 1'
+    With --epochs or --set a board is rehearsed: every row of it says that it is shortened, its page has a name of its
+    own, and nothing is compared with print.
+
+    Examples: suite leaderboard quick --jobs 2; suite leaderboard paper:asl --table 'Table 1'; suite leaderboard
+    paper:npl --epochs 2 --seeds 1
     """
     from suite.leaderboard.run import Terms
     from suite.spec.resources import Resources
@@ -69,7 +93,7 @@ def leaderboard(
     from suite.work.demand import Quota
 
     trackers = require(log or [])
-    places, plan = make(name, out, data, methods_files, table, runs=True)
+    places, plan = make(name, out, data, methods_files, table, short_of(epochs, seeds, settings), runs=True)
     resources = Resources(cpu=threads, gpu=gpu, workers=workers)
     terms = Terms(jobs, resources, address, packed, Quota(max_cpus, max_gpus), keep.value, trackers)
     result = carry_out(plan, places, terms, plan.board.again, quiet=json)
@@ -113,13 +137,18 @@ def make(
     data: str | None,
     methods_files: list[str] | None,
     table: str | None = None,
+    short: Shortened | None = None,
     *,
     runs: bool = False,
 ) -> tuple[Places, Plan]:
-    """Resolve the leaderboard ``name``, or its ``table`` alone, against the ledger, made ready where it ``runs``."""
+    """Resolve the leaderboard ``name``, or its ``table`` alone, against the ledger, made ready where it ``runs``.
+
+    ``short`` asks for a rehearsal of it.
+    """
     from suite.environment import PLUGINS
     from suite.leaderboard.plan import find_board, make_plan
     from suite.leaderboard.printed import only
+    from suite.leaderboard.shortened import shortened
     from suite.places import Places
     from suite.results.ledger import Ledger
     from suite.work.kept import ready
@@ -127,7 +156,16 @@ def make(
     PLUGINS.add(methods_files or [])
     places = Places(out, data)
     board = only(find_board(name), table) if table else find_board(name)
+    board = shortened(board, short) if short else board
     return places, make_plan(board, places, ready(places) if runs else Ledger(places.ledger), tuned(places))
+
+
+def short_of(epochs: int | None, seeds: int | None, settings: list[str] | None) -> Shortened:
+    """What --epochs, --seeds and --set ask for."""
+    from suite.cli.train import parse_settings
+    from suite.spec.board import Shortened
+
+    return Shortened(epochs=epochs, seeds=seeds, params=dict(parse_settings(settings or [])))
 
 
 def tuned(places: Places) -> Tuned:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from suite.cli.complete import leaderboards, plannable, sweeps
 from suite.cli.console import DataOption, JsonOption, MethodsOption, OutOption, complain, emit, emit_json, say
-from suite.cli.leaderboard import TableOption, make
+from suite.cli.leaderboard import (
+    FewSeeds,
+    ShortEpochs,
+    ShortSettings,
+    TableOption,
+    make,
+    short_of,
+)
+from suite.cli.plan_tables import ROW, TABLE, by_row, by_table, in_words, memory_in_words
 from suite.errors import UsageError
 from suite.work.progress import duration
 
@@ -32,9 +39,12 @@ def plan(
         str, typer.Argument(help="After the word 'sweep' or 'leaderboard': its name.", show_default=False)
     ] = "",
     table: TableOption = None,
+    epochs: ShortEpochs = None,
+    seeds: FewSeeds = None,
+    settings: ShortSettings = None,
     jobs: Annotated[int, typer.Option(help="Runs at once, for the expected time; 0: one per core.", min=0)] = 0,
     time: Annotated[
-        bool, typer.Option("--time", help="Time training steps on noise of the published shapes, minutes; kept.")
+        bool, typer.Option("--time", help="Measure training steps on noise of the published shapes, minutes; kept.")
     ] = False,
     methods_files: MethodsOption = None,
     out: OutOption = "outputs",
@@ -43,8 +53,8 @@ def plan(
 ) -> None:
     """Show what leaderboard or sweep NAME asks for, what is done, and how long the rest will take.
 
-    Where data are missing, it says which files to put where. What such runs would cost comes from training steps timed
-    with --time on generated arrays of the published shapes; it is unknown until then.
+    Where data are missing, it says which files to put where. What such runs would cost, hours and memory, comes from
+    training steps measured with --time on generated arrays of the published shapes; it is unknown until then.
 
     Examples: suite plan recognition-real; suite plan neighbours; suite plan paper:npl --table 'Table 2' --time
     """
@@ -59,9 +69,10 @@ def plan(
 
         show_plan(name, jobs, out, data, methods_files, json)
         return
-    places, made = make(name, out, data, methods_files, table)
+    places, made = make(name, out, data, methods_files, table, short_of(epochs, seeds, settings))
     lacking = lacks(made.blocked, places.root)
-    costs = Costs.of(places.local)
+    short = made.board.shortened
+    costs = Costs.of(places.local, short.words.removeprefix("shortened: ") if short and short.params else "")
     if time:
         costs.measure([one.spec for one in made.asked if one.run not in made.finished], complain)
     rows = _plan_rows(made, costs)
@@ -72,12 +83,18 @@ def plan(
         totals = {"asked": len({a.run for a in made.asked if a.run}), "finished": len(made.finished)}
         totals |= {"todo": len(made.todo), "failed": len(made.failed), "blocked": len(made.blocked)}
         totals |= {"outdated": made.outdated}
-        lists = {"missing": [_lack_row(lack) for lack in lacking], "runs": rows}
+        lists = {"missing": [_lack_row(lack) for lack in lacking], "tables": by_table(made, rows), "runs": rows}
         emit_json({"name": made.board.name, **totals, "seconds": seconds, "wall_seconds": wall, **lists})
         return
-    emit(_by_row(rows), ("method", "dataset", "finished", "to do", "failed", "blocked", "expected"), False)
+    if made.board.printed and not table:
+        emit([in_words(row) for row in by_table(made, rows)], TABLE, False)
+        say(
+            f"the rows of one: suite plan {made.board.call} --table '{made.board.printed[0].short}'{made.board.options}"
+        )
+    else:
+        emit(by_row(rows), ROW, False)
     say(f"{len(made.finished)} finished, {len(made.todo)} to do: {_expected(made, wall, at_once)}.")
-    _say_rest(made, costs, lacking)
+    _say_rest(made, costs, lacking, rows)
 
 
 def _subject(name: str, second: str) -> tuple[str, bool]:
@@ -97,12 +114,14 @@ def _subject(name: str, second: str) -> tuple[str, bool]:
     )
 
 
-def _say_rest(made: Plan, costs: Costs, lacking: list[Lack]) -> None:
+def _say_rest(made: Plan, costs: Costs, lacking: list[Lack], rows: list[dict[str, Any]]) -> None:
     """What is outdated, what the blocked runs would cost, and what they lack."""
     if made.outdated:
         say(f"finished before, with other code or data: {made.outdated} of those to do; their rows do not count here.")
     if made.blocked:
         say(f"{_whole(made, costs)}.")
+    if said := memory_in_words(rows):
+        say(said)
     listed = {lack.dataset for lack in lacking if any(not file.optional for file in lack.files)}
     for reason in dict.fromkeys(one.blocked for one in made.blocked if one.spec.dataset not in listed):
         say(f"blocked: {reason}")
@@ -110,7 +129,9 @@ def _say_rest(made: Plan, costs: Costs, lacking: list[Lack]) -> None:
 
 
 def _tell_missing(lacking: list[Lack]) -> None:
-    """What to put where, dataset by dataset."""
+    """What to put where, dataset by dataset, and how to try everything without."""
+    from suite.rehearsal.request import can_rehearse
+
     for lack in lacking:
         say(f"\nmissing for {lack.runs} runs on {lack.dataset}: {lack.obtain.rstrip('.')}.")
         for file in lack.files:
@@ -118,6 +139,12 @@ def _tell_missing(lacking: list[Lack]) -> None:
             say(f"  {need}{file.path}" + (f"  from {file.source}" if file.source else ""))
             if file.about:
                 say(f"      {file.about}")
+    packs = [lack.dataset for lack in lacking if can_rehearse(lack.dataset)]
+    if packs:
+        say("\nto try everything before they are there, on generated features:")
+        for dataset in packs:
+            say(f"  suite data rehearse {dataset} --to rehearsal")
+        say("then the same commands with --data rehearsal, shortened if need be (--epochs 2 --seeds 1).")
 
 
 def _lack_row(lack: Lack) -> dict[str, Any]:
@@ -130,10 +157,13 @@ def _lack_row(lack: Lack) -> dict[str, Any]:
 
 def _plan_rows(plan: Plan, costs: Costs) -> list[dict[str, Any]]:
     """One row per run asked for, for scripts and for summing up; what was timed of runs like it comes first."""
-    todo = {asked.run for asked in plan.todo}
+    from suite.leaderboard.printed import table_names
+
+    todo, names = {asked.run for asked in plan.todo}, table_names(plan.board)
     return [
         {
             "run": one.run,
+            "table": names[one.table],
             "method": one.spec.method,
             "row": one.row,
             "dataset": one.dataset,
@@ -143,6 +173,7 @@ def _plan_rows(plan: Plan, costs: Costs) -> list[dict[str, Any]]:
             "failed_before": one.run in plan.failed,
             "seconds": _seconds(one, plan, costs) if one.blocked or one.run in todo else None,
             "reason": one.blocked,
+            **_memory(one, costs),
         }
         for one in plan.asked
     ]
@@ -156,6 +187,11 @@ def _seconds(one: BoardRun, plan: Plan, costs: Costs) -> float | None:
     return plan.timings.expected(one.spec) if timed is None and not one.blocked else timed
 
 
+def _memory(one: BoardRun, costs: Costs) -> dict[str, float | None]:
+    found = costs.memory(one.spec)
+    return {"memory": found.process if found else None, "features": found.features if found else None}
+
+
 def _whole(plan: Plan, costs: Costs) -> str:
     """What everything that is not finished would cost, one run after the other; a run of several tables counts once."""
     waiting = {one.spec.canonical_json(): one for one in plan.asked if one.run not in plan.finished}
@@ -166,37 +202,19 @@ def _whole(plan: Plan, costs: Costs) -> str:
         f"{blocked} blocked by missing data; all {len(waiting)} that are left, one after the other, on this machine: "
     )
     if not known:
-        return f"{said}unknown until timed (suite plan {plan.board.call} --time)"
+        return f"{said}unknown until timed ({_again(plan)} --time)"
     rest = f", and {len(seconds) - len(known)} runs whose cost is unknown" if len(known) < len(seconds) else ""
     return f"{said}about {duration(sum(known))}{rest}"
 
 
-def _by_row(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Runs summed over seeds, for people."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault((row["row"], row["dataset"]), []).append(row)
-    return [_sum_up(*key, group) for key, group in groups.items()]
-
-
-def _sum_up(label: str, dataset: str, group: list[dict[str, Any]]) -> dict[str, Any]:
-    counts = Counter(row["status"] for row in group)
-    seconds = [row["seconds"] for row in group if row["status"] != "finished"]
-    known = sum(seconds) if seconds and None not in seconds else None
-    return {
-        "method": label,
-        "dataset": dataset,
-        "finished": counts["finished"],
-        "to do": counts["todo"],
-        "failed": sum(row["failed_before"] for row in group) or "",
-        "blocked": counts["blocked"] or "",
-        "expected": duration(known) if known is not None else "unknown" if seconds else "",
-    }
+def _again(plan: Plan) -> str:
+    """The command that shows the plan."""
+    return plan.board.again.replace("suite report", "suite plan", 1)
 
 
 def _expected(plan: Plan, wall: float | None, jobs: int) -> str:
     if not plan.todo:
-        return "nothing to run"
+        return "nothing can run without the files named below" if plan.blocked else "nothing to run"
     if wall is None:
         return "the ledger has no timing of runs like some of these yet"
     said = f"about {duration(wall)} with {jobs} at once, from the ledger's own timings"

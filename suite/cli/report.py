@@ -8,7 +8,7 @@ import typer
 
 from suite.cli.complete import leaderboards
 from suite.cli.console import DataOption, JsonOption, MethodsOption, OutOption, SingleFileOption, emit_json, say
-from suite.cli.leaderboard import TableOption, build_report, make
+from suite.cli.leaderboard import FewSeeds, ShortEpochs, ShortSettings, TableOption, build_report, make, short_of
 
 
 def report(
@@ -16,6 +16,9 @@ def report(
         str, typer.Argument(help="Leaderboard name, or a TOML file.", autocompletion=leaderboards)
     ] = "quick",
     table: TableOption = None,
+    epochs: ShortEpochs = None,
+    seeds: FewSeeds = None,
+    settings: ShortSettings = None,
     single_file: SingleFileOption = False,
     methods_files: MethodsOption = None,
     out: OutOption = "outputs",
@@ -26,7 +29,7 @@ def report(
 
     Example: suite report quick
     """
-    places, plan = make(name, out, data, methods_files, table)
+    places, plan = make(name, out, data, methods_files, table, short_of(epochs, seeds, settings))
     page = build_report(plan, places, single_file)
     if json:
         emit_json({"name": plan.board.name, "page": page, "finished": len(plan.finished), "missing": len(plan.todo)})

@@ -1,47 +1,37 @@
-"""What runs cost on this machine, from a few training steps timed on it: for plans whose data are not here yet.
+"""What runs cost on this machine, from a few training steps measured on it: for plans whose data are not here yet.
 
-Steps are timed on noise of the published shapes (:mod:`suite.leaderboard.generated`), counted from a method's phases at
-the published size, and kept in a file of the output folder. Reading and decoding of files is not in it.
+Steps are timed on noise of the published shapes (:mod:`suite.leaderboard.generated`) in a process of their own, whose
+peak of memory is theirs alone, counted from a method's phases at the published size, and kept in a file of the output
+folder. Reading and decoding of files is not in it.
 """
 
 from __future__ import annotations
 
 import json
 import platform
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from suite.data import find_card
 from suite.errors import SuiteError
 from suite.leaderboard.generated import size_of
-from suite.method import Method, Phase
+from suite.leaderboard.steps import Timed, begun, draws_epochs, kind_of, light_of, on_pixels, smallest, timed_alone
 from suite.presets import preset_of
 from suite.registry import method
 from suite.report.matching import key_of
 from suite.spec.base import content_hash
 from suite.spec.run import RunSpec
-from suite.tasks import task
-
-if TYPE_CHECKING:
-    from suite.train.stepper import Solo
-    from suite.train.training import Training
-
-FEW = {"recognition": 512, "weak-localization": 24, "semi-localization": 6, "actor-detection": 4}
-SCORED = 2  # test samples whose scoring is timed
-TIMED = 3  # steps timed in each phase, the first of which warms up
-ENOUGH = 5.0  # seconds after which no further step is timed
 
 
 @dataclass(frozen=True)
-class Timed:
-    """Seconds on this machine: of a ``step`` by phase, of ``entering`` it per training sample, of scoring a sample."""
+class Memory:
+    """What a run needs, in bytes: ``process``, its peak with the scores of the whole test split, and the packed
+    ``features`` at the published size, which are mapped from disk and stay in memory as far as there is room."""
 
-    step: Mapping[str, float]
-    entering: Mapping[str, float]
-    score: float
+    process: float
+    features: float
 
 
 @dataclass
@@ -51,28 +41,39 @@ class Costs:
     path: Path
     known: dict[str, Timed] = field(default_factory=dict)
     runs: dict[str, float] = field(default_factory=dict)
+    setting: str = ""
 
     @classmethod
-    def of(cls, folder: Path) -> Costs:
-        """What is in ``folder``; nothing where the file is not there or not readable."""
+    def of(cls, folder: Path, setting: str = "") -> Costs:
+        """What is in ``folder``; nothing where the file is not there or not readable.
+
+        ``setting`` says in words what all runs have otherwise than their methods' presets (a shortened board).
+        """
         path = folder / "cache" / "steps.json"
         held = _held(path).get(platform.node(), {})
         try:
-            return cls(path, {key: Timed(**values) for key, values in held["timed"].items()}, dict(held["runs"]))
+            timings = {key: Timed(**values) for key, values in held["timed"].items()}
+            return cls(path, timings, dict(held["runs"]), setting)
         except (KeyError, TypeError, AttributeError):
-            return cls(path)
+            return cls(path, setting=setting)
 
-    def measure(self, specs: Iterable[RunSpec], tell: Callable[[str], None]) -> None:
+    def measure(
+        self,
+        specs: Iterable[RunSpec],
+        tell: Callable[[str], None],
+        measured: Callable[[RunSpec], Timed] | None = None,
+    ) -> None:
         """Time every setting of ``specs`` that is not known and count the steps of its runs; ``tell`` gets a line each.
 
-        A setting that cannot be trained on noise stays unknown.
+        A setting that cannot be trained on noise stays unknown. ``measured`` does the timing (:func:`timed_alone`).
         """
         for spec in {name_of(one): one for one in specs}.values():
-            key = key_for(spec)
+            key = self._key(spec)
             try:
-                if key not in self.known:
-                    self.known[key] = timed(spec)
-                    tell(f"timed {key}: {max(self.known[key].step.values(), default=0.0):.3g} s a step")
+                if key not in self.known or not self.known[key].peak:
+                    self.known[key] = found = (measured or timed_alone)(spec)
+                    step = max(found.step.values(), default=0.0)
+                    tell(f"timed {key}: {step:.3g} s a step, {found.peak / 2**30:.1f} GiB")
                 if name_of(spec) not in self.runs:
                     self.runs[name_of(spec)] = expected(spec, self.known[key])
             except (SuiteError, RuntimeError, ValueError, KeyError, MemoryError) as error:
@@ -82,6 +83,19 @@ class Costs:
     def seconds(self, spec: RunSpec) -> float | None:
         """Expected seconds of one run at the published size; None where its setting was never timed."""
         return self.runs.get(name_of(spec))
+
+    def memory(self, spec: RunSpec) -> Memory | None:
+        """What one run needs at the published size; None where its setting was never measured."""
+        found = self.known.get(self._key(spec))
+        if found is None or not found.peak:
+            return None
+        card = find_card(spec.dataset)
+        size = size_of(card)
+        rows = (size.train + size.unlabelled + size.test) * max(1, size.length)
+        return Memory(found.peak + size.test * found.kept, 4.0 * (card.layout.channels or 0) * rows)
+
+    def _key(self, spec: RunSpec) -> str:
+        return ", ".join(filter(None, (key_for(spec), self.setting)))
 
     def _save(self) -> None:
         everything = _held(self.path)
@@ -100,100 +114,13 @@ def _held(path: Path) -> dict[str, Any]:
 
 
 def name_of(spec: RunSpec) -> str:
-    """What runs of one setting share, whatever their seed."""
-    return content_hash(list(key_of(spec)))
+    """What runs of one setting and length share, whatever their seed."""
+    return content_hash([*key_of(spec), *([str(spec.epochs)] if spec.epochs else [])])
 
 
 def key_for(spec: RunSpec) -> str:
     """What runs of one cost per step share: ablations and shares of labels change how many, hardly how long."""
     return f"{spec.method}, {preset_of(method(spec.method), spec.params)}, {spec.dataset}"
-
-
-def timed(spec: RunSpec) -> Timed:
-    """Time a few steps of every kind of phase, its beginning and the scoring, on noise of the published shapes."""
-    import torch
-
-    light, scale = _light(spec)
-    few = smallest(light)
-    training, stepper = _begun(light, spec, few)
-    step: dict[str, float] = {}
-    entering: dict[str, float] = {}
-    for index, phase in enumerate(training.phases):
-        if (kind := kind_of(phase)) not in step:
-            training.place(index)
-            if not step:  # what happens once in a process (imports, first allocations) is no cost of a sample
-                stepper.enter()
-            entering[kind] = _clocked(stepper.enter) / few
-            step[kind] = _steps(training, stepper) * scale
-    network, test = training.run.network.eval(), training.data.test
-    with torch.no_grad():
-        score = _clocked(lambda: light.decode(light.score(network, test, training.run), test)) / max(1, len(test))
-    return Timed(step, entering, score)
-
-
-def _light(spec: RunSpec) -> tuple[Method, int]:
-    """The method of ``spec``, on pixels with one clip a step, and how many times that its own steps are."""
-    hypers = method(spec.method).hypers
-    params = {name: value for name, value in spec.params.items() if not hypers[name].file}
-    if not on_pixels(spec):
-        return method(spec.method)(**params), 1
-    return method(spec.method)(**{**params, "batch": 1}), int(params["batch"])
-
-
-def on_pixels(spec: RunSpec) -> bool:
-    """Whether the dataset has clips of pixels and no features."""
-    return find_card(spec.dataset).layout.channels == 0
-
-
-def _begun(light: Method, spec: RunSpec, train: int, counted: bool = False) -> tuple[Training, Solo]:
-    """A training on ``train`` samples of noise; all zeros, which take no memory, where steps are only ``counted``."""
-    from suite.leaderboard.generated import generated
-    from suite.train.stepper import Solo
-    from suite.train.training import Settings, Training
-
-    data = generated(find_card(spec.dataset), light.task, spec.dials, train, SCORED, counted)
-    training = Training(light, data, task(light.task), Settings())
-    return training, Solo(training)
-
-
-def smallest(light: Method) -> int:
-    """Training samples enough for whole batches, so that numbers of steps lie on a straight line."""
-    few, batch = FEW[light.task], int(light.params.get("batch", 1))
-    return -(-few // batch) * batch if draws_epochs(light) else few
-
-
-def draws_epochs(light: Method) -> bool:
-    """Whether an epoch is as long as its batches happen to be, and not a number of steps that the method states."""
-    return type(light).steps_per_epoch is Method.steps_per_epoch
-
-
-def _steps(training: Training, stepper: Solo) -> float:
-    """Seconds of a step in the phase that the training is in."""
-    run, light = training.run, training.method
-    per_epoch = max(1, light.steps_per_epoch(run, training.generator(0)))
-    stepper.begin_epoch()
-    batches, taken = iter(light.batches(run, training.generator(0))), list[float]()
-    while len(taken) < TIMED and sum(taken) < ENOUGH:
-        begun = time.perf_counter()
-        batch = next(batches, None)
-        if batch is None:
-            break
-        stepper.step(batch, per_epoch)
-        taken.append(time.perf_counter() - begun)
-    if not taken:
-        raise SuiteError(f"{light.name} drew no batch from {len(training.data.train)} samples of noise.")
-    return min(taken[1:] or taken)
-
-
-def _clocked(act: Callable[[], Any]) -> float:
-    begun = time.perf_counter()
-    act()
-    return time.perf_counter() - begun
-
-
-def kind_of(phase: Phase) -> str:
-    """Phases whose steps cost the same: turns of an alternation repeat two of them."""
-    return f"{phase.name} {content_hash(list(phase.trainable))[:6]}"
 
 
 @dataclass(frozen=True)
@@ -207,8 +134,8 @@ class Length:
 
 def lengths(spec: RunSpec, train: int) -> list[Length]:
     """The phases of a run with ``train`` training samples."""
-    light = _light(spec)[0]
-    training, stepper = _begun(light, spec, train, counted=True)
+    light = light_of(spec)[0]
+    training, stepper = begun(light, spec, train, counted=True)
     found: list[Length] = []
     known: dict[str, int] = {}
     for index, phase in enumerate(training.phases):
@@ -228,7 +155,7 @@ def published_lengths(spec: RunSpec) -> list[Length]:
     Where epochs would have to be drawn, or samples are clips of pixels, phases are counted at two small sizes and
     continued on a straight line: their lengths follow from the number of samples, or do not depend on it.
     """
-    light, size = _light(spec)[0], size_of(find_card(spec.dataset))
+    light, size = light_of(spec)[0], size_of(find_card(spec.dataset))
     if not draws_epochs(light) and not on_pixels(spec):
         return lengths(spec, size.train)
     few = smallest(light)

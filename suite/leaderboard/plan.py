@@ -21,7 +21,15 @@ from suite.registry import canonical_name, method, methods
 from suite.results.ledger import Ledger
 from suite.runs import data_fingerprint, dataset_label, method_code, resolve_run
 from suite.spec.base import canonical_json
-from suite.spec.board import BoardRun, Entry, LeaderboardSpec, TableSpec, board_name_is_path, load_board
+from suite.spec.board import (
+    BoardRun,
+    Entry,
+    LeaderboardSpec,
+    Shortened,
+    TableSpec,
+    board_name_is_path,
+    load_board,
+)
 from suite.spec.card import parse_dataset_name
 from suite.spec.run import RunSpec
 from suite.work.timings import Timings
@@ -121,16 +129,30 @@ def _expand(board: LeaderboardSpec, tuned: Tuned | None, root: Path | None) -> I
             for entry in entries:
                 for trial, params in _trials(entry, table, dataset, tuned, where):
                     for seed in table.seeds:
-                        spec, blocked = _resolve(
-                            entry.method,
-                            dataset,
-                            params,
-                            protocol=table.protocol,
-                            seed=seed,
-                            epochs=table.epochs,
-                            root=root,
-                        )
-                        yield BoardRun(spec, "", index, entry.label, dataset_label(spec), blocked, trial)
+                        place = (entry, dataset, params, table, seed)
+                        spec, blocked, whole = _resolved(*place, board.shortened, root)
+                        label = f"{entry.label} ({board.shortened.mark})" if whole and board.shortened else entry.label
+                        yield BoardRun(spec, "", index, label, dataset_label(spec), blocked, trial, whole)
+
+
+def _resolved(
+    entry: Entry,
+    dataset: str,
+    params: Mapping[str, Value],
+    table: TableSpec,
+    seed: int,
+    short: Shortened | None,
+    root: Path | None,
+) -> tuple[RunSpec, str, RunSpec | None]:
+    """The run, why it cannot be done here (else empty), and the whole run where this one is ``short``."""
+    more = {"protocol": table.protocol, "seed": seed, "root": root}
+    whole, blocked = _resolve(entry.method, dataset, params, epochs=table.epochs, **more)
+    if short is None:
+        return whole, blocked, None
+    changed = {name: value for name, value in short.params.items() if name in method(entry.method).hypers}
+    epochs = min(filter(None, (short.epochs, table.epochs)), default=None)
+    spec, blocked = _resolve(entry.method, dataset, {**params, **changed}, epochs=epochs, **more)
+    return spec, blocked, None if spec == whole else whole
 
 
 def _resolve(name: str, dataset: str, params: Mapping[str, Value], **more: Any) -> tuple[RunSpec, str]:

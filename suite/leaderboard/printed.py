@@ -6,8 +6,10 @@ from collections.abc import Iterable
 
 from suite.errors import UsageError, did_you_mean
 from suite.hyper import Value
+from suite.registry import method
 from suite.report.published import Published, load_published
 from suite.spec.board import Entry, LeaderboardSpec, PrintedTable, TableSpec
+from suite.tasks import task
 
 Place = tuple[str, str]  # dataset with dials, protocol
 
@@ -35,6 +37,12 @@ def only(board: LeaderboardSpec, name: str) -> LeaderboardSpec:
     return board.model_copy(update=parts)
 
 
+def table_names(board: LeaderboardSpec) -> list[str]:
+    """What each table of runs of ``board`` belongs to: a table of the paper by its name there, or itself."""
+    names = [one.short for one in board.printed for _ in _tables(one)]
+    return names + [table.title for table in board.tables[len(names) :]]
+
+
 def _tables(printed: PrintedTable) -> list[TableSpec]:
     cells = [cell for cell in load_published([printed.table]) if not cell.why_not]
     places = dict.fromkeys((dataset, cell.protocol) for cell in cells for dataset in cell.datasets)
@@ -56,7 +64,15 @@ def _table(printed: PrintedTable, place: Place, cells: list[Published]) -> Table
         protocol=protocol,
         seeds=printed.seeds,
         epochs=None,
+        metrics=_metrics(cells),
     )
+
+
+def _metrics(cells: list[Published]) -> tuple[str, ...]:
+    """The metrics of print; the task's headline where the print is about what curves and analyses show."""
+    keys = dict.fromkeys(cell.key for cell in cells)
+    headline = task(method(cells[0].method).task).headline
+    return tuple(map(str, keys)) if headline in {key.metric for key in keys} else (headline,)
 
 
 def _label(cell: Published) -> str:

@@ -22,6 +22,7 @@ from suite.data.planted.snippet_states import Looks, Snippets, StateLaw, VideoWo
 from suite.data.planted.timelines import with_scenes
 from suite.data.planted.videos import FLOW_SHARE, ar_noise
 from suite.data.readers import activitynet
+from suite.errors import UsageError
 from suite.rehearsal.posterior import PosteriorFile, by_half
 from suite.rehearsal.request import Request, Step
 from suite.rehearsal.timelines import TEST, Annotations, Video, annotated_videos
@@ -45,8 +46,13 @@ class Localization:
     @property
     def size(self) -> int:
         """About how many bytes the files take."""
-        value = CELL_BYTES if self.cells else 4
+        value = CELL_BYTES if self.cells else 4 * self.every
         return sum(self.length(video) for video in self.listed.videos) * (self.width * value + 8)
+
+    @property
+    def every(self) -> int:
+        """Rows of a file from one that the card's reader uses to the next: so often each snippet stands there."""
+        return int(self.asked.card.options.get("every", 1))
 
     @property
     def holds(self) -> str:
@@ -126,8 +132,8 @@ class Localization:
 
     def _write(self, place: Path, name: str, features: np.ndarray) -> int:
         if not self.cells:
-            np.save(place / f"{name}.npy", features, allow_pickle=False)
-            return features.nbytes
+            np.save(place / f"{name}.npy", np.repeat(features, self.every, axis=0), allow_pickle=False)
+            return features.nbytes * self.every
         path, half = place / f"{name}.csv", self.width // 2
         header = ",".join([*(f"r{i}" for i in range(half)), *(f"f{i}" for i in range(half))])
         np.savetxt(path, features, fmt="%.4f", delimiter=",", header=header, comments="")
@@ -167,12 +173,20 @@ def _by_number(scores: Mapping[str, np.ndarray], columns: list[int]) -> np.ndarr
 
 
 def localization(asked: Request) -> Localization:
-    """The pack of an I3D or ActivityNet card: ActivityNet-1.3 as cells, unless its snippets' width is asked for."""
-    rates = asked.card.options.get("feature_rates", {})
-    cells = asked.card.reader == "activitynet" and str(asked.channels) not in rates
-    width = asked.width(CELL_CHANNELS if cells else PUBLISHED, SMALL)
+    """The pack of an I3D or ActivityNet card.
+
+    ActivityNet-1.3 comes as cells where its card says so, and where it takes either unless the width of snippets is
+    asked for. Raises :class:`UsageError` for snippets of a width whose frame rate the card does not state.
+    """
+    card = asked.card
+    rates = {str(width): float(rate) for width, rate in card.options.get("feature_rates", {}).items()}
+    form = card.options.get("features", "" if card.reader == "activitynet" else "snippets")
+    cells = form == "cells" or (not form and str(asked.channels) not in rates)
+    only = len(rates) == 1 and not cells  # one pack, of one width: nothing states how fast another one runs
+    width = asked.width(CELL_CHANNELS if cells else PUBLISHED, int(next(iter(rates))) if only else SMALL)
     listed = annotated_videos(asked)
     if rates and not cells:  # packs resample before they extract
-        rate = float(rates[str(width)])
-        listed = replace(listed, videos=tuple(replace(video, fps=rate) for video in listed.videos))
+        if str(width) not in rates:
+            raise UsageError(f"{card.name} has no features {width} wide; give --channels {' or '.join(rates)}.")
+        listed = replace(listed, videos=tuple(replace(video, fps=rates[str(width)]) for video in listed.videos))
     return Localization(asked, listed, width, cells)

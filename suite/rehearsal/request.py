@@ -102,6 +102,11 @@ def request(
     return Request(card, dataset_folder(card, source), to / card.folder, seed=seed, dials=resolved, **size)
 
 
+def can_rehearse(name: str) -> bool:
+    """Whether a rehearsal pack of the dataset can be written."""
+    return find_card(name).reader in DIALS
+
+
 def at_hand(asked: Request, *names: str) -> Path | None:
     """The first of ``names`` (files or folders) that is below the real data: in the card's folder, or in any other."""
     places = [asked.source, *sorted(path for path in asked.source.parent.glob("*") if path.is_dir())]

@@ -14,7 +14,7 @@ import numpy as np
 from suite.data.planted.timelines import Instances, instances_of, planted_instances
 from suite.data.readers import activitynet, i3d
 from suite.errors import DataError
-from suite.rehearsal.request import Request
+from suite.rehearsal.request import Request, at_hand
 
 TRAIN, TEST = "train", "test"
 SECONDS = {"thumos": 144.0, "activitynet": 114.0}  # median length of a video
@@ -161,10 +161,10 @@ def _generated(asked: Request) -> list[tuple[str, str, float, list[dict[str, Any
 
 
 def _activitynet(asked: Request) -> Annotations:
-    source = asked.source
     names = (activitynet.ANNOTATIONS, activitynet.INFO)
-    there = all((source / name).is_file() for name in names)
-    content = {name: (source / name).read_bytes() for name in names} if there else _generated_list(asked)
+    paths = {name: path for name in names if (path := at_hand(asked, name)) is not None}
+    there = len(paths) == len(names)
+    content = {name: path.read_bytes() for name, path in paths.items()} if there else _generated_list(asked)
     database = json.loads(content[names[0]])
     reader = csv.DictReader(io.StringIO(content[names[1]].decode("utf-8")))
     listed, columns = list(reader), reader.fieldnames or ()

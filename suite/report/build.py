@@ -88,7 +88,8 @@ def gather(
     places = _places(frame, bool(board.printed))
     outside = given.files(ledger, everything)
     sections = [_section(board, asked, frames.of(*place), outside, pages or {}, *place) for place in places]
-    ours = Ours(asked if board.printed else (), frame, found, logged)
+    short = board.shortened.words if board.shortened else ""
+    ours = Ours(asked if board.printed else (), frame, found, logged, short)
     finished = runs.filter(pl.col("status") == "finished")
     return Content(
         board=board,
@@ -101,7 +102,7 @@ def gather(
         finished=len(finished),
         failed=int((runs["status"] == "failed").sum()),
         made=datetime.now(UTC),
-        papers=tuple(paper_table(one, board.call, ours) for one in board.printed),
+        papers=tuple(paper_table(one, board, ours) for one in board.printed),
         across=tuple(_across([section.view for section in sections])),
     )
 
@@ -142,7 +143,7 @@ def _section(
         view,
         own.curves,
         figures.per_class(own.found),
-        tuple(compare(view, own.found, load_published(spec.published), asked)),
+        tuple(compare(view, own.found, load_published(spec.published), asked, board.shortened)),
         details.every_seed(view),
         details.every_trial(spec.trials, own.trials, own.tests, view.headline),
         details.cost(own.tried, own.shown),

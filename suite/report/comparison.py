@@ -13,7 +13,7 @@ from suite.report.matching import Cells, differences, wanted
 from suite.report.numbers import HONEST, pick
 from suite.report.published import Published
 from suite.report.views import View
-from suite.spec.board import BoardRun
+from suite.spec.board import BoardRun, Shortened
 from suite.spec.card import GENERATED
 
 LEVEL = 0.95
@@ -38,11 +38,16 @@ class Comparison:
 
 
 def compare(
-    view: View, found: pl.DataFrame, printed: Sequence[Published], asked: Sequence[BoardRun]
+    view: View,
+    found: pl.DataFrame,
+    printed: Sequence[Published],
+    asked: Sequence[BoardRun],
+    short: Shortened | None = None,
 ) -> list[Comparison]:
     """Every printed cell beside which a row of ``view`` may stand, with ours and a verdict.
 
-    ``found`` are the values of the view's runs, ``asked`` the runs that its board asks for.
+    ``found`` are the values of the view's runs, ``asked`` the runs that its board asks for, ``short`` how it shortens
+    them.
     """
     cells, compared = Cells(printed), []
     for row in view.rows:
@@ -50,8 +55,10 @@ def compare(
         one = _run_of(row.label, own, [run for run in asked if (run.table, run.dataset) == (view.index, view.dataset)])
         if one is None:
             continue
-        beside = [cell for cell in cells.beside(one.spec) if cell.value is not None]
-        compared += [_compare(view, row.label, own, cell, one) for cell in beside]
+        beside = [cell for cell in cells.beside(one.meant) if cell.value is not None]
+        unlike = [ORIGINS[view.kind]] if ORIGINS[view.kind] else []
+        unlike += [short.words] if short and one.whole else []
+        compared += [_compare(row.label, own, cell, one, unlike) for cell in beside]
     return compared
 
 
@@ -61,9 +68,8 @@ def _run_of(label: str, own: pl.DataFrame, asked: Sequence[BoardRun]) -> BoardRu
     return next((run for run in mine if run.run in shown), mine[0] if mine else None)
 
 
-def _compare(view: View, label: str, own: pl.DataFrame, cell: Published, one: BoardRun) -> Comparison:
-    unlike = [ORIGINS[view.kind]] if ORIGINS[view.kind] else []
-    unlike += differences(cell, one.spec)
+def _compare(label: str, own: pl.DataFrame, cell: Published, one: BoardRun, unlike: list[str]) -> Comparison:
+    unlike = unlike + differences(cell, one.meant)
     # The same setting is compared at the epoch that its authors report; anything else shows our honest number.
     selection = HONEST if unlike else wanted(cell)[0].selection
     values = [100 * value for value in pick(own, cell.key, selection)]

@@ -14,7 +14,7 @@ from suite.report.comparison import ORIGINS, OTHER, Comparison, comparison
 from suite.report.matching import Key, Wanted, command, key_of, wanted
 from suite.report.numbers import pick
 from suite.report.published import Published, load_published
-from suite.spec.board import BoardRun, MetricKey, PrintedTable
+from suite.spec.board import BoardRun, LeaderboardSpec, MetricKey, PrintedTable
 
 NOT_RUN = "not run"
 FEW = 6  # rows that a note names
@@ -42,12 +42,13 @@ class PaperRow:
 
 @dataclass(frozen=True)
 class PaperTable:
-    """One printed table or figure. ``board`` is the name of its leaderboard, as people type it."""
+    """One printed table or figure. ``board`` is its leaderboard's name as people type it, ``options`` what follows."""
 
     spec: PrintedTable
     board: str
     columns: tuple[str, ...]
     rows: tuple[PaperRow, ...]
+    options: str = ""
 
     @property
     def name(self) -> str:
@@ -58,7 +59,7 @@ class PaperTable:
     @property
     def command(self) -> str:
         """The command that fills the whole table."""
-        return f"suite leaderboard {self.board} --table '{self.spec.short}'"
+        return f"suite leaderboard {self.board} --table '{self.spec.short}'{self.options}"
 
     @property
     def notes(self) -> list[str]:
@@ -100,19 +101,25 @@ class Ours:
     """Our runs by what they are, and the numbers that they left.
 
     ``frame`` has a row per run asked for, ``found`` their metrics on test data, ``curves`` what they logged.
+    ``short`` says in words how the runs were shortened, where they were.
     """
 
     def __init__(
-        self, asked: Sequence[BoardRun], frame: pl.DataFrame, found: pl.DataFrame, curves: pl.DataFrame
+        self,
+        asked: Sequence[BoardRun],
+        frame: pl.DataFrame,
+        found: pl.DataFrame,
+        curves: pl.DataFrame,
+        short: str = "",
     ) -> None:
-        self.found, self.curves = found, curves
+        self.found, self.curves, self.short = found, curves, short
         self.status: dict[str, str] = dict(frame.select("run", "status").iter_rows())
         self.marks: dict[str, list[str]] = dict(frame.select("run", "marks").iter_rows())
         self.errors: dict[str, str] = dict(frame.select("run", "error").iter_rows())
         self.runs: dict[Key, dict[int, BoardRun]] = {}
         for one in asked:
-            if one.spec.epochs is None:
-                self.runs.setdefault(key_of(one.spec), {})[one.spec.seed] = one
+            if one.meant.epochs is None:
+                self.runs.setdefault(key_of(one.meant), {})[one.spec.seed] = one
 
     @cached_property
     def logged(self) -> dict[tuple[str, str], float]:
@@ -139,20 +146,20 @@ class Ours:
         return int(tables[0]) if len(tables) else -1
 
 
-def paper_table(spec: PrintedTable, board: str, ours: Ours) -> PaperTable:
-    """The printed table ``spec`` filled with ``ours``."""
+def paper_table(spec: PrintedTable, board: LeaderboardSpec, ours: Ours) -> PaperTable:
+    """The printed table ``spec`` of ``board`` filled with ``ours``."""
     cells = load_published([spec.table])
     columns = tuple(dict.fromkeys(cell.column for cell in cells))
     rows: dict[tuple[str, str], list[Published]] = {}
     for cell in cells:
         rows.setdefault((cell.group, cell.row), []).append(cell)
     made = tuple(_row(place, own, spec, ours) for place, own in rows.items())
-    return PaperTable(spec, board, columns, made)
+    return PaperTable(spec, board.call, columns, made, board.options)
 
 
 def _row(place: tuple[str, str], cells: Sequence[Published], spec: PrintedTable, ours: Ours) -> PaperRow:
     runs = [one for cell in cells for each in wanted(cell) for one in ours.of(each).values()]
-    named = {(one.dataset, one.spec.seed, key_of(one.spec)): one for one in runs}
+    named = {(one.dataset, one.spec.seed, key_of(one.meant)): one for one in runs}
     done = sum(ours.status.get(one.run) == "finished" for one in named.values())
     failed = [ours.errors[one.run] for one in named.values() if ours.status.get(one.run) == "failed"]
     why = next((cell.why_not for cell in cells if cell.why_not), "")
@@ -162,7 +169,8 @@ def _row(place: tuple[str, str], cells: Sequence[Published], spec: PrintedTable,
     left = [one for one in named.values() if ours.status.get(one.run) != "finished"]
     commands = () if cells[0].why_not else _commands(cells, left)
     marks = Counter(mark for one in named.values() for mark in ours.marks.get(one.run, ()))
-    counted = [f"{done} of {len(named)}", *(f"{count} {mark}" for mark, count in marks.items())]
+    short = ["shortened"] if any(one.whole for one in named.values()) else []
+    counted = [f"{done} of {len(named)}", *short, *(f"{count} {mark}" for mark, count in marks.items())]
     state = ", ".join(counted) if named else ""
     label = {cell.column: _cell(cell, spec, ours) for cell in cells}
     return PaperRow(*place, label, state, why, commands)
@@ -170,7 +178,7 @@ def _row(place: tuple[str, str], cells: Sequence[Published], spec: PrintedTable,
 
 def _commands(cells: Sequence[Published], left: Sequence[BoardRun]) -> tuple[str, ...]:
     """The commands of the row's settings of which a run is left, for its first seed."""
-    missing = {key_of(one.spec): one for one in reversed(left)}
+    missing = {key_of(one.meant): one for one in reversed(left)}
     texts = [
         command(cell, missing[key_of(each)].spec.seed, number)
         for cell in cells
@@ -185,9 +193,10 @@ def _cell(cell: Published, spec: PrintedTable, ours: Ours) -> Comparison:
         return comparison(cell, cell.row, (), (), "in print only")
     asked = wanted(cell)
     values, started = _values(cell, asked, ours)
-    runs = [run.spec for one in asked for run in ours.of(one).values()]
-    kinds = dict.fromkeys(find_card(spec.dataset).kind_of(spec.dials) for spec in runs)
+    runs = [run for one in asked for run in ours.of(one).values()]
+    kinds = dict.fromkeys(find_card(run.spec.dataset).kind_of(run.spec.dials) for run in runs)
     unlike = [ORIGINS[kind] for kind in kinds if ORIGINS[kind]]
+    unlike += [ours.short] if any(run.whole for run in runs) else []
     unlike += [cell.differs] if cell.differs else []
     left = (f"see {spec.command}" if spec.command else "not measured by these runs") if started else NOT_RUN
     return comparison(cell, cell.row, values, unlike, left)

@@ -80,13 +80,15 @@ def _markdown_cell(one: Comparison | None) -> str:
 
 
 def latex(table: PaperTable) -> str:
-    """The table as LaTeX (booktabs) in the paper's layout: ours, and what is printed in brackets.
+    """The table as LaTeX (booktabs, graphicx) in the paper's layout: ours, and what is printed in brackets.
 
-    Arrows say what lies above or below the interval of our seeds; a number under another protocol is in italics.
+    Arrows say what lies above or below the interval of our seeds; a number under another protocol is in italics. A
+    table of many columns spans both columns of a page, and what is wider than its place shrinks to it.
     """
-    spec = "l" + "c" * len(table.columns)
-    lines = [r"\begin{table}", r"\centering", rf"\caption{{{tex(table.spec.title)}. Ours (in print). {LEGEND}}}"]
-    lines += [rf"\label{{tab:{table.name}}}", rf"\begin{{tabular}}{{{spec}}}", r"\toprule"]
+    spec, kind = "l" + "c" * len(table.columns), "table*" if len(table.columns) > NARROW else "table"
+    lines = ["% needs booktabs and graphicx", rf"\begin{{{kind}}}", r"\centering"]
+    lines += [rf"\caption{{{tex(table.spec.title)}. Ours (in print). {LEGEND}}}", rf"\label{{tab:{table.name}}}"]
+    lines += [SHRINK, rf"\begin{{tabular}}{{{spec}}}", r"\toprule"]
     lines += [" & ".join(["", *map(tex, table.columns)]) + r" \\", r"\midrule"]
     group = None
     for row in table.rows:
@@ -98,9 +100,11 @@ def latex(table: PaperTable) -> str:
         group = row.group
         cells = [_latex_cell(row.cells.get(column)) for column in table.columns]
         lines.append(" & ".join([tex(row.label), *cells]) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}}", rf"\end{{{kind}}}", ""])
 
 
+NARROW = 3  # columns of numbers that one column of a page holds
+SHRINK = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 LEGEND = (
     r"$\uparrow$, $\downarrow$: the printed number lies below, above the interval of our seeds; "
     r"\emph{italics}: another protocol than in print"

@@ -129,10 +129,40 @@ class TableSpec(Spec):
         return [MetricKey.parse(text) for text in self.metrics]
 
 
+class Shortened(Spec):
+    """A rehearsal of a whole board: ``epochs`` and ``params`` of every run in place of its own, and fewer ``seeds``.
+
+    A run takes those of ``params`` that its method has. None: as the board says.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] | None = None
+    seeds: Annotated[int, Field(ge=1)] | None = None
+    params: dict[str, Value] = Field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """What makes its runs others than those asked for; empty where only seeds are fewer."""
+        epochs = [] if self.epochs is None else [f"{self.epochs} epoch" + ("s" if self.epochs > 1 else "")]
+        said = ", ".join([*epochs, *(f"{name}={value or 'none'}" for name, value in self.params.items())])
+        return f"shortened: {said}" if said else ""
+
+    @property
+    def mark(self) -> str:
+        """The same as it fits the name of a row; settings are too many for that."""
+        return "shortened" if self.epochs is None else Shortened(epochs=self.epochs).words
+
+    @property
+    def options(self) -> str:
+        """The options of the command line that ask for it."""
+        counts = {"--epochs": self.epochs, "--seeds": self.seeds}
+        given = [f" {name} {count}" for name, count in counts.items() if count is not None]
+        return "".join([*given, *(f" --set {name}={value}" for name, value in self.params.items())])
+
+
 class LeaderboardSpec(Spec):
     """A named page of tables: our own, and those of a paper (``printed``), which become tables of runs when planned.
 
-    ``part_of`` names the board of which this is one table.
+    ``part_of`` names the board of which this is one table; ``shortened`` says how it rehearses the board ``original``.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
@@ -141,6 +171,8 @@ class LeaderboardSpec(Spec):
     tables: tuple[TableSpec, ...] = ()
     printed: tuple[PrintedTable, ...] = ()
     part_of: str = ""
+    original: str = ""
+    shortened: Shortened | None = None
 
     @model_validator(mode="after")
     def _something(self) -> LeaderboardSpec:
@@ -151,14 +183,19 @@ class LeaderboardSpec(Spec):
     @property
     def call(self) -> str:
         """The name as people type it: ``paper:asl`` for ``paper-asl``."""
-        name = self.part_of or self.name
+        name = self.part_of or self.original or self.name
         return name.replace("-", ":", 1) if self.printed and name.startswith("paper-") else name
+
+    @property
+    def options(self) -> str:
+        """What commands about it take after its name, its table apart."""
+        return self.shortened.options if self.shortened else ""
 
     @property
     def again(self) -> str:
         """The command that builds its page again."""
         table = self.printed[0].short if self.printed else self.tables[0].title
-        return f"suite report {self.call}" + (f" --table '{table}'" if self.part_of else "")
+        return f"suite report {self.call}" + (f" --table '{table}'" if self.part_of else "") + self.options
 
 
 @dataclass(frozen=True)
@@ -166,7 +203,8 @@ class BoardRun:
     """One run that a leaderboard asks for, and the cell that shows it.
 
     ``table`` is an index into the board's tables, ``row`` the label of the row, ``dataset`` the name with dials,
-    ``trial`` an index into the table's trials; ``blocked`` says why it cannot run here (``run`` is then empty).
+    ``trial`` an index into the table's trials; ``blocked`` says why it cannot run here (``run`` is then empty);
+    ``whole`` is the run for which a shortened one stands.
     """
 
     spec: RunSpec
@@ -176,6 +214,12 @@ class BoardRun:
     dataset: str
     blocked: str = ""
     trial: int = 0
+    whole: RunSpec | None = None
+
+    @property
+    def meant(self) -> RunSpec:
+        """The run that the table asks for, shortened or not."""
+        return self.whole or self.spec
 
 
 def load_board(path: Path) -> LeaderboardSpec:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from suite.data import find_card
 from suite.errors import UsageError
-from suite.leaderboard.cost import Costs, Timed, expected, name_of, published_lengths, smallest, timed
+from suite.leaderboard.cost import Costs, expected, name_of, published_lengths
 from suite.leaderboard.generated import generated, size_of
+from suite.leaderboard.steps import Timed, smallest, timed, timed_alone
 from suite.registry import method
 from suite.runs import resolve_run
 
@@ -82,10 +85,14 @@ def test_timings_are_kept_and_failures_stay_unknown(tmp_path, monkeypatch):
     unsized = resolve_run("topk-mil", "hapt-clips-30", {})
     said: list[str] = []
     costs = Costs.of(tmp_path)
-    costs.measure([one, other, unsized], said.append)
+    costs.measure([one, other, unsized], said.append, lambda spec: replace(timed(spec), peak=2.0**30, kept=1000.0))
     assert [line.split(" ")[0] for line in said] == ["timed", "not"], "equal settings but for a rate are timed once"
     again = Costs.of(tmp_path)
     assert again.seconds(one) == costs.seconds(one) > 0 and again.seconds(unsized) is None
+    memory = again.memory(one)
+    assert memory.process == 2**30 + 212 * 1000 and memory.features == 4 * 2048 * 318 * (200 + 212)
+    assert Costs.of(tmp_path, "batch=2").memory(one) is None, "another setting of all runs is another cost"
+    assert name_of(one) != name_of(one.model_copy(update={"epochs": 2}))
     assert name_of(one) != name_of(other) and again.seconds(other) == pytest.approx(again.seconds(one))
     (tmp_path / "cache" / "steps.json").write_text("{broken")
     assert Costs.of(tmp_path).seconds(one) is None
@@ -95,7 +102,8 @@ def test_clips_of_pixels_are_timed_one_at_a_time(monkeypatch):
     """A step is timed on one clip and counted for each of the batch; entering the first phase costs nothing."""
     real = find_card("ava-v2.2")
     tiny = real.model_copy(update={"size": real.size.model_copy(update={"height": 16, "width": 16})})
-    monkeypatch.setattr("suite.leaderboard.cost.find_card", lambda name: tiny)
+    for module in ("cost", "steps"):
+        monkeypatch.setattr(f"suite.leaderboard.{module}.find_card", lambda name: tiny)
     spec = resolve_run(
         "supervised-actors", "ava-v2.2", {"preset": "published", "width": 8, "blocks": "1-1", "alpha": 4}
     )
@@ -103,3 +111,17 @@ def test_clips_of_pixels_are_timed_one_at_a_time(monkeypatch):
     (length,) = published_lengths(spec)
     assert length.steps == spec.params["steps"] and set(found.step) == {length.kind}
     assert found.entering[length.kind] * tiny.size.train < 0.05 * found.step[length.kind] * length.steps
+
+
+@pytest.mark.slow
+def test_memory_is_that_of_a_process_of_its_own():
+    """Two widths of one network: the wider has weights, gradients and Adam's two moments more, and activations."""
+    peaks = {}
+    for hidden in (64, 8192):
+        spec = resolve_run("topk-mil", "thumos-14", {"hidden": hidden, "positions": 8, "epochs": 2, "batch": 4})
+        found = timed_alone(spec)
+        assert found.kept > 0
+        peaks[hidden] = found.peak
+    assert peaks[64] > 100 * 2**20, "a process with torch"
+    weights = (8192 - 64) * 2048 * 4
+    assert 3 * weights < peaks[8192] - peaks[64] < 20 * weights

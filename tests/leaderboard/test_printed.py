@@ -10,15 +10,17 @@ from typer.testing import CliRunner
 from suite.cli import build
 from suite.declarations import shipped
 from suite.errors import UsageError
-from suite.leaderboard.cost import Costs, name_of
+from suite.leaderboard.cost import Costs, key_for, name_of
 from suite.leaderboard.missing import lacks
 from suite.leaderboard.plan import find_board, make_plan
 from suite.leaderboard.printed import only
+from suite.leaderboard.shortened import shortened
+from suite.leaderboard.steps import Timed
 from suite.places import Places
 from suite.report.matching import key_of, wanted
 from suite.report.published import load_published
 from suite.results.ledger import Ledger
-from suite.spec.board import LeaderboardSpec
+from suite.spec.board import LeaderboardSpec, Shortened
 from tests.report.test_paper import Empty
 
 PAPERS = {
@@ -116,17 +118,58 @@ def test_what_a_plan_says_for_people_and_for_scripts(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     asked = ("plan", "paper:npl", "--table", "Table 5", "--data", str(tmp_path / "data"))
     said = CliRunner().invoke(build(), asked).stdout
-    for text in ("9 blocked by missing data; all 9 that are left", "unknown until timed (suite plan paper:npl --time)",
-                 "missing for 9 runs on thumos-14-dense", "features/*.npy", "SHA-256 841b6e0b"):  # fmt: skip
+    for text in (
+        "9 blocked by missing data; all 9 that are left",
+        "unknown until timed (suite plan paper:npl --table 'Table 5' --time)",
+        "missing for 9 runs on thumos-14-dense",
+        "features/*.npy",
+        "SHA-256 841b6e0b",
+        "suite data rehearse thumos-14-dense --to rehearsal",
+    ):
         assert text in said, text
     rows = json.loads(CliRunner().invoke(build(), (*asked, "--json")).stdout)
     assert (rows["blocked"], rows["todo"], rows["seconds"]) == (9, 0, 0)
+    (summary,) = rows["tables"]
+    assert (summary["table"], summary["runs"], summary["blocked"], summary["memory"]) == ("Table 5", 9, 9, None)
     assert rows["missing"][0]["runs"] == 9 and rows["missing"][0]["files"][0]["path"].endswith("thumos14_412.json")
     spec = (
         make_plan(only(find_board("paper:npl"), "Table 5"), Places(str(tmp_path), str(tmp_path)), Empty()).asked[0].spec
     )
     costs = Costs.of(tmp_path / "out")
     costs.runs[name_of(spec)] = 7200.0
+    costs.known[key_for(spec)] = Timed({}, {}, 0.0, peak=3 * 2.0**30, kept=2.0**20)
     costs._save()
     said = CliRunner().invoke(build(), asked).stdout
+    assert "at most 3.2 GiB (N_pos = 5 on" in said and "mapped from disk, up to 4.8 GiB (thumos-14-dense[" in said
     assert "about 6.0 h, and 6 runs whose cost is unknown" in said and "unknown" in said
+
+
+def test_a_whole_paper_is_planned_table_by_table(tmp_path, monkeypatch):
+    monkeypatch.setenv("SUITE_OUTPUTS", str(tmp_path / "out"))
+    (tmp_path / "data").mkdir()
+    said = CliRunner().invoke(build(), ("plan", "paper:single-positive", "--data", str(tmp_path / "data"))).stdout
+    for text in ("notebook 2022-07-13", "in print only", "the rows of one: suite plan paper:single-positive --table",
+                 "nothing can run without the files named below"):  # fmt: skip
+        assert text in said, text
+
+
+def test_a_shortened_board_asks_for_other_runs_in_the_place_of_the_whole_ones(tmp_path):
+    short = Shortened(epochs=2, seeds=1, params={"q": "0.3", "batch": "2"})
+    board = shortened(only(find_board("paper:asl"), "§4, q"), short)
+    places = Places(str(tmp_path), str(tmp_path))
+    plan = make_plan(board, places, Ledger(places.ledger))
+    assert {one.spec.seed for one in plan.asked} == {0} and {one.spec.epochs for one in plan.asked} == {2}
+    assert {one.spec.params["q"] for one in plan.asked} == {0.3}
+    assert len({one.meant.params["q"] for one in plan.asked}) == len(plan.asked) > 3, "each stands in its own row"
+    assert all(one.row.endswith("(shortened: 2 epochs)") for one in plan.asked)
+    assert board.call == "paper:asl" and board.name.startswith("paper-asl-4--q-epochs-2-seeds-1")
+    assert board.again == "suite report paper:asl --table '§4, q' --epochs 2 --seeds 1 --set q=0.3 --set batch=2"
+    with pytest.raises(UsageError, match="no method of leaderboard paper:asl has a parameter 'quux'"):
+        shortened(board, Shortened(params={"quux": 1}))
+
+
+def test_fewer_seeds_alone_leave_runs_as_they_are(tmp_path):
+    board = shortened(only(find_board("paper:asl"), "§4, q"), Shortened(seeds=1))
+    places = Places(str(tmp_path), str(tmp_path))
+    plan = make_plan(board, places, Ledger(places.ledger))
+    assert not any(one.whole for one in plan.asked) and not board.shortened.words

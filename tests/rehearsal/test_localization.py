@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from suite.data import load
+from suite.errors import UsageError
 from suite.rehearsal import draft, request
 from suite.rehearsal.timelines import chosen
 from tests.data.test_i3d import REAL
 
-CARDS = ["thumos-14", "thumos-14-dense", "activitynet-12", "activitynet-13"]
+CARDS = ["thumos-14", "thumos-14-dense", "thumos-14-tsn", "activitynet-12", "activitynet-13"]
 
 
 def digest(folder: Path) -> str:
@@ -98,3 +99,18 @@ def test_a_subset_keeps_both_parts_and_takes_classes_in_turn():
     kept = chosen(rows, 8)
     assert kept == {"t00", "t01", "t02", "t03", "u00", "u05", "u10", "u15"}
     assert chosen(rows, 100) == {name for name, _, _ in rows}
+
+
+@pytest.mark.parametrize("name", ["activitynet-13-i3d", "activitynet-13-tsn"])
+def test_a_card_of_one_pack_gets_that_pack(name, write, tmp_path):
+    """Packs of one dataset lie in folders of their own, each in the form that its card states."""
+    root = write("activitynet-13-tsn")
+    write("activitynet-13-i3d", channels=None)
+    data = load(name, "semi-localization", root, tmp_path / "cache")
+    snippets = name.endswith("i3d")
+    assert data.train.rows.shape[1] == (2048 if snippets else 8) and bool((data.train.lengths != 100).any()) == snippets
+
+
+def test_snippets_of_an_unknown_rate_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="has no features 64 wide; give --channels 2048"):
+        draft(request("activitynet-13-i3d", tmp_path, tmp_path, channels=64))

@@ -173,7 +173,7 @@ def test_latex_has_the_papers_layout(content):
 def test_latex_compiles(content, tmp_path):
     body = paper_forms.latex(content.papers[0])
     (tmp_path / "t.tex").write_text(
-        "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n" + body + "\\end{document}\n"
+        "\\documentclass{article}\n\\usepackage{booktabs,graphicx}\n\\begin{document}\n" + body + "\\end{document}\n"
     )
     done = subprocess.run([LATEX, "t.tex"], cwd=tmp_path, capture_output=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]

@@ -1,0 +1,36 @@
+"""Rehearsing a board: the same rows with fewer epochs, seeds and smaller settings, marked wherever they are shown."""
+
+from __future__ import annotations
+
+import re
+
+from suite.errors import UsageError, did_you_mean
+from suite.registry import method, methods
+from suite.spec.base import content_hash
+from suite.spec.board import LeaderboardSpec, Shortened, TableSpec
+
+LONG = 60  # letters of a folder's name that options may take
+
+
+def shortened(board: LeaderboardSpec, short: Shortened) -> LeaderboardSpec:
+    """``board`` as ``short`` asks for it, under a name of its own: its page never replaces the whole one.
+
+    Raises :class:`UsageError` for a parameter that no method of the board has.
+    """
+    if short == Shortened():
+        return board
+    named = {entry.method for table in board.tables for entry in table.methods}
+    known = {name for one in (methods() if "all" in named else named) for name in method(one).hypers}
+    for name in short.params:
+        if name not in known:
+            raise UsageError(
+                f"no method of leaderboard {board.call} has a parameter '{name}'{did_you_mean(name, known)}"
+            )
+    plain = re.sub(r"[^a-z0-9.]+", "-", short.options.replace("--set", "").lower()).strip("-")
+    name = f"{board.name}-{plain if len(plain) <= LONG else content_hash(plain)[:8]}"
+    tables = tuple(_fewer(table, short) for table in board.tables)
+    return board.model_copy(update={"name": name, "original": board.name, "tables": tables, "shortened": short})
+
+
+def _fewer(table: TableSpec, short: Shortened) -> TableSpec:
+    return table if short.seeds is None else table.model_copy(update={"seeds": table.seeds[: short.seeds]})
