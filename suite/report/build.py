@@ -51,8 +51,8 @@ class Content:
 
 @dataclass(frozen=True)
 class Frames:
-    """The ledger as a board sees it: all runs ``tried``, their ``trials`` and their values on test data (``tests``);
-    those ``shown``, of chosen trials, their values (``found``) and ``curves``; and what annotators have (``people``).
+    """The ledger as a board sees it: all runs ``tried``, their ``trials`` and their overall values on test data
+    (``tests``); those ``shown``, of chosen trials, their values (``found``) and ``curves``; and what annotators have (``people``).
     """
 
     tried: pl.DataFrame
@@ -63,10 +63,14 @@ class Frames:
     people: pl.DataFrame
     curves: pl.DataFrame
 
-    def of(self, table: int, dataset: str) -> Frames:
-        """The rows of one table on one dataset."""
-        here = (pl.col("table") == table) & (pl.col("dataset") == dataset)
-        return Frames(*(getattr(self, f.name).filter(here) for f in fields(self)))
+    def by_place(self, places: Sequence[tuple[int, str]]) -> list[Frames]:
+        """The rows of each of ``places``: of one table on one dataset."""
+        frames = [getattr(self, field.name) for field in fields(self)]
+        split = [frame.partition_by("table", "dataset", as_dict=True) for frame in frames]
+        return [
+            Frames(*(own.get(place, frame.clear()) for own, frame in zip(split, frames, strict=True)))
+            for place in places
+        ]
 
 
 def gather(
@@ -83,11 +87,15 @@ def gather(
     tests = aggregate.values(tried, metrics)
     people = aggregate.people(tests)
     tests = tests.filter(~pl.col("selection").str.starts_with(SELECTION))
-    found = chosen_only(tests, compared)
+    found = tests if compared["chosen"].all() else chosen_only(tests, compared)
+    tests = tests.filter(pl.col("label") == "")  # no second copy of what each class has, which is nearly everything
     frames = Frames(tried, compared, tests, frame, found, people, aggregate.curves(frame, logged))
     places = _places(frame, bool(board.printed))
     outside = given.files(ledger, everything)
-    sections = [_section(board, asked, frames.of(*place), outside, pages or {}, *place) for place in places]
+    sections = [
+        _section(board, asked, own, outside, pages or {}, *place)
+        for place, own in zip(places, frames.by_place(places), strict=True)
+    ]
     ours = Ours(asked if board.printed else (), frame, found, logged)
     finished = runs.filter(pl.col("status") == "finished")
     return Content(

@@ -74,10 +74,14 @@ def row_facts(
     for one in asked:
         if one.table == view.index and one.dataset == view.dataset and (one.run in shown or not one.run):
             firsts.setdefault(one.row, one)
+    numbers = found.filter(pl.col("label") == "").partition_by("row", as_dict=True)
+    runs = frame.partition_by("row", as_dict=True, maintain_order=True)
     return tuple(
         _plain(row, pages)
         if row.people or row.files
-        else _facts(view, firsts[row.label], row.ceiling, frame, found, pages)
+        else _facts(
+            view, firsts[row.label], row.ceiling, runs[row.label,], numbers.get((row.label,), found.clear()), pages
+        )
         for row in view.rows
     )
 
@@ -91,11 +95,12 @@ def _plain(row: Row, pages: Mapping[str, str]) -> RowFacts:
 
 
 def _facts(
-    view: View, one: BoardRun, ceiling: bool, frame: pl.DataFrame, found: pl.DataFrame, pages: Mapping[str, str]
+    view: View, one: BoardRun, ceiling: bool, runs: pl.DataFrame, numbers: pl.DataFrame, pages: Mapping[str, str]
 ) -> RowFacts:
+    """``runs`` and ``numbers`` are those of the row alone."""
     chosen, params = find_method(one.spec.method), one.spec.params
     year = YEAR.search(chosen.paper)
-    own = Numbers(found.filter((pl.col("row") == one.row) & (pl.col("label") == "")))
+    own = Numbers(numbers)
     return RowFacts(
         label=one.row,
         method=chosen.name,
@@ -106,7 +111,7 @@ def _facts(
         preset=preset_of(chosen, params),
         changed={name: value_text(value) for name, value in changes(chosen, params).items()},
         values={s: tuple(_shares(own.pick(key, s)) for key in view.columns) for s in SELECTIONS},
-        runs=tuple(_run(line, pages) for line in frame.filter(pl.col("row") == one.row).iter_rows(named=True)),
+        runs=tuple(_run(line, pages) for line in runs.iter_rows(named=True)),
         page=pages.get(chosen.name, ""),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -34,7 +35,7 @@ class Cell:
     best: bool = False
     near: bool = False
 
-    @property
+    @cached_property
     def summary(self) -> SeedSummary:
         """Mean, standard deviation and interval."""
         return summarize(self.values)
@@ -170,8 +171,11 @@ def make_view(
     """
     key = MetricKey(task.headline)
     columns = tuple(spec.columns) or all_columns(found, key)
-    labels = asked["row"].unique(maintain_order=True).to_list()
-    rows = [_row(label, asked.filter(pl.col("row") == label), found, columns, key) for label in labels]
+    numbers = found.filter(pl.col("label") == "").partition_by("row", as_dict=True)
+    rows = [
+        _row(str(label), own, numbers.get((label,), found.clear()), columns, key)
+        for (label,), own in asked.partition_by("row", as_dict=True, maintain_order=True).items()
+    ]
     rows += _of_files(files, spec, dataset, asked, columns) if files is not None else []
     rows = _marked(rows, [place for place, column in enumerate(columns) if column.metric not in task.oracle_metrics])
     order = columns.index(key) if key in columns else 0
@@ -208,14 +212,16 @@ def all_columns(found: pl.DataFrame, headline: MetricKey) -> tuple[MetricKey, ..
 def _row(
     label: str, asked: pl.DataFrame, found: pl.DataFrame, columns: Sequence[MetricKey], headline: MetricKey
 ) -> Row:
-    own = Numbers(found.filter((pl.col("row") == label) & (pl.col("label") == "")))
+    own = Numbers(found)
     finished = asked.filter(pl.col("status") == "finished")
-    errors, why = tuple(asked.filter(pl.col("status") == "failed")["error"]), _why(asked)
+    errors = tuple(asked.filter(pl.col("status") == "failed")["error"])
+    values = [own.pick(key) for key in columns]
+    why = "" if all(values) else _why(asked)
     return Row(
         label=label,
         method=asked["method"][0],
         ceiling=asked["ceiling"][0],
-        cells=tuple(Cell(own.pick(key), why) for key in columns),
+        cells=tuple(Cell(numbers, why) for numbers in values),
         leak=_leak(own, headline),
         finished=len(finished),
         asked=len(asked),

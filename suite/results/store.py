@@ -239,7 +239,8 @@ def _retried(act: Callable[[], ResultT]) -> ResultT:
 
 def _polars(schema: pa.Schema) -> pl.Schema:
     """The columns of a table as polars types."""
-    empty = pl.from_arrow(schema.empty_table())
+    # Not schema.empty_table(): arrays that pyarrow makes from Python values import pandas, which takes half a second.
+    empty = pl.from_arrow(pa.Table.from_batches([], schema=schema))
     assert isinstance(empty, pl.DataFrame)
     return empty.schema
 
