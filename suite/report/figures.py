@@ -84,14 +84,7 @@ def ranking(view: View) -> Figure | None:
 
 def quality_and_time(view: View) -> Figure | None:
     """The headline over the seconds of a run; a line joins the methods that none beats in both."""
-    if view.headline not in view.columns:
-        return None
-    column = view.columns.index(view.headline)
-    known = [
-        (row.seconds, 100 * row.cells[column].summary.mean, row.label)
-        for row in view.methods
-        if row.seconds and row.cells[column].values
-    ]
+    known = costs(view)
     if len(known) < 2:
         return None
     figure = blank(380, showlegend=False, xaxis_title="median seconds per run", yaxis_title=f"{view.headline}, %")
@@ -105,6 +98,18 @@ def quality_and_time(view: View) -> Figure | None:
     figure.add_scatter(x=seconds, y=means, text=labels, mode="markers+text", textposition="top center", marker=marker)
     figure.update_xaxes(type="log")
     return figure
+
+
+def costs(view: View) -> list[tuple[float, float, str]]:
+    """Median seconds per run, headline in percent and label of each method that has both."""
+    if view.headline not in view.columns:
+        return []
+    column = view.columns.index(view.headline)
+    return [
+        (row.seconds, 100 * row.cells[column].summary.mean, row.label)
+        for row in view.methods
+        if row.seconds and row.cells[column].values
+    ]
 
 
 def undominated(known: Sequence[tuple[float, float, str]]) -> list[tuple[float, float, str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,7 +17,9 @@ import polars as pl
 from suite.method import Selection
 from suite.presets import changes, preset_of, value_text
 from suite.registry import method as find_method
+from suite.report.links import UNKNOWN, Links, links
 from suite.report.numbers import HONEST, Numbers
+from suite.report.tables import group
 from suite.report.views import Row, View
 from suite.spec.board import BoardRun
 
@@ -44,7 +46,8 @@ class RowFacts:
 
     ``values``: selection to one list per column of the table, each with one number per finished seed (by seed).
     ``changed``: parameters that differ from the ``preset``, as text. ``page``: where the method's page is, if any.
-    ``given``: what stands in place of the selection of epochs, for rows that have none.
+    ``given``: what stands in place of the selection of epochs, for rows that have none. ``links``: to paper and code.
+    ``kind``: the group of rows that it stands in.
     """
 
     label: str
@@ -59,6 +62,8 @@ class RowFacts:
     runs: tuple[RowRun, ...]
     page: str = ""
     given: str = ""
+    links: Links = UNKNOWN
+    kind: str = ""
 
 
 def row_facts(
@@ -76,7 +81,7 @@ def row_facts(
             firsts.setdefault(one.row, one)
     numbers = found.filter(pl.col("label") == "").partition_by("row", as_dict=True)
     runs = frame.partition_by("row", as_dict=True, maintain_order=True)
-    return tuple(
+    facts = (
         _plain(row, pages)
         if row.people or row.files
         else _facts(
@@ -84,6 +89,7 @@ def row_facts(
         )
         for row in view.rows
     )
+    return tuple(replace(one, kind=group(row)) for one, row in zip(facts, view.rows, strict=True))
 
 
 def _plain(row: Row, pages: Mapping[str, str]) -> RowFacts:
@@ -113,6 +119,7 @@ def _facts(
         values={s: tuple(_shares(own.pick(key, s)) for key in view.columns) for s in SELECTIONS},
         runs=tuple(_run(line, pages) for line in runs.iter_rows(named=True)),
         page=pages.get(chosen.name, ""),
+        links=links(chosen),
     )
 
 

@@ -18,6 +18,7 @@ from suite.registry import methods
 from suite.report import figures
 from suite.report.aggregate import cumulative
 from suite.report.facts import Setting, pairs, settings_of
+from suite.report.links import Links, links
 from suite.report.page import write_page
 from suite.results.given import SELECTION, is_given
 from suite.results.ledger import Ledger
@@ -38,12 +39,17 @@ DEFAULTS = {"protocol": "default", "precision": "float32"}
 
 @dataclass(frozen=True)
 class RunContent:
-    """Everything the page says; ``examples``: heading to a drawn example of what the run predicted."""
+    """Everything the page says; ``examples``: heading to a drawn example of what the run predicted.
+
+    ``page``: the address of its method's page, where the method is known.
+    """
 
     row: Mapping[str, Any]
     command: str
     preset: str
     paper: str
+    links: Links
+    page: str
     notes: tuple[str, ...]
     overall: tuple[dict[str, Any], ...]
     classes: tuple[dict[str, Any], ...]
@@ -119,6 +125,8 @@ def describe(
         command=command(row, chosen, params),
         preset=preset_of(chosen, params) if chosen else "",
         paper=chosen.paper if chosen else "",
+        links=links(chosen) if chosen else Links(),
+        page=f"../{METHODS}/{chosen.name}.html" if chosen else "",
         notes=(*([f"{note}."] if note else []), *([GIVEN] if is_given(row["method"]) else []), *found),
         overall=tuple(_overall(metrics)),
         classes=tuple(_classes(metrics)),

@@ -116,10 +116,11 @@ def _line(view: View, row: Row, draw: Draw, badges: bool) -> dict[str, str]:
     ends = {LEAK: leak(row.leak), SEEDS: row.state, **counted, COST: cost}
     label = f"{row.label} {DAGGER}" if row.reported == ORACLE else row.label
     label += f" ({', '.join(row.badges)})" if badges and row.badges else ""
-    return {KIND: _group(row), METHOD: label, **cells, **ends}
+    return {KIND: group(row), METHOD: label, **cells, **ends}
 
 
-def _group(row: Row) -> str:
+def group(row: Row) -> str:
+    """Which kind of row it is: a method, or something beside methods."""
     return PEOPLE if row.people else CEILINGS if row.ceiling else OTHERS if row.unlike else METHODS
 
 
@@ -177,7 +178,7 @@ def numbers(view: View) -> pl.DataFrame:
     """The view for scripts: shares, a row per method and metric with mean, deviation, n and the 95 % interval."""
     rows = [
         {
-            "kind": _group(row),
+            "kind": group(row),
             "method": row.label,
             "metric": key.metric,
             "threshold": key.threshold,

@@ -265,8 +265,8 @@ def _badges(finished: pl.DataFrame) -> tuple[str, ...]:
 
 def _marks_of(finished: pl.DataFrame) -> tuple[tuple[str, int], ...]:
     """How many runs carry each mark that some of them could earn."""
-    counts = Counter(finished["marks"].explode().drop_nulls())
-    return tuple((mark, counts[mark]) for mark in finished["watched"].explode().drop_nulls().unique().sort())
+    counts = Counter(mark for marks in finished["marks"] for mark in marks)
+    return tuple((mark, counts[mark]) for mark in sorted({mark for marks in finished["watched"] for mark in marks}))
 
 
 def _median(seconds: pl.Series) -> float | None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from suite.data.storage.cards import shipped
+from suite.declarations import shipped
 from suite.method import Method
 from suite.registry import methods
 from suite.report.links import Links, known, links

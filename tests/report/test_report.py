@@ -176,11 +176,13 @@ class Tags(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.links, self.ids, self.text = [], set(), []
+        self.links, self.left, self.ids, self.text = [], [], set(), []
 
     def handle_starttag(self, tag, attributes):
         given = dict(attributes)
-        self.links += [given[name] for name in ("href", "src") if name in given]
+        for address in [given[name] for name in ("href", "src") if name in given]:
+            leaves = tag == "a" and address.startswith("https://")  # asks the network only where a reader presses it
+            (self.left if leaves else self.links).append(address)
         self.ids.add(given.get("id"))
 
     def handle_data(self, data):
@@ -194,6 +196,7 @@ def test_page_asks_no_network_and_escapes(page):
     for link in tags.links:
         assert not re.match(r"(https?:)?//", link), link
         assert link.removeprefix("#") in tags.ids or (page / link).exists(), link
+    assert "https://github.com/kiyoon/verb_ambiguity" in tags.left
     assert "Synthetic &lt;board&gt;" in text and "RuntimeError: &lt;no&gt; memory" in text
     assert "planted data: planted-verbs[snr=3]" in "".join(tags.text)
 
@@ -232,6 +235,8 @@ def test_other_forms_hold_the_same_numbers(page, content):
         (pl.col("row") == "CE") & (pl.col("metric") == "top-set") & (pl.col("selection") == "validation")
     )
     assert one["mean"].item() == pytest.approx(0.61) and one["table"].item() == "One"
+    assert pl.read_parquet(page / "table-1-planted-verbs.parquet").filter(metric="top-set")["mean"][0] == summary.mean
+    assert pl.read_parquet(page / "numbers.parquet").height == numbers.height
     settings = pl.read_csv(page / "settings.csv")
     assert settings.filter((pl.col("name") == "lr") & (pl.col("row") == "CE"))["value"].to_list() == ["0.01"]
 
