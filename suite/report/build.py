@@ -54,8 +54,8 @@ class Content:
 @dataclass(frozen=True)
 class Frames:
     """The ledger as a board sees it: all runs ``tried``, their ``trials`` and their overall values on test data
-    (``tests``); those ``shown``, of chosen trials, their values (``found``) and ``curves``; and what annotators have
-    (``people``).
+    (``tests``); those ``shown``, of chosen trials, their overall values (``found``), those of each class (``classes``:
+    means over seeds) and ``curves``; and what annotators have (``people``).
     """
 
     tried: pl.DataFrame
@@ -63,6 +63,7 @@ class Frames:
     tests: pl.DataFrame
     shown: pl.DataFrame
     found: pl.DataFrame
+    classes: pl.DataFrame
     people: pl.DataFrame
     curves: pl.DataFrame
 
@@ -91,8 +92,10 @@ def gather(
     people = aggregate.people(tests)
     tests = tests.filter(~pl.col("selection").str.starts_with(SELECTION))
     found = tests if compared["chosen"].all() else chosen_only(tests, compared)
-    tests = tests.filter(pl.col("label") == "")  # no second copy of what each class has, which is nearly everything
-    frames = Frames(tried, compared, tests, frame, found, people, aggregate.curves(frame, logged))
+    # Nearly all numbers are of single classes: they are summarized at once, not table by table.
+    classes, overall = figures.per_class(found), pl.col("label") == ""
+    each = (tests.filter(overall), frame, found.filter(overall), classes, people, aggregate.curves(frame, logged))
+    frames = Frames(tried, compared, *each)
     places = _places(frame, bool(board.printed))
     outside, in_tables = given.files(ledger, everything), _shown(asked, frame)
     past = history(in_tables, everything, ledger)
@@ -153,8 +156,8 @@ def _section(
     return Section(
         view,
         own.curves,
-        figures.per_class(own.found),
-        tuple(compare(view, own.found, load_published(spec.published), asked)),
+        own.classes.drop("table", "dataset"),
+        tuple(compare(view, own.found, load_published(spec.published), asked)) if spec.published else (),
         details.every_seed(view),
         details.every_trial(spec.trials, own.trials, own.tests, view.headline),
         details.cost(own.tried, own.shown),

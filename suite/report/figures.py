@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from suite.report.aggregate import CELL
 from suite.report.numbers import HONEST
 from suite.report.views import View
 
@@ -201,9 +202,10 @@ def _menu(kinds: list[tuple[str, str]], owners: list[int]) -> dict[str, Any]:
 def per_class(found: pl.DataFrame) -> pl.DataFrame:
     """Mean over seeds (and over thresholds, where there are several) of each class's metrics, one row per class."""
     rows = found.filter((pl.col("label") != "") & (pl.col("selection") == HONEST))
-    overall = rows.filter(pl.col("threshold").is_null())
-    chosen = pl.concat([overall, rows.join(overall, on=["run", "metric", "label"], how="anti")])
-    return chosen.group_by("row", "metric", "label", maintain_order=True).agg(pl.col("value").mean())
+    overall, single = pl.col("threshold").is_null(), ["run", "metric", "label"]
+    others = rows.filter(~overall).join(rows.filter(overall), on=single, how="anti", maintain_order="left")
+    groups = pl.concat([rows.filter(overall), others]).group_by(*CELL, "metric", "label", maintain_order=True)
+    return groups.agg(pl.col("value").mean())
 
 
 def classes(view: View, table: pl.DataFrame, metric: str) -> Figure | None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import polars as pl
 
+from suite.data import find_card
 from suite.report.figures import COLOURS, DASHES, blank
 from suite.report.numbers import headlines
 from suite.report.versions import Version, versions
 from suite.results.ledger import Ledger
-from suite.runs import dataset_label
 from suite.spec.board import BoardRun
 
 if TYPE_CHECKING:
@@ -33,14 +34,13 @@ class Moved:
 
 def history(shown: Iterable[BoardRun], runs: pl.DataFrame, ledger: Ledger) -> dict[Place, tuple[Moved, ...]]:
     """The rows of each table that have a past; ``shown`` are the runs in the tables, ``runs`` all of the ledger's."""
-    rows: dict[tuple[int, str, str], set[Request]] = {}
-    seeds: dict[Request, set[int]] = {}
-    for one in shown:
-        key = _asked(one)
-        rows.setdefault((one.table, one.dataset, one.row), set()).add(key)
-        seeds.setdefault(key, set()).add(one.spec.seed)
-    now = {one.run for one in shown}
-    answered = _answers(runs, seeds)
+    shown = list(shown)
+    now, methods = {one.run for one in shown}, {one.spec.method for one in shown}
+    others = runs.filter(pl.col("method").is_in(sorted(methods)) & ~pl.col("run").is_in(sorted(now)))
+    if others.is_empty():
+        return {}
+    rows, seeds = _wanted(shown)
+    answered = _answers(runs.filter(pl.col("method").is_in(sorted(methods))), seeds)
     older = {key for key, found in answered.items() if not {row["run"] for row in found} <= now}
     if not older:
         return {}
@@ -54,9 +54,18 @@ def history(shown: Iterable[BoardRun], runs: pl.DataFrame, ledger: Ledger) -> di
     return {place: tuple(moved) for place, moved in found.items()}
 
 
-def _asked(one: BoardRun) -> Request:
-    spec = one.spec
-    return spec.method, dataset_label(spec), spec.protocol, _text(spec.params), spec.epochs
+def _wanted(shown: Iterable[BoardRun]) -> tuple[dict[tuple[int, str, str], set[Request]], dict[Request, set[int]]]:
+    """The requests of each row of the board, by table, dataset and label, and the seeds of each request."""
+    named = cache(lambda dataset, dials: find_card(dataset).label(dict(dials)))
+    rows: dict[tuple[int, str, str], set[Request]] = {}
+    seeds: dict[Request, set[int]] = {}
+    for one in shown:
+        spec = one.spec
+        dataset = named(spec.dataset, tuple(spec.dials.items()))
+        key = (spec.method, dataset, spec.protocol, _text(spec.params), spec.epochs)
+        rows.setdefault((one.table, one.dataset, one.row), set()).add(key)
+        seeds.setdefault(key, set()).add(spec.seed)
+    return rows, seeds
 
 
 def _text(params: Mapping[str, Any]) -> str:
@@ -65,8 +74,7 @@ def _text(params: Mapping[str, Any]) -> str:
 
 def _answers(runs: pl.DataFrame, seeds: Mapping[Request, set[int]]) -> dict[Request, list[dict[str, Any]]]:
     """The ledger's runs of each request, of the seeds that the board asks for."""
-    methods, datasets = ({key[place] for key in seeds} for place in (0, 1))
-    near = runs.filter(pl.col("method").is_in(sorted(methods)) & pl.col("dataset").is_in(sorted(datasets)))
+    near = runs.filter(pl.col("dataset").is_in(sorted({dataset for _, dataset, *_ in seeds})))
     found: dict[Request, list[dict[str, Any]]] = {}
     for row in near.iter_rows(named=True):
         params = _text(json.loads(row["params"] or "{}"))
