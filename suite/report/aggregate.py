@@ -45,7 +45,7 @@ def asked_frame(asked: Iterable[BoardRun], runs: pl.DataFrame, curves: pl.DataFr
     could earn (:mod:`suite.results.marks`).
     """
     rows = _asked_rows(asked)
-    known = runs.select("run", "status", "error", "started", "seconds", "group", "fingerprint")
+    known = runs.select("run", "status", "error", "started", "seconds", "group", "fingerprint", "memory")
     frame = pl.DataFrame(rows, schema=_SCHEMA).join(known, on="run", how="left", maintain_order="left")
     for column, found in (("marks", marks.marks), ("watched", marks.logged)):
         rows_of = pl.DataFrame(schema=marks.SCHEMA) if curves is None else found(curves)

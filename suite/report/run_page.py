@@ -190,6 +190,7 @@ def _facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
         "Asked by": row["group"],
         "Started": row["started"].strftime("%Y-%m-%d %H:%M:%S UTC"),
         "Seconds": f"{row['seconds']:.1f}",
+        "Memory": "" if row["memory"] is None else f"{row['memory']:.2f} GiB at most",
         "Carried out": row["carried"],
         "Data": row["fingerprint"],
         "Code": row["code"],

@@ -48,8 +48,9 @@ class Row:
     ``reported`` is the selection of epochs to which the numbers of the recipe's authors belong; ``marks`` counts the
     runs whose numbers are something else than a result of the method (:mod:`suite.results.marks`), for every mark that
     its runs could earn; ``by_seed`` is the headline of each seed. ``people``: no method, but the annotators of the
-    dataset, one value each in place of the seeds'. ``seconds``: the median duration of its runs. ``leak``: what the
-    headline would gain by epochs chosen on test data, paired by seed. ``badges`` say whose runs it shows, if not ours.
+    dataset, one value each in place of the seeds'. ``seconds``: the median duration of its runs, ``memory``: that of
+    the GiB they held at most. ``leak``: what the headline would gain by epochs chosen on test data, paired by seed.
+    ``badges`` say whose runs it shows, if not ours.
     ``files``: no method run here, but predictions from files, by seed and run; ``unlike`` says why they do not compete.
     """
 
@@ -66,6 +67,7 @@ class Row:
     by_seed: tuple[tuple[int, float], ...] = ()
     people: bool = False
     seconds: float | None = None
+    memory: float | None = None
     badges: tuple[str, ...] = ()
     files: tuple[tuple[int, str], ...] = ()
     unlike: str = ""
@@ -139,6 +141,11 @@ class View:
                 continue
             groups.setdefault(tuple(cell.values for cell in row.cells), []).append(row.label)
         return [tuple(labels) for values, labels in groups.items() if len(labels) > 1 and any(values)]
+
+    @property
+    def weighed(self) -> bool:
+        """Whether it is known of some row how much memory its runs took."""
+        return any(row.memory is not None for row in self.rows)
 
     @property
     def grouped(self) -> bool:
@@ -230,6 +237,7 @@ def _row(
         marks=_marks_of(finished),
         by_seed=own.by_seed(headline),
         seconds=_median(finished["seconds"]),
+        memory=_median(finished["memory"]),
         badges=_badges(finished),
     )
 

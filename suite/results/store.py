@@ -103,8 +103,9 @@ class Store:
                 missing_columns="insert",
             )
         held = rows.collect_schema().names()
-        for name in ADDED.get(self.name, ()):
-            rows = rows.with_columns((pl.col(name).fill_null("") if name in held else pl.lit("")).alias(name))
+        for name, blank in ADDED.get(self.name, {}).items():
+            filled = pl.lit(blank, dtype=_polars(self.schema)[name])
+            rows = rows.with_columns((pl.col(name).fill_null(filled) if name in held else filled).alias(name))
         return rows.select(self.schema.names)
 
     @property

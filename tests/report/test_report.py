@@ -327,6 +327,18 @@ def test_labels_are_escaped_once_in_html_and_never_raw_in_markdown(content):
     assert "&lt;b>A & B&lt;/b>" in text and "# Synthetic &lt;board>" in text and "<" not in text
 
 
+def test_memory_is_a_column_where_it_is_known(content):
+    section = content.sections[0]
+    assert not section.view.weighed and "GiB" not in tables.frame(section.view, tables.plain).columns
+    rows = [replace(one, memory=0.5 if one.method == "ce" else None) for one in section.view.rows]
+    view = replace(section.view, rows=tuple(rows))
+    drawn = tables.frame(view, tables.plain)
+    assert drawn.filter(pl.col("Method") == "CE")["GiB"].item() == "0.50"
+    assert set(drawn.filter(pl.col("Method") != "CE")["GiB"]) == {tables.NOTHING}
+    assert tables.numbers(view).filter(method="CE")["memory_gib"][0] == 0.5
+    assert any(note.startswith("GiB: median over runs") for note in tables.notes(view))
+
+
 def test_one_seed_is_no_winner():
     cells = [Row(label, label, False, (Cell((value,)),), None, 1, 1) for label, value in (("a", 0.2), ("b", 0.9))]
     assert not any(cell.best or cell.near for one in _marked(cells, [0]) for cell in one.cells)
