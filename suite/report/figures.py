@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8C8C8C", "#B8A800")
 DASHES = ("solid", "dash", "dot", "dashdot")
 POINTS = 150  # a curve has at most about this many
+WORDS = ("x", "y", "text", "name")  # of a trace: what may hold labels
 CLASSES = 200  # more classes than this do not fit a heat map
 
 
@@ -38,9 +40,28 @@ def library_name() -> str:
 
 
 def fragment(figure: Figure, name: str) -> str:
-    """A figure as HTML without the library."""
+    """A figure as HTML without the library, its words as they are: plotly obeys some tags in them."""
+    for trace in figure.data:
+        for field in WORDS:
+            if field in trace and trace[field] is not None:
+                trace[field] = _literal(trace[field])
+    for menu in figure.layout.updatemenus:
+        for button in menu.buttons:
+            button.label = _literal(button.label)
+    for axis in (figure.layout.xaxis, figure.layout.yaxis):
+        axis.title.text = _literal(axis.title.text)
+    name = "".join(c if (c.isascii() and c.isalnum()) or c in "-_" else "_" for c in name)
     config = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
     return str(figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=config))
+
+
+def _literal(value: Any) -> Any:
+    """Text whose tags are shown; numbers as they are."""
+    if isinstance(value, str):
+        return escape(value, quote=False)
+    if isinstance(value, list | tuple | np.ndarray) and any(isinstance(one, str) for one in value):
+        return [_literal(one) for one in value]
+    return value
 
 
 def blank(height: int, **layout: Any) -> Figure:

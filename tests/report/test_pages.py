@@ -19,7 +19,7 @@ from suite.analyse.examples import examples, label_sets, spread
 from suite.cli.train import parse_settings
 from suite.places import Places
 from suite.registry import method
-from suite.report import findings, pictures, tables
+from suite.report import figures, findings, pictures, tables
 from suite.report.build import build, gather
 from suite.report.drawing import Dot, png, scale, svg
 from suite.report.index import SUFFIX, refresh
@@ -188,6 +188,15 @@ def test_the_ranking_is_a_picture(view):
     width = float(drawn.get("width"))
     assert all(0 <= float(circle.get("cx")) <= width for circle in drawn.findall(f"{space}circle"))
     assert pictures.ranking(replace(view, rows=())) is None
+
+
+def test_figures_show_words_as_they_are(view):
+    rows = (replace(view.rows[0], label="A <b>bold</b> & name"), *view.rows[1:])
+    text = figures.fragment(figures.ranking(replace(view, rows=rows)), 'a"><b>')
+    assert 'id="a___b_"' in text and "bold" in text and "<b>bold" not in text
+    data = json.loads(re.search(r"Plotly\.newPlot\(\s*\"[^\"]+\",\s*(\[.*?\]),\s*\{", text, re.DOTALL)[1])
+    assert data[-1]["name"] == "A &lt;b&gt;bold&lt;/b&gt; &amp; name: mean"
+    assert data[-2]["x"] == pytest.approx([80.0, 82.0, 84.0])  # numbers stay numbers
 
 
 def test_quality_over_cost_is_a_picture(view):
