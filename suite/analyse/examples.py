@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from suite.analyse.detad import false_positives
 from suite.analyse.subject import Subject
 from suite.analyse.timeline import figure
 from suite.data import load
@@ -18,14 +19,16 @@ from suite.results.ledger import Ledger
 from suite.tasks import task
 
 COUNT = 4  # examples on a page
+ERRORS = "Errors at tIoU 0.5: percent of each type among the best n · G detections of a class with G instances"
 RANKED = 5  # classes shown of a label set's scores
 
 
 def examples(row: Mapping[str, Any], ledger: Ledger, places: Places, count: int = COUNT) -> dict[str, str]:
     """Heading to HTML for ``count`` test items of the run with this row of the ledger, spread over the split.
 
-    Timelines beside the annotation where predictions are segments, label sets with the best scores where they are
-    scores per class; empty for a run without predictions on record. Raises what loading its dataset raises.
+    Timelines beside the annotation and the profile of errors where predictions are segments, label sets with the best
+    scores where they are scores per class; empty for a run without predictions on record. Raises what loading its
+    dataset raises.
     """
     served = task(row["task"])
     rows = ledger.predictions(row["run"]).to_arrow()
@@ -35,7 +38,8 @@ def examples(row: Mapping[str, Any], ledger: Ledger, places: Places, count: int 
     samples = data.split("test")
     found = served.from_rows(rows, samples)
     if served.predictions is Segments:
-        return _timelines(Subject(row, data, samples, found), count)
+        one = Subject(row, data, samples, found)
+        return {**_timelines(one, count), ERRORS: error_profile(false_positives(one))}
     scores, labels = _first(found, "logits", "scores"), _first(samples, "truth", "labels")
     if scores is None or labels is None or scores.shape != labels.shape:
         return {}  # a task from outside, whose predictions are something else
@@ -58,6 +62,26 @@ def _timelines(one: Subject, count: int) -> dict[str, str]:
         )
         for place, video in enumerate(chosen)
     }
+
+
+def error_profile(rows: Sequence[Mapping[str, Any]]) -> str:
+    """DETAD's types of detections (:func:`suite.analyse.detad.false_positives`) as a table."""
+    from markupsafe import Markup
+
+    counts = [name for name in rows[0] if name not in ("type", "gain")]
+    names = ["", *counts, "mAP gained without them, points"]
+    head = Markup("").join(
+        Markup('<th scope="col"{}>{}</th>').format(Markup(' class="number"') if place else "", name)
+        for place, name in enumerate(names)
+    )
+    number, line = Markup('<td class="number">{:.1f}</td>'), Markup('<tr><th scope="row">{}</th>{}</tr>')
+    lines = [
+        line.format(row["type"], Markup("").join(number.format(row[name]) for name in (*counts, "gain")))
+        for row in rows
+    ]
+    area = Markup('<div class="scroll inside" tabindex="0" role="region" aria-label="Errors by type">{}</div>')
+    table = Markup('<table class="plain runs"><tr>{}</tr>{}</table>').format(head, Markup("").join(lines))
+    return str(area.format(table))
 
 
 def label_sets(ids: Sequence[str], classes: Sequence[str], labels: np.ndarray, scores: np.ndarray, count: int) -> str:
