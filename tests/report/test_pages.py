@@ -15,7 +15,8 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from suite.analyse.examples import examples, label_sets, spread
+from suite.analyse.examples import examples
+from suite.analyse.label_sets import label_sets, spread
 from suite.cli.train import parse_settings
 from suite.places import Places
 from suite.registry import method
