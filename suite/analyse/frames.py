@@ -67,13 +67,14 @@ def _box(box: np.ndarray, frame: np.ndarray, colour: str, number: str = "", dash
 
     height, width = frame.shape[:2]
     x1, y1, x2, y2 = (float(part) for part in np.asarray(box) * (width, height, width, height))
-    size = max(8, round(height / 14))
+    size = round(height / 14)
     shape = Markup(
         '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="none" stroke="{}" stroke-width="{:.1f}"{}/>'
     ).format(x1, y1, x2 - x1, y2 - y1, colour, height / 150, Markup(' stroke-dasharray="6 4"') if dashed else "")
     word = Markup(
-        '<text x="{:.1f}" y="{:.1f}" font-size="{}" fill="{}" stroke="#000000" stroke-width="0.5">{}</text>'
-    ).format(x1 + 2, y1 + size, size, colour, number)
+        '<text x="{:.1f}" y="{:.1f}" font-size="{}" fill="#ffffff" stroke="#000000" stroke-width="{:.1f}" '
+        'paint-order="stroke">{}</text>'
+    ).format(x1 + height / 100, y1 + size, size, height / 80, number)  # readable on light and dark
     return shape + (word if number else "")
 
 
