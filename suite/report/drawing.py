@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
-LETTER = 6.6  # about the width of a letter at SIZE
+LETTER = 7.4  # pixels of a letter at SIZE, in a wide font
 SIZE = 12  # pixels of text
 SCALE = 2  # a PNG has so many times the pixels of a screen: about 200 dots an inch
 STEPS = (1, 2, 5)  # a scale goes in such steps, times a power of ten
