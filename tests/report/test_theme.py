@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from suite.data.storage.cards import shipped
+from suite.declarations import shipped
 from suite.report.figures import COLOURS
 
 STYLE = (shipped("reports") / "templates" / "style.css").read_text(encoding="utf-8")
