@@ -20,6 +20,11 @@
     var centre = mean(values);
     return Math.sqrt(values.reduce(function (sum, value) { return sum + (value - centre) * (value - centre); }, 0) / (values.length - 1));
   }
+  var FACETS = [
+    { name: "paper", all: "every paper", said: "Rows of one paper", of: function (row) { return row.paper; } },
+    { name: "year", all: "every year", said: "Rows of one year", of: function (row) { return row.year; } },
+    { name: "kind", all: "every kind of row", said: "Rows of one kind", of: function (row) { return row.kind; } }
+  ];
   function percent(share) { return (100 * share).toFixed(1); }
 
   function enhance(facts) {
@@ -44,6 +49,16 @@
     [["validation", "epoch: best on validation"], ["last", "epoch: last"], ["oracle", "epoch: best on test (oracle)"]].forEach(function (pair) {
       make("option", { value: pair[0] }, selection, pair[1]);
     });
+    var facets = FACETS.map(function (facet) {
+      var values = Array.from(new Set(facts.rows.map(facet.of))).filter(Boolean).sort();
+      if (values.length < 2) return null;
+      var chooser = make("select", { "aria-label": facet.said }, bar);
+      make("option", { value: "" }, chooser, facet.all);
+      values.forEach(function (text) { make("option", { value: text }, chooser, text); });
+      chooser.value = state.get(key(facet.name)) || "";
+      if (chooser.selectedIndex < 0) chooser.value = "";  // an address from before
+      return { chooser: chooser, of: facet.of, name: facet.name };
+    }).filter(Boolean);
     var ceilings = null;
     if (facts.rows.some(function (row) { return row.ceiling; })) {
       var label = make("label", {}, bar);
@@ -110,7 +125,8 @@
       var words = search.value.toLowerCase().split(/\s+/).filter(Boolean), seen = 0;
       lines.forEach(function (entry) {
         var row = entry.row, text = [row.label, row.method, row.title, row.paper, row.preset, entry.whose].join(" ").toLowerCase();
-        var fits = words.every(function (word) { return text.indexOf(word) >= 0; }) && (!row.ceiling || !ceilings || ceilings.checked);
+        var fits = words.every(function (word) { return text.indexOf(word) >= 0; }) && (!row.ceiling || !ceilings || ceilings.checked)
+          && facets.every(function (facet) { return !facet.chooser.value || facet.of(row) === facet.chooser.value; });
         entry.line.hidden = !fits;
         if (entry.detail) entry.detail.hidden = !fits;
         seen += fits;
@@ -125,6 +141,7 @@
       });
       var gone = boxes.filter(function (one) { return !one.box.checked; }).map(function (one) { return one.name; });
       keep(key("filter"), search.value, "");
+      facets.forEach(function (facet) { keep(key(facet.name), facet.chooser.value, ""); });
       keep(key("epoch"), selection.value, "validation");
       keep(key("hide"), gone.join("~"), "");
       if (ceilings) keep(key("ceilings"), ceilings.checked ? "yes" : "no", "yes");
@@ -160,17 +177,26 @@
       cell.textContent = "";
       var button = make("button", { type: "button", "class": "open", "aria-expanded": "false", title: "Seeds, intervals, settings and runs" }, cell, name);
       badges.forEach(function (badge) { cell.appendChild(document.createTextNode(" ")); cell.appendChild(badge); });
+      references(entry.row, make("small", { "class": "references" }, cell));
       button.addEventListener("click", function () { open(entry, button); });
     });
-    [search, selection].concat(ceilings ? [ceilings] : []).forEach(function (control) {
+    [search, selection].concat(facets.map(function (facet) { return facet.chooser; }), ceilings ? [ceilings] : []).forEach(function (control) {
       control.addEventListener("input", function () { if (control === selection) { redraw(); arrange(); } show(); });
     });
     redraw(); arrange(); show();
   }
 
+  function references(row, parent) {
+    ["paper", "code"].forEach(function (kind) {
+      if (!row.links[kind]) return;
+      parent.appendChild(document.createTextNode(" "));
+      make("a", { href: row.links[kind], rel: "noopener noreferrer", "aria-label": kind + " of " + row.label }, parent, kind);
+    });
+  }
   function describe(facts, row, cell) {
     var first = make("p", {}, cell, row.title + (row.paper ? ". " + row.paper : "") + ". ");
     if (row.page) make("a", { href: row.page }, first, "All its results, parameters and claims");
+    references(row, first);
     var changed = Object.keys(row.changed).map(function (name) { return name + "=" + row.changed[name]; });
     if (row.method) make("p", {}, cell, (row.preset ? "Preset " + row.preset : "Declared defaults") + (changed.length ? "; changed: " + changed.join(", ") : "") + ".");
     var table = make("table", { "class": "plain" }, cell); first = make("tr", {}, table);
@@ -192,5 +218,31 @@
     });
   }
 
+  // Which tables are shown: those of one protocol, dataset or task, where the page has several.
+  function choose(bar) {
+    var sections = Array.from(document.querySelectorAll("section[data-protocol]"));
+    var choosers = ["protocol", "dataset", "task"].map(function (name) {
+      var values = Array.from(new Set(sections.map(function (one) { return one.dataset[name]; }))).sort();
+      if (values.length < 2) return null;
+      var chooser = make("select", { "aria-label": "Tables of one " + name }, bar);
+      make("option", { value: "" }, chooser, "every " + name);
+      values.forEach(function (text) { make("option", { value: text }, chooser, text); });
+      chooser.value = state.get(name) || "";
+      if (chooser.selectedIndex < 0) chooser.value = "";
+      chooser.addEventListener("input", show);
+      return { chooser: chooser, name: name };
+    }).filter(Boolean);
+    function show() {
+      sections.forEach(function (section) {
+        var fits = choosers.every(function (one) { return !one.chooser.value || section.dataset[one.name] === one.chooser.value; });
+        section.hidden = !fits;
+        document.querySelectorAll("[data-part='" + section.id + "']").forEach(function (part) { part.hidden = !fits; });
+      });
+      choosers.forEach(function (one) { keep(one.name, one.chooser.value, ""); });
+      window.dispatchEvent(new Event("resize"));  // figures that were drawn while hidden take their width
+    }
+    if (choosers.length) show(); else bar.remove();
+  }
   document.querySelectorAll("script.rows").forEach(function (script) { enhance(JSON.parse(script.textContent)); });
+  document.querySelectorAll(".tools.tables").forEach(choose);
 })();

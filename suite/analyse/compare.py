@@ -200,7 +200,12 @@ def _differs(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> list[tup
             texts = tuple(value_text(one[name]) if name in one else "" for one in params)
             if texts[0] != texts[1]:
                 found.setdefault(f"parameter {name}", (texts[0], texts[1]))
-        for name in ("method", *PAIR, "epochs", "code", "fingerprint", "commit", "carried", "hardware", "versions"):
+        for name in ("method", *PAIR, "epochs", "code", "fingerprint", "commit", "carried"):
             if ours[name] != theirs[name]:
                 found.setdefault(name, (str(ours[name]), str(theirs[name])))
+        for column, kind in (("hardware", "machine"), ("versions", "library")):
+            known = [json.loads(row[column] or "{}") for row in (ours, theirs)]
+            for name in sorted(known[0].keys() | known[1].keys()):
+                if known[0].get(name) != known[1].get(name):
+                    found.setdefault(f"{kind}: {name}", (str(known[0].get(name, "")), str(known[1].get(name, ""))))
     return [(name, *texts) for name, texts in found.items()]

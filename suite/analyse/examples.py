@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from suite.analyse.detad import false_positives
+from suite.analyse.frames import on_frames
+from suite.analyse.label_sets import label_sets, spread
 from suite.analyse.subject import Subject
 from suite.analyse.timeline import figure
 from suite.data import load
@@ -18,14 +21,15 @@ from suite.results.ledger import Ledger
 from suite.tasks import task
 
 COUNT = 4  # examples on a page
-RANKED = 5  # classes shown of a label set's scores
+ERRORS = "Errors at tIoU 0.5: percent of each type among the best n · G detections of a class with G instances"
 
 
 def examples(row: Mapping[str, Any], ledger: Ledger, places: Places, count: int = COUNT) -> dict[str, str]:
     """Heading to HTML for ``count`` test items of the run with this row of the ledger, spread over the split.
 
-    Timelines beside the annotation where predictions are segments, label sets with the best scores where they are
-    scores per class; empty for a run without predictions on record. Raises what loading its dataset raises.
+    Timelines beside the annotation and the profile of errors where predictions are segments, label sets with the best
+    scores where they are scores per class, people on frames where there are frames; empty for a run without predictions
+    on record. Raises what loading its dataset raises.
     """
     served = task(row["task"])
     rows = ledger.predictions(row["run"]).to_arrow()
@@ -35,11 +39,15 @@ def examples(row: Mapping[str, Any], ledger: Ledger, places: Places, count: int 
     samples = data.split("test")
     found = served.from_rows(rows, samples)
     if served.predictions is Segments:
-        return _timelines(Subject(row, data, samples, found), count)
+        one = Subject(row, data, samples, found)
+        return {**_timelines(one, count), ERRORS: error_profile(false_positives(one))}
     scores, labels = _first(found, "logits", "scores"), _first(samples, "truth", "labels")
     if scores is None or labels is None or scores.shape != labels.shape:
         return {}  # a task from outside, whose predictions are something else
-    return {"Label sets": label_sets(samples.ids.tolist(), data.classes, labels, scores, count)}
+    shown = {"Label sets": label_sets(samples.ids.tolist(), data.classes, labels, scores, count)}
+    if getattr(samples, "frames", None) is not None:
+        shown |= on_frames(samples, data.classes, labels, scores, count)
+    return shown
 
 
 def _first(owner: Any, *names: str) -> np.ndarray | None:
@@ -60,30 +68,24 @@ def _timelines(one: Subject, count: int) -> dict[str, str]:
     }
 
 
-def label_sets(ids: Sequence[str], classes: Sequence[str], labels: np.ndarray, scores: np.ndarray, count: int) -> str:
-    """A table of items: their classes, and the best of the scores (N, C), those that are right in bold."""
+def error_profile(rows: Sequence[Mapping[str, Any]]) -> str:
+    """DETAD's types of detections (:func:`suite.analyse.detad.false_positives`) as a table."""
     from markupsafe import Markup
 
-    line = Markup("<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>")
-    lines = []
-    for item in spread(np.arange(len(ids)), count):
-        ranked = np.argsort(-scores[item], kind="stable")[:RANKED].tolist()
-        guessed = [
-            Markup("<b>{}</b>").format(classes[c]) if labels[item, c] else Markup("{}").format(classes[c])
-            for c in ranked
-        ]
-        right = ", ".join(classes[c] for c in np.flatnonzero(labels[item]).tolist())
-        lines.append(line.format(ids[item], right, Markup(", ").join(guessed)))
-    head = Markup('<tr><th scope="col">Item</th><th scope="col">Labels</th><th scope="col">Highest scores</th></tr>')
-    return str(Markup('<table class="plain">{}{}</table>').format(head, Markup("").join(lines)))
-
-
-def spread(items: np.ndarray, count: int) -> list[int]:
-    """``count`` of the items (all where there are fewer), evenly spread from the first to the last."""
-    if len(items) <= count:
-        return [int(item) for item in items]
-    places = np.linspace(0, len(items) - 1, count).round().astype(int)
-    return [int(item) for item in items[places]]
+    counts = [name for name in rows[0] if name not in ("type", "gain")]
+    names = ["", *counts, "mAP gained without them, points"]
+    head = Markup("").join(
+        Markup('<th scope="col"{}>{}</th>').format(Markup(' class="number"') if place else "", name)
+        for place, name in enumerate(names)
+    )
+    number, line = Markup('<td class="number">{:.1f}</td>'), Markup('<tr><th scope="row">{}</th>{}</tr>')
+    lines = [
+        line.format(row["type"], Markup("").join(number.format(row[name]) for name in (*counts, "gain")))
+        for row in rows
+    ]
+    area = Markup('<div class="scroll inside" tabindex="0" role="region" aria-label="Errors by type">{}</div>')
+    table = Markup('<table class="plain runs"><tr>{}</tr>{}</table>').format(head, Markup("").join(lines))
+    return str(area.format(table))
 
 
 def row_of(ledger: Ledger, run: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from suite.analyse.method_facts import Request, Version, requests, scored_runs
+from suite.analyse.method_facts import Request, requests, scored_runs
 from suite.claims.page import VERDICTS
 from suite.claims.plan import find_claims
 from suite.errors import SuiteError
@@ -23,11 +23,13 @@ from suite.presets import value_text
 from suite.registry import method
 from suite.report.figures import COLOURS, blank, fragment
 from suite.report.index import About, counts, leave
+from suite.report.links import links
 from suite.report.page import write_page
 from suite.report.rows import run_pages
 from suite.report.run_page import FOLDER as RUNS
 from suite.report.run_page import METHODS
-from suite.report.tables import number, points
+from suite.report.tables import number
+from suite.report.versions import Version, change, short, value
 from suite.results.ledger import Ledger
 from suite.tasks import task
 
@@ -100,7 +102,7 @@ def write_methods(names: Collection[str], ledger: Ledger, reports: Path, single:
 def _write(content: MethodContent, reports: Path, single: bool) -> Path:
     file = reports / METHODS / f"{content.method.name}.html"
     drawn = [_history(one, place) for place, one in enumerate(content.moved)]
-    helpers = {"drawn": drawn, "value": _value, "interval": _interval, "change": _change, "short": _short}
+    helpers = {"drawn": drawn, "value": value, "interval": _interval, "change": change, "short": short, "links": links}
     try:
         write_page(file, "method.html.j2", content, single, **helpers)
         leave(file, _about(content))
@@ -173,28 +175,9 @@ def _about(content: MethodContent) -> About:
     return About("method", content.method.title, f"{content.made:%Y-%m-%d %H:%M} UTC", f"{content.task}, {tally}")
 
 
-def _value(version: Version) -> str:
-    summary = version.summary
-    spread = f" ± {number(summary.deviation)}" if summary.count > 1 else ""
-    return f"{number(summary.mean)}{spread}" if summary.count else "—"
-
-
 def _interval(version: Version) -> str:
     summary = version.summary
     return f"{number(summary.low)} to {number(summary.high)}" if summary.count > 1 else ""
-
-
-def _change(version: Version) -> str:
-    """What moved since the version before, with its interval over the seeds that both have."""
-    gap = version.change
-    if gap is None:
-        return ""
-    return points(gap.mean) + (f" [{points(gap.low)}, {points(gap.high)}]" if gap.count > 1 else "")
-
-
-def _short(text: str) -> str:
-    """The beginning of a fingerprint or commit; what is not committed keeps saying so."""
-    return text.removesuffix("-dirty")[:10] + ("-dirty" if text.endswith("-dirty") else "")
 
 
 def _history(one: Request, place: int) -> Markup:
@@ -203,8 +186,8 @@ def _history(one: Request, place: int) -> Markup:
 
     known: Sequence[Version] = [version for version in one.versions if version.values]
     figure = blank(260, showlegend=False, yaxis_title="%")
-    names = [f"{version.started:%Y-%m-%d %H:%M} {_short(version.code)}" for version in known]
-    every = [(name, 100 * value) for name, version in zip(names, known) for value in version.values.values()]
+    names = [f"{version.started:%Y-%m-%d %H:%M} {short(version.code)}" for version in known]
+    every = [(name, 100 * one) for name, version in zip(names, known) for one in version.values.values()]
     dots = {"color": COLOURS[0], "size": 8, "opacity": 0.6}
     figure.add_scatter(x=[x for x, _ in every], y=[round(y, 3) for _, y in every], mode="markers", marker=dots)
     means = [round(100 * version.summary.mean, 3) for version in known]

@@ -29,6 +29,7 @@ def run_page(ledger: Ledger, places: Places, run: str, *, single: bool = False, 
     Data that cannot be read is said, and leaves the page without examples.
     """
     from suite.analyse.examples import examples, row_of
+    from suite.registry import methods
     from suite.report.run_page import write_run
 
     row = row_of(ledger, run)
@@ -39,6 +40,8 @@ def run_page(ledger: Ledger, places: Places, run: str, *, single: bool = False, 
         except SuiteError as error:
             complain(f"no examples on the page: {error}")
     page = write_run(row, ledger.metrics([run]), ledger.curves([run]), places.local / "reports", shown, single)
+    if row["method"] in methods():  # the page leads there
+        method_pages(ledger, places, [row["method"]])
     refresh_index(places)
     return page
 

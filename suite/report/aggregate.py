@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import cache
+from typing import Any
 
 import polars as pl
 
@@ -42,7 +44,20 @@ def asked_frame(asked: Iterable[BoardRun], runs: pl.DataFrame, curves: pl.DataFr
     ``curves`` are those of the runs, from which marks come (none by default); ``watched`` lists the marks that a run
     could earn (:mod:`suite.results.marks`).
     """
-    rows = [
+    rows = _asked_rows(asked)
+    known = runs.select("run", "status", "error", "started", "seconds", "group", "fingerprint", "memory")
+    frame = pl.DataFrame(rows, schema=_SCHEMA).join(known, on="run", how="left", maintain_order="left")
+    for column, found in (("marks", marks.marks), ("watched", marks.logged)):
+        rows_of = pl.DataFrame(schema=marks.SCHEMA) if curves is None else found(curves)
+        listed = rows_of.group_by("run", maintain_order=True).agg(pl.col("mark").alias(column))
+        frame = frame.join(listed, on="run", how="left", maintain_order="left")
+    return frame.with_columns(pl.col("status", "error").fill_null(""), pl.col("marks", "watched").fill_null([]))
+
+
+def _asked_rows(asked: Iterable[BoardRun]) -> list[dict[str, Any]]:
+    """The runs asked for by the columns of the schema; what method and dataset say of them is looked up once each."""
+    found, kinds = cache(method), cache(lambda name, dials: find_card(name).kind_of(dict(dials)))
+    return [
         {
             "table": one.table,
             "dataset": one.dataset,
@@ -51,22 +66,15 @@ def asked_frame(asked: Iterable[BoardRun], runs: pl.DataFrame, curves: pl.DataFr
             "run": one.run,
             "seed": one.spec.seed,
             "method": one.spec.method,
-            "task": method(one.spec.method).task,
-            "chosen_by": task(method(one.spec.method).task).chosen_by,
+            "task": found(one.spec.method).task,
+            "chosen_by": task(found(one.spec.method).task).chosen_by,
             "blocked": one.blocked,
-            "ceiling": method(one.spec.method).oracle,
-            "kind": find_card(one.spec.dataset).kind_of(one.spec.dials),
-            "reported": reported_selection(method(one.spec.method), one.spec.params),
+            "ceiling": found(one.spec.method).oracle,
+            "kind": kinds(one.spec.dataset, tuple(one.spec.dials.items())),
+            "reported": reported_selection(found(one.spec.method), one.spec.params),
         }
         for one in asked
     ]
-    known = runs.select("run", "status", "error", "started", "seconds", "group", "fingerprint")
-    frame = pl.DataFrame(rows, schema=_SCHEMA).join(known, on="run", how="left", maintain_order="left")
-    for column, found in (("marks", marks.marks), ("watched", marks.logged)):
-        rows_of = pl.DataFrame(schema=marks.SCHEMA) if curves is None else found(curves)
-        listed = rows_of.group_by("run", maintain_order=True).agg(pl.col("mark").alias(column))
-        frame = frame.join(listed, on="run", how="left", maintain_order="left")
-    return frame.with_columns(pl.col("status", "error").fill_null(""), pl.col("marks", "watched").fill_null([]))
 
 
 def values(asked: pl.DataFrame, metrics: pl.DataFrame, split: str = "test") -> pl.DataFrame:

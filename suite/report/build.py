@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 
@@ -12,11 +13,12 @@ import polars as pl
 
 from suite.errors import SuiteError
 from suite.registry import method
-from suite.report import aggregate, details, facts, figures, given, page, paper_forms, tables
+from suite.report import aggregate, details, facts, figures, given, page, paper_forms, pictures, tables
 from suite.report.across import Across, across
 from suite.report.comparison import compare
-from suite.report.drawing import ranking_svg
+from suite.report.drawing import Picture, png, svg
 from suite.report.findings import sentence
+from suite.report.history import history
 from suite.report.index import About, counts, leave
 from suite.report.paper import Ours, PaperTable, paper_table
 from suite.report.published import load_published
@@ -51,8 +53,9 @@ class Content:
 
 @dataclass(frozen=True)
 class Frames:
-    """The ledger as a board sees it: all runs ``tried``, their ``trials`` and their values on test data (``tests``);
-    those ``shown``, of chosen trials, their values (``found``) and ``curves``; and what annotators have (``people``).
+    """The ledger as a board sees it: all runs ``tried``, their ``trials`` and their overall values on test data
+    (``tests``); those ``shown``, of chosen trials, their overall values (``found``), those of each class (``classes``:
+    means over seeds) and ``curves``; and what annotators have (``people``).
     """
 
     tried: pl.DataFrame
@@ -60,13 +63,18 @@ class Frames:
     tests: pl.DataFrame
     shown: pl.DataFrame
     found: pl.DataFrame
+    classes: pl.DataFrame
     people: pl.DataFrame
     curves: pl.DataFrame
 
-    def of(self, table: int, dataset: str) -> Frames:
-        """The rows of one table on one dataset."""
-        here = (pl.col("table") == table) & (pl.col("dataset") == dataset)
-        return Frames(*(getattr(self, f.name).filter(here) for f in fields(self)))
+    def by_place(self, places: Sequence[tuple[int, str]]) -> list[Frames]:
+        """The rows of each of ``places``: of one table on one dataset."""
+        frames = [getattr(self, field.name) for field in fields(self)]
+        split = [frame.partition_by("table", "dataset", as_dict=True) for frame in frames]
+        return [
+            Frames(*(own.get(place, frame.clear()) for own, frame in zip(split, frames, strict=True)))
+            for place in places
+        ]
 
 
 def gather(
@@ -83,11 +91,18 @@ def gather(
     tests = aggregate.values(tried, metrics)
     people = aggregate.people(tests)
     tests = tests.filter(~pl.col("selection").str.starts_with(SELECTION))
-    found = chosen_only(tests, compared)
-    frames = Frames(tried, compared, tests, frame, found, people, aggregate.curves(frame, logged))
+    found = tests if compared["chosen"].all() else chosen_only(tests, compared)
+    # Nearly all numbers are of single classes: they are summarized at once, not table by table.
+    classes, overall = figures.per_class(found), pl.col("label") == ""
+    each = (tests.filter(overall), frame, found.filter(overall), classes, people, aggregate.curves(frame, logged))
+    frames = Frames(tried, compared, *each)
     places = _places(frame, bool(board.printed))
-    outside = given.files(ledger, everything)
-    sections = [_section(board, asked, frames.of(*place), outside, pages or {}, *place) for place in places]
+    outside, in_tables = given.files(ledger, everything), _shown(asked, frame)
+    past = history(in_tables, everything, ledger)
+    sections = [
+        replace(_section(board, asked, own, outside, pages or {}, *place), moved=past.get(place, ()))
+        for place, own in zip(places, frames.by_place(places), strict=True)
+    ]
     short = board.shortened.words if board.shortened else ""
     ours = Ours(asked if board.printed else (), frame, found, logged, short)
     finished = runs.filter(pl.col("status") == "finished")
@@ -95,7 +110,7 @@ def gather(
         board=board,
         sections=tuple(sections),
         summaries=_named(aggregate.summaries(found), board),
-        used=tuple(facts.used_settings(_shown(asked, frame))),
+        used=tuple(facts.used_settings(in_tables)),
         sources=tuple(facts.sources(asked, runs)),
         provenance=tuple(facts.provenance_rows(finished)),
         asked=tried.filter(pl.col("run") != "")["run"].n_unique() + int((tried["run"] == "").sum()),
@@ -142,8 +157,10 @@ def _section(
     return Section(
         view,
         own.curves,
-        figures.per_class(own.found),
-        tuple(compare(view, own.found, load_published(spec.published), asked, board.shortened)),
+        own.classes.drop("table", "dataset"),
+        tuple(compare(view, own.found, load_published(spec.published), asked, board.shortened))
+        if spec.published
+        else (),
         details.every_seed(view),
         details.every_trial(spec.trials, own.trials, own.tests, view.headline),
         details.cost(own.tried, own.shown),
@@ -158,7 +175,7 @@ def _named(summaries: pl.DataFrame, board: LeaderboardSpec) -> pl.DataFrame:
 
 
 def write(content: Content, folder: Path, single: bool = False) -> Path:
-    """Write page, Markdown, CSV and LaTeX below ``folder``; returns the page's path.
+    """Write page, Markdown, CSV, Parquet, LaTeX and pictures below ``folder``; returns the page's path.
 
     Pages of one folder share the library that draws figures, unless ``single`` puts it into the page.
     Raises :class:`SuiteError` when the folder cannot be written.
@@ -166,8 +183,8 @@ def write(content: Content, folder: Path, single: bool = False) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         files = _files(content)
-        for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8")
+        for name, made in files.items():
+            (folder / name).write_bytes(made.encode() if isinstance(made, str) else made)
         file = page.write_page(folder / "index.html", "page.html.j2", content, single, files=sorted(files))
         leave(file, _about(content))
     except OSError as error:
@@ -182,22 +199,35 @@ def _about(content: Content) -> About:
     return About("leaderboard", content.board.title, f"{content.made:%Y-%m-%d %H:%M} UTC", tally, lines)
 
 
-def _files(content: Content) -> dict[str, str]:
+def _files(content: Content) -> dict[str, str | bytes]:
     """Every file of the report beside the page, by name."""
-    files = {"report.md": page.render("report.md.j2", content), "numbers.csv": content.summaries.write_csv()}
-    files["settings.csv"] = facts.settings_frame(content.used).write_csv()
+    files: dict[str, str | bytes] = {"report.md": page.render("report.md.j2", content)}
+    files |= _numbers("numbers", content.summaries) | _numbers("settings", facts.settings_frame(content.used))
     for table in content.papers:
         files[f"paper-{table.name}.csv"] = paper_forms.frame(table).write_csv()
         files[f"paper-{table.name}.tex"] = paper_forms.latex(table)
     for section in content.sections:
         name = section.view.name
-        files[f"table-{name}.csv"] = tables.numbers(section.view).write_csv()
+        files |= _numbers(f"table-{name}", tables.numbers(section.view))
         files[f"table-{name}.tex"] = tables.to_latex(section.view)
-        if picture := ranking_svg(section.view):
-            files[f"ranking-{name}.svg"] = picture
+        files |= _pictured(f"ranking-{name}", pictures.ranking(section.view))
+        files |= _pictured(f"cost-{name}", pictures.cost(section.view))
         if len(section.per_class):
-            files[f"classes-{name}.csv"] = section.per_class.write_csv()
+            files |= _numbers(f"classes-{name}", section.per_class)
+    for place, one in enumerate(content.across):
+        files |= _pictured(f"ranks-{place + 1}", pictures.ranks(one))
     return files
+
+
+def _numbers(name: str, frame: pl.DataFrame) -> dict[str, str | bytes]:
+    """A frame as CSV for every program, and as Parquet, which keeps types and the last digit."""
+    file = BytesIO()
+    frame.write_parquet(file)
+    return {f"{name}.csv": frame.write_csv(), f"{name}.parquet": file.getvalue()}
+
+
+def _pictured(name: str, picture: Picture | None) -> dict[str, str | bytes]:
+    return {} if picture is None else {f"{name}.svg": svg(picture), f"{name}.png": png(picture)}
 
 
 def build(

@@ -14,6 +14,7 @@ from suite.hyper import Hyper, Value
 from suite.method import Method
 from suite.presets import preset_of, value_text
 from suite.registry import method
+from suite.report.links import Links, links
 from suite.spec.board import BoardRun
 from suite.spec.card import GENERATED
 
@@ -46,6 +47,7 @@ class Used:
     title: str
     paper: str
     unknown_labels: str
+    links: Links
     datasets: tuple[str, ...]
     epochs: int | None
     settings: tuple[Setting, ...]
@@ -64,7 +66,7 @@ def _used(one: BoardRun, datasets: tuple[str, ...]) -> Used:
     chosen = method(one.spec.method)
     settings = settings_of(chosen, one.spec.params)
     words = (chosen.name, chosen.title, chosen.paper, chosen.unknown_labels)
-    return Used(one.row, *words, datasets, one.spec.epochs, settings)
+    return Used(one.row, *words, links(chosen), datasets, one.spec.epochs, settings)
 
 
 def settings_of(chosen: type[Method] | None, params: Mapping[str, Any]) -> tuple[Setting, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
+from suite.report.aggregate import CELL
 from suite.report.numbers import HONEST
 from suite.report.views import View
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8C8C8C", "#B8A800")
 DASHES = ("solid", "dash", "dot", "dashdot")
 POINTS = 150  # a curve has at most about this many
+WORDS = ("x", "y", "text", "name")  # of a trace: what may hold labels
 CLASSES = 200  # more classes than this do not fit a heat map
 
 
@@ -37,9 +40,28 @@ def library_name() -> str:
 
 
 def fragment(figure: Figure, name: str) -> str:
-    """A figure as HTML without the library."""
+    """A figure as HTML without the library, its words as they are: plotly obeys some tags in them."""
+    for trace in figure.data:
+        for field in WORDS:
+            if field in trace and trace[field] is not None:
+                trace[field] = _literal(trace[field])
+    for menu in figure.layout.updatemenus:
+        for button in menu.buttons:
+            button.label = _literal(button.label)
+    for axis in (figure.layout.xaxis, figure.layout.yaxis):
+        axis.title.text = _literal(axis.title.text)
+    name = "".join(c if (c.isascii() and c.isalnum()) or c in "-_" else "_" for c in name)
     config = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
     return str(figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=config))
+
+
+def _literal(value: Any) -> Any:
+    """Text whose tags are shown; numbers as they are."""
+    if isinstance(value, str):
+        return escape(value, quote=False)
+    if isinstance(value, list | tuple | np.ndarray) and any(isinstance(one, str) for one in value):
+        return [_literal(one) for one in value]
+    return value
 
 
 def blank(height: int, **layout: Any) -> Figure:
@@ -84,14 +106,7 @@ def ranking(view: View) -> Figure | None:
 
 def quality_and_time(view: View) -> Figure | None:
     """The headline over the seconds of a run; a line joins the methods that none beats in both."""
-    if view.headline not in view.columns:
-        return None
-    column = view.columns.index(view.headline)
-    known = [
-        (row.seconds, 100 * row.cells[column].summary.mean, row.label)
-        for row in view.methods
-        if row.seconds and row.cells[column].values
-    ]
+    known = costs(view)
     if len(known) < 2:
         return None
     figure = blank(380, showlegend=False, xaxis_title="median seconds per run", yaxis_title=f"{view.headline}, %")
@@ -105,6 +120,18 @@ def quality_and_time(view: View) -> Figure | None:
     figure.add_scatter(x=seconds, y=means, text=labels, mode="markers+text", textposition="top center", marker=marker)
     figure.update_xaxes(type="log")
     return figure
+
+
+def costs(view: View) -> list[tuple[float, float, str]]:
+    """Median seconds per run, headline in percent and label of each method that has both."""
+    if view.headline not in view.columns:
+        return []
+    column = view.columns.index(view.headline)
+    return [
+        (row.seconds, 100 * row.cells[column].summary.mean, row.label)
+        for row in view.methods
+        if row.seconds and row.cells[column].values
+    ]
 
 
 def undominated(known: Sequence[tuple[float, float, str]]) -> list[tuple[float, float, str]]:
@@ -196,9 +223,10 @@ def _menu(kinds: list[tuple[str, str]], owners: list[int]) -> dict[str, Any]:
 def per_class(found: pl.DataFrame) -> pl.DataFrame:
     """Mean over seeds (and over thresholds, where there are several) of each class's metrics, one row per class."""
     rows = found.filter((pl.col("label") != "") & (pl.col("selection") == HONEST))
-    overall = rows.filter(pl.col("threshold").is_null())
-    chosen = pl.concat([overall, rows.join(overall, on=["run", "metric", "label"], how="anti")])
-    return chosen.group_by("row", "metric", "label", maintain_order=True).agg(pl.col("value").mean())
+    overall, single = pl.col("threshold").is_null(), ["run", "metric", "label"]
+    others = rows.filter(~overall).join(rows.filter(overall), on=single, how="anti", maintain_order="left")
+    groups = pl.concat([rows.filter(overall), others]).group_by(*CELL, "metric", "label", maintain_order=True)
+    return groups.agg(pl.col("value").mean())
 
 
 def classes(view: View, table: pl.DataFrame, metric: str) -> Figure | None:

@@ -27,7 +27,8 @@ def _said(view: View) -> str:
     best = ranked[0]
     said = f"{best.label} has the highest {view.headline}, {number(best.cells[column].summary.mean)} %"
     if len(ranked) < 2:
-        return f"{said}; there is no other method."
+        alone = "no other method has a number" if len(view.methods) > 1 else "there is no other method"
+        return f"{said}; {alone}."
     if not any(row.cells[column].best for row in ranked):
         return f"{said}; a single seed cannot tell it from the others."
     seeds = "the others' spread over seeds" if best.files else f"{best.finished} seeds"

@@ -12,15 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from suite.errors import SuiteError
 from suite.report import page
+from suite.report.numbers import headlines
 from suite.report.rows import run_pages, script_json
 from suite.report.run_page import FOLDER
-from suite.results.given import SELECTION
 from suite.results.ledger import Ledger
-from suite.tasks import tasks
 
 SUFFIX = ".about.json"
 KINDS = ("leaderboard", "claims", "sweep", "comparison", "method")
@@ -109,20 +106,6 @@ def _run_rows(ledger: Ledger, reports: Path) -> list[list[Any]]:
         ]
         for row in scored.reverse().iter_rows(named=True)
     ]
-
-
-def headlines(ledger: Ledger, runs: pl.DataFrame) -> pl.DataFrame:
-    """Each run's headline on test data, the epoch chosen on validation data."""
-    metric = {name: one.headline for name, one in tasks().items()}
-    wanted = runs.select("run", "attempt", pl.col("task").replace_strict(metric, default="").alias("metric"))
-    chosen = (
-        (pl.col("split") == "test") & pl.col("selection").is_in(["validation", SELECTION]) & (pl.col("label") == "")
-    )
-    rows = ledger.stores["metrics"].read(
-        lambda all_: all_.filter(chosen & pl.col("threshold").is_null() & pl.col("value").is_finite())
-    )
-    found = wanted.join(rows, on=["run", "attempt", "metric"], how="inner")
-    return found.unique("run", keep="last").select("run", "value")
 
 
 def counts(parts: Sequence[tuple[int, str]]) -> str:

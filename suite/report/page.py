@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from suite.declarations import shipped
-from suite.report import figures, findings, paper_forms, tables
+from suite.report import figures, findings, history, paper_forms, tables, versions
 from suite.report.across import ranks_figure
 from suite.report.class_curves import class_figures
 from suite.report.rows import to_json
@@ -38,6 +38,7 @@ def render(template: str, content: Any, **more: Any) -> str:
     environment.filters.update(percent=tables.number, points=tables.points)
     helpers: dict[str, Any] = {"table": _table, "markdown": tables.markdown, "notes": tables.notes, "figures": _figures}
     helpers |= {"rows": _rows, "ranks": _ranks, "sentence": findings.sentence, "ranking": findings.ranking}
+    helpers |= {"moved": _moved, "versions": versions}
     papers = {"paper_table": _paper, "paper_markdown": paper_forms.markdown}
     return environment.get_template(template).render(
         content=content, class_table=class_table, comparison=_comparison, **papers, **helpers, **more
@@ -89,6 +90,14 @@ def _paper(table: PaperTable) -> Markup:
     from markupsafe import Markup
 
     return Markup(paper_forms.html(table))
+
+
+def _moved(section: Section) -> Markup:
+    from markupsafe import Markup
+
+    view = section.view
+    drawn = history.figure(section.moved, str(view.headline))
+    return Markup(figures.fragment(drawn, f"history-{view.name}"))
 
 
 def _ranks(one: Across) -> Markup:

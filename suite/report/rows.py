@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,7 +17,9 @@ import polars as pl
 from suite.method import Selection
 from suite.presets import changes, preset_of, value_text
 from suite.registry import method as find_method
+from suite.report.links import UNKNOWN, Links, links
 from suite.report.numbers import HONEST, Numbers
+from suite.report.tables import group
 from suite.report.views import Row, View
 from suite.spec.board import BoardRun
 
@@ -44,7 +46,8 @@ class RowFacts:
 
     ``values``: selection to one list per column of the table, each with one number per finished seed (by seed).
     ``changed``: parameters that differ from the ``preset``, as text. ``page``: where the method's page is, if any.
-    ``given``: what stands in place of the selection of epochs, for rows that have none.
+    ``given``: what stands in place of the selection of epochs, for rows that have none. ``links``: to paper and code.
+    ``kind``: the group of rows that it stands in.
     """
 
     label: str
@@ -59,6 +62,8 @@ class RowFacts:
     runs: tuple[RowRun, ...]
     page: str = ""
     given: str = ""
+    links: Links = UNKNOWN
+    kind: str = ""
 
 
 def row_facts(
@@ -74,12 +79,17 @@ def row_facts(
     for one in asked:
         if one.table == view.index and one.dataset == view.dataset and (one.run in shown or not one.run):
             firsts.setdefault(one.row, one)
-    return tuple(
+    numbers = found.filter(pl.col("label") == "").partition_by("row", as_dict=True)
+    runs = frame.partition_by("row", as_dict=True, maintain_order=True)
+    facts = (
         _plain(row, pages)
         if row.people or row.files
-        else _facts(view, firsts[row.label], row.ceiling, frame, found, pages)
+        else _facts(
+            view, firsts[row.label], row.ceiling, runs[row.label,], numbers.get((row.label,), found.clear()), pages
+        )
         for row in view.rows
     )
+    return tuple(replace(one, kind=group(row)) for one, row in zip(facts, view.rows, strict=True))
 
 
 def _plain(row: Row, pages: Mapping[str, str]) -> RowFacts:
@@ -91,11 +101,12 @@ def _plain(row: Row, pages: Mapping[str, str]) -> RowFacts:
 
 
 def _facts(
-    view: View, one: BoardRun, ceiling: bool, frame: pl.DataFrame, found: pl.DataFrame, pages: Mapping[str, str]
+    view: View, one: BoardRun, ceiling: bool, runs: pl.DataFrame, numbers: pl.DataFrame, pages: Mapping[str, str]
 ) -> RowFacts:
+    """``runs`` and ``numbers`` are those of the row alone."""
     chosen, params = find_method(one.spec.method), one.spec.params
     year = YEAR.search(chosen.paper)
-    own = Numbers(found.filter((pl.col("row") == one.row) & (pl.col("label") == "")))
+    own = Numbers(numbers)
     return RowFacts(
         label=one.row,
         method=chosen.name,
@@ -106,8 +117,9 @@ def _facts(
         preset=preset_of(chosen, params),
         changed={name: value_text(value) for name, value in changes(chosen, params).items()},
         values={s: tuple(_shares(own.pick(key, s)) for key in view.columns) for s in SELECTIONS},
-        runs=tuple(_run(line, pages) for line in frame.filter(pl.col("row") == one.row).iter_rows(named=True)),
+        runs=tuple(_run(line, pages) for line in runs.iter_rows(named=True)),
         page=pages.get(chosen.name, ""),
+        links=links(chosen),
     )
 
 

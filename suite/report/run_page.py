@@ -18,6 +18,7 @@ from suite.registry import methods
 from suite.report import figures
 from suite.report.aggregate import cumulative
 from suite.report.facts import Setting, pairs, settings_of
+from suite.report.links import Links, links
 from suite.report.page import write_page
 from suite.results.given import SELECTION, is_given
 from suite.results.ledger import Ledger
@@ -38,12 +39,17 @@ DEFAULTS = {"protocol": "default", "precision": "float32"}
 
 @dataclass(frozen=True)
 class RunContent:
-    """Everything the page says; ``examples``: heading to a drawn example of what the run predicted."""
+    """Everything the page says; ``examples``: heading to a drawn example of what the run predicted.
+
+    ``page``: the address of its method's page, where the method is known.
+    """
 
     row: Mapping[str, Any]
     command: str
     preset: str
     paper: str
+    links: Links
+    page: str
     notes: tuple[str, ...]
     overall: tuple[dict[str, Any], ...]
     classes: tuple[dict[str, Any], ...]
@@ -119,6 +125,8 @@ def describe(
         command=command(row, chosen, params),
         preset=preset_of(chosen, params) if chosen else "",
         paper=chosen.paper if chosen else "",
+        links=links(chosen) if chosen else Links(),
+        page=f"../{METHODS}/{chosen.name}.html" if chosen else "",
         notes=(*([f"{note}."] if note else []), *([GIVEN] if is_given(row["method"]) else []), *found),
         overall=tuple(_overall(metrics)),
         classes=tuple(_classes(metrics)),
@@ -182,6 +190,7 @@ def _facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
         "Asked by": row["group"],
         "Started": row["started"].strftime("%Y-%m-%d %H:%M:%S UTC"),
         "Seconds": f"{row['seconds']:.1f}",
+        "Memory": "" if row["memory"] is None else f"{row['memory']:.2f} GiB at most",
         "Carried out": row["carried"],
         "Data": row["fingerprint"],
         "Code": row["code"],

@@ -24,7 +24,7 @@ NOTHING = "—"
 MINUS = "−"
 DOUBLE = "‡"  # columns of metrics that look at the labels they are scored on
 DAGGER = "†"  # rows whose recipe's authors choose the epoch on test data
-METHOD, LEAK, SEEDS, COST, KIND = "Method", "leak", "seeds", "s/run", "kind"
+METHOD, LEAK, SEEDS, COST, MEMORY, KIND = "Method", "leak", "seeds", "s/run", "GiB", "kind"
 SIGNS = {  # what occurs in labels and notes
     "≈": r"$\approx$", "—": "---", MINUS: "$-$", "±": r"$\pm$", DAGGER: r"$\dagger$",
     DOUBLE: r"$\ddagger$", "×": r"$\times$",
@@ -114,12 +114,15 @@ def _line(view: View, row: Row, draw: Draw, badges: bool) -> dict[str, str]:
     counted = {mark: row.marked(mark) or NOTHING for mark in view.marks}
     cost = NOTHING if row.seconds is None else f"{row.seconds:.0f}" if row.seconds >= 10 else f"{row.seconds:.1f}"
     ends = {LEAK: leak(row.leak), SEEDS: row.state, **counted, COST: cost}
+    if view.weighed:
+        ends[MEMORY] = NOTHING if row.memory is None else f"{row.memory:.2f}"
     label = f"{row.label} {DAGGER}" if row.reported == ORACLE else row.label
     label += f" ({', '.join(row.badges)})" if badges and row.badges else ""
-    return {KIND: _group(row), METHOD: label, **cells, **ends}
+    return {KIND: group(row), METHOD: label, **cells, **ends}
 
 
-def _group(row: Row) -> str:
+def group(row: Row) -> str:
+    """Which kind of row it is: a method, or something beside methods."""
     return PEOPLE if row.people else CEILINGS if row.ceiling else OTHERS if row.unlike else METHODS
 
 
@@ -177,7 +180,7 @@ def numbers(view: View) -> pl.DataFrame:
     """The view for scripts: shares, a row per method and metric with mean, deviation, n and the 95 % interval."""
     rows = [
         {
-            "kind": _group(row),
+            "kind": group(row),
             "method": row.label,
             "metric": key.metric,
             "threshold": key.threshold,
@@ -188,6 +191,7 @@ def numbers(view: View) -> pl.DataFrame:
             "high": cell.summary.high if cell.values else None,
             **_leaks(row if key == view.headline else None),
             "seconds": row.seconds,
+            "memory_gib": row.memory,
             "seeds": " ".join(repr(value) for value in cell.values),
             "oracle": key.metric in view.oracles,
             "whose": "; ".join(row.badges),
@@ -236,6 +240,11 @@ def notes(view: View) -> list[str]:
         "(t over seeds, each with itself).",
     ]
     said.append(f"{COST}: median seconds per run, on the machines and beside the work that the ledger names.")
+    if view.weighed:
+        said.append(
+            f"{MEMORY}: median over runs of the most memory held, by the whole process (libraries included) on a CPU, "
+            "by tensors on an accelerator. Not known of runs that were packed or trained on several workers."
+        )
     if any(row.reported == ORACLE for row in view.rows):
         said.append(
             f"{DAGGER}: a published recipe whose authors report the epoch best on test data (oracle): compare theirs "

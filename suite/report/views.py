@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -34,7 +35,7 @@ class Cell:
     best: bool = False
     near: bool = False
 
-    @property
+    @cached_property
     def summary(self) -> SeedSummary:
         """Mean, standard deviation and interval."""
         return summarize(self.values)
@@ -47,8 +48,9 @@ class Row:
     ``reported`` is the selection of epochs to which the numbers of the recipe's authors belong; ``marks`` counts the
     runs whose numbers are something else than a result of the method (:mod:`suite.results.marks`), for every mark that
     its runs could earn; ``by_seed`` is the headline of each seed. ``people``: no method, but the annotators of the
-    dataset, one value each in place of the seeds'. ``seconds``: the median duration of its runs. ``leak``: what the
-    headline would gain by epochs chosen on test data, paired by seed. ``badges`` say whose runs it shows, if not ours.
+    dataset, one value each in place of the seeds'. ``seconds``: the median duration of its runs, ``memory``: that of
+    the GiB they held at most. ``leak``: what the headline would gain by epochs chosen on test data, paired by seed.
+    ``badges`` say whose runs it shows, if not ours.
     ``files``: no method run here, but predictions from files, by seed and run; ``unlike`` says why they do not compete.
     """
 
@@ -65,6 +67,7 @@ class Row:
     by_seed: tuple[tuple[int, float], ...] = ()
     people: bool = False
     seconds: float | None = None
+    memory: float | None = None
     badges: tuple[str, ...] = ()
     files: tuple[tuple[int, str], ...] = ()
     unlike: str = ""
@@ -140,6 +143,11 @@ class View:
         return [tuple(labels) for values, labels in groups.items() if len(labels) > 1 and any(values)]
 
     @property
+    def weighed(self) -> bool:
+        """Whether it is known of some row how much memory its runs took."""
+        return any(row.memory is not None for row in self.rows)
+
+    @property
     def grouped(self) -> bool:
         """Whether there are rows beside methods: those that look at hidden truth, and people."""
         return not all(row.competes for row in self.rows)
@@ -170,8 +178,11 @@ def make_view(
     """
     key = MetricKey(task.headline)
     columns = tuple(spec.columns) or all_columns(found, key)
-    labels = asked["row"].unique(maintain_order=True).to_list()
-    rows = [_row(label, asked.filter(pl.col("row") == label), found, columns, key) for label in labels]
+    numbers = found.filter(pl.col("label") == "").partition_by("row", as_dict=True)
+    rows = [
+        _row(str(label), own, numbers.get((label,), found.clear()), columns, key)
+        for (label,), own in asked.partition_by("row", as_dict=True, maintain_order=True).items()
+    ]
     rows += _of_files(files, spec, dataset, asked, columns) if files is not None else []
     rows = _marked(rows, [place for place, column in enumerate(columns) if column.metric not in task.oracle_metrics])
     order = columns.index(key) if key in columns else 0
@@ -208,14 +219,16 @@ def all_columns(found: pl.DataFrame, headline: MetricKey) -> tuple[MetricKey, ..
 def _row(
     label: str, asked: pl.DataFrame, found: pl.DataFrame, columns: Sequence[MetricKey], headline: MetricKey
 ) -> Row:
-    own = Numbers(found.filter((pl.col("row") == label) & (pl.col("label") == "")))
+    own = Numbers(found)
     finished = asked.filter(pl.col("status") == "finished")
-    errors, why = tuple(asked.filter(pl.col("status") == "failed")["error"]), _why(asked)
+    errors = tuple(asked.filter(pl.col("status") == "failed")["error"])
+    values = [own.pick(key) for key in columns]
+    why = "" if all(values) else _why(asked)
     return Row(
         label=label,
         method=asked["method"][0],
         ceiling=asked["ceiling"][0],
-        cells=tuple(Cell(own.pick(key), why) for key in columns),
+        cells=tuple(Cell(numbers, why) for numbers in values),
         leak=_leak(own, headline),
         finished=len(finished),
         asked=len(asked),
@@ -224,6 +237,7 @@ def _row(
         marks=_marks_of(finished),
         by_seed=own.by_seed(headline),
         seconds=_median(finished["seconds"]),
+        memory=_median(finished["memory"]),
         badges=_badges(finished),
     )
 
@@ -259,8 +273,8 @@ def _badges(finished: pl.DataFrame) -> tuple[str, ...]:
 
 def _marks_of(finished: pl.DataFrame) -> tuple[tuple[str, int], ...]:
     """How many runs carry each mark that some of them could earn."""
-    counts = Counter(finished["marks"].explode().drop_nulls())
-    return tuple((mark, counts[mark]) for mark in finished["watched"].explode().drop_nulls().unique().sort())
+    counts = Counter(mark for marks in finished["marks"] for mark in marks)
+    return tuple((mark, counts[mark]) for mark in sorted({mark for marks in finished["watched"] for mark in marks}))
 
 
 def _median(seconds: pl.Series) -> float | None:

@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from suite.errors import SuiteError, redacted
 
-SCHEMA_VERSION = 2  # 1 had no column "carried"; such ledgers are read as they are, and upgraded by the next append
-ADDED = {"runs": ("carried",)}  # text columns that tables of schema 1 lack: blank in their rows
+SCHEMA_VERSION = 3  # older ledgers are read as they are, and upgraded by the next append
+# Columns that tables of older schemas lack (1: both, 2: the last), and what they hold in their rows.
+ADDED: dict[str, dict[str, str | None]] = {"runs": {"carried": "", "memory": None}}
 
 _OWNER = [("run", pa.string()), ("attempt", pa.string())]
 _SCORED = [("split", pa.string()), ("selection", pa.string())]
@@ -40,6 +41,7 @@ TABLES: dict[str, pa.Schema] = {
             ("group", pa.string()),  # the sweep or board that asked, or ""
             ("carried", pa.string()),  # how it was carried out: solo | packed | workers:N, or "" (schema 1: unknown)
             ("schema", pa.int64()),
+            ("memory", pa.float64()),  # GiB, the most held where it trained, or null (unknown)
         ]
     ),
     "metrics": pa.schema(

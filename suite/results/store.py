@@ -103,8 +103,9 @@ class Store:
                 missing_columns="insert",
             )
         held = rows.collect_schema().names()
-        for name in ADDED.get(self.name, ()):
-            rows = rows.with_columns((pl.col(name).fill_null("") if name in held else pl.lit("")).alias(name))
+        for name, blank in ADDED.get(self.name, {}).items():
+            filled = pl.lit(blank, dtype=_polars(self.schema)[name])
+            rows = rows.with_columns((pl.col(name).fill_null(filled) if name in held else filled).alias(name))
         return rows.select(self.schema.names)
 
     @property
@@ -239,7 +240,8 @@ def _retried(act: Callable[[], ResultT]) -> ResultT:
 
 def _polars(schema: pa.Schema) -> pl.Schema:
     """The columns of a table as polars types."""
-    empty = pl.from_arrow(schema.empty_table())
+    # Not schema.empty_table(): arrays that pyarrow makes from Python values import pandas, which takes half a second.
+    empty = pl.from_arrow(pa.Table.from_batches([], schema=schema))
     assert isinstance(empty, pl.DataFrame)
     return empty.schema
 

@@ -15,6 +15,7 @@ from suite.train.stepper import Solo
 from suite.train.storage.reporter import Reporter, Silent
 from suite.train.storage.saving import Checkpoints
 from suite.train.training import Training
+from suite.work.memory import Watched
 from suite.work.onlookers import Onlookers
 from suite.work.preparation import Machine, prepare, threads
 from suite.work.record import outcome_of, run_row
@@ -35,7 +36,7 @@ def execute(
     """
     machine = machine or Machine()
     row = run_row(spec, places, machine, group)
-    clock, onlookers = time.monotonic(), None
+    clock, onlookers, watched = time.monotonic(), None, Watched(machine.device, machine.workers)
     try:
         with threads(machine.threads):
             prepared = prepare(spec, places)
@@ -49,7 +50,8 @@ def execute(
             onlookers.broken("failed")
         failed = {**row, "seconds": time.monotonic() - clock}
         return Outcome(run=failed).failed(_sentence(error))
-    outcome = outcome_of({**row, "seconds": time.monotonic() - clock}, prepared, training, complete)
+    ended = {**row, "seconds": time.monotonic() - clock, "memory": watched.gib()}
+    outcome = outcome_of(ended, prepared, training, complete)
     return onlookers.ended([outcome])[0]
 
 

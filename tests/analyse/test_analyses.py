@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from suite.analyse.detad import false_positives
+from suite.analyse.examples import COUNT, ERRORS, examples, row_of
 from suite.analyse.snippet_errors import best_detections, compare_errors, counts_by_video
 from suite.analyse.subject import subject
 from suite.analyse.timeline import shade
@@ -51,6 +53,17 @@ def recorded(tmp_path_factory) -> tuple[str, dict[str, str]]:
 def load(recorded, label):
     outputs, runs = recorded
     return subject(Ledger.of(outputs), runs[label], Places(outputs))
+
+
+def test_a_page_of_segments_has_timelines_and_the_profile_of_errors(recorded):
+    outputs, runs = recorded
+    ledger = Ledger.of(outputs)
+    shown = examples(row_of(ledger, runs["mil"]), ledger, Places(outputs))
+    assert len(shown) == COUNT + 1
+    profile, rows = shown[ERRORS], false_positives(load(recorded, "mil"))
+    assert profile.count("<tr>") == len(rows) + 1 and 'scope="row"' in profile
+    assert all(row["type"] in profile and f">{row['1G']:.1f}<" in profile for row in rows)
+    assert sum(row["1G"] for row in rows) == pytest.approx(100)
 
 
 def test_counts_cover_every_snippet_once(recorded):

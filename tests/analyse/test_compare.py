@@ -45,6 +45,23 @@ def test_two_single_runs_are_a_pair_whatever_their_seeds(folder):
     assert len(found.pairs) == 1 and "seed" in {name for name, *_ in found.differs}
 
 
+def test_what_differs_is_named_part_by_part(tmp_path):
+    ours, theirs = (synthetic.made(name, 0, "planted-verbs", 0.5) for name in ("mask-bce", "ce"))
+    machine = [json.dumps({"processor": name, "cores": 2}) for name in ("one", "two")]
+    more = {"versions": json.dumps({"numpy": "2.0"}), "code": "aaaa", "params": json.dumps({"lr": 0.1})}
+    ledger = Ledger.of(tmp_path)
+    ledger.record_all(
+        [
+            type(ours)({**ours.run, "hardware": machine[0]}, ours.metrics),
+            type(theirs)({**theirs.run, "hardware": machine[1], **more}, theirs.metrics),
+        ]
+    )
+    differs = {name: (one, two) for name, one, two in compare(ledger, Places(str(tmp_path)), "mask-bce", "ce").differs}
+    assert differs["machine: processor"] == ("one", "two") and "machine: cores" not in differs
+    assert differs["library: numpy"] == ("", "2.0") and differs["code"] == ("", "aaaa")
+    assert differs["parameter lr"] == ("0.001", "0.1") and differs["method"] == ("mask-bce", "ce")
+
+
 @pytest.mark.parametrize(
     ("first", "second", "said"),
     [

@@ -33,7 +33,8 @@ def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
     asked, ledger = synthetic.fill(folder / "ledger")
     ledger.record(foreign(0.7, dataset="planted-verbs[snr=3]"))
-    write_methods(["mask-bce", "full-label"], versions(folder), folder / "reports")
+    names = ["mask-bce", "ce", "focal", "label-smoothing", "full-label"]
+    write_methods(names, versions(folder), folder / "reports")
     file = build(synthetic.BOARD, asked, ledger, folder / "reports" / "synthetic")
     refresh(folder / "reports", ledger)
     return file
@@ -82,6 +83,23 @@ def test_rows_are_found_by_method_paper_and_year(page):
     assert nothing == []
 
 
+def test_rows_of_one_paper_year_or_kind_and_tables_of_one_dataset(page):
+    chosen = """
+      function choose(name, value) { var box = document.querySelector("select[aria-label='" + name + "']");
+        box.value = value; box.dispatchEvent(new Event("input")); }
+      choose("%s", "%s");
+    """
+    assert browser.visit(page, chosen % ("Rows of one year", "2017") + LABELS).found == ["Focal"]
+    kinds = browser.visit(page, chosen % ("Rows of one kind", "Methods") + LABELS).found
+    assert kinds == ["Mask BCE", "Focal", "LS", "CE"]
+    script = 'return { query: location.search, seen: Array.from(document.querySelectorAll("section[data-dataset]"))'
+    script += ".filter(function (one) { return !one.hidden; }).map(function (one) { return one.dataset.dataset; }) };"
+    seen = browser.visit(page, chosen % ("Tables of one dataset", "planted-verbs[snr=3]") + script).found
+    assert seen["seen"] == ["planted-verbs[snr=3]"] and "dataset=planted-verbs" in seen["query"]
+    again = browser.visit(page, LABELS, query="?1-planted-verbs.year=2017").found
+    assert again == ["Focal"]
+
+
 def test_the_address_keeps_what_was_chosen(page):
     query = "?1-planted-verbs.filter=bce&1-planted-verbs.ceilings=no&1-planted-verbs.epoch=oracle"
     script = """
@@ -106,8 +124,11 @@ def test_a_row_opens_to_its_seeds_settings_and_runs(page):
     seen = browser.visit(page, script).found
     assert seen["open"] == "true"
     assert "80.0  82.0  84.0" in seen["text"] and "lr=0.01" in seen["text"] and "BMVC 2022" in seen["text"]
-    assert len(seen["links"]) == 4  # three runs and the method's page
-    assert all((page.parent / link).is_file() for link in seen["links"])
+    outside = [link for link in seen["links"] if link.startswith("https://")]
+    assert outside == ["https://arxiv.org/abs/2210.04933", "https://github.com/kiyoon/verb_ambiguity"]
+    inside = [link for link in seen["links"] if link not in outside]
+    assert len(inside) == 4  # three runs and the method's page
+    assert all((page.parent / link).is_file() for link in inside)
 
 
 def test_columns_can_be_hidden(page):
@@ -124,6 +145,8 @@ def test_every_link_of_a_page_leads_somewhere(pages):
     script = 'return Array.from(document.querySelectorAll("a")).map(function (a) { return a.getAttribute("href"); });'
     for file in pages.values():
         for link in browser.visit(file, script).found:
+            if link.startswith("https://"):  # of a paper or its code
+                continue
             target, _, anchor = link.partition("#")
             there = (file.parent / target) if target else file
             assert there.is_file(), link

@@ -6,20 +6,23 @@ import json
 import re
 import shlex
 from dataclasses import replace
+from io import BytesIO
 from itertools import pairwise
 from xml.etree import ElementTree
 
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 
-from suite.analyse.examples import examples, label_sets, spread
+from suite.analyse.examples import examples
+from suite.analyse.label_sets import label_sets, spread
 from suite.cli.train import parse_settings
 from suite.places import Places
 from suite.registry import method
-from suite.report import findings, tables
+from suite.report import figures, findings, pictures, tables
 from suite.report.build import build, gather
-from suite.report.drawing import ranking_svg, scale
+from suite.report.drawing import Dot, png, scale, svg
 from suite.report.index import SUFFIX, refresh
 from suite.report.rows import script_json
 from suite.report.run_page import command, write_runs
@@ -177,7 +180,7 @@ def test_the_command_of_a_page_asks_for_the_same_run(name, dataset, given, tmp_p
 
 
 def test_the_ranking_is_a_picture(view):
-    drawn = ElementTree.fromstring(ranking_svg(view))
+    drawn = ElementTree.fromstring(svg(pictures.ranking(view)))
     space = "{http://www.w3.org/2000/svg}"
     assert len(drawn.findall(f"{space}circle")) == 13  # seeds of five rows
     labels = [text.text for text in drawn.findall(f"{space}text") if text.get("text-anchor") == "end"]
@@ -185,7 +188,36 @@ def test_the_ranking_is_a_picture(view):
     assert "Mask BCE 82.0" in drawn.find(f"{space}desc").text
     width = float(drawn.get("width"))
     assert all(0 <= float(circle.get("cx")) <= width for circle in drawn.findall(f"{space}circle"))
-    assert ranking_svg(replace(view, rows=())) == ""
+    assert pictures.ranking(replace(view, rows=())) is None
+
+
+def test_figures_show_words_as_they_are(view):
+    rows = (replace(view.rows[0], label="A <b>bold</b> & name"), *view.rows[1:])
+    text = figures.fragment(figures.ranking(replace(view, rows=rows)), 'a"><b>')
+    assert 'id="a___b_"' in text and "bold" in text and "<b>bold" not in text
+    data = json.loads(re.search(r"Plotly\.newPlot\(\s*\"[^\"]+\",\s*(\[.*?\]),\s*\{", text, re.DOTALL)[1])
+    assert data[-1]["name"] == "A &lt;b&gt;bold&lt;/b&gt; &amp; name: mean"
+    assert data[-2]["x"] == pytest.approx([80.0, 82.0, 84.0])  # numbers stay numbers
+
+
+def test_quality_over_cost_is_a_picture(view):
+    known = replace(view, rows=tuple(replace(row, seconds=10.0 * (place + 1)) for place, row in enumerate(view.rows)))
+    drawn = pictures.cost(known)
+    assert "Mask BCE 82.0 in 10 s" in drawn.about and "Full-label" not in drawn.about  # a ceiling does not compete
+    assert all(
+        0 <= shape.x <= drawn.width and 0 <= shape.y <= drawn.height for shape in drawn.shapes if "x" in vars(shape)
+    )
+    assert pictures.cost(replace(view, rows=view.rows[:1])) is None
+
+
+def test_a_png_shows_what_the_svg_does(view):
+    image = Image.open(BytesIO(png(pictures.ranking(view), scale=1)))
+    drawn = pictures.ranking(view)
+    assert image.size == (drawn.width, drawn.height) and image.text["Title"] == drawn.title
+    dots = [shape for shape in drawn.shapes if isinstance(shape, Dot) and shape.filled]
+    blue = [image.getpixel((round(dot.x), round(dot.y))) for dot in dots]
+    assert all(colour[2] > colour[0] + 40 for colour in blue)  # each dot is where it belongs
+    assert image.getpixel((1, 1)) == (255, 255, 255)
 
 
 @pytest.mark.parametrize(

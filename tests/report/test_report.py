@@ -176,11 +176,13 @@ class Tags(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.links, self.ids, self.text = [], set(), []
+        self.links, self.left, self.ids, self.text = [], [], set(), []
 
     def handle_starttag(self, tag, attributes):
         given = dict(attributes)
-        self.links += [given[name] for name in ("href", "src") if name in given]
+        for address in [given[name] for name in ("href", "src") if name in given]:
+            leaves = tag == "a" and address.startswith("https://")  # asks the network only where a reader presses it
+            (self.left if leaves else self.links).append(address)
         self.ids.add(given.get("id"))
 
     def handle_data(self, data):
@@ -194,6 +196,7 @@ def test_page_asks_no_network_and_escapes(page):
     for link in tags.links:
         assert not re.match(r"(https?:)?//", link), link
         assert link.removeprefix("#") in tags.ids or (page / link).exists(), link
+    assert "https://github.com/kiyoon/verb_ambiguity" in tags.left
     assert "Synthetic &lt;board&gt;" in text and "RuntimeError: &lt;no&gt; memory" in text
     assert "planted data: planted-verbs[snr=3]" in "".join(tags.text)
 
@@ -232,6 +235,8 @@ def test_other_forms_hold_the_same_numbers(page, content):
         (pl.col("row") == "CE") & (pl.col("metric") == "top-set") & (pl.col("selection") == "validation")
     )
     assert one["mean"].item() == pytest.approx(0.61) and one["table"].item() == "One"
+    assert pl.read_parquet(page / "table-1-planted-verbs.parquet").filter(metric="top-set")["mean"][0] == summary.mean
+    assert pl.read_parquet(page / "numbers.parquet").height == numbers.height
     settings = pl.read_csv(page / "settings.csv")
     assert settings.filter((pl.col("name") == "lr") & (pl.col("row") == "CE"))["value"].to_list() == ["0.01"]
 
@@ -320,6 +325,18 @@ def test_labels_are_escaped_once_in_html_and_never_raw_in_markdown(content):
     section = replace(content.sections[0], view=odd)
     text = render("report.md.j2", replace(content, sections=(section,)))
     assert "&lt;b>A & B&lt;/b>" in text and "# Synthetic &lt;board>" in text and "<" not in text
+
+
+def test_memory_is_a_column_where_it_is_known(content):
+    section = content.sections[0]
+    assert not section.view.weighed and "GiB" not in tables.frame(section.view, tables.plain).columns
+    rows = [replace(one, memory=0.5 if one.method == "ce" else None) for one in section.view.rows]
+    view = replace(section.view, rows=tuple(rows))
+    drawn = tables.frame(view, tables.plain)
+    assert drawn.filter(pl.col("Method") == "CE")["GiB"].item() == "0.50"
+    assert set(drawn.filter(pl.col("Method") != "CE")["GiB"]) == {tables.NOTHING}
+    assert tables.numbers(view).filter(method="CE")["memory_gib"][0] == 0.5
+    assert any(note.startswith("GiB: median over runs") for note in tables.notes(view))
 
 
 def test_one_seed_is_no_winner():

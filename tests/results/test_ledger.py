@@ -17,7 +17,7 @@ from suite.errors import SuiteError, UsageError
 from suite.results import store as store_module
 from suite.results.attempts import age, new_attempt
 from suite.results.ledger import Ledger
-from suite.results.schema import TABLES, Outcome, to_table
+from suite.results.schema import SCHEMA_VERSION, TABLES, Outcome, to_table
 from tests.results.ledgers import outcome
 
 
@@ -27,7 +27,7 @@ def test_record_and_read_back(tmp_path):
     ledger.record(first)
     assert ledger.finished() == {first.id}
     row = ledger.runs().row(0, named=True)
-    assert row["seed"] == 3 and row["epochs"] is None and row["error"] == "" and row["schema"] == 2
+    assert row["seed"] == 3 and row["epochs"] is None and row["error"] == "" and row["schema"] == SCHEMA_VERSION
     metrics = ledger.metrics()
     assert len(metrics) == 18 and set(metrics["value"]) == {0.25} and metrics["threshold"].null_count() == 18
     assert ledger.curves()["epoch"].to_list() == [0, 1, 2]
@@ -186,40 +186,49 @@ def test_other_schema_versions_are_refused_in_one_sentence(tmp_path, version, re
         assert "\n" not in str(told.value) and f"schema {version}" in str(told.value)
 
 
-def _of_schema_1(folder, *outcomes):
-    """A ledger as suites of schema 1 wrote it: no column ``carried``."""
+LACKING = {1: ("carried", "memory"), 2: ("memory",)}  # of older schemas
+
+
+def _of_schema(version, folder, *outcomes):
+    """A ledger as suites of an older schema wrote it."""
     for name, schema in TABLES.items():
-        older = pa.schema([field for field in schema if field.name != "carried"])
-        DeltaTable.create(str(folder / name), older, description="ledger of the weak-action-suite, schema 1")
+        older = pa.schema([field for field in schema if field.name not in LACKING[version]])
+        said = f"ledger of the weak-action-suite, schema {version}"
+        DeltaTable.create(str(folder / name), older, description=said)
         for one in outcomes:
-            rows = [{**one.run, "schema": 1}] if name == "runs" else getattr(one, name)
+            rows = [{**one.run, "schema": version}] if name == "runs" else getattr(one, name)
             write_deltalake(str(folder / name), to_table(name, rows, one.id, one.id).select(older.names), mode="append")
 
 
-def test_a_ledger_of_the_first_schema_is_read_as_it_is(tmp_path):
-    old = outcome(seed=1)
-    _of_schema_1(tmp_path, old)
+@pytest.mark.parametrize("version", LACKING)
+def test_a_ledger_of_an_older_schema_is_read_as_it_is(version, tmp_path):
+    old = outcome(seed=1, **({"carried": "solo"} if version > 1 else {}))
+    _of_schema(version, tmp_path, old)
     ledger = Ledger(tmp_path)
     assert ledger.finished() == {old.id}
-    assert ledger.runs().select("carried", "schema").rows() == [("", 1)]
+    carried = "solo" if version > 1 else ""
+    assert ledger.runs().select("carried", "memory", "schema").rows() == [(carried, None, version)]
     assert ledger.runs().columns == TABLES["runs"].names
-    assert "carried" not in DeltaTable(str(tmp_path / "runs")).schema().to_arrow().names  # reading changes nothing
+    held = DeltaTable(str(tmp_path / "runs")).schema().to_arrow().names
+    assert not set(held) & set(LACKING[version])  # reading changes nothing
 
 
-def test_the_next_append_upgrades_a_ledger_of_the_first_schema(tmp_path):
-    _of_schema_1(tmp_path, outcome(seed=1))
+@pytest.mark.parametrize("version", LACKING)
+def test_the_next_append_upgrades_a_ledger_of_an_older_schema(version, tmp_path):
+    _of_schema(version, tmp_path, outcome(seed=1))
     ledger = Ledger(tmp_path)
     for seed in (2, 3):
-        ledger.record(outcome(seed=seed, carried="packed"))
-    assert ledger.runs().select("carried", "schema").rows() == [("", 1), ("packed", 2), ("packed", 2)]
+        ledger.record(outcome(seed=seed, carried="packed", memory=0.5))
+    now = ("packed", 0.5, SCHEMA_VERSION)
+    assert ledger.runs().select("carried", "memory", "schema").rows() == [("", None, version), now, now]
     assert len(ledger.metrics()) == 3 * 18
     ledger.compact(keep_hours=0)
     assert Ledger(tmp_path).runs()["carried"].to_list() == ["", "packed", "packed"]
-    assert "schema 2" in DeltaTable(str(tmp_path / "runs")).metadata().description
+    assert f"schema {SCHEMA_VERSION}" in DeltaTable(str(tmp_path / "runs")).metadata().description
 
 
 def test_many_writers_upgrade_a_ledger_at_once(tmp_path):
-    _of_schema_1(tmp_path, outcome(seed=1))
+    _of_schema(1, tmp_path, outcome(seed=1))
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=_write, args=(str(tmp_path), w, 3)) for w in range(3)]
     for worker in workers:
