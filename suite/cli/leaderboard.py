@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,12 +19,13 @@ from suite.cli.console import (
     emit_json,
     say,
 )
+from suite.cli.progress import display
 from suite.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
     from suite.leaderboard.perform import Done
     from suite.leaderboard.plan import Plan, Tuned
-    from suite.leaderboard.run import Result, Terms, Watch
+    from suite.leaderboard.run import Result, Terms
     from suite.places import Places
 
 NameArgument = Annotated[
@@ -71,15 +70,21 @@ def leaderboard(
 
 
 def carry_out(plan: Plan, places: Places, terms: Terms, builds: str, *, quiet: bool) -> Result:
-    """Run what ``plan`` has to do, with a bar unless ``quiet``; ``builds`` is the command that builds its page.
+    """Run what ``plan`` has to do, showing it unless ``quiet``; ``builds`` is the command that builds its page.
 
     Raises :class:`KeyboardInterrupt` when it was interrupted, having said what became of the runs.
     """
     from suite.leaderboard.run import run_plan
 
     _caution(plan)
-    with _display(plan, quiet) as watch:
-        result = run_plan(plan, places, terms, watch)
+    with display(f"leaderboard {plan.board.name}", quiet or not plan.todo) as shown:
+
+        def watch(ended: list[Done]) -> None:
+            for done in ended:
+                if shown is not None:
+                    shown.say(_line(done))
+
+        result = run_plan(plan, places, terms, watch, show=shown.show if shown else None)
     if result.interrupted:
         _tell_interrupted(result, builds)
         raise KeyboardInterrupt
@@ -145,61 +150,11 @@ def build_report(plan: Plan, places: Places, single: bool = False) -> str:
     return str(page)
 
 
-def duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-@contextmanager
-def _display(plan: Plan, quiet: bool) -> Iterator[Watch | None]:
-    """A bar with an estimate of the time left, and a line per run that ended (none when ``quiet``)."""
-    if quiet or not plan.todo:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.fields[left]}"), console=Console(stderr=True)) as bar:
-        task = bar.add_task(plan.board.name, total=len(plan.todo), left="")
-        clock = Clock(plan)
-
-        def watch(ended: list[Done]) -> None:
-            for done in ended:
-                clock.ended(done)
-                bar.console.print(_line(done), markup=False, highlight=False, soft_wrap=True)
-                bar.advance(task)
-            bar.update(task, left=clock.left())
-
-        yield watch
-
-
-class Clock:
-    """The time left: what the ledger expects of the runs to do, at the pace seen so far."""
-
-    def __init__(self, plan: Plan) -> None:
-        from time import monotonic
-
-        self.now, self.begun = monotonic, monotonic()
-        self.weights = {asked.run: plan.timings.expected(asked.spec) or 1.0 for asked in plan.todo}
-        self.total, self.done = sum(self.weights.values()), 0.0
-
-    def ended(self, done: Done) -> None:
-        """Take note of a run that ended."""
-        self.done += self.weights.get(done.asked.run, 0.0)
-
-    def left(self) -> str:
-        """In words, once there is something to go by."""
-        if not self.done:
-            return ""
-        return f"{duration((self.now() - self.begun) * (self.total - self.done) / self.done)} left"
-
-
 def _line(done: Done) -> str:
-    asked = done.asked
-    trial = f", trial {asked.trial + 1}" if asked.trial else ""
-    what = f"{asked.row} on {asked.dataset}{trial}, seed {asked.spec.seed}"
+    from suite.leaderboard.perform import in_words
+    from suite.work.progress import duration
+
+    what = in_words(done.asked)
     if done.status == "finished":
         headline = "" if done.headline is None else f", {100 * done.headline:.1f}"
         return f"done     {what}: {duration(done.seconds)}{headline}"

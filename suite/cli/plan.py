@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from suite.cli.console import DataOption, JsonOption, MethodsOption, OutOption, complain, emit, emit_json, say
-from suite.cli.leaderboard import NameArgument, TableOption, duration, make
+from suite.cli.leaderboard import NameArgument, TableOption, make
 from suite.errors import UsageError
+from suite.work.progress import duration
 
 if TYPE_CHECKING:
     from suite.leaderboard.cost import Costs

@@ -27,8 +27,6 @@ from suite.cli.console import (
 )
 from suite.errors import TrainingError, UsageError
 
-LINE_EVERY = 10.0  # seconds between lines of progress where no terminal is
-
 if TYPE_CHECKING:
     from suite.places import Places
     from suite.spec.sweep import SweepSpec
@@ -106,7 +104,7 @@ def run(
     from suite.work.kept import ready
 
     ready(places)
-    with display(spec, quiet=json) as watch:
+    with watching(spec, quiet=json) as watch:
         swept = run_sweep(spec, places, address, watch, Quota(max_cpus, max_gpus))
     if tensorboard:
         from suite.sweep.exports import export_tensorboard
@@ -251,42 +249,17 @@ def _fixed(settings: Iterable[str]) -> dict[str, Any]:
 
 
 @contextmanager
-def display(spec: SweepSpec, quiet: bool) -> Iterator[Watch | None]:
-    """A live table on standard error: progress, time left, what runs, the best trials (nothing when ``quiet``)."""
-    if quiet:
-        yield None
-        return
-    from rich.console import Console
-    from rich.live import Live
+def watching(spec: SweepSpec, quiet: bool) -> Iterator[Watch | None]:
+    """What shows the snapshots of a sweep: where it stands, and the best trials (nothing when ``quiet``)."""
+    from suite.cli.progress import display
+    from suite.cli.sweep_table import studies_table
+    from suite.sweep.standing import overall
 
-    from suite.cli.sweep_table import live_table
-
-    console = Console(stderr=True, markup=False)
-    if not console.is_terminal:
-        complain(f"sweep {spec.name}: starting the workers …")
-        yield _lines(spec.name)
-        return
-    with Live(console=console, refresh_per_second=2, transient=True) as live:
-        live.update(f"sweep {spec.name}: starting the workers …")
-        yield lambda snapshot: live.update(live_table(spec.name, snapshot))
-
-
-def _lines(name: str) -> Watch:
-    """A line now and then, for logs."""
-    from time import monotonic
-
-    from suite.cli.sweep_table import headline
-
-    last, at = "", monotonic()
-
-    def watch(snapshot: dict[str, Any]) -> None:
-        nonlocal last, at
-        line = headline(name, snapshot)
-        if line != last and monotonic() - at >= LINE_EVERY:
-            last, at = line, monotonic()
-            complain(line)
-
-    return watch
+    with display(f"sweep {spec.name}", quiet) as shown:
+        if shown is None:
+            yield None
+            return
+        yield lambda snapshot: shown.show(overall(spec, snapshot), studies_table(snapshot))
 
 
 def _page(spec: SweepSpec, places: Places, single: bool = False) -> str:

@@ -121,10 +121,12 @@ def _train(
 ) -> None:
     """Train, record and say what went wrong or is missing; raises :class:`TrainingError` for a failed run."""
     from suite.work.launch import launch
+    from suite.work.notes import Noting, noting
     from suite.work.record import settle
 
-    with display(f"{spec.method} on {spec.dataset}", quiet) as reporter:
-        outcome = launch(spec, places, reporter, machine, address=address)
+    title = f"{spec.method} on {spec.dataset}"
+    with display(title, quiet) as reporter, noting(places) as notes:
+        outcome = launch(spec, places, Noting(notes, title, reporter), machine, address=address)
     settle(outcome, ledger, places)
     _raise_if_failed(outcome)
     _tell_missing(outcome)

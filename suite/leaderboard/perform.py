@@ -27,6 +27,12 @@ class Done:
     headline: float | None = None
 
 
+def in_words(asked: BoardRun) -> str:
+    """A run as lines name it: its row, dataset, trial and seed."""
+    trial = f", trial {asked.trial + 1}" if asked.trial else ""
+    return f"{asked.row} on {asked.dataset}{trial}, seed {asked.spec.seed}"
+
+
 class BoardPerformer:
     """Carries out runs in its process, each recorded before it is reported."""
 
@@ -47,7 +53,7 @@ class BoardPerformer:
     def _perform(self, units: Sequence[BoardRun]) -> list[Done]:
         held = self.runner.ledger.finished()
         waiting = [unit for unit in units if unit.run not in held]
-        outcomes = self.runner.together([unit.spec for unit in waiting], self.source.going)
+        outcomes = self.runner.together([unit.spec for unit in waiting], self.source)
         self.runner.record([outcome for outcome in outcomes if outcome is not None])
         ends = [_end(unit, outcome) if outcome else self._alone(unit) for unit, outcome in zip(waiting, outcomes)]
         return [*(Done(unit, "held") for unit in units if unit.run in held), *ends]
@@ -55,7 +61,7 @@ class BoardPerformer:
     def _alone(self, unit: BoardRun) -> Done:
         if not self.source.going():
             return Done(unit, "stopped")
-        outcome = self.runner.alone(unit.spec, GoOn(self.source.going))
+        outcome = self.runner.alone(unit.spec, GoOn(self.source))
         if outcome.extra.get("complete", True):
             self.runner.record([outcome])
         return _end(unit, outcome)

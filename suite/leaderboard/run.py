@@ -8,19 +8,23 @@ from functools import partial
 
 from suite.leaderboard.perform import BoardPerformer, Done
 from suite.leaderboard.plan import Plan
-from suite.leaderboard.source import BoardSource, queue_of
+from suite.leaderboard.source import BoardSnapshot, BoardSource, queue_of
+from suite.leaderboard.tally import Tally
 from suite.places import Places
 from suite.spec.board import BoardRun
 from suite.spec.resources import Resources
 from suite.work.demand import Quota, Work
+from suite.work.notes import noting
 from suite.work.pool import work_on_ray
 from suite.work.preparation import Machine
+from suite.work.progress import Standing
 from suite.work.worker import Execute, Runner, work_here
 
 # Starting a local Ray cluster and warming its workers costs about as much as this many seconds of training.
 WORTHWHILE = 20.0
 
 Watch = Callable[[list[Done]], None]
+Show = Callable[[Standing], None]
 
 
 @dataclass(frozen=True)
@@ -52,29 +56,42 @@ class Result:
 
 
 def run_plan(
-    plan: Plan, places: Places, terms: Terms | None = None, watch: Watch | None = None, execute: Execute | None = None
+    plan: Plan,
+    places: Places,
+    terms: Terms | None = None,
+    watch: Watch | None = None,
+    execute: Execute | None = None,
+    show: Show | None = None,
 ) -> Result:
     """Carry out ``plan.todo``, longest first; a run that ended is in the ledger before ``watch`` is called with it.
 
     Ctrl-C ends it in good order: runs under way on Ray are asked to stop at their next epoch, and :class:`Result` says
-    which were. ``watch`` is called without runs now and then in between. Nothing is started when nothing is to do.
+    which were. ``watch`` is called without runs now and then in between, and ``show`` each time with where
+    the board stands, which is noted beside the ledger, too. Nothing is started when nothing is to do.
     """
     terms, result = terms or Terms(), Result()
     runner = Runner(places.absolute(), Machine.of(terms.resources), plan.board.name, execute)
 
-    def note(ended: list[Done]) -> None:
-        result.ended += ended
+    tally = Tally(plan)
+
+    def note(snapshot: BoardSnapshot) -> None:
+        result.ended += snapshot.ended
+        standing = tally.standing(snapshot)
+        notes.tell(standing)
         if watch is not None:
-            watch(ended)
+            watch(snapshot.ended)
+        if show is not None:
+            show(standing)
 
     if plan.todo:
-        result.interrupted = not _carry_out(plan, runner, terms, note)
+        with noting(runner.places) as notes:
+            result.interrupted = not _carry_out(plan, runner, terms, note)
     ended = {done.asked.run for done in result.ended}
     result.left = [run for run in plan.todo if run.run not in ended]
     return result
 
 
-def _carry_out(plan: Plan, runner: Runner, terms: Terms, watch: Watch) -> bool:
+def _carry_out(plan: Plan, runner: Runner, terms: Terms, watch: Callable[[BoardSnapshot], None]) -> bool:
     """Whether it came to its end."""
     queue = queue_of(plan, runner.places, terms.resources, terms.packed)
     performer = partial(BoardPerformer, runner)

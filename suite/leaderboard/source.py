@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from suite.leaderboard.perform import Done
+from suite.leaderboard.perform import Done, in_words
 from suite.leaderboard.plan import Plan
 from suite.places import Places
 from suite.spec.board import BoardRun
@@ -13,14 +14,23 @@ from suite.spec.resources import Resources
 from suite.work.leases import taken
 from suite.work.packing import groups, pays
 from suite.work.preparation import prepare
+from suite.work.progress import Running
 from suite.work.source import Source
 from suite.work.worker import Runner
 
 Queue = list[list[BoardRun]]
 
 
+@dataclass(frozen=True)
+class BoardSnapshot:
+    """The runs that ended since the last snapshot, and those under way."""
+
+    ended: list[Done]
+    running: list[Running]
+
+
 class BoardSource(Source):
-    """Hands out ``queue`` from its beginning; a snapshot is what ended since the last one."""
+    """Hands out ``queue`` from its beginning."""
 
     def __init__(self, queue: Queue, runner: Runner, workers: int = 1) -> None:
         super().__init__()
@@ -54,10 +64,14 @@ class BoardSource(Source):
         self.runner.record([self.runner.unfinished(unit.spec).failed(error)])
         self.ended.append(Done(unit, "failed", error=error))
 
-    def snapshot(self) -> list[Done]:
-        """The runs that ended since the last snapshot."""
+    def describe(self, unit: BoardRun) -> str:
+        """The run as the board's lines name it."""
+        return in_words(unit)
+
+    def snapshot(self) -> BoardSnapshot:
+        """See :class:`BoardSnapshot`."""
         news, self.ended = self.ended, []
-        return news
+        return BoardSnapshot(news, self.running())
 
 
 def queue_of(plan: Plan, places: Places, resources: Resources, packed: int) -> Queue:

@@ -14,8 +14,10 @@ from suite.spec.sweep import SweepSpec
 from suite.sweep.check import check
 from suite.sweep.files import store
 from suite.sweep.source import SweepSource
+from suite.sweep.standing import overall
 from suite.sweep.trials import TrialPerformer
 from suite.work.demand import Quota, Work
+from suite.work.notes import noting
 from suite.work.pool import work_on_ray
 from suite.work.source import Watch
 
@@ -54,13 +56,15 @@ def run_sweep(
         def note(snapshot: dict[str, Any]) -> None:
             nonlocal last
             last = snapshot
+            notes.tell(overall(spec, snapshot))
             if watch is not None:
                 watch(snapshot)
 
         source, performer = partial(SweepSource, spec, places, packable), partial(TrialPerformer, spec, places)
         title, limits = f"sweep {spec.name}", quota or Quota()
         work = Work(title, source, performer, spec.resources, spec.concurrency, quota=limits)
-        over = work_on_ray(work, places, address, note)
+        with noting(places) as notes:
+            over = work_on_ray(work, places, address, note)
         return Swept(last, not over)
 
 

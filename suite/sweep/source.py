@@ -115,6 +115,10 @@ class SweepSource(Source):
                 self.runner.record([self.runner.unfinished(spec).failed(error)])
         self._close(unit, Ended(unit.proposal.number, "failed", error=error))
 
+    def describe(self, unit: Candidate) -> str:
+        """The study and the configuration."""
+        return f"{self.studies[unit.study].problem.title}: {in_words(unit.proposal.values)}"
+
     def late(self) -> bool:
         """Whether the hours of the sweep's budget are over."""
         hours = self.spec.budget.hours
@@ -126,11 +130,13 @@ class SweepSource(Source):
         self.journal.clear()
 
     def snapshot(self) -> dict[str, Any]:
-        """For each study its counts and best trials; what is running, and what would be abandoned; seconds so far."""
+        """For each study its counts and best trials; what is running, how far that is (``under_way``), and
+        what would be abandoned; seconds so far."""
         at_work = {worker: item.units for worker, item in self.at_work.items()}
         return {
             "studies": [standing(s.problem, s.ended, s.proposals.planned) for s in self.studies],
             "running": {worker: [(u.study, u.proposal.values) for u in units] for worker, units in at_work.items()},
+            "under_way": self.running(),
             "open": [f"{s.problem.title}: {in_words(v)}" for s in self.studies for v in s.proposals.under_way],
             "seconds": time.monotonic() - self.began,
             "new": sum(len(study.ended) for study in self.studies) - self.before,

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from suite.spec.sweep import SweepSpec
 from suite.sweep.history import Observed, known_objectives
 from suite.sweep.problem import Problem
+from suite.work.progress import Pace, Standing
 
 SHOWN = 10
 
@@ -26,6 +28,27 @@ def standing(problem: Problem, ended: Sequence[Observed], planned: float) -> dic
         "best": [{"values": one.settings, "objectives": list(one.objectives)} for one in complete[:SHOWN]],
         "errors": [{"values": one.values, "error": one.error} for one in ended if one.state == "failed"][-SHOWN:],
     }
+
+
+def overall(spec: SweepSpec, snapshot: Mapping[str, Any]) -> Standing:
+    """Where the whole sweep stands, of a snapshot of its source."""
+    studies, seconds = snapshot["studies"], snapshot["seconds"]
+    done = sum(sum(study["counts"].values()) for study in studies)
+    failed = sum(study["counts"]["failed"] for study in studies)
+    planned = sum(study["planned"] for study in studies)
+    pace = Pace(planned - done + snapshot["new"], snapshot["new"])
+    # An epoch of one of a trial's runs, of which there may be several, and of all trials of a stack at once.
+    sizes = {worker: len(units) for worker, units in snapshot["running"].items()}
+    under_way = sum(one.share * sizes.get(one.worker, 1) / spec.instances for one in snapshot["under_way"])
+    left = pace.left(under_way, seconds)
+    return Standing(f"sweep {spec.name}", done, planned, failed, snapshot["under_way"], _best(studies), seconds, left)
+
+
+def _best(studies: Sequence[Mapping[str, Any]]) -> str:
+    """The first objective of the best trial; empty where several studies have different ones."""
+    if len(studies) != 1 or not studies[0]["best"]:
+        return ""
+    return f"{studies[0]['best'][0]['objectives'][0]:.4f}"
 
 
 def in_words(values: Mapping[str, Any]) -> str:

@@ -88,7 +88,7 @@ class TrialPerformer:
         with leased(self.places, [run_id(spec, self.places) for spec in specs], self.judge.going) as got:
             if got != "at once":  # another process was faster after all: what it finished is in the ledger
                 return
-            outcomes = self.runner.together(specs, self.judge.going)
+            outcomes = self.runner.together(specs, self.judge)
             self._take(problem, [(t, outcome) for t, outcome in zip(free, outcomes) if outcome is not None], index)
 
     def _run_alone(self, problem: Problem, study: int, trial: Trial, index: int) -> None:

@@ -32,7 +32,7 @@ class Watcher:
     pruned: str = ""
 
     def __post_init__(self) -> None:
-        self.asking = GoOn(self.judge.going)
+        self.asking = GoOn(self.judge)
 
     def report(self, progress: Progress) -> bool:
         """Whether to go on; the last epoch is never cut: its cost is spent already."""

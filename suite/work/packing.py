@@ -17,7 +17,7 @@ from suite.spec.run import RunSpec
 from suite.tasks.data import TaskData
 from suite.train.loop import Loop
 from suite.train.packed.stepper import Stacked
-from suite.train.storage.reporter import Asking
+from suite.train.storage.reporter import Asking, Reporter
 from suite.work.preparation import Machine, prepare, threads
 from suite.work.record import outcome_of, run_row
 
@@ -44,15 +44,22 @@ def pays(method: Method, data: TaskData[Any], gpu: bool) -> bool:
 
 
 def run_packed(
-    specs: Sequence[RunSpec], places: Places, machine: Machine, group: str, going: Callable[[], bool]
+    specs: Sequence[RunSpec],
+    places: Places,
+    machine: Machine,
+    group: str,
+    going: Callable[[], bool],
+    reporter: Reporter | None = None,
 ) -> list[Outcome | None]:
     """The outcomes of those runs that could be trained together, each as if it had been trained alone.
 
-    None stands for a run that has to be trained by itself, or that was stopped because ``going()`` said so.
+    None stands for a run that has to be trained by itself, or that was stopped because ``going()`` (or the
+    ``reporter``, where there is one) said so.
     """
     found: dict[int, Outcome] = {}
     for members in groups(specs) if not machine.workers else []:
-        found |= dict(zip(members, _run([specs[i] for i in members], places, machine, group, going)))
+        stops = reporter or Asking(going)
+        found |= dict(zip(members, _run([specs[i] for i in members], places, machine, group, stops)))
     return [found.get(index) for index in range(len(specs))]
 
 
@@ -69,9 +76,7 @@ def groups(specs: Sequence[RunSpec]) -> list[list[int]]:
     return [members for members in alike.values() if len(members) > 1]
 
 
-def _run(
-    specs: Sequence[RunSpec], places: Places, machine: Machine, group: str, going: Callable[[], bool]
-) -> list[Outcome]:
+def _run(specs: Sequence[RunSpec], places: Places, machine: Machine, group: str, reporter: Reporter) -> list[Outcome]:
     """The outcomes of a group in order; none where it was stopped, or where the method cannot be packed after all."""
     clock = time.monotonic()
     rows = [run_row(spec, places, machine, group, carried="packed") for spec in specs]
@@ -82,7 +87,7 @@ def _run(
             trainings = [one.training(machine.device, places.derived, data=data) for one in prepared]
             if not _agree([training.phases for training in trainings]):
                 return []
-            complete = Loop(Stacked(trainings), Asking(going)).run()
+            complete = Loop(Stacked(trainings), reporter).run()
     except Exception:  # whatever it was: trained alone, the method reports the error itself
         logger.debug("%s is not packed", specs[0].method, exc_info=True)
         _REFUSED.add(specs[0].method)

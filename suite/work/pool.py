@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 GRACE = 30.0  # seconds after Ctrl-C for the runs under way to stop at the end of their epoch
 LOOK_EVERY = 0.5  # seconds between looks at the source
+LOOKED_AT = 800.0  # workers of which a look may tell in a second
 PATIENCE = 300.0  # seconds without any worker after which the cluster is taken for dead
 GROWING = 1800.0  # the same for a cluster that has first to grow to hold one
 
@@ -113,7 +114,7 @@ class _Watched:
                 OVER.set()  # workers that wait for resources which never come would keep Tune waiting
             elif self.source.silent() > self.patience:
                 raise ClusterLostError(f"no worker has been at work for {self.patience:.0f} s")
-            self.thread.join(LOOK_EVERY)
+            self.thread.join(max(LOOK_EVERY, self.workers / LOOKED_AT))
         self.watch(self.source.snapshot())
 
     def _tune(self) -> None:

@@ -9,9 +9,13 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from suite.train.storage.reporter import Progress
 from suite.work.cluster import answer
 from suite.work.environment import environment
-from suite.work.source import Source
+from suite.work.progress import brief
+from suite.work.source import HERE, Source
+
+REPORTS = 500.0  # of all workers together in a second, a tenth of what an actor can take
 
 
 class _SourceActor:
@@ -30,13 +34,23 @@ class _SourceActor:
 
 
 class RemoteSource:
-    """The methods of the source that lives in ``actor``."""
+    """The methods of the source that lives in ``actor``, as ``worker`` calls them, one of ``workers``."""
 
-    def __init__(self, actor: Any) -> None:
-        self.actor = actor
+    def __init__(self, actor: Any, worker: str = HERE, workers: int = 1) -> None:
+        self.actor, self.worker = actor, worker
+        self.every = max(1.0, workers / REPORTS)
+
+    def report(self, progress: Progress) -> bool:
+        """See :class:`suite.work.source.Supply`."""
+        going: bool = self.call("report", brief(progress), self.worker)
+        return going
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """What the source's method ``name`` returns."""
+        return answer(self.actor.call.remote(name, *arguments))
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        return lambda *arguments: answer(self.actor.call.remote(name, *arguments))
+        return lambda *arguments: self.call(name, *arguments)
 
 
 def start_source(title: str, make: Callable[[], Source]) -> RemoteSource:

@@ -14,6 +14,11 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from suite.train.storage.reporter import Progress
+from suite.work.progress import Running, noted
+
+HERE = "here"  # the worker of a source that lives in the process that does its work
+
 Watch = Callable[[Any], None]  # called with each snapshot of a source
 
 
@@ -29,7 +34,12 @@ Answer = Item | Literal["wait", "over"]
 
 
 class Supply(Protocol):
-    """What a worker sees of a source, whether it is an object of its own process or an actor's."""
+    """What a worker sees of a source, whether it is an object of its own process or an actor's.
+
+    ``every``: seconds that should lie between two reports of a worker.
+    """
+
+    every: float
 
     def next(self, worker: str) -> Answer:
         """An item; ``wait`` while others may still lose theirs; ``over`` when nothing is left."""
@@ -40,8 +50,15 @@ class Supply(Protocol):
     def going(self) -> bool:
         """Whether runs under way should go on."""
 
+    def report(self, progress: Progress) -> bool:
+        """Say where the worker's item is; whether to go on."""
+
     def break_off(self, worker: str, reason: str) -> None:
         """End all work, as nothing more can be carried out: ``reason`` in one sentence."""
+
+
+def _nothing() -> None:
+    """What happens on a report, unless the process that does the work shows where it is."""
 
 
 class Source(ABC):
@@ -51,9 +68,13 @@ class Source(ABC):
     """
 
     retries = 1
+    every = 1.0
 
     def __init__(self) -> None:
         self.at_work: dict[str, Item] = {}
+        self.begun: dict[str, float] = {}
+        self.notes: dict[str, Progress] = {}
+        self.on_report: Callable[[], None] = _nothing
         self.returned: deque[Item] = deque()
         self.deaths: Counter[Hashable] = Counter()
         self.stopping = False
@@ -70,6 +91,8 @@ class Source(ABC):
         if self._ending or not self._has_more():
             return "wait" if (self.at_work or self.elsewhere()) and not self._ending else "over"
         item = self.at_work[worker] = self.returned.popleft()
+        self.begun[worker] = self.heard
+        self.notes.pop(worker, None)
         return item
 
     def done(self, worker: str, number: int, results: Sequence[Any]) -> None:
@@ -83,6 +106,13 @@ class Source(ABC):
     def going(self) -> bool:
         """See :class:`Supply`."""
         return not self.stopping
+
+    def report(self, progress: Progress, worker: str = HERE) -> bool:
+        """See :class:`Supply`."""
+        self.heard = time.monotonic()
+        self.notes[worker] = progress
+        self.on_report()
+        return self.going()
 
     def break_off(self, worker: str, reason: str) -> None:
         """See :class:`Supply`."""
@@ -124,6 +154,20 @@ class Source(ABC):
         """Seconds for which no worker has been at work, nor has asked for any."""
         return 0.0 if self.at_work else time.monotonic() - self.heard
 
+    def running(self) -> list[Running]:
+        """What the workers have, and where it is."""
+        now = time.monotonic()
+        return [self._running(worker, item, now) for worker, item in self.at_work.items()]
+
+    def _running(self, worker: str, item: Item, now: float) -> Running:
+        more = f" and {len(item.units) - 1} more" if len(item.units) > 1 else ""
+        what, seconds = f"{self.describe(item.units[0])}{more}", now - self.begun.get(worker, now)
+        note = self.notes.get(worker)
+        if note is None:
+            return Running(what, worker, seconds=seconds)
+        metric, value = noted(note)
+        return Running(what, worker, note.done, note.total, metric, value, seconds)
+
     # What subclasses say ------------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -141,6 +185,10 @@ class Source(ABC):
     @abstractmethod
     def give_up(self, unit: Any, deaths: int) -> None:
         """Record as failed a unit under which ``deaths`` workers died."""
+
+    def describe(self, unit: Any) -> str:
+        """A unit in words."""
+        return str(unit)
 
     @abstractmethod
     def snapshot(self) -> Any:

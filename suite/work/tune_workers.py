@@ -35,7 +35,7 @@ class TuneWorker(tune.Trainable):
     def setup(self, config: dict[str, Any]) -> None:
         """Make what carries out the items; the method, the data and the ledger are opened once for all of them."""
         os.environ.update(config["environment"])
-        source, title = RemoteSource(config["source"]), config["title"]
+        source, title = RemoteSource(config["source"], self.trial_id, config["workers"]), config["title"]
         self.name = f"suite {title}: {_numbered(self.trial_id)}"
         host, found = here()
         if found != config["code"]:  # a node that joined with an older image, say: nothing may be computed with it
@@ -88,7 +88,7 @@ def tune_workers(source: Any, work: Work, workers: int, scratch: Path) -> None:
     given = {"source": source, "performer": work.performer, "environment": environment()}
     tuner = tune.Tuner(
         tune.with_resources(TuneWorker, _bundle(work.resources)),
-        param_space={**given, "title": work.title, "code": code_print()},
+        param_space={**given, "title": work.title, "workers": workers, "code": code_print()},
         tune_config=tune.TuneConfig(
             num_samples=workers,
             max_concurrent_trials=workers,

@@ -19,10 +19,10 @@ from suite.work.launch import launch
 from suite.work.packing import run_packed
 from suite.work.preparation import Machine
 from suite.work.record import run_row
-from suite.work.source import Item, Source, Supply, Watch
+from suite.work.source import HERE, Item, Source, Supply, Watch
 
+LOOK_EVERY = 0.5  # seconds between snapshots while a run is under way in this process
 PAUSE = 0.2  # seconds between questions while other workers may still lose their items
-ASK_EVERY = 1.0  # seconds between questions whether to go on
 
 Execute = Callable[..., Outcome]
 
@@ -62,11 +62,20 @@ class Worker:
 
 
 def work_here(source: Source, performer: Performer, watch: Watch) -> bool:
-    """Carry out all of ``source`` in this process; False when Ctrl-C ended it. ``watch`` sees a snapshot per item.
+    """Carry out all of ``source`` in this process; False when Ctrl-C ended it. ``watch`` sees a snapshot per item,
+    and in between.
 
     Raises :class:`SuiteError` where nothing can be recorded.
     """
-    worker = Worker("here", source, performer)
+    worker, looked = Worker(HERE, source, performer), time.monotonic()
+
+    def look() -> None:
+        nonlocal looked
+        if time.monotonic() - looked > LOOK_EVERY:
+            looked = time.monotonic()
+            watch(source.snapshot())
+
+    source.on_report = look
     try:
         while worker.step():
             watch(source.snapshot())
@@ -98,11 +107,11 @@ class Runner:
         except TrainingError as error:  # of the workers, which cannot return an outcome any more
             return self.unfinished(spec).failed(str(error))
 
-    def together(self, specs: Sequence[RunSpec], going: Callable[[], bool]) -> list[Outcome | None]:
+    def together(self, specs: Sequence[RunSpec], source: Supply) -> list[Outcome | None]:
         """The runs that can be trained as one stack; None for the others."""
         if len(specs) < 2:
             return [None for _ in specs]
-        return run_packed(specs, self.places, self.machine, self.group, going)
+        return run_packed(specs, self.places, self.machine, self.group, source.going, GoOn(source))
 
     def unfinished(self, spec: RunSpec) -> Outcome:
         """The outcome of a run that never came to train: its row, without numbers."""
@@ -118,15 +127,15 @@ class Runner:
 
 @dataclass
 class GoOn:
-    """A reporter that stops a run when ``going`` says so; asked at most once per second, as asking may cost a call."""
+    """A reporter that tells ``source`` where a run is, and stops it when that says so; a report may cost a call."""
 
-    going: Callable[[], bool]
+    source: Supply
     stopped: bool = False
     asked: float = field(default_factory=time.monotonic)
 
     def report(self, progress: Progress) -> bool:
         """Whether to go on."""
-        if not self.stopped and time.monotonic() - self.asked > ASK_EVERY:
+        if not self.stopped and time.monotonic() - self.asked > self.source.every:
             self.asked = time.monotonic()
-            self.stopped = not self.going()
+            self.stopped = not self.source.report(progress)
         return not self.stopped

@@ -6,12 +6,14 @@ import io
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from suite.cli import build
-from suite.cli.sweep_table import live_table
+from suite.cli.progress import Table
+from suite.cli.sweep_table import studies_table
 from suite.data.storage.cards import shipped
 from suite.errors import UsageError
 from suite.places import Places
@@ -20,6 +22,7 @@ from suite.sweep.figures import importances
 from suite.sweep.files import ad_hoc, changed, find_sweep, known_sweep, store
 from suite.sweep.planning import cost, plan_sweep
 from suite.sweep.report import build_page
+from suite.sweep.standing import overall
 from suite.sweep.tuned import findings, tuned
 from tests.sweep.conftest import WORLD, run_here, sweep
 
@@ -166,6 +169,6 @@ def test_the_live_table_tells_progress_and_best(places: Places) -> None:
     spec = sweep(space=GRID, sampler="grid")
     snapshot = run_here(spec, places, works=3).snapshot()
     console = Console(width=140, record=True, file=io.StringIO())
-    console.print(live_table("toys", snapshot))
+    Table(SimpleNamespace(update=console.print)).show(overall(spec, snapshot), studies_table(snapshot))
     text = console.export_text()
-    assert "3 of 9 trials" in text and "left" in text and "q=0.5" in text
+    assert "3 of 9 done" in text and "left" in text and "q=0.5" in text

@@ -1,0 +1,179 @@
+"""Notes beside the ledger: where every command at work stands, for whoever looks from another shell or machine.
+
+One small file per command, written every few seconds and removed when the command ends. Nothing depends on them; a note
+that is no longer written belongs to a command that was killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from suite.places import Places
+from suite.results.location import is_uri
+from suite.train.storage.reporter import Progress, Reporter
+from suite.work.progress import Pace, Running, Standing, noted
+from suite.work.source import HERE
+
+EVERY = 3.0  # seconds between two writings of a note
+REMOTE_EVERY = 15.0  # the same into a remote store, where each costs a request
+SILENT = 60.0  # seconds without a word after which a command counts as dead
+FORGET = 7 * 24 * 3600.0  # seconds after which notes of dead commands are removed by whoever looks
+
+
+@dataclass(frozen=True)
+class Note:
+    """What one command says of itself; ``age`` is how many seconds ago."""
+
+    standing: Standing
+    command: str
+    host: str
+    process: int
+    age: float
+
+    @property
+    def silent(self) -> bool:
+        """Whether it stopped writing without a word."""
+        return self.age > SILENT
+
+
+class Notes:
+    """The note of this process, written at most every few seconds."""
+
+    def __init__(self, places: Places) -> None:
+        self.folder = _Folder(places)
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}.json"
+        self.every = REMOTE_EVERY if self.folder.remote else EVERY
+        self.written = -self.every
+        self.writing = threading.Lock()
+
+    def tell(self, standing: Standing) -> None:
+        """Write where the command stands, unless that was done a moment ago."""
+        if time.monotonic() - self.written < self.every or not self.writing.acquire(blocking=False):
+            return
+        self.written = time.monotonic()
+        text = json.dumps(
+            {
+                "standing": asdict(standing),
+                "command": f"suite {' '.join(sys.argv[1:])}",
+                "host": socket.gethostname(),
+                "process": os.getpid(),
+                "time": time.time(),
+            }
+        )
+        if self.folder.remote:  # a slow store must not hold up the work
+            threading.Thread(target=self._write, args=(text,), daemon=True).start()
+        else:
+            self._write(text)
+
+    def _write(self, text: str) -> None:
+        try:
+            with suppress(Exception):  # whatever the store says: a note is not worth a run
+                self.folder.write(self.name, text)
+        finally:
+            self.writing.release()
+
+    def remove(self) -> None:
+        """The command ended."""
+        with self.writing, suppress(Exception):
+            self.folder.remove(self.name)
+
+
+class Noting:
+    """A reporter that keeps the note of a single training, called ``title``, and hands all on to ``inner``."""
+
+    def __init__(self, notes: Notes, title: str, inner: Reporter) -> None:
+        self.notes, self.title, self.inner = notes, title, inner
+        self.begun = time.monotonic()
+
+    def report(self, progress: Progress) -> bool:
+        """Go on as ``inner`` says."""
+        seconds, (metric, value) = time.monotonic() - self.begun, noted(progress)
+        one = Running(self.title, HERE, progress.done, progress.total, metric, value, seconds)
+        left = Pace(1.0).left(one.share, seconds)
+        self.notes.tell(Standing(f"train {self.title}", 0, 1, 0, (one,), "", seconds, left))
+        return self.inner.report(progress)
+
+
+@contextmanager
+def noting(places: Places) -> Iterator[Notes]:
+    """Inside, this process keeps a note among the outputs."""
+    notes = Notes(places)
+    try:
+        yield notes
+    finally:
+        notes.remove()
+
+
+def read_notes(places: Places) -> list[Note]:
+    """The notes of all commands that work on these outputs, on whatever machine; old ones of dead ones are removed."""
+    folder, found = _Folder(places), []
+    for name in folder.names():
+        with suppress(OSError, ValueError, KeyError, TypeError):  # being written, or removed meanwhile
+            note = _parsed(json.loads(folder.read(name)))
+            if note.age > FORGET:
+                folder.remove(name)
+            else:
+                found.append(note)
+    return sorted(found, key=lambda note: (note.silent, note.standing.title, note.host, note.process))
+
+
+def _parsed(known: dict[str, Any]) -> Note:
+    inside = dict(known["standing"])
+    running = tuple(Running(**one) for one in inside.pop("running"))
+    age = max(0.0, time.time() - float(known["time"]))
+    standing = Standing(**inside, running=running)
+    return Note(standing, str(known["command"]), str(known["host"]), int(known["process"]), age)
+
+
+class _Folder:
+    """The files ``status/*.json`` of the outputs, on a disk or in a remote store."""
+
+    def __init__(self, places: Places) -> None:
+        self.place = f"{places.outputs.rstrip('/')}/status"
+        self.remote = is_uri(places.outputs)
+
+    def _at(self) -> tuple[Any, str]:
+        import fsspec
+
+        found: tuple[Any, str] = fsspec.core.url_to_fs(self.place)
+        return found
+
+    def names(self) -> list[str]:
+        """Of the notes that are there."""
+        files, folder = self._at()
+        files.invalidate_cache()
+        try:
+            return sorted(path.rpartition("/")[2] for path in files.ls(folder, detail=False) if path.endswith(".json"))
+        except FileNotFoundError:
+            return []
+
+    def read(self, name: str) -> str:
+        """The text of a note."""
+        files, folder = self._at()
+        text: str = files.cat_file(f"{folder}/{name}").decode()
+        return text
+
+    def write(self, name: str, text: str) -> None:
+        """Put a note there at once: readers see the old one or the new one."""
+        files, folder = self._at()
+        if self.remote:  # a store puts whole objects
+            files.pipe_file(f"{folder}/{name}", text.encode())
+            return
+        files.makedirs(folder, exist_ok=True)
+        files.pipe_file(f"{folder}/.{name}.part", text.encode())
+        os.replace(f"{folder}/.{name}.part", f"{folder}/{name}")  # noqa: PTH105
+
+    def remove(self, name: str) -> None:
+        """A note that is not needed any more."""
+        files, folder = self._at()
+        files.rm_file(f"{folder}/{name}")
