@@ -99,10 +99,10 @@ def _asked() -> list[Node]:
     answered, _ = ray.wait(list(asked), num_returns=len(asked), timeout=ANSWER)
     found = []
     for reference in answered:
-        there = ""
+        said = ""
         with suppress(RayError):  # its suite is too old to be asked, or is not there
-            there = ray.get(reference)
-        found.append((asked[reference], there))
+            said = ray.get(reference)
+        found.append((asked[reference], said))
     return found
 
 
