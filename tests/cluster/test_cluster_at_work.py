@@ -29,6 +29,7 @@ class Machines:
 
     def __init__(self) -> None:
         self.token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        self.token |= {"RAY_raylet_start_wait_time_s": "180"}  # on a busy machine
         with socket.socket() as one:
             one.bind(("127.0.0.1", 0))
             self.http = f"http://127.0.0.1:{one.getsockname()[1]}"
