@@ -142,7 +142,13 @@ def test_two_users_a_signal_and_another_working_directory(machines: Machines, tm
     other = machines.start(
         theirs, tmp_path / "there", "leaderboard", board(tmp_path, seeds=10, seconds=0.3), "--max-cpus", "1"
     )
-    until(lambda: len(finished(mine)) >= 2 and len(finished(theirs)) >= 1, lambda: f"{driver.poll()} {other.poll()}")
+
+    def both_work() -> bool:
+        for process in (driver, other):
+            assert process.poll() is None, process.communicate()[1]
+        return len(finished(mine)) >= 2 and len(finished(theirs)) >= 1
+
+    until(both_work, lambda: "too little was finished")
     driver.send_signal(signal.SIGTERM)
     _, said = driver.communicate(timeout=120)
     assert driver.returncode == 130 and "Traceback" not in said and "interrupted" in said, said
