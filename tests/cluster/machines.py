@@ -15,14 +15,15 @@ STORE = 150 * 2**20
 
 def main() -> None:
     """Serve until standard input ends; the first node has the agent for jobs, and no CPUs."""
-    head = {"num_cpus": 0, "object_store_memory": STORE, "include_dashboard": True}
+    node = {"object_store_memory": STORE, "node_ip_address": "127.0.0.1"}
+    head = {**node, "num_cpus": 0, "include_dashboard": True}
     head |= {"dashboard_host": "127.0.0.1", "dashboard_port": int(sys.argv[1])}
     nodes = Cluster(initialize_head=True, head_node_args=head)
-    workers = [nodes.add_node(num_cpus=1, object_store_memory=STORE) for _ in range(2)]
+    workers = [nodes.add_node(num_cpus=1, **node) for _ in range(2)]
     print(nodes.address, flush=True)
     for word in sys.stdin:
         if word.strip() == "add":
-            workers.append(nodes.add_node(num_cpus=1, object_store_memory=STORE))
+            workers.append(nodes.add_node(num_cpus=1, **node))
         else:
             nodes.remove_node(workers.pop(), allow_graceful=False)
         print("done", flush=True)

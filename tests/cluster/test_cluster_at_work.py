@@ -59,8 +59,11 @@ class Machines:
         job = f"suite-{secrets.token_hex(4)}"
         inside = [f"SUITE_METHODS={TOY}", f"SUITE_OUTPUTS={out}", "OMP_NUM_THREADS=1"]
         given = ["--no-wait", "--address", self.http, "--working-dir", str(ROOT), "--submission-id", job, "--"]
-        done = self.ray("job", "submit", *given, "env", *inside, *SUITE, *words, "--address", "auto")
-        assert done.returncode == 0, done.stdout + done.stderr
+        command = ["job", "submit", *given, "env", *inside, *SUITE, *words, "--address", "auto"]
+        until = time.monotonic() + 180
+        while (done := self.ray(*command)).returncode:  # the agents of nodes that have just started take no jobs yet
+            assert "No available agent" in done.stderr and time.monotonic() < until, done.stdout + done.stderr
+            time.sleep(3)
         return job
 
     def start(self, out: Path, folder: Path, *words: str) -> subprocess.Popen[str]:
