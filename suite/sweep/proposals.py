@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from suite.spec.sweep import DEFAULT_TRIALS
@@ -58,6 +59,7 @@ class Proposals:
         # What others ran teaches the sampler, but does not use up this sweep's budget.
         self.counted = sum(one.own for one in closed)
         self.out: dict[int, OpenProposal] = {}
+        self.out_keys: Counter[str] = Counter()  # thousands may be out at once, and each new proposal is looked up
         self.numbers = len(observed)
         partial = [one.values for one in observed if one.state == "partial" and one.own]
         # What was begun comes first: its finished runs and checkpoints save work. Only then the points of the file.
@@ -65,6 +67,7 @@ class Proposals:
         self.grid: Iterator[Values] = self.space.grid() if spec.sampler.name == "grid" else iter(())
         # Seeded by progress, too, so that a resumed sweep does not draw its first choices again.
         self.random = random.Random(spec.seed + len(closed))
+        self.left: list[Values] | None = None
 
     @property
     def limit(self) -> float:
@@ -75,9 +78,9 @@ class Proposals:
         endless = spec.sampler.name == "grid" or spec.budget.hours is not None
         return float("inf") if endless else DEFAULT_TRIALS
 
-    @property
+    @cached_property
     def planned(self) -> float:
-        """How many trials there will be (infinite where only time ends them)."""
+        """How many trials there will be (infinite where only time ends them), as the ledger was at the start."""
         if self.problem.sweep.sampler.name != "grid":
             # Points may lie outside of a finite space, the defaults among them.
             return min(self.limit, self.space.size + len(self.problem.sweep.points) + 1)
@@ -108,7 +111,11 @@ class Proposals:
         from optuna.trial import TrialState
 
         asked = self.out.pop(number)
-        self.closed[self.space.key(asked.proposal.values)] = state
+        key = self.space.key(asked.proposal.values)
+        self.out_keys[key] -= 1
+        if not self.out_keys[key]:
+            del self.out_keys[key]
+        self.closed[key] = state
         self.counted += 1
         if asked.trial is None:
             return
@@ -156,13 +163,19 @@ class Proposals:
     def _left(self) -> Proposal | None:
         if self.space.size > LISTABLE:
             return None
-        # A small space may be used up but for a few configurations that the sampler hardly ever draws.
-        left = [values for values in self.space.every() if not self._is_known(values)]
-        return self._fixed(self.random.choice(left)) if left else None
+        # A small space may be used up but for a few configurations that the sampler hardly ever draws. They are listed
+        # once: what is known never becomes unknown.
+        if self.left is None:
+            self.left = [values for values in self.space.every() if not self._is_known(values)]
+            self.random.shuffle(self.left)
+        while self.left:
+            if (proposal := self._fixed(self.left.pop())) is not None:
+                return proposal
+        return None
 
     def _is_known(self, values: Values) -> bool:
         key = self.space.key(values)
-        return key in self.closed or any(self.space.key(a.proposal.values) == key for a in self.out.values())
+        return key in self.closed or key in self.out_keys
 
     def _propose(self, values: Values, trial: Trial | None) -> Proposal:
         self.numbers += 1
@@ -171,6 +184,7 @@ class Proposals:
         known = {i: numbers for i, numbers in seen.items() if all(number == number for number in numbers)}
         proposal = Proposal(self.numbers, values, known)
         self.out[proposal.number] = OpenProposal(proposal, trial)
+        self.out_keys[self.space.key(values)] += 1
         return proposal
 
 

@@ -17,7 +17,7 @@ from suite.sweep.problem import Problem, problems
 from suite.sweep.proposals import Proposal, Proposals
 from suite.sweep.samplers import sampler_kind
 from suite.sweep.space import Values
-from suite.sweep.standing import in_words, standing
+from suite.sweep.standing import Tally, in_words
 from suite.work.preparation import Machine
 from suite.work.source import Source
 from suite.work.worker import Runner
@@ -48,6 +48,9 @@ class _Study:
     proposals: Proposals
     ended: list[Observed]
     packable: bool = False
+
+    def __post_init__(self) -> None:
+        self.tally = Tally(self.problem, self.ended)
 
 
 class SweepSource(Source):
@@ -134,7 +137,7 @@ class SweepSource(Source):
         what would be abandoned; seconds so far."""
         at_work = {worker: item.units for worker, item in self.at_work.items()}
         return {
-            "studies": [standing(s.problem, s.ended, s.proposals.planned) for s in self.studies],
+            "studies": [s.tally.standing(s.proposals.planned) for s in self.studies],
             "running": {worker: [(u.study, u.proposal.values) for u in units] for worker, units in at_work.items()},
             "under_way": self.running(),
             "open": [f"{s.problem.title}: {in_words(v)}" for s in self.studies for v in s.proposals.under_way],
@@ -165,3 +168,4 @@ class SweepSource(Source):
         study.proposals.close(end.number, end.state, end.objectives)
         facts: Any = {"state": end.state, "post": end.post, "objectives": end.objectives, "error": end.error}
         study.ended.append(Observed(unit.proposal.values, own=True, **facts))
+        study.tally.add(study.ended[-1])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from bisect import insort
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from suite.spec.sweep import SweepSpec
@@ -16,18 +17,48 @@ SHOWN = 10
 
 def standing(problem: Problem, ended: Sequence[Observed], planned: float) -> dict[str, Any]:
     """One study as plain values: ``title``, ``planned``, ``counts`` by state, ``best`` rows, ``objectives`` by name."""
-    counts = Counter(one.state for one in ended)
-    complete = ranked(problem, ended)
-    return {
-        "title": problem.title,
-        "method": problem.method,
-        "datasets": list(problem.datasets),
-        "planned": planned,
-        "counts": {state: counts.get(state, 0) for state in ("complete", "pruned", "failed")},
-        "objectives": [objective.metric for objective in known_objectives(problem)],
-        "best": [{"values": one.settings, "objectives": list(one.objectives)} for one in complete[:SHOWN]],
-        "errors": [{"values": one.values, "error": one.error} for one in ended if one.state == "failed"][-SHOWN:],
-    }
+    return Tally(problem, ended).standing(planned)
+
+
+class Tally:
+    """What is known of a study's trials, kept as they end: a driver looks twice a second, whatever their number."""
+
+    def __init__(self, problem: Problem, ended: Iterable[Observed] = ()) -> None:
+        self.problem = problem
+        self.counts: Counter[str] = Counter()
+        self.errors: deque[Observed] = deque(maxlen=SHOWN)
+        self.best: list[Observed] = []
+        for one in ended:
+            self.add(one)
+
+    def add(self, one: Observed) -> None:
+        """Take note of a trial."""
+        self.counts[one.state] += 1
+        if one.state == "failed":
+            self.errors.append(one)
+        if one.state == "complete":
+            insort(self.best, one, key=self._loss)
+            # With several objectives whether one is beaten depends on all.
+            if len(self.problem.sweep.objectives) == 1:
+                del self.best[SHOWN:]
+
+    def standing(self, planned: float) -> dict[str, Any]:
+        """See :func:`standing`."""
+        best = ranked(self.problem, self.best)[:SHOWN]
+        return {
+            "title": self.problem.title,
+            "method": self.problem.method,
+            "datasets": list(self.problem.datasets),
+            "planned": planned,
+            "counts": {state: self.counts[state] for state in ("complete", "pruned", "failed")},
+            "objectives": [objective.metric for objective in known_objectives(self.problem)],
+            "best": [{"values": one.settings, "objectives": list(one.objectives)} for one in best],
+            "errors": [{"values": one.values, "error": one.error} for one in self.errors],
+        }
+
+    def _loss(self, one: Observed) -> float:
+        maximized = self.problem.sweep.objectives[0].direction == "maximize"
+        return -one.objectives[0] if maximized else one.objectives[0]
 
 
 def overall(spec: SweepSpec, snapshot: Mapping[str, Any]) -> Standing:
@@ -65,11 +96,19 @@ def ranked(problem: Problem, ended: Sequence[Observed]) -> list[Observed]:
     def gains(one: Observed) -> tuple[float, ...]:
         return tuple(sign * value for sign, value in zip(signs, one.objectives))
 
-    def beaten(one: Observed) -> bool:
-        mine = gains(one)
-        others = (gains(other) for other in complete)
-        return any(other != mine and all(a >= b for a, b in zip(other, mine)) for other in others)
-
     # With one objective being beaten says no more than the order itself.
-    behind = {id(one): beaten(one) for one in complete} if len(signs) > 1 else {}
-    return sorted(complete, key=lambda one: (behind.get(id(one), False), -gains(one)[0]))
+    behind = _beaten({id(one): gains(one) for one in complete}) if len(signs) > 1 else set()
+    return sorted(complete, key=lambda one: (id(one) in behind, -gains(one)[0]))
+
+
+def _beaten(gains: Mapping[int, tuple[float, ...]]) -> set[int]:
+    """Those of ``gains`` that another one equals or exceeds in all objectives, without being the same."""
+    found: set[int] = set()
+    front: list[tuple[float, ...]] = []
+    # What beats one comes before it in this order, and what beats that, too: to look at the front is enough.
+    for name, mine in sorted(gains.items(), key=lambda item: item[1], reverse=True):
+        if any(other != mine and all(a >= b for a, b in zip(other, mine)) for other in front):
+            found.add(name)
+        else:
+            front.append(mine)
+    return found

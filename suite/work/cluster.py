@@ -27,6 +27,7 @@ from psutil import NoSuchProcess, Process, wait_procs
 from suite.errors import SuiteError, UsageError
 
 ANSWER = 120.0  # seconds within which an actor must answer
+START = 300.0  # the same while it starts, which on a busy machine is minutes
 CONNECT = 5.0  # seconds within which a port must answer
 PROBE_EVERY = 5.0  # seconds between looks at the cluster's control store
 TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
@@ -61,13 +62,13 @@ def connected(address: str | None, cpus: float = 0) -> Iterator[None]:
         _leave(started)
 
 
-def answer(reference: Any) -> Any:
+def answer(reference: Any, seconds: float = ANSWER) -> Any:
     """What a call to an actor returns; raises :class:`ClusterLostError` when the actor is dead or does not answer."""
     import ray
     from ray.exceptions import GetTimeoutError, RayActorError, RaySystemError, RayTaskError
 
     try:
-        return ray.get(reference, timeout=ANSWER)
+        return ray.get(reference, timeout=seconds)
     except (RayActorError, RaySystemError, GetTimeoutError) as error:
         raise ClusterLostError("Ray died or stopped answering") from error
     except RayTaskError as error:  # its own words hold the remote stack

@@ -55,8 +55,7 @@ def work_on_ray(work: Work, places: Places, address: str | None, watch: Watch) -
         except ClusterLostError as error:
             raise SuiteError(f"{work.title} could not start: {error}{token_hint(address)}.") from error
         try:
-            patience = PATIENCE if holds_one(work, there) else GROWING
-            return _Watched(work, source, places, workers, watch, patience).until_over()
+            return _Watched(work, source, places, workers, watch).until_over()
         except ClusterLostError as error:
             raise SuiteError(f"{work.title} broke off: {error}; the same command goes on from there.") from error
         finally:
@@ -71,14 +70,20 @@ def _require_local_gpus(work: Work) -> None:
     concurrency(work, {"CPU": float("inf"), "GPU": float(torch.cuda.device_count())})
 
 
+def waits_for_nobody(work: Work, silent: float) -> bool:
+    """Whether workers missing for ``silent`` seconds are lost: nobody else holds the cluster, nor must it grow."""
+    import ray
+
+    if not holds_one(work, ray.cluster_resources()):
+        return silent > GROWING
+    return holds_one(work, ray.available_resources())
+
+
 class _Watched:
     """Work under way: Tune in a thread of its own, this one looks after it and keeps Ctrl-C to itself."""
 
-    def __init__(
-        self, work: Work, source: RemoteSource, places: Places, workers: int, watch: Watch, patience: float
-    ) -> None:
+    def __init__(self, work: Work, source: RemoteSource, places: Places, workers: int, watch: Watch) -> None:
         self.work, self.source, self.workers, self.watch = work, source, workers, watch
-        self.patience = patience
         self.scratch = places.local.absolute() / ".tune"  # Tune needs a folder; nothing in it is read again
         self.error: BaseException | None = None
         self.thread = threading.Thread(target=self._tune, daemon=True)
@@ -112,8 +117,8 @@ class _Watched:
             self.watch(self.source.snapshot())
             if self.source.settled():
                 OVER.set()  # workers that wait for resources which never come would keep Tune waiting
-            elif self.source.silent() > self.patience:
-                raise ClusterLostError(f"no worker has been at work for {self.patience:.0f} s")
+            elif (silent := self.source.silent()) > PATIENCE and waits_for_nobody(self.work, silent):
+                raise ClusterLostError(f"no worker has been at work for {silent:.0f} s")
             self.thread.join(max(LOOK_EVERY, self.workers / LOOKED_AT))
         self.watch(self.source.snapshot())
 

@@ -10,7 +10,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from suite.train.storage.reporter import Progress
-from suite.work.cluster import answer
+from suite.work.cluster import START, answer
 from suite.work.environment import environment
 from suite.work.progress import brief
 from suite.work.source import HERE, Source
@@ -59,5 +59,5 @@ def start_source(title: str, make: Callable[[], Source]) -> RemoteSource:
     actor: Any = ray.remote(_SourceActor).options(num_cpus=0, scheduling_strategy=here)
     source = RemoteSource(actor.remote(title, make, environment()))
     # An answer means that it was made: what goes wrong there is reported here and not by the first worker.
-    source.going()
+    answer(source.actor.call.remote("going"), START)
     return source

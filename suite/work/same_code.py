@@ -43,7 +43,7 @@ def require_same_code(title: str) -> None:
 
     Nodes that join later are asked by their workers. Raises :class:`UsageError` naming those with other code.
     """
-    others = {f"{name} ({address})": found for (name, address), found in _asked().items() if found != code_print()}
+    others = [name for name, found in _asked() if found != code_print()]
     if others:
         raise UsageError(complaint(title, others))
 
@@ -74,8 +74,8 @@ def _files() -> Iterable[tuple[str, Path, str]]:
             yield "plugins", path, path.name
 
 
-def _asked() -> Mapping[tuple[str, str], str]:
-    """The print of every node that answers, by its name and address; those that do not have nothing to compute with."""
+def _asked() -> list[Node]:
+    """Every node that answers, with its print; those that do not have nothing to compute with."""
     import ray
     from ray.exceptions import RayError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -90,18 +90,19 @@ def _asked() -> Mapping[tuple[str, str], str]:
 
         return print_there()
 
-    nodes = {node["NodeID"]: (node["NodeManagerHostname"], node["NodeManagerAddress"]) for node in _alive()}
+    nodes = {one["NodeID"]: f"{one['NodeManagerHostname']} ({one['NodeManagerAddress']})" for one in _alive()}
     asked = {}
     for number, node in nodes.items():
         there = NodeAffinitySchedulingStrategy(number, soft=False)
         call = ray.remote(look).options(num_cpus=0, max_retries=0, scheduling_strategy=there, name="suite: same code?")
         asked[call.remote()] = node
     answered, _ = ray.wait(list(asked), num_returns=len(asked), timeout=ANSWER)
-    found = {}
+    found = []
     for reference in answered:
-        found[asked[reference]] = ""
+        said = ""
         with suppress(RayError):  # its suite is too old to be asked, or is not there
-            found[asked[reference]] = ray.get(reference)
+            said = ray.get(reference)
+        found.append((asked[reference], said))
     return found
 
 

@@ -6,11 +6,13 @@ import io
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from suite.cli import build
+from suite.cli.progress import Table
 from suite.cli.sweep_table import studies_table
 from suite.declarations import shipped
 from suite.errors import UsageError
@@ -167,7 +169,6 @@ def test_the_live_table_tells_progress_and_best(places: Places) -> None:
     spec = sweep(space=GRID, sampler="grid")
     snapshot = run_here(spec, places, works=3).snapshot()
     console = Console(width=140, record=True, file=io.StringIO())
-    console.print(studies_table(snapshot))
-    standing = overall(spec, snapshot)
-    assert "q=0.5" in console.export_text()
-    assert "3 of 9 done" in standing.headline() and "left" in standing.headline()
+    Table(SimpleNamespace(update=console.print)).show(overall(spec, snapshot), studies_table(snapshot))
+    text = console.export_text()
+    assert "3 of 9 done" in text and "left" in text and "q=0.5" in text

@@ -10,6 +10,7 @@ import pytest
 from suite.errors import UsageError
 from suite.spec.resources import Resources
 from suite.work.demand import Quota, Work, concurrency
+from suite.work.pool import waits_for_nobody
 
 
 def work(at_once: int = 0, **resources: Any) -> Work:
@@ -46,3 +47,18 @@ def test_a_cluster_that_grows_is_asked_for_what_the_quota_allows() -> None:
     assert concurrency(limited(Quota(cpus=160), workers=2), {"CPU": 4.0}, grows=True) == 2
     with pytest.raises(UsageError, match="needs 1 CPUs for a run, but the cluster has 0"):
         concurrency(work(), {"CPU": 0.0}, grows=True)
+
+
+def test_who_waits_for_a_busy_or_growing_cluster_waits_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    def cluster(total: float, free: float) -> None:
+        monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": total})
+        monkeypatch.setattr(ray, "available_resources", lambda: {"CPU": free})
+
+    cluster(8, 0)
+    assert not waits_for_nobody(work(), 10_000), "others hold all of it"
+    cluster(8, 4)
+    assert waits_for_nobody(work(), 301)
+    cluster(0, 0)
+    assert not waits_for_nobody(work(), 301) and waits_for_nobody(work(), 1801), "it did not grow"

@@ -18,10 +18,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_other_nodes_are_named_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     mine = same_code.code_print()
-    monkeypatch.setattr(same_code, "_asked", lambda: {("a", "10.0.0.1"): mine, ("b", "10.0.0.2"): "", ("c", "1"): "f"})
+    monkeypatch.setattr(same_code, "_asked", lambda: [("a (10.0.0.1)", mine), ("b (10.0.0.2)", ""), ("c (1)", "f")])
     with pytest.raises(UsageError, match=r"sweep toys: the suite on b \(10.0.0.2\), c \(1\) is not the driver's code"):
         require_same_code("sweep toys")
-    monkeypatch.setattr(same_code, "_asked", lambda: {("a", "10.0.0.1"): mine})
+    monkeypatch.setattr(same_code, "_asked", lambda: [("a (10.0.0.1)", mine)])
     require_same_code("sweep toys")
     assert "n0, n1, n2, n3 and 6 more is not" in complaint("t", [f"n{number}" for number in range(10)])
 
