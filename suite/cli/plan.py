@@ -130,6 +130,7 @@ def _say_rest(made: Plan, costs: Costs, lacking: list[Lack], rows: list[dict[str
 
 def _tell_missing(lacking: list[Lack]) -> None:
     """What to put where, dataset by dataset, and how to try everything without."""
+    from suite.data import find_card
     from suite.rehearsal.request import can_rehearse
 
     for lack in lacking:
@@ -144,7 +145,10 @@ def _tell_missing(lacking: list[Lack]) -> None:
         say("\nto try everything before they are there, on generated features:")
         for dataset in packs:
             say(f"  suite data rehearse {dataset} --to rehearsal")
-        say("then the same commands with --data rehearsal, shortened if need be (--epochs 2 --seeds 1).")
+        asked = {entry.path for dataset in packs for entry in find_card(dataset).weights.values()}
+        weights = any(one.path.name in asked for lack in lacking for one in lack.files)
+        without = "; --set weights= leaves out released weights, which have no rehearsal" if weights else ""
+        say(f"then the same commands with --data rehearsal, shortened if need be (--epochs 2 --seeds 1{without}).")
 
 
 def _lack_row(lack: Lack) -> dict[str, Any]:
