@@ -14,14 +14,17 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from suite.data import load
 from suite.errors import DataError, UsageError
 from suite.models import tidy
 from suite.models.export import export_model
 from suite.models.folder import ModelFolder, kept_models
 from suite.models.model import Model, load_model
 from suite.places import Places
+from suite.registry import method as find_method
 from suite.results.ledger import Ledger
 from suite.runs import resolve_run
+from suite.train.start import method_of
 from suite.train.storage.reporter import Calling
 from suite.work.execute import execute
 from suite.work.packing import run_packed
@@ -204,3 +207,16 @@ def test_a_damaged_model_is_told(runs: dict[str, str], places: Places, tmp_path:
         load_model(folder)
     with pytest.raises(UsageError, match="no folder of a kept model"):
         load_model(tmp_path)
+
+
+def test_another_training_starts_from_kept_weights(runs: dict[str, str], places: Places):
+    small, run = RUNS["semi-localization"], runs["semi-localization"]
+    models = places.local / "models"
+    by_id = resolve_run(small.method, small.dataset, {**small.params, "weights": run[:10]}, models=models)
+    by_folder = resolve_run(small.method, small.dataset, {**small.params, "weights": str(models / run)})
+    assert by_id == by_folder
+    network = method_of(by_id, find_method(small.method)).network(load(small.dataset, cache=places.cache))
+    kept = kept_models(places)[run].tensors()
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in network.state_dict().items())
+    with pytest.raises(UsageError, match="were not kept; train it again"):
+        resolve_run(small.method, small.dataset, {**small.params, "weights": "0" * 16}, models=models)
