@@ -82,7 +82,9 @@ def models_folder(places: Places) -> Path:
 def kept_models(places: Places) -> dict[str, ModelFolder]:
     """The kept models by run, the oldest first."""
     folder = models_folder(places)
-    found = [path for path in folder.iterdir() if (path / CONFIG).is_file()] if folder.is_dir() else []
+    # A folder whose name begins with a dot is being written.
+    whole = [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
+    found = [path for path in whole if (path / CONFIG).is_file()]
     return {path.name: ModelFolder(path) for path in sorted(found, key=lambda p: ((p / CONFIG).stat().st_mtime, p))}
 
 
