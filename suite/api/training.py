@@ -24,7 +24,7 @@ from suite.tracking.watching import require
 from suite.train.storage.keeping import Keep
 from suite.train.storage.reporter import Calling, Progress
 from suite.work.once import run_once
-from suite.work.preparation import Machine
+from suite.work.preparation import Machine, require_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,6 +138,7 @@ def train(
     asked: dict[str, Any] = {"protocol": protocol, "seed": seed, "epochs": epochs, "precision": precision}
     spec = resolve_run(method, dataset, given, root=places.root, models=models_folder(places), **asked)
     machine = Machine("cuda" if gpu else "cpu", threads, workers, keep=keep, log=require(log))
+    require_device(machine.device)
     reporting = None if watch is None else (lambda: nullcontext(Calling(watch)))
     once = run_once(spec, places, machine, reporting, again=again)
     if once.outcome is not None and not once.outcome.extra.get("complete", True):

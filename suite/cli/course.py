@@ -53,7 +53,7 @@ class Course:
         share = f" ({100 * progress.share:.0f} %)" if progress.share > 0 else ""
         total = f"/{progress.total}" if progress.total > progress.done else ""
         start = f"epoch {progress.done}{total}{share}"
-        metric = "" if math.isnan(self.value) else f"{self.headline} {100 * self.value:.1f}"
+        metric = "" if math.isnan(self.value) else f"validation {self.headline} {100 * self.value:.1f}"
         best = f"best {100 * self.best:.1f} at {self.best_at}" if self.best > -math.inf else ""
         losses = [f"{name} {value:.3g}" for name, value in self.losses.items()]
         whole = sum(self.losses.values())

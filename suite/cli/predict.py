@@ -28,7 +28,8 @@ def predict(
         str,
         typer.Argument(
             help="What to predict for: a .npy or .npz file of features, a folder of .npy files (one per video or "
-            "clip), or a dataset's name; without it the dataset the model was trained on."
+            "clip) or of video files with a boxes.csv (video,second,x1,y1,x2,y2,label,score), or a dataset's name; "
+            "without it the dataset the model was trained on."
         ),
     ] = "",
     to: Annotated[
@@ -59,13 +60,15 @@ def predict(
     from suite.environment import PLUGINS
     from suite.models.model import load_model
     from suite.places import Places
+    from suite.work.preparation import require_device
     from suite.work.preparation import threads as with_threads
 
     PLUGINS.add(methods_files or [])
     if to is not None and to.suffix not in (".json", ".csv", ".parquet"):
         raise UsageError(f"--to {to} names no form of file; end it with .json, .csv or .parquet.")
-    places = Places(out, data)
-    loaded = load_model(model, places, selection, "cuda" if gpu else "cpu")
+    places, device = Places(out, data), "cuda" if gpu else "cpu"
+    require_device(device)
+    loaded = load_model(model, places, selection, device)
     with with_threads(threads):
         found = _predicted(loaded, features, split, (fps, stride, window), places)
     if to is not None:
@@ -85,12 +88,15 @@ def predict(
 def _predicted(
     model: Model, features: str, split: str, timing: tuple[float, float, float], places: Places
 ) -> Predicted:
+    from suite.models.clips import BOXES
     from suite.models.inputs import read_features
 
     path = Path(features)
     if features and (path.exists() or path.suffix in (".npy", ".npz")):
         if not path.exists():
             raise UsageError(f"there is no file {path}; correct its path.")
+        if (path / BOXES).is_file():
+            return model.predict_clips(path)
         fps, stride, window = timing
         return model.predict(read_features(path), fps=fps, stride=stride, window=window)
     return model.predict_dataset(features, split, places)

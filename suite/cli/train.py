@@ -95,11 +95,11 @@ def train(
     from suite.tasks import task
     from suite.tracking.watching import require
     from suite.work.once import run_once
-    from suite.work.preparation import Machine
+    from suite.work.preparation import Machine, require_device
 
     PLUGINS.add(methods_files or [])
-    _check_gpu(gpu)
     machine = Machine("cuda" if gpu else "cpu", threads, workers, keep=keep.value, log=require(log or []))
+    require_device(machine.device)
     places, given = Places(out, data), _with_preset(parse_settings(settings or []), preset)
     asked = {"protocol": protocol, "seed": seed, "epochs": epochs, "precision": _precision(precision)}
     spec = resolve_run(method, dataset, given, root=places.root, models=models_folder(places), **asked)
@@ -150,13 +150,6 @@ def _precision(name: str) -> Any:
     if name not in ("float32", "bfloat16", "float16"):
         raise UsageError(f"--precision {name} is not known; use float32, bfloat16 or float16.")
     return name
-
-
-def _check_gpu(gpu: bool) -> None:
-    import torch
-
-    if gpu and not torch.cuda.is_available():
-        raise UsageError("--gpu was asked for, but torch sees no CUDA device; leave --gpu out or check the driver.")
 
 
 def _tell_missing(outcome: Outcome) -> None:

@@ -43,10 +43,14 @@ class ModelFolder:
         """What the model is; raises :class:`DataError` where it is damaged, or from a newer suite."""
         try:
             found: dict[str, Any] = json.loads((self.path / CONFIG).read_text(encoding="utf-8"))
-            if found["format"] > FORMAT:
-                raise DataError(f"{self.path} was written by a newer suite; upgrade the suite.")
-        except (OSError, ValueError, KeyError, TypeError):
+            newer = found["format"] > FORMAT
+            needed = (found["request"]["method"], found["task"], found["form"]["splits"], *found["selections"].values())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise DataError(f"{self.path / CONFIG} cannot be read; export or train the model again.") from None
+        if newer:
+            raise DataError(f"{self.path} was written by a newer suite; upgrade the suite.")
+        if not all(needed) or not set(found["selections"]) <= set(SELECTIONS):
+            raise DataError(f"{self.path / CONFIG} is not that of a model; export or train the model again.")
         return found
 
     def file(self, selection: str = "") -> Path:
@@ -78,7 +82,9 @@ def models_folder(places: Places) -> Path:
 def kept_models(places: Places) -> dict[str, ModelFolder]:
     """The kept models by run, the oldest first."""
     folder = models_folder(places)
-    found = [path for path in folder.iterdir() if (path / CONFIG).is_file()] if folder.is_dir() else []
+    # A folder whose name begins with a dot is being written.
+    whole = [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
+    found = [path for path in whole if (path / CONFIG).is_file()]
     return {path.name: ModelFolder(path) for path in sorted(found, key=lambda p: ((p / CONFIG).stat().st_mtime, p))}
 
 

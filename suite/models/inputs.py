@@ -20,7 +20,7 @@ from suite.tasks.localization.samples import Videos
 Arrays = Mapping[str, np.ndarray]
 NOTHING = Segments(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
 HELD = ("features", "x", "data")  # names of the one array of an .npz file that holds features of all samples
-PIXELS = "it learned from pixels: give a dataset's name, whose card says where videos and boxes are."
+PIXELS = "it learned from pixels: give a folder of video files with a boxes.csv, or a dataset's name."
 
 
 @dataclass(frozen=True)

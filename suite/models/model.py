@@ -21,6 +21,7 @@ from suite.models.predicted import Predicted
 from suite.places import Places
 from suite.registry import method as find_method
 from suite.results.ledger import Ledger
+from suite.spec.base import validate
 from suite.spec.card import parse_dataset_name
 from suite.spec.run import RunSpec
 from suite.tasks.data import SPLITS, TaskData
@@ -68,6 +69,16 @@ class Model:
         samples = samples_of(served, self.config["form"], features, ids, Timing(fps, stride, window))
         return self._predicted(replace(self.data, test=samples), samples)
 
+    def predict_clips(self, folder: str | Path) -> Predicted:
+        """What a model of pixels predicts for the people of ``boxes.csv`` in the video files of ``folder``.
+
+        See :func:`suite.models.clips.read_clips` for the form of that file.
+        """
+        from suite.models.clips import read_clips
+
+        samples = read_clips(Path(folder), self.config["form"])
+        return self._predicted(replace(self.data, test=samples), samples)
+
     def predict_dataset(self, name: str = "", split: str = "test", places: Places | None = None) -> Predicted:
         """What the model predicts for a ``split`` of a dataset; without a ``name``, of the one it was trained on.
 
@@ -110,7 +121,7 @@ def load_model(what: str | Path, places: Places | None = None, selection: str = 
     """
     folder = find_model(what, places or Places())
     config = folder.config
-    spec = RunSpec.model_validate(config["request"])
+    spec = validate(RunSpec, config["request"], str(folder.path / CONFIG))
     chosen = selection or next(iter(config["selections"]))
     tensors = folder.tensors(chosen)
     method = _method(spec)

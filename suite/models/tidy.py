@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from suite.errors import UsageError
-from suite.models.folder import kept_models, models_folder
+from suite.models.folder import CONFIG, kept_models, models_folder
 from suite.places import Places
 
+ORPHAN_SECONDS = 3600.0  # weights are written before the row of their run
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
@@ -31,16 +33,21 @@ def parse_size(text: str) -> int:
     return int(float(found[1]) * UNITS[found[2]])
 
 
-def prune(places: Places, budget: int, runs: Collection[str], *, dry: bool = False) -> Pruned:
+def prune(
+    places: Places, budget: int, runs: Collection[str], *, dry: bool = False, orphan_seconds: float = ORPHAN_SECONDS
+) -> Pruned:
     """Remove kept models until ``budget`` bytes hold the rest: those without a run among ``runs``, then the oldest.
 
-    Rows and predictions stay; only the weights go. With ``dry`` nothing is removed.
+    Rows and predictions stay; only the weights go. With ``dry`` nothing is removed. What has no run for less than
+    ``orphan_seconds`` may still get it, and counts as if it had.
     """
     models = kept_models(places)
     sizes = {name: model.size for name, model in models.items()}
     removed: dict[str, int] = {}
-    for name in sorted(models, key=lambda name: name in runs):  # a stable sort: the oldest stay first
-        if name not in runs or sum(sizes.values()) - sum(removed.values()) > budget:
+    young = time.time() - orphan_seconds
+    owned = {n: n in runs or (one.path / CONFIG).stat().st_mtime > young for n, one in models.items()}
+    for name in sorted(models, key=owned.__getitem__):  # a stable sort: the oldest stay first
+        if not owned[name] or sum(sizes.values()) - sum(removed.values()) > budget:
             removed[name] = sizes[name]
     if not dry:
         remove(places, removed)

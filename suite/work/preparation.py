@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from suite.errors import UsageError
 from suite.method import Method
 from suite.places import Places
 from suite.registry import method as find_method
@@ -78,6 +79,12 @@ def prepare(spec: RunSpec, places: Places) -> Prepared:
     chosen = find_method(spec.method)
     data = data_of(spec, chosen.task, places.root, places.cache)
     return Prepared(run_id(spec, places), spec, method_of(spec, chosen), data, task(chosen.task))
+
+
+def require_device(device: str) -> None:
+    """Raise :class:`UsageError` for a CUDA device that torch does not see."""
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError("--gpu was asked for, but torch sees no CUDA device; leave --gpu out or check the driver.")
 
 
 @contextmanager

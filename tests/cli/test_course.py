@@ -24,11 +24,11 @@ def test_a_line_names_losses_headline_best_and_the_time_left():
     course = Course("mAP", lambda: next(clock))
     first = at(1, 10, 0.1, train__loss=0.5, validation__mAP=0.42)
     assert course.take(first)
-    assert course.line(first) == "epoch 1/10 (10 %), loss 0.5, mAP 42.0, best 42.0 at 1, 2 min left"
+    assert course.line(first) == "epoch 1/10 (10 %), loss 0.5, validation mAP 42.0, best 42.0 at 1, 2 min left"
     assert not course.take(at(2, 10, 0.2, train__loss=0.4))
     third = at(3, 10, 0.3, train__loss=0.3, validation__mAP=0.40)
     assert course.take(third)
-    assert course.line(third).startswith("epoch 3/10 (30 %), loss 0.3, mAP 40.0, best 42.0 at 1, 47 s left")
+    assert course.line(third).startswith("epoch 3/10 (30 %), loss 0.3, validation mAP 40.0, best 42.0 at 1, 47 s left")
 
 
 def test_a_line_never_exceeds_a_terminal_of_80_columns():

@@ -86,7 +86,7 @@ def test_an_error_that_nobody_foresaw_is_one_sentence_and_a_log(
     def fails() -> None:
         raise KeyError("a\x1b[31m hunter2 lost")
 
-    monkeypatch.setattr("suite.cli.build", lambda: lambda **_: fails())
+    monkeypatch.setattr("suite.cli.build", lambda first: lambda **_: fails())
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setenv("MY_PASSWORD", "hunter2")
     _, err = typed("list", code=1)
