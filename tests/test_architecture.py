@@ -21,6 +21,7 @@ FLOORS = (
         "environment",
         "plugins",
         "places",
+        "writing",
     ),  # 2: what a method is, what can be asked, what names it
     ("tasks", "data", "weights", "results", "registry"),  # 3: tasks, data, the ledger
     ("runs", "rehearsal", "train", "work", "report", "scoring"),  # 4: doing what is asked, reporting what came out

@@ -24,6 +24,7 @@ from suite.report.matching import key_of
 from suite.spec.base import content_hash
 from suite.spec.run import RunSpec
 from suite.tasks import task
+from suite.writing import write_whole
 
 if TYPE_CHECKING:
     from suite.train.stepper import Solo
@@ -87,8 +88,7 @@ class Costs:
         everything = _held(self.path)
         timings = {key: vars(one) for key, one in self.known.items()}
         everything[platform.node()] = {"timed": timings, "runs": self.runs}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(json.dumps(everything, indent=1), encoding="utf-8")
+        write_whole(self.path, json.dumps(everything, indent=1))
 
 
 def _held(path: Path) -> dict[str, Any]:
