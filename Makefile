@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: leaderboard test test-slow check bench clean
+.PHONY: leaderboard test test-slow check bench audit matrix clean
 
 leaderboard: $(READY)
 	$(BIN)/suite leaderboard quick
@@ -22,6 +22,15 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks
+
+# Known advisories against constraints.txt, by pip-audit; one sentence where they cannot be reached.
+audit: $(READY)
+	$(BIN)/python -m pip install --quiet pip-audit || true
+	$(BIN)/python -m tests.trust.audit
+
+# The wheel in fresh environments outside the checkout: every Python from 3.11 to 3.13 on PATH, with and without extras.
+matrix: $(READY)
+	$(BIN)/python -m tests.trust.matrix
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

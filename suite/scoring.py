@@ -18,6 +18,7 @@ from suite.tasks.scoring.files import Choice, PredictionFiles
 from suite.tasks.scoring.ledger_form import clean_table
 from suite.tasks.scoring.report import Report, metric_row
 from suite.tasks.scoring.scale import Scale
+from suite.tasks.scoring.text import uncollected
 
 LEDGER_FORM = "Parquet"
 
@@ -64,13 +65,21 @@ def score_file(path: Path, against: Against, places: Places) -> tuple[str, Repor
     contents, card = _open(path), against.card
     for name in card.tasks if card is not None else tasks():
         for files in _candidates(name, against):
-            if (rows := files.read(contents)) is not None:
+            if (rows := _read(files, contents)) is not None:
+                oddities = contents.oddities
+                del contents  # of millions of rows it is the larger part of the memory
                 truth = _truth(files, against, name, places)
                 protocol = _protocol(files, card, against.protocol)
                 off_scale = scale.oddities(rows.score) if (scale := _scale(files, against)) else []
                 report = files.score(files.on_scale(rows, against.scores), truth, protocol, against.resamples)
-                return rows.form, replace(report, oddities=[*contents.oddities, *report.oddities, *off_scale])
+                return rows.form, replace(report, oddities=[*oddities, *report.oddities, *off_scale])
     return LEDGER_FORM, _score_ledger_form(contents, against, card, places)
+
+
+def _read(files: PredictionFiles, contents: Contents) -> Any:
+    """The rows of a file, if it is of this kind; nobody looks for cycles among the objects of millions of rows."""
+    with uncollected():
+        return files.read(contents)
 
 
 def _open(path: Path) -> Contents:

@@ -22,6 +22,7 @@ FLOORS = (
         "plugins",
         "places",
         "declarations",
+        "writing",
     ),  # 2: what a method is, what can be asked, what names it
     ("tasks", "data", "weights", "results", "registry", "index"),  # 3: tasks, data, the ledger
     (

@@ -17,6 +17,7 @@ from suite.errors import SuiteError
 from suite.report.figures import COLOURS, blank, fragment
 from suite.report.index import About, leave
 from suite.report.page import render, write_page
+from suite.writing import write_whole
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -46,7 +47,7 @@ def write(facts: Sequence[ClaimFacts], folder: Path, single: bool = False) -> Pa
         )
         leave(page, _about(content))
         _leave_verdicts(content, folder / VERDICTS)
-        (folder / "claims.md").write_text(render("claims.md.j2", content, line=line, heading=heading), encoding="utf-8")
+        write_whole(folder / "claims.md", render("claims.md.j2", content, line=line, heading=heading))
     except OSError as error:
         raise SuiteError(f"cannot write the claims to {folder}: {error.strerror}; choose another --out.") from error
     return page
@@ -66,7 +67,7 @@ def _leave_verdicts(content: ClaimsContent, file: Path) -> None:
         known = {}
     made = f"{content.made:%Y-%m-%d}"
     found = {one.claim.name: {**asdict(one.verdict), "made": made} for one in content.facts}
-    file.write_text(json.dumps({**known, **found}, ensure_ascii=False), encoding="utf-8")
+    write_whole(file, json.dumps({**known, **found}, ensure_ascii=False))
 
 
 def heading(facts: ClaimFacts) -> tuple[str, ...]:

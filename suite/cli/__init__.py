@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -24,6 +25,7 @@ CommandLineError: Any = typer.BadParameter.__bases__[0].__bases__[0]
 LONGEST = 300  # characters of an error in a sentence
 INTERRUPTED = 130
 COMPLETES = "_SUITE_COMPLETE"  # how a shell asks the program called suite
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)  # the disk's, not ours
 
 HELP = """Train, sweep, score and compare methods that learn from weak, noisy or incomplete video labels.
 
@@ -103,8 +105,15 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(0)
     except Exception as error:
-        complain(_defect(error))
+        complain(_of_the_disk(error) or _defect(error))
         sys.exit(1)
+
+
+def _of_the_disk(error: Exception) -> str:
+    """One sentence about a file that cannot be written or read; empty for other errors."""
+    if not isinstance(error, OSError) or error.errno not in NO_ROOM or error.filename is None:
+        return ""
+    return f"{error.filename}: {error.strerror}; look at its disk, or choose another folder with --out."
 
 
 def _defect(error: Exception) -> str:

@@ -23,6 +23,7 @@ from suite.registry import method
 from suite.report.matching import key_of
 from suite.spec.base import content_hash
 from suite.spec.run import RunSpec
+from suite.writing import write_whole
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,7 @@ class Costs:
         everything = _held(self.path)
         timings = {key: vars(one) for key, one in self.known.items()}
         everything[platform.node()] = {"timed": timings, "runs": self.runs}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(json.dumps(everything, indent=1), encoding="utf-8")
+        write_whole(self.path, json.dumps(everything, indent=1))
 
 
 def _held(path: Path) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from suite.results.ledger import Ledger
 from suite.spec.board import BoardRun, LeaderboardSpec
 from suite.tasks import task
 from suite.tasks.annotators import SELECTION
+from suite.writing import write_whole
 
 
 @dataclass(frozen=True)
@@ -181,10 +182,9 @@ def write(content: Content, folder: Path, single: bool = False) -> Path:
     Raises :class:`SuiteError` when the folder cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         files = _files(content)
         for name, made in files.items():
-            (folder / name).write_bytes(made.encode() if isinstance(made, str) else made)
+            write_whole(folder / name, made)
         file = page.write_page(folder / "index.html", "page.html.j2", content, single, files=sorted(files))
         leave(file, _about(content))
     except OSError as error:

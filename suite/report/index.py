@@ -18,6 +18,7 @@ from suite.report.numbers import headlines
 from suite.report.rows import run_pages, script_json
 from suite.report.run_page import FOLDER
 from suite.results.ledger import Ledger
+from suite.writing import write_whole
 
 SUFFIX = ".about.json"
 KINDS = ("leaderboard", "claims", "sweep", "comparison", "method")
@@ -46,7 +47,7 @@ class IndexContent:
 
 def leave(file: Path, about: About) -> None:
     """Describe the page ``file`` for the index."""
-    file.with_suffix(SUFFIX).write_text(json.dumps(asdict(about), ensure_ascii=False), encoding="utf-8")
+    write_whole(file.with_suffix(SUFFIX), json.dumps(asdict(about), ensure_ascii=False))
 
 
 def refresh(reports: Path, ledger: Ledger) -> Path:
@@ -57,9 +58,8 @@ def refresh(reports: Path, ledger: Ledger) -> Path:
     rows = _run_rows(ledger, reports)
     content = IndexContent(_pages(reports), script_json(rows), len(rows), datetime.now().astimezone())
     try:
-        reports.mkdir(parents=True, exist_ok=True)
         text = page.render("index.html.j2", content, kinds=KINDS)
-        (reports / "index.html").write_text(text, encoding="utf-8")
+        write_whole(reports / "index.html", text)
     except OSError as error:
         raise SuiteError(f"cannot write the index of pages to {reports}: {error.strerror}.") from error
     return reports / "index.html"

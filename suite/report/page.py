@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from suite.report import figures, findings, history, paper_forms, tables, versio
 from suite.report.across import ranks_figure
 from suite.report.class_curves import class_figures
 from suite.report.rows import to_json
+from suite.writing import write_whole
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -51,9 +51,8 @@ def write_page(file: Path, template: str, content: Any, single: bool = False, **
     Figures take plotly.js from a file in the folder above, which all pages there share; ``single`` puts it into the
     page, for mailing (5 MB). Raises :class:`OSError` where nothing can be written.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
     script = _inline() if single else _shared(file.parent.parent)
-    file.write_text(render(template, content, plotly=script, **more), encoding="utf-8")
+    write_whole(file, render(template, content, plotly=script, **more))
     return file
 
 
@@ -63,9 +62,7 @@ def _shared(folder: Path) -> Markup:
 
     library = folder / figures.library_name()
     if not library.is_file():
-        partial = library.with_suffix(f".{os.getpid()}")  # pages may be built at the same time: never half a file
-        partial.write_text(figures.library(), encoding="utf-8")
-        partial.replace(library)
+        write_whole(library, figures.library())
     return Markup('<script src="../{}"></script>').format(library.name)
 
 

@@ -14,6 +14,7 @@ from suite.places import Places
 from suite.registry import canonical_name, names
 from suite.spec.base import load_toml, validate
 from suite.spec.sweep import SweepSpec, parse_over
+from suite.writing import write_whole
 
 METHOD_FILES = "methods.json"  # of a sweep's own methods, beside its specification
 
@@ -49,9 +50,8 @@ def known_sweep(name: str, places: Places) -> SweepSpec:
 def store(spec: SweepSpec, places: Places) -> None:
     """Keep ``spec`` beside the ledger, so that its name alone finds it again, and which files its methods came from."""
     file = _stored(spec.name, places)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(spec.model_dump_json(indent=2, exclude_defaults=True) + "\n", encoding="utf-8")
-    file.with_name(METHOD_FILES).write_text(json.dumps(PLUGINS.paths()), encoding="utf-8")
+    write_whole(file, spec.model_dump_json(indent=2, exclude_defaults=True) + "\n")
+    write_whole(file.with_name(METHOD_FILES), json.dumps(PLUGINS.paths()))
 
 
 def _stored(name: str, places: Places) -> Path:

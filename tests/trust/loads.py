@@ -174,25 +174,9 @@ def _repeated(videos: Any, snippets: int) -> Any:
 
 def predictions(folder: Path, count: int = 2_000_000) -> str:
     """2,000,000 predicted segments in ActivityNet's JSON against 20,000 of 2,000 videos, with 1,000 resamples."""
-    from tests.benchmarks.bench_evaluate import planted
+    from tests.benchmarks.bench_predictions import written
 
-    truth, found = planted(2000, 50, 20_000, count)
-    database: dict[str, Any] = {f"v{video}": {"subset": "test", "annotations": []} for video in range(2000)}
-    for video, label, start, end in zip(truth.video, truth.label, truth.start.tolist(), truth.end.tolist()):
-        database[f"v{video}"]["annotations"].append({"label": f"c{label}", "segment": [start, end]})
-    (folder / "truth.json").write_text(json.dumps({"database": database}))
-    with (folder / "found.json").open("w") as file:
-        file.write('{"results": {')
-        order = np.argsort(found.video, kind="stable")
-        score = np.asarray(found.score)
-        for place, rows in enumerate(np.split(order, np.flatnonzero(np.diff(found.video[order])) + 1)):
-            listed = [
-                {"label": f"c{found.label[row]}", "score": float(score[row]),
-                 "segment": [float(found.start[row]), float(found.end[row])]}
-                for row in rows
-            ]  # fmt: skip
-            file.write(f'{", " if place else ""}"v{found.video[rows[0]]}": {json.dumps(listed)}')
-        file.write("}}")
+    written(folder, count, ("json",))
     plain = [sys.executable, "-m", "tests.trust.loads", "--score", str(folder)]
     told = subprocess.run(plain, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     return told.strip()

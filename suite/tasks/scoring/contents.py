@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suite.errors import DataError
+from suite.tasks.scoring.lines import Lines
 from suite.tasks.scoring.report import Oddity
 from suite.tasks.scoring.text import read_json, read_text
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Contents:
-    """A file, parsed once: one of ``json``, ``lines`` (number and fields of each) and ``table`` is set.
+    """A file, parsed once: one of ``json``, ``lines`` and ``table`` is set.
 
     A folder of files has none of them, and ``folder`` is set.
 
@@ -26,7 +27,7 @@ class Contents:
 
     path: Path
     json: Any = None
-    lines: tuple[tuple[int, list[str]], ...] = ()
+    lines: Lines | None = None
     table: pa.Table | None = None
     oddities: Sequence[Oddity] = ()
     folder: bool = False
@@ -34,8 +35,13 @@ class Contents:
     @property
     def header(self) -> list[str]:
         """The names of the columns of a csv whose first is ``id``; empty for text without such a line."""
-        first = self.lines[0][1] if self.lines else []
+        first = self.first
         return first if first[:1] == ["id"] else []
+
+    @property
+    def first(self) -> list[str]:
+        """The fields of the first line of a text; empty for other files."""
+        return self.lines.first if self.lines else []
 
     def has_columns(self, *names: str) -> bool:
         """Whether it is a table with these columns."""
@@ -58,26 +64,10 @@ def open_contents(path: Path) -> Contents:
         content, oddities = read_json(path)
         return Contents(path, json=content, oddities=oddities)
     text, oddities = read_text(path)
-    lines = enumerate(text.splitlines(), start=1)
-    rows = tuple((number, _fields(line)) for number, line in lines if line.strip())
-    if not rows:
+    lines = Lines(path, text)
+    if not lines.first:
         raise DataError(f"{path} is empty: give a file with one prediction per line")
-    return Contents(path, lines=rows, oddities=oddities)
-
-
-def number_fields(contents: Contents, width: int) -> list[list[float]]:
-    """All fields but the first of every line; :class:`DataError` where one is missing or is not a number."""
-    rows = []
-    for number, row in contents.lines:
-        try:
-            rows.append([float(field) for field in row[1:]])
-        except ValueError:
-            rows.append([])
-        if len(rows[-1]) != width - 1:
-            raise DataError(
-                f"{contents.path}, line {number}: not the {width} fields of the first line, a name and numbers"
-            )
-    return rows
+    return Contents(path, lines=lines, oddities=oddities)
 
 
 def label_text(value: Any) -> str:
@@ -92,11 +82,6 @@ def label_texts(values: Sequence[Any]) -> tuple[str, ...]:
         known = {value: label_text(value) for value in set(values)}
         return tuple(map(known.__getitem__, values))
     return tuple(map(label_text, values))
-
-
-def _fields(line: str) -> list[str]:
-    parts = line.split(",") if "," in line else line.split()
-    return [part.strip() for part in parts]
 
 
 def _parquet(path: Path) -> pa.Table:

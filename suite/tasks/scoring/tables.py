@@ -23,9 +23,13 @@ def need_columns(path: Path, table: pa.Table, names: Iterable[str], what: str) -
 
 def numbers(path: Path, table: pa.Table, name: str) -> np.ndarray:
     """(N,) a column of numbers, NaN for null; :class:`DataError` for one of text, lists or anything else."""
+    import pyarrow as pa
+
     column = table[name]
     if not _numeric(column.type):
         raise DataError(f"{path}: column '{name}' holds {column.type}, not numbers: write numbers there")
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
     return np.array([float("nan") if value is None else float(value) for value in column.to_pylist()])
 
 

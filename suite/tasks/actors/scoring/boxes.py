@@ -13,7 +13,7 @@ from suite.evaluate.boxes import Boxes
 from suite.tasks.actors.ava_files import label_map, read_annotations, read_exclusions
 from suite.tasks.actors.samples import Actors
 from suite.tasks.data import TaskData
-from suite.tasks.scoring.contents import Contents, label_text, number_fields
+from suite.tasks.scoring.contents import Contents, label_texts
 from suite.tasks.scoring.joining import class_places, label_codes, like_frames, repeated
 from suite.tasks.scoring.report import Oddity
 from suite.tasks.scoring.scale import infinite
@@ -37,11 +37,11 @@ def read_boxes(contents: Contents) -> BoxRows | None:
 
     Raises :class:`DataError` for a malformed row.
     """
-    if not contents.lines or len(contents.lines[0][1]) != 8 or contents.header:
+    if contents.lines is None or len(contents.first) != 8 or contents.header:
         return None
-    numbers = np.array(number_fields(contents, 8))
-    videos, labels = zip(*((row[0], label_text(row[6])) for _, row in contents.lines))
-    return BoxRows("AVA csv", videos, numbers[:, 0], labels, numbers[:, 1:5], numbers[:, 6])
+    numbers, lines = contents.lines.numbers(), contents.lines
+    labels = label_texts(lines.column(6))
+    return BoxRows("AVA csv", lines.column(0), numbers[:, 0], labels, numbers[:, 1:5], numbers[:, 6])
 
 
 @dataclass(frozen=True)

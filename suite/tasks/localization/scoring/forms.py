@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from suite.errors import DataError
-from suite.tasks.scoring.contents import Contents, label_texts, number_fields
+from suite.tasks.scoring.contents import Contents, label_texts
+from suite.tasks.scoring.lines import Lines
 from suite.tasks.scoring.tables import names, need_columns, numbers
 from suite.tasks.scoring.text import as_number, as_numbers, uncollected
 
@@ -56,10 +57,8 @@ def read_segments(contents: Contents) -> SegmentRows | None:
     """The segments of a file, or None where it is in none of these forms; :class:`DataError` for a malformed row."""
     if isinstance(contents.json, Mapping):
         return _json(contents.path, contents.json)
-    if contents.lines and len(contents.lines[0][1]) == 5 and not contents.header:
-        fields = number_fields(contents, 5)
-        rows = [_thumos(row[0], *rest) for (_, row), rest in zip(contents.lines, fields)]
-        return _segments("THUMOS text", *_transposed(rows))
+    if contents.lines is not None and len(contents.first) == 5 and not contents.header:
+        return _thumos(contents.lines)
     if contents.table is None or not {"start", "end"} & set(contents.table.column_names) or _has_scores(contents.table):
         return None
     need_columns(contents.path, contents.table, COLUMNS, "scored segments")
@@ -136,10 +135,19 @@ def _parquet(path: Path, table: pa.Table) -> SegmentRows:
     return _segments("Parquet", video, label, *times)
 
 
-def _thumos(video: str, start: float, end: float, label: float, score: float) -> tuple[str, str, float, float, float]:
-    number = int(label) if label.is_integer() else -1
-    name = THUMOS_CLASSES.get(number, f"THUMOS class {label:g}")
-    return video.removesuffix(".mp4").removesuffix(".mpeg"), name, start, end, score
+def _thumos(lines: Lines) -> SegmentRows:
+    """Rows of video, start, end, number of the class, score."""
+    start, end, number, score = lines.numbers().T
+    files = lines.column(0)
+    video = {file: file.removesuffix(".mp4").removesuffix(".mpeg") for file in set(files)}
+    numbers, of_row = np.unique(number, return_inverse=True)
+    label = list(map(_thumos_class, numbers.tolist()))
+    return _segments("THUMOS text", [video[file] for file in files], [label[one] for one in of_row], start, end, score)
+
+
+def _thumos_class(number: float) -> str:
+    known = THUMOS_CLASSES.get(int(number)) if number.is_integer() else None
+    return known or f"THUMOS class {number:g}"
 
 
 def _has_scores(table: pa.Table) -> bool:

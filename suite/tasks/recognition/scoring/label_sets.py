@@ -5,13 +5,13 @@ or ``id`` and a column per class.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from suite.errors import DataError
-from suite.tasks.scoring.contents import Contents, number_fields, open_contents
+from suite.tasks.scoring.contents import Contents, open_contents
 from suite.tasks.scoring.joining import class_places
 from suite.tasks.scoring.report import Oddity
 
@@ -45,19 +45,19 @@ class LabelTruth:
 def read_label_rows(contents: Contents) -> LabelRows | None:
     """The rows of a csv whose header begins with ``id``, or None; :class:`DataError` for a malformed row."""
     header = contents.header
-    if len(header) < 2:
+    if contents.lines is None or len(header) < 2:
         return None
-    body = replace(contents, lines=contents.lines[1:])
-    items = tuple(row[0] for _, row in body.lines)
+    body = contents.lines.rows[1:]
+    items = tuple(row[0] for _, row in body)
     if header[1] != LABELS:
         if len(set(header)) < len(header) or "" in header:
             raise DataError(f"{contents.path}: the header names a class twice, or not at all: name each once")
-        scores = np.array(number_fields(body, len(header)), dtype=np.float64).reshape(len(items), len(header) - 1)
+        scores = contents.lines.numbers(skip=1)
         return LabelRows("class scores csv", items, tuple(header[1:]), scores, True)
-    wrong = next((number for number, row in body.lines if len(row) != len(header)), None)
+    wrong = next((number for number, row in body if len(row) != len(header)), None)
     if wrong is not None:
         raise DataError(f"{contents.path}, line {wrong}: not the {len(header)} fields of the header; labels go a|b")
-    sets = [{label for label in map(str.strip, row[1].split("|")) if label} for _, row in body.lines]
+    sets = [{label for label in map(str.strip, row[1].split("|")) if label} for _, row in body]
     classes = tuple(sorted(set().union(*sets)))
     return LabelRows("label sets csv", items, classes, _indicator(sets, classes), False)
 
@@ -75,7 +75,7 @@ def label_truth(path: Path) -> LabelTruth:
         problem = "twice" if len(set(rows.item)) < len(rows.item) else "without labels"
         raise DataError(f"{path} has a clip {problem}: give each clip once, with its labels")
     place = contents.header.index("unit") if "unit" in contents.header else 0
-    unit = tuple(row[place] for _, row in contents.lines[1:])
+    unit = contents.lines.column(place, skip=1) if contents.lines else ()
     return LabelTruth(rows.item, rows.classes, rows.score > 0, unit, oddities=tuple(contents.oddities))
 
 
