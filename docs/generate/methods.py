@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from docs.generate.faithful import differences
@@ -154,11 +155,15 @@ def _differences(method: type[Method]) -> str:
 
 
 def _claims(method: type[Method]) -> str:
-    claims = [load_toml(path, Claim) for path in sorted(CLAIMS.glob("*.toml"))]
-    own = [one for one in claims if method.name in (registry.canonical_name(one.method.method), one.method.method)]
+    own = [one for one in _all_claims() if registry.canonical_name(one.method.method) == method.name]
     rows = [(code(f"suite claims {one.name}"), plain(f"{one.sentence} ({one.place})")) for one in own]
     listed = table(("command", "sentence of the paper that it tries"), rows)
     return f"## Claims\n\n{listed}" if listed else ""
+
+
+@cache
+def _all_claims() -> tuple[Claim, ...]:
+    return tuple(load_toml(path, Claim) for path in sorted(CLAIMS.glob("*.toml")))
 
 
 def of_task(task: str) -> list[str]:
