@@ -98,9 +98,14 @@ def _splits(card: DatasetCard) -> str:
     sizes = [
         (name, f"{count:,}") for name in ("train", "validation", "test") if (count := getattr(split, name)) is not None
     ]
-    said = [f"No two splits share a {split.unit}." if split.unit else "", plain(split.about)]
+    said = [f"No two splits share a {split.unit}." if split.unit else "", _sentence(split.about)]
     body = "\n\n".join(part for part in (table(("split", "samples"), sizes), " ".join(filter(None, said))) if part)
     return _section("Splits", body)
+
+
+def _sentence(text: str) -> str:
+    """Prose of a card as a sentence: some cards write it as a note."""
+    return plain(text[:1].upper() + text[1:].strip().rstrip(".") + ".") if text.strip() else ""
 
 
 def _layout(card: DatasetCard) -> str:
@@ -113,7 +118,7 @@ def _layout(card: DatasetCard) -> str:
         ("frames that a snippet sees", layout.window),
     ]
     rows = [(name, f"{value:,}" if isinstance(value, int | float) else value) for name, value in facts if value]
-    return _section("Features", "\n\n".join(filter(None, (table(("", ""), rows), plain(layout.about)))))
+    return _section("Features", "\n\n".join(filter(None, (table(("", ""), rows), _sentence(layout.about)))))
 
 
 def _dials(dials: dict[str, Dial]) -> str:

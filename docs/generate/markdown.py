@@ -29,7 +29,8 @@ def code(text: object) -> str:
 
 def plain(text: str) -> str:
     """Text of a declaration that is no Markdown: its signs stand for themselves."""
-    return re.sub(r"([\\*_\[\]<>$~^])", r"\\\1", text)
+    signs = {"<": "&lt;", ">": "&gt;", "$": "&#36;"}
+    return re.sub(r"[\\*_\[\]<>$]", lambda sign: signs.get(sign[0], f"\\{sign[0]}"), text)
 
 
 def sections(text: str, level: int = 2) -> dict[str, str]:

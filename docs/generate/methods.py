@@ -54,10 +54,7 @@ def _facts(method: type[Method]) -> str:
         ("Looks at hidden truth", "yes: an upper bound, no rival" if method.oracle else ""),
         ("Unknown labels", plain(method.unknown_labels)),
         ("Soft labels", "learns from shares of several annotators" if method.soft_labels else ""),
-        (
-            "Epoch",
-            f"of the published preset {NOTES.get(method.published_selection, '')}".strip() if _reported(method) else "",
-        ),
+        ("Epoch", f"preset published: {NOTES[method.published_selection]}" if _reported(method) else ""),
     ]
     return table(("", ""), [row for row in rows if row[1]])
 
@@ -80,26 +77,21 @@ def _presets(method: type[Method]) -> str:
     if not method.presets:
         return ""
     names = list(method.presets)
-    changed = [name for name in method.hypers if any(name in settings for settings in method.presets.values())]
+    changed = [name for name in method.hypers if any(_of_preset(method, preset, name) for preset in names)]
     rows = [
-        [
-            code(name),
-            code(value_text(method.hypers[name].default)),
-            *(_of_preset(method, preset, name) for preset in names),
-        ]
+        [code(name), code(value_text(method.hypers[name].default)), *(_of_preset(method, one, name) for one in names)]
         for name in changed
     ]
     heading = ["parameter", "declared", *(f"{one} ★" if one == names[0] else one for one in names)]
-    said = (
-        "An empty cell keeps the declared value. ★ is the default; [what presets mean](../faithful/README.md#presets)."
-    )
-    listed = table(heading, rows) or f"All presets ({', '.join(map(code, names))}) are the declared values."
+    said = "An empty cell is the declared value. ★ is the default; [what presets mean](../faithful/README.md#presets)."
+    listed = table(heading, rows) or f"All presets ({', '.join(map(code, names))}) are the declared values.\n"
     return f"## Presets\n\n{listed}\n{said}"
 
 
 def _of_preset(method: type[Method], preset: str, name: str) -> str:
-    settings = method.presets[preset]
-    return code(value_text(settings[name])) if name in settings else ""
+    """What a preset changes a parameter to; nothing where that is the declared value."""
+    declared, settings = method.hypers[name].default, method.presets[preset]
+    return code(value_text(settings[name])) if settings.get(name, declared) != declared else ""
 
 
 def _parameters(method: type[Method]) -> str:

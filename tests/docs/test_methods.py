@@ -51,6 +51,10 @@ def test_a_page_says_what_is_declared():
         assert said in page
     assert "| `q` | q | `0.7` | \\[0.01, 1\\] | §4: 0.7 | noise tolerance of L\\_ASL |" in page
     assert "the authors report the epoch best on test data" in page
-    assert "| `beta` | `0.666667` |  | `0.666667` | `0.5` |" in page  # a preset's values
+    assert "| `beta` | `0.666667` |  |  | `0.5` |" in page  # what presets change
+    assert (
+        "| `warm_epochs` | `10` |  | `0` | `0` |" in page
+        and "| `nms_sigma` | `0.35`" not in page.split("## Parameters")[0]
+    )
     assert "`suite claims asl-context`" in page
     assert "layer6ai-labs/ASL" in page
