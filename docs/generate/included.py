@@ -1,18 +1,21 @@
 """Text that has its place in files outside of ``docs``: README, CONTRIBUTING, cluster/README, SECURITY, CHANGELOG.
 
-A line ``<!-- include FILE "SECTION" -->`` of a page stands for the section of that file (for all of it, without one).
+A line ``<!-- include FILE "SECTION" -->`` of a page stands for the section of that file (for all of it, without one);
+``<!-- extras -->`` for the extras of pyproject.toml.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
+import tomllib
 from pathlib import Path
 
-from docs.generate.markdown import sections
+from docs.generate.markdown import code, plain, sections, table
 
 ROOT = Path(__file__).parents[2]
 MARK = re.compile(r'^<!-- include (\S+)(?: "([^"]+)")? -->$', re.MULTILINE)
+EXTRAS = "<!-- extras -->"
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w+) title=([^\s\"]+)$", re.MULTILINE)
 # Where files outside of docs are found on the site; of others, a link leaves its words.
@@ -28,7 +31,17 @@ PAGES = {
 def expanded(text: str, page: str) -> str:
     """``text`` of the page ``page`` (its path below ``docs``) with what it includes, its links leading to pages."""
     own = _relinked(text, f"docs/{page}", page)
+    own = own.replace(EXTRAS, extras()) if EXTRAS in own else own
     return MARK.sub(lambda mark: included(mark[1], mark[2] or "", page), own)
+
+
+def extras() -> str:
+    """The optional dependencies with their packages and what the line in pyproject.toml says of them."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    said = dict(re.findall(r"^([\w-]+) = \[.*\] *# (.+)$", text, re.MULTILINE))
+    held = tomllib.loads(text)["project"]["optional-dependencies"]
+    rows = [(code(name), ", ".join(map(code, packages)), plain(said.get(name, ""))) for name, packages in held.items()]
+    return table(("extra", "packages", "what for"), rows)
 
 
 def included(file: str, section: str, page: str) -> str:

@@ -149,6 +149,7 @@ def test_sections_of_other_files_are_included_and_their_links_lead_to_pages():
     steps = expanded(PAGES["first-steps.md"], "first-steps.md")
     assert "](papers.md)" in steps and "](survival.md)" in steps
     assert "[SECURITY](project/security.md)" in steps
+    assert "| `h5` | `h5py>=3.11` | suite.data.readers:" in expanded(PAGES["install.md"], "install.md")
     with pytest.raises(LookupError, match=r"docs/x.md: README.md has no section 'Nowhere'"):
         expanded('<!-- include README.md "Nowhere" -->', "x.md")
 

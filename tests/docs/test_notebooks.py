@@ -16,7 +16,7 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
 def test_there_are_two():
-    assert [path.stem for path in NOTEBOOKS] == ["compare", "first-run"]
+    assert [path.stem for path in NOTEBOOKS] == ["first-run", "two-methods"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
