@@ -108,7 +108,7 @@ FILE *fopen64(const char *path, const char *how) {
     return strpbrk(how, "wa+") && inside(path) && fails(1) ? NULL : REAL(fopen64)(path, how);
 }
 
-int mkdir(const char *path, mode_t how) { return inside(path) && fails(1) ? -1 : REAL(mkdir)(path, how); }
+int mkdir(const char *path, mode_t how) { return inside(path) && access(path, F_OK) && fails(1) ? -1 : REAL(mkdir)(path, how); }
 int rename(const char *from, const char *to) { return inside(to) && fails(0) ? -1 : REAL(rename)(from, to); }
 int link(const char *from, const char *to) { return inside(to) && fails(1) ? -1 : REAL(link)(from, to); }
 int symlink(const char *to, const char *at) { return inside(at) && fails(1) ? -1 : REAL(symlink)(to, at); }

@@ -1,22 +1,26 @@
 """Commands of the suite under a file system that fails at its n-th call; run with ``failing.c`` preloaded.
 
-``python -m tests.trust.faults FOLDER MODE STEP [KIND ...]`` prints a line of JSON per command and mode. Each trial is a
+``python -m tests.trust.faults FOLDER MODE STEP[@FIRST] [KIND ...]`` prints a line of JSON per command and mode: calls
+FIRST, FIRST + STEP, ... are tried, so that a long range can be run in pieces. Each trial is a
 fork of this process, which has imported everything: a second or two instead of ten.
 """
 
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import json
 import os
+import re
 import shutil
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+TIME = re.compile(r"\d{4}-\d\d-\d\d|\b\d\d:\d\d\b")
 MODES = {"once": 1, "full": 2, "kill": 3}
 WORLD = "planted-verbs[train=40,validation=30,test=30,verbs=8]"
 TRAIN = ("train", "assume-negative", WORLD, "--epochs", "2", "--json")
@@ -126,19 +130,27 @@ def numbers(out: Path) -> Any:
     runs = ledger.runs(all_attempts=True)
     rows = [ledger.metrics(), ledger.curves(), ledger.all_predictions()]
     marks = [frame.drop("run", "attempt").hash_rows(seed=1).sort().to_list() for frame in rows]
-    return {"finished": int((runs["status"] == "finished").sum()), "rows": [*map(len, rows)], "hash": marks}
+    finished = int((runs["status"] == "finished").sum())
+    return {"finished": finished, "rows": [*map(len, rows)], "hash": marks, "pages": pages(out / "reports")}
+
+
+def pages(folder: Path) -> dict[str, str]:
+    """A fingerprint of each page below ``folder`` and of what lies beside it, whenever it was made."""
+    files = [file for file in folder.rglob("*") if file.is_file() and not file.name.startswith(".")]
+    texts = {str(file.relative_to(folder)): file.read_text(encoding="utf-8") for file in files}
+    return {name: hashlib.sha256(TIME.sub("", text).encode()).hexdigest() for name, text in texts.items()}
 
 
 def try_command(
-    machine: Machine, kind: str, words: Sequence[str], template: Path | None, mode: str, step: int
+    machine: Machine, kind: str, words: Sequence[str], template: Path | None, mode: str, step: int, first: int
 ) -> Record:
-    """The command with a fault at every ``step``-th of its calls, each time followed by the command without."""
+    """The command with a fault at every ``step``-th call from ``first`` on, each time followed by it without one."""
     record = Record(kind, mode)
     machine.fresh(template)
     code, record.calls = machine.run(words)
     assert code == 0, machine.said.read_text()
     wanted = machine.ask(numbers)
-    for at in range(1, record.calls + 1, step):
+    for at in range(first, record.calls + 1, step):
         machine.fresh(template)
         code, _ = machine.run(words, at, mode)
         said = machine.said.read_text(errors="replace")
@@ -153,16 +165,25 @@ def try_command(
         if isinstance(found, dict) and found["finished"] > wanted["finished"]:
             record.repeated.append(str(at))
         elif code != 0 or found != wanted:
-            told = found.get("rows") if isinstance(found, dict) else found
+            told = _differing(found, wanted) if isinstance(found, dict) else found
             record.lost.append(
                 f"{at}: {code}, {said[-300:]} | {machine.said.read_text(errors='replace')[-300:]} {told}"
             )
     return record
 
 
+def _differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What differs, in few words."""
+    told = {key: found[key] for key in found if key != "pages" and found[key] != wanted[key]}
+    names = sorted({*found["pages"], *wanted["pages"]})
+    return told | {"pages": [name for name in names if found["pages"].get(name) != wanted["pages"].get(name)]}
+
+
 def main() -> None:
     """See the module."""
-    folder, modes, step = Path(sys.argv[1]), sys.argv[2].split(","), int(sys.argv[3])
+    folder, modes = Path(sys.argv[1]), sys.argv[2].split(",")
+    step, _, begin = sys.argv[3].partition("@")
+    pace = (int(step), int(begin or 1))
     kinds = sys.argv[4:] or ["train", "compact", "page"]
     os.environ["XDG_DATA_HOME"] = str(folder / "home")
     os.environ["SUITE_METHODS"] = ""
@@ -186,7 +207,7 @@ def main() -> None:
     }
     for kind in kinds:
         for mode in modes:
-            print(json.dumps(asdict(try_command(machine, kind, *commands[kind], mode, step))), flush=True)
+            print(json.dumps(asdict(try_command(machine, kind, *commands[kind], mode, *pace))), flush=True)
 
 
 def _import_everything() -> None:

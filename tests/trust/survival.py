@@ -1,14 +1,16 @@
 """The table of what was survived, from the records of the tests.
 
 ``SURVIVAL_RECORDS=FOLDER pytest -m slow tests/trust`` writes the records, ``python -m tests.trust.survival FOLDER`` the
-page ``docs/survival.md``.
+page ``docs/survival.md``. Rows of which there is no new record stay as they are on the page: what takes hours can be
+tried in pieces.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "survival.md"
 KINDS = {
     "train": "training with a checkpoint after every epoch: preparation, checkpoints, append",
     "compact": "compaction of a ledger of three runs",
-    "page": "the page of a board",
+    "page": "the page of a board, pages of its runs and methods, the index",
 }
 MODES = {
     "once": "the call fails, others succeed",
@@ -30,10 +32,61 @@ FAULT_COLUMNS = (
 TOP = """# What was survived
 
 Written by the tests: do not edit. `SURVIVAL_RECORDS=FOLDER pytest -m slow tests/trust` tries all of it again,
-`python -m tests.trust.survival FOLDER` writes this page. A *call* is a change of a file: bytes written, a file made,
-renamed, cut or removed.
+`python -m tests.trust.survival FOLDER` writes the rows anew that were tried. A *call* is a change of a file: bytes
+written, a file made, renamed, cut or removed.
 
 """
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table of the page: ``about`` it, its ``columns``, of which the first ``keys`` name a row, and those of text."""
+
+    title: str
+    about: str
+    columns: tuple[str, ...]
+    keys: int = 1
+    text: int = 1
+
+    def rows(self, page: str) -> dict[Row, Row]:
+        """The rows that ``page`` has of it, by what names them."""
+        of = page.partition(f"## {self.title}\n")[2].partition("\n## ")[0]
+        lines = [line for line in of.splitlines() if line.startswith("| ")][1:]
+        cells = [tuple(line[2:-2].split(" | ")) for line in lines]
+        return {row[: self.keys]: row for row in cells}
+
+    def written(self, rows: Iterable[Row], total: str = "") -> str:
+        """The table."""
+        lines = [f"## {self.title}", "", self.about, "", f"| {' | '.join(self.columns)} |"]
+        last = ["---"] if not self.columns[-1] or len(self.columns) == 5 else ["---:"]
+        numbers = ["---:"] * (len(self.columns) - self.text - 1)
+        lines += [f"|{'|'.join(['---'] * self.text + numbers + last)}|", *(f"| {' | '.join(row)} |" for row in rows)]
+        return "\n".join([*lines, *(["", total] if total else []), ""])
+
+
+FAULTS = Part(
+    "Faults at writes",
+    "Calls were tried at even steps (`FAULT_STEP=1` tries each, `FAULT_STEP=8@2` every eighth from the second on). "
+    "After each fault the same command was given again without one; its numbers, and its pages, had to be those "
+    "without faults.",
+    FAULT_COLUMNS,
+    keys=2,
+    text=2,
+)
+FILES = Part(
+    "Files that are almost right",
+    "Mutated by hypothesis: bits and bytes changed, cut, doubled, put in. None made a reader start a process "
+    "(`os.system`, `subprocess`), none took more than 3 GiB, and each refusal was one sentence; the most frequent "
+    "ones without names and numbers.",
+    ("file", "tried", "read", "refused", "most often with"),
+)
+LOADS = Part(
+    "Loads",
+    "Seconds on two cores that others used at the same time; CPU is the process's own; GiB the most it ever held.",
+    ("load", "seconds", "CPU seconds", "GiB", ""),
+)
 
 
 def records(file: Path) -> list[dict[str, Any]]:
@@ -41,73 +94,53 @@ def records(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.is_file() else []
 
 
-def faults(found: Sequence[Mapping[str, Any]]) -> str:
-    """Faults at the calls of commands, and what became of them."""
-    lines = [
-        "## Faults at writes",
-        "",
-        "Calls were tried at even steps (`FAULT_STEP=1` tries each). After each fault the same command was given again "
-        "without one; its numbers had to be those without faults.",
-        "",
-        f"| {' | '.join(FAULT_COLUMNS)} |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
+def fault_rows(found: Sequence[Mapping[str, Any]]) -> dict[Row, Row]:
+    """Faults at the calls of commands, and what became of them; pieces of one command and fault are added up."""
+    pieces: dict[Row, list[Mapping[str, Any]]] = {}
     for one in found:
-        counts = [one["calls"], one["tried"], one["went_on"], one["sentence"], one["killed"]]
-        bad = [len(one[name]) for name in ("lost", "repeated", "tracebacks")]
-        cells = [KINDS[one["kind"]], MODES[one["mode"]], *map(str, counts + bad)]
-        lines.append(f"| {' | '.join(cells)} |")
-    tried = sum(one["tried"] for one in found)
-    bad = sum(len(one[name]) for one in found for name in ("lost", "repeated", "tracebacks"))
-    return "\n".join([*lines, "", f"{tried} faults, {bad} runs lost or repeated or tracebacks.", ""])
+        pieces.setdefault((KINDS[one["kind"]], MODES[one["mode"]]), []).append(one)
+    rows = {}
+    for key, parts in pieces.items():
+        counts = [sum(one[name] for one in parts) for name in ("tried", "went_on", "sentence", "killed")]
+        bad = [sum(len(one[name]) for one in parts) for name in ("lost", "repeated", "tracebacks")]
+        rows[key] = (*key, *map(str, [max(one["calls"] for one in parts), *counts, *bad]))
+    return rows
 
 
-def files(found: Sequence[Mapping[str, Any]]) -> str:
+def file_rows(found: Sequence[Mapping[str, Any]]) -> dict[Row, Row]:
     """Mutated files, and how they were refused."""
-    lines = [
-        "## Files that are almost right",
-        "",
-        "Mutated by hypothesis: bits and bytes changed, cut, doubled, put in. None made a reader start a process "
-        "(`os.system`, `subprocess`), none took more than 3 GiB, and each refusal was one sentence; the most frequent "
-        "ones without names and numbers.",
-        "",
-        "| file | tried | read | refused | most often with |",
-        "|---|---:|---:|---:|---|",
-    ]
+    rows = {}
     for one in found:
         told = dict(one["told"])
         read, refused = told.pop("read", 0), sum(told.values())
         often = sorted(told, key=lambda name: -told[name])[:2]
         cells = [one["kind"], read + refused, read, refused, "; ".join(f"“{name} …”" for name in often)]
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    tried = sum(sum(one["told"].values()) for one in found)
-    return "\n".join([*lines, "", f"{tried:,} files, no traceback.", ""])
+        rows[(one["kind"],)] = tuple(map(str, cells))
+    return rows
 
 
-def loads(found: Sequence[Mapping[str, Any]]) -> str:
+def load_rows(found: Sequence[Mapping[str, Any]]) -> dict[Row, Row]:
     """Loads with their seconds and memory."""
-    lines = [
-        "## Loads",
-        "",
-        "Seconds on two cores that others used at the same time; CPU is the process's own; GiB the most it ever held.",
-        "",
-        "| load | seconds | CPU seconds | GiB | |",
-        "|---|---:|---:|---:|---|",
-    ]
-    lines += [
-        f"| {one['what']} | {one['wall']:.0f} | {one['cpu']:.0f} | {one['gib']:.1f} | {one['told']} |" for one in found
-    ]
-    return "\n".join([*lines, ""])
+    return {
+        (one["what"],): (one["what"], f"{one['wall']:.0f}", f"{one['cpu']:.0f}", f"{one['gib']:.1f}", one["told"])
+        for one in found
+    }
 
 
-def page(folder: Path) -> str:
-    """The whole page."""
+def page(folder: Path, before: str = "") -> str:
+    """The whole page; rows of ``before``, the page as it was, stay where no record of ``folder`` tells otherwise."""
+    faults = FAULTS.rows(before) | fault_rows(records(folder / "faults.jsonl"))
+    faults = {key: row for key, row in faults.items() if key[0] in KINDS.values()}
+    files = FILES.rows(before) | file_rows(records(folder / "fuzz.jsonl"))
+    loads = LOADS.rows(before) | load_rows(records(folder / "loads.jsonl"))
+    tried, bad = (sum(int(row[at]) for row in faults.values() for at in places) for places in ((3,), (7, 8, 9)))
     parts = [
-        part(records(folder / name))
-        for name, part in (("faults.jsonl", faults), ("fuzz.jsonl", files), ("loads.jsonl", loads))
+        FAULTS.written(faults.values(), f"{tried} faults, {bad} runs lost or repeated or tracebacks."),
+        FILES.written(files.values(), f"{sum(int(row[1]) for row in files.values()):,} files, no traceback."),
+        LOADS.written(loads.values()),
     ]
     return TOP + "\n".join(parts)
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(Path(sys.argv[1])), encoding="utf-8")
+    PAGE.write_text(page(Path(sys.argv[1]), PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -25,3 +25,14 @@ def test_what_was_lost_is_counted(tmp_path: Path) -> None:
     (tmp_path / "fuzz.jsonl").write_text(json.dumps({"kind": "K", "told": {"read": 1, "no such thing": 2}}) + "\n")
     text = page(tmp_path)
     assert "3 faults, 2 runs lost" in text and "| K | 3 | 1 | 2 | “no such thing …” |" in text
+
+
+def test_rows_that_were_not_tried_again_stay_and_pieces_add_up(tmp_path: Path) -> None:
+    before = PAGE.read_text(encoding="utf-8")
+    assert page(tmp_path, before) == before
+    piece = {"kind": "compact", "mode": "kill", "calls": 9, "tried": 4, "went_on": 0, "sentence": 0, "killed": 4,
+             "lost": [], "repeated": [], "tracebacks": []}  # fmt: skip
+    (tmp_path / "faults.jsonl").write_text(2 * (json.dumps(piece) + "\n"))
+    text = page(tmp_path, before)
+    changed = [line for line in text.splitlines() if line not in before.splitlines()]
+    assert [line.count(" | 9 | 8 | 0 | 0 | 8 | 0 | 0 | 0 |") for line in changed if line.startswith("|")] == [1]
