@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write_whole(file: Path, content: str | bytes) -> None:
-    """Write ``content`` (text as UTF-8) to ``file``; a death in the middle, or a full disk, leaves what was there before.
+    """Write ``content`` (text as UTF-8) to ``file``; a death in the middle, or a full disk, leaves what was there.
 
     Its folder is made. Raises :class:`OSError` where nothing can be written.
     """

@@ -23,12 +23,12 @@ def test_what_fails_in_the_middle_leaves_what_was_there(tmp_path: Path, monkeypa
     file = tmp_path / "page.html"
     write_whole(file, "old")
 
-    def torn(self: Path, text: str, **_: object) -> None:
-        with self.open("w", encoding="utf-8") as out:
-            out.write(text[:2])
+    def torn(self: Path, content: bytes) -> None:
+        with self.open("wb") as out:
+            out.write(content[:2])
         raise OSError(errno.ENOSPC, "No space left on device", str(self))
 
-    monkeypatch.setattr(Path, "write_text", torn)
+    monkeypatch.setattr(Path, "write_bytes", torn)
     with pytest.raises(OSError, match="No space left"):
         write_whole(file, "new")
     assert file.read_text(encoding="utf-8") == "old" and list(tmp_path.iterdir()) == [file]

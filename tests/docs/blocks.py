@@ -55,5 +55,5 @@ def problem(command: str) -> str:
     place = held.get("run", place)
     place.make_context("suite", left, resilient_parsing=True)
     flags = {flag for parameter in place.params for flag in parameter.opts} | {"--help"}
-    wrong = [word for word in words if word.startswith("--") and word not in flags]
+    wrong = [word for word in words if word.startswith("--") and word.partition("=")[0] not in flags]
     return f"{command}: there is no option {wrong[0]}" if wrong else ""

@@ -145,6 +145,7 @@ def test_what_a_plan_says_for_people_and_for_scripts(tmp_path, monkeypatch):
 
 
 def test_a_whole_paper_is_planned_table_by_table(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("SUITE_OUTPUTS", str(tmp_path / "out"))
     (tmp_path / "data").mkdir()
     said = CliRunner().invoke(build(), ("plan", "paper:single-positive", "--data", str(tmp_path / "data"))).stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -34,7 +35,9 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
-    return Clock(monkeypatch)
+    # uuid1 never goes back behind its last time, which would stay in the future for the tests that follow.
+    monkeypatch.setattr(uuid, "_last_timestamp", None)
+    yield Clock(monkeypatch)
 
 
 def recorded(ledger: Ledger, clock: Clock, seed: int, status: str = "finished") -> None:

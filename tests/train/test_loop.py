@@ -84,7 +84,9 @@ train(settings, Calling(lambda progress: os.kill(os.getpid(), signal.SIGKILL) if
 def test_a_killed_process_resumes_to_the_same_bytes(tmp_path: Path, epoch: int):
     path = tmp_path / "run.safetensors"
     script = KILLED.format(path=str(path), epoch=epoch)
-    done = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[2], env={**os.environ})
+    # Bytes are the same for the same number of threads, and another test may have set this process's.
+    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    done = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[2], env={**os.environ, **threads})
     assert done.returncode == -signal.SIGKILL
     assert path.exists()
     assert weights(train(Settings(checkpoint=path))) == weights(train())
