@@ -34,7 +34,7 @@ def test_a_line_names_losses_headline_best_and_the_time_left():
 def test_a_line_never_exceeds_a_terminal_of_80_columns():
     course = Course("mAP")
     losses = {f"train__{'part' * 3}{number}": 0.123456 for number in range(9)}
-    progress = at(999, 1000, 0.999, **losses, validation__mAP=0.1)
+    progress = at(99, 100, 0.99, **losses, validation__mAP=0.1)
     course.take(progress)
     assert len(course.line(progress)) <= WIDTH
     assert "loss 1.11" in course.line(progress)
