@@ -129,7 +129,10 @@ def test_a_slurm_job_is_one_cluster_with_a_token_of_its_own(tmp_path: Path) -> N
     """``srun`` and ``ray`` stand in; SIGTERM to the script reaches the driver, whose exit code is the job's."""
     srun = 'while [[ $1 == --* ]]; do shift; done; exec "$@"'
     ray = 'echo "ray $@ ${#RAY_AUTH_TOKEN} $RAY_AUTH_MODE" >> "$LOG"'
-    suite = 'trap \'echo stopped >> "$LOG"; exit 130\' TERM; echo "suite $@" >> "$LOG"; sleep 1; kill -TERM $PPID; sleep 4 & wait'
+    suite = (
+        'trap \'echo stopped >> "$LOG"; exit 130\' TERM; echo "suite $@" >> "$LOG"; '
+        "sleep 1; kill -TERM $PPID; sleep 4 & wait"
+    )
     done = run(
         "slurm-ray.sbatch", tmp_path, ["sweep", "neighbours"], srun=srun, ray=ray, suite=suite,
         scontrol="echo n1; echo n2", python=f"echo {64 * 'a'}", hostname="echo 10.0.0.1 10.0.0.2",
