@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from suite.data.planted.snippet_states import VideoWorld
+from suite.data.planted.timelines import SHORTEST, _filled
 from suite.data.planted.videos import draw_looks, draw_timelines, read
 from suite.data.storage.cards import find_card
 from suite.errors import DataError, UsageError
@@ -192,6 +193,17 @@ def test_share_of_action_is_what_the_dial_says(share):
     data = world(action_share=share, videos=60, boundary_width=0.0)
     assert data.facts["premises"]["share of action"] == pytest.approx(share, abs=0.05)
     assert (data.train.segments.end <= data.train.duration[data.train.segments.video] + 1e-9).all()
+
+
+def test_instances_fill_their_share_whatever_is_drawn():
+    """The last instance, where the cut leaves too little of it, goes to the one before: with two there is one left."""
+    counts = set()
+    for seed in range(400):
+        start, end = _filled(np.random.default_rng(seed), 60.0, 1.0, 0.2)
+        counts.add(len(start))
+        assert np.subtract(end, start).sum() == pytest.approx(12.0, abs=0.03)
+        assert min(np.subtract(end, start)) >= SHORTEST - 0.02 or len(start) == 1
+    assert {1, 2, 3} <= counts
 
 
 def test_separation_after_ramps_follows_lengths_and_ramps():

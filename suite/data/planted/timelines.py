@@ -108,7 +108,8 @@ def _filled(
         lengths.append(max(SHORTEST, length_scale * float(lognormal(generator, DURATION_LAW))))
     lengths[-1] -= sum(lengths) - wanted
     if len(lengths) > 1 and lengths[-1] < SHORTEST:
-        lengths[-2] += lengths.pop()
+        rest = lengths.pop()
+        lengths[-1] += rest
     gaps = lognormal(generator, GAP_LAW, len(lengths) + 1)
     gaps *= (duration - wanted) / gaps.sum()
     start = np.round(np.cumsum(gaps[:-1]) + np.cumsum([0.0, *lengths[:-1]]), 2)
