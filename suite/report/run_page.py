@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +41,8 @@ DEFAULTS = {"protocol": "default", "precision": "float32"}
 class RunContent:
     """Everything the page says; ``examples``: heading to a drawn example of what the run predicted.
 
-    ``page``: the address of its method's page, where the method is known.
+    ``page``: the address of its method's page, where the method is known; ``model``: that of the card of its weights,
+    where these are kept.
     """
 
     row: Mapping[str, Any]
@@ -57,6 +58,7 @@ class RunContent:
     facts: tuple[tuple[str, str], ...]
     curves: str
     examples: Mapping[str, str]
+    model: str = ""
 
 
 def write_runs(ledger: Ledger, runs: Collection[str], reports: Path) -> int:
@@ -88,7 +90,9 @@ def write_run(
     single: bool = False,
 ) -> Path:
     """Write the page of one run (its row, metrics and curves as the ledger has them); returns the file."""
-    content = describe(row, metrics, curves, examples or {})
+    card = f"models/{row['run']}/README.md"
+    kept = f"../../{card}" if (reports.parent / card).is_file() else ""
+    content = replace(describe(row, metrics, curves, examples or {}), model=kept)
     return write_page(reports / FOLDER / f"{row['run']}.html", "run.html.j2", content, single, safe=_safe)
 
 

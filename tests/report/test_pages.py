@@ -115,6 +115,19 @@ def test_a_run_page_gives_the_command_that_names_the_run(filled, tmp_path):
     assert "80.0" in text and "82.0" in text  # validation and oracle
 
 
+def test_a_run_page_says_where_weights_and_predictions_lie(filled, tmp_path):
+    asked, ledger = filled
+    kept, other = [one.run for one in asked if one.run][:2]
+    (tmp_path / "models" / kept).mkdir(parents=True)
+    (tmp_path / "models" / kept / "README.md").write_text("a card", encoding="utf-8")
+    write_runs(ledger, [kept, other], tmp_path / "reports")
+    pages = [(tmp_path / "reports" / "runs" / f"{run}.html").read_text(encoding="utf-8") for run in (kept, other)]
+    (link,) = re.findall(r'href="([^"]+README.md)"', pages[0])
+    assert (tmp_path / "reports" / "runs" / link).resolve() == tmp_path / "models" / kept / "README.md"
+    assert f"suite predict {kept[:8]}" in pages[0] and "suite predict" not in pages[1] and "not kept" in pages[1]
+    assert all(f"suite score {run[:8]}" in page for run, page in zip((kept, other), pages, strict=True))
+
+
 def test_a_run_page_is_written_once_per_attempt(filled, tmp_path):
     asked, ledger = filled
     runs = [asked[0].run]
