@@ -80,11 +80,8 @@ def plan(
     seconds = made.seconds()
     wall = None if seconds is None else seconds / at_once
     if json:
-        totals = {"asked": len({a.run for a in made.asked if a.run}), "finished": len(made.finished)}
-        totals |= {"todo": len(made.todo), "failed": len(made.failed), "blocked": len(made.blocked)}
-        totals |= {"outdated": made.outdated}
         lists = {"missing": [_lack_row(lack) for lack in lacking], "tables": by_table(made, rows), "runs": rows}
-        emit_json({"name": made.board.name, **totals, "seconds": seconds, "wall_seconds": wall, **lists})
+        emit_json({"name": made.board.name, **_totals(made), "seconds": seconds, "wall_seconds": wall, **lists})
         return
     if made.board.printed and not table:
         emit([in_words(row) for row in by_table(made, rows)], TABLE, False)
@@ -95,6 +92,13 @@ def plan(
         emit(by_row(rows), ROW, False)
     say(f"{len(made.finished)} finished, {len(made.todo)} to do: {_expected(made, wall, at_once)}.")
     _say_rest(made, costs, lacking, rows)
+
+
+def _totals(made: Plan) -> dict[str, int]:
+    """How many runs a board asks for, and how they stand."""
+    asked, left = len({a.run for a in made.asked if a.run}), len(made.todo)
+    counts = {"asked": asked, "finished": len(made.finished), "todo": left, "failed": len(made.failed)}
+    return {**counts, "blocked": len(made.blocked), "outdated": made.outdated}
 
 
 def _subject(name: str, second: str) -> tuple[str, bool]:

@@ -71,16 +71,21 @@ def predict(
     loaded = load_model(model, places, selection, device)
     with with_threads(threads):
         found = _predicted(loaded, features, split, (fps, stride, window), places)
+    _hand_over(found, str(loaded.folder.path), to, json)
+
+
+def _hand_over(found: Predicted, model: str, to: Path | None, json: bool) -> None:
+    """Write what was predicted to the file ``to``, or print it."""
     if to is not None:
         written = found.write(to)
         if json:
-            emit_json({"model": str(loaded.folder.path), "items": len(found), "file": str(written)})
+            emit_json({"model": model, "items": len(found), "file": str(written)})
         else:
             say(f"{len(found)} items; {written}")
         return
     frame = found.to_frame()
     if json:
-        emit_json({"model": str(loaded.folder.path), "items": len(found), "rows": frame.to_dicts()})
+        emit_json({"model": model, "items": len(found), "rows": frame.to_dicts()})
     else:
         say(str(frame))
 

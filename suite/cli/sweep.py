@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from suite.places import Places
     from suite.spec.sweep import SweepSpec
     from suite.sweep.search import Swept
+    from suite.work.demand import Quota
     from suite.work.source import Watch
 
 SweepArgument = Annotated[str, typer.Argument(help="Sweep name, or a TOML file.", autocompletion=sweeps)]
@@ -109,21 +110,23 @@ def run(
         packed=packed,
     )
     spec, places = _asked(what, over, changes, out, data, methods_files)
+    from suite.work.demand import Quota
+
+    swept = _search(spec, places, address, Quota(max_cpus, max_gpus), keep, log or [], quiet=json)
+    _conclude(spec, swept, places, tensorboard, json)
+
+
+def _search(
+    spec: SweepSpec, places: Places, address: str | None, limits: Quota, keep: Keep, log: list[str], *, quiet: bool
+) -> Swept:
     from suite.sweep.search import run_sweep
     from suite.tracking.watching import require
-    from suite.work.demand import Quota
     from suite.work.kept import ready
 
-    trackers = require(log or [])
+    trackers = require(log)
     ready(places)
-    limits = Quota(max_cpus, max_gpus)
-    with watching(spec, quiet=json) as watch:
-        swept = run_sweep(spec, places, address, watch, limits, keep=keep.value, log=trackers)
-    if tensorboard:
-        from suite.sweep.exports import export_tensorboard
-
-        say(f"TensorBoard: {export_tensorboard(spec, places)}")
-    _conclude(spec, swept, places, json)
+    with watching(spec, quiet) as watch:
+        return run_sweep(spec, places, address, watch, limits, keep=keep.value, log=trackers)
 
 
 def show(
@@ -284,7 +287,11 @@ def _page(spec: SweepSpec, places: Places, single: bool = False) -> str:
     return str(page)
 
 
-def _conclude(spec: SweepSpec, swept: Swept, places: Places, as_json: bool) -> None:
+def _conclude(spec: SweepSpec, swept: Swept, places: Places, tensorboard: bool, as_json: bool) -> None:
+    if tensorboard:
+        from suite.sweep.exports import export_tensorboard
+
+        say(f"TensorBoard: {export_tensorboard(spec, places)}")
     studies = swept.snapshot["studies"]
     if swept.interrupted:
         done = sum(sum(study["counts"].values()) for study in studies)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from suite.places import Places
     from suite.results.schema import Outcome
     from suite.spec.run import RunSpec
+    from suite.work.preparation import Machine
 
 
 PresetOption = Annotated[
@@ -86,15 +87,11 @@ def train(
 
     Example: suite train mask-bce planted-verbs --set neighbours=10 --set tau=0.2 --seed 1
     """
-    from suite.cli.pages import run_page
     from suite.environment import PLUGINS
     from suite.models.folder import models_folder
     from suite.places import Places
-    from suite.registry import method as find_method
     from suite.runs import resolve_run
-    from suite.tasks import task
     from suite.tracking.watching import require
-    from suite.work.once import run_once
     from suite.work.preparation import Machine, require_device
 
     PLUGINS.add(methods_files or [])
@@ -103,34 +100,43 @@ def train(
     places, given = Places(out, data), _with_preset(parse_settings(settings or []), preset)
     asked = {"protocol": protocol, "seed": seed, "epochs": epochs, "precision": _precision(precision)}
     spec = resolve_run(method, dataset, given, root=places.root, models=models_folder(places), **asked)
+    _carry_out(spec, places, machine, again=again, address=address, json=json)
+
+
+def _carry_out(
+    spec: RunSpec, places: Places, machine: Machine, *, again: bool, address: str | None, json: bool
+) -> None:
+    """Train what the ledger does not answer, and show what came out."""
+    from suite.cli.pages import run_page
+    from suite.registry import method as find_method
+    from suite.tasks import task
+    from suite.work.once import run_once
+
     places.require_writable()
-    chosen = find_method(method)
+    chosen = find_method(spec.method)
     if not json:
         _introduce(chosen, spec)
-    once = run_once(
-        spec,
-        places,
-        machine,
-        partial(display, task(chosen.task).headline, json),
-        again=again,
-        address=address,
-        waiting=lambda run: complain(f"another process carries out run {run}; waiting for it."),
-    )
+    reporting = partial(display, task(chosen.task).headline, json)
+
+    def waiting(run: str) -> None:
+        complain(f"another process carries out run {run}; waiting for it.")
+
+    once = run_once(spec, places, machine, reporting, again=again, address=address, waiting=waiting)
     if once.outcome is not None:
         _tell_missing(once.outcome)
     elif not json:
-        say(_already(once.run, places, keep))
+        say(_already(once.run, places, machine))
     show(once.ledger, once.run, chosen, spec, places, json)
     if not json:
         say(f"page: {run_page(once.ledger, places, once.run)}")
         suggest(once.run, chosen, spec, places)
 
 
-def _already(run: str, places: Places, keep: Keep) -> str:
+def _already(run: str, places: Places, machine: Machine) -> str:
     """What is said of a run that the ledger holds."""
     from suite.models.folder import kept_models
 
-    if keep != Keep.none and run not in kept_models(places):
+    if machine.keep != "none" and run not in kept_models(places):
         return "the ledger holds this run already, without its weights; --again trains it anew and keeps them."
     return "the ledger holds this run already; --again trains it anew."
 
