@@ -1,4 +1,4 @@
-"""Notebooks as pages: their text and code; outputs are made by whoever runs them."""
+"""Notebooks as pages: their text and code; outputs are made by running them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tracker is told of a run, and how points become names and steps."""
+"""What a tracker gets of a run, and how points become names and steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notes beside the ledger: where every command at work stands, for whoever looks from another shell or machine.
+"""Notes beside the ledger: where every command at work stands, readable from another shell or machine.
 
 One small file per command, written every few seconds and removed when the command ends. Nothing depends on them; a note
 that is no longer written belongs to a command that was killed.
@@ -27,7 +27,7 @@ from suite.work.source import HERE
 EVERY = 3.0  # seconds between two writings of a note
 REMOTE_EVERY = 15.0  # the same into a remote store, where each costs a request
 SILENT = 60.0  # seconds without a word after which a command counts as dead
-FORGET = 7 * 24 * 3600.0  # seconds after which notes of dead commands are removed by whoever looks
+FORGET = 7 * 24 * 3600.0  # seconds after which notes of dead commands are removed by those who read them
 
 
 @dataclass(frozen=True)
