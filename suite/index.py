@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.environment import PLUGINS, STARTED
+from suite.writing import write_whole
 
 FORMAT = 1
 KEPT = 8  # indexes in the cache: of other checkouts, or with files of one's own
@@ -78,10 +79,7 @@ def _keep(file: Path, found: list[Declared]) -> None:
     with suppress(OSError):
         if any(path.stat().st_mtime >= STARTED for path in _files()):
             return
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f".{file.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(found), encoding="utf-8")
-        temporary.replace(file)
+        write_whole(file, json.dumps(found))
         old = sorted(file.parent.glob("methods-*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
         for path in old[KEPT:]:
             path.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from suite.api.places import Folder, places_of
 from suite.errors import SuiteError, UsageError
 from suite.places import Places
 from suite.spec.sweep import SweepSpec, as_value
-from suite.sweep.files import ad_hoc, changed, find_sweep
+from suite.sweep.files import asked
 from suite.sweep.history import known_objectives
 from suite.sweep.report import build_page
 from suite.sweep.search import run_sweep
@@ -117,10 +117,7 @@ def sweep(
     }
     changes = {name: value for name, value in changes.items() if value}
     axes = over if isinstance(over, str) else ",".join(f"{name}={_axis(value)}" for name, value in over.items())
-    if dataset is not None:
-        spec = ad_hoc(what, dataset, axes, changes)
-    else:
-        spec = changed(find_sweep(what), axes, changes) if axes or changes else find_sweep(what)
+    spec = asked(what, dataset, axes, changes)
     if run:
         ready(places)
         swept = run_sweep(spec, places, address, keep=keep, log=trackers)

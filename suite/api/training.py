@@ -21,6 +21,7 @@ from suite.runs import resolve_run
 from suite.spec.run import Precision, RunSpec
 from suite.tasks import task
 from suite.tracking.watching import require
+from suite.train.selection import SELECTIONS
 from suite.train.storage.keeping import Keep
 from suite.train.storage.reporter import Calling, Progress
 from suite.work.once import run_once
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from plotly.graph_objects import Figure
-
-SELECTIONS = ("validation", "last", "oracle")
 
 
 @dataclass(frozen=True)

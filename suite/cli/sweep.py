@@ -222,17 +222,13 @@ def _asked(
 ) -> tuple[SweepSpec, Places]:
     from suite.environment import PLUGINS
     from suite.places import Places
-    from suite.sweep.files import ad_hoc, changed, find_sweep
+    from suite.sweep.files import asked
 
     PLUGINS.add(methods_files or [])
     places = Places(out, data)
     if len(what) > 2:
         raise UsageError(f"'{' '.join(what)}' is too much; give a sweep's name, a TOML file, or METHOD DATASET.")
-    if len(what) == 2:
-        spec = ad_hoc(what[0], what[1], over, changes)
-    else:
-        spec = changed(find_sweep(what[0]), over, changes) if over or changes else find_sweep(what[0])
-    return spec, places
+    return asked(what[0], what[1] if len(what) == 2 else None, over, changes), places
 
 
 def _known(name: str, out: str, data: str | None, methods_files: list[str] | None) -> tuple[SweepSpec, Places]:

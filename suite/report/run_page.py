@@ -20,6 +20,7 @@ from suite.report.aggregate import cumulative
 from suite.report.facts import Setting, pairs, settings_of
 from suite.report.links import Links, links
 from suite.report.page import write_page
+from suite.report.rows import SELECTIONS
 from suite.results.given import SELECTION, is_given
 from suite.results.ledger import Ledger
 from suite.results.marks import sentences
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 FOLDER = "runs"  # below the folder of reports
 METHODS = "methods"  # pages of methods, there too
-SELECTIONS = ("validation", "last", "oracle")
 MOST = 300  # pages written at once: some ten seconds
 GIVEN = "How the epoch was chosen is not known: these are predictions made elsewhere, and scored here."
 DEFAULTS = {"protocol": "default", "precision": "float32"}

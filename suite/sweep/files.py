@@ -58,6 +58,13 @@ def _stored(name: str, places: Places) -> Path:
     return places.local / "sweeps" / name / "sweep.json"
 
 
+def asked(what: str, dataset: str | None, over: str, changes: Mapping[str, Any]) -> SweepSpec:
+    """The sweep ``what`` (a name or file), changed as asked; with a ``dataset``, one of the method ``what``."""
+    if dataset is not None:
+        return ad_hoc(what, dataset, over, changes)
+    return changed(find_sweep(what), over, changes) if over or changes else find_sweep(what)
+
+
 def ad_hoc(method: str, dataset: str, over: str, changes: Mapping[str, Any]) -> SweepSpec:
     """A sweep without a file: ``method`` on ``dataset`` over the axes of ``over``.
 

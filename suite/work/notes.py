@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from suite.places import Places
@@ -23,6 +24,7 @@ from suite.results.location import is_uri
 from suite.train.storage.reporter import Progress, Reporter
 from suite.work.progress import Pace, Running, Standing, noted
 from suite.work.source import HERE
+from suite.writing import write_whole
 
 EVERY = 3.0  # seconds between two writings of a note
 REMOTE_EVERY = 15.0  # the same into a remote store, where each costs a request
@@ -169,9 +171,7 @@ class _Folder:
         if self.remote:  # a store puts whole objects
             files.pipe_file(f"{folder}/{name}", text.encode())
             return
-        files.makedirs(folder, exist_ok=True)
-        files.pipe_file(f"{folder}/.{name}.part", text.encode())
-        os.replace(f"{folder}/.{name}.part", f"{folder}/{name}")  # noqa: PTH105
+        write_whole(Path(folder) / name, text)
 
     def remove(self, name: str) -> None:
         """A note that is not needed any more."""

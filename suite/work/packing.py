@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from suite.spec.run import RunSpec
 from suite.tasks.data import TaskData
 from suite.train.loop import Loop
 from suite.train.packed.stepper import Stacked
-from suite.train.storage.reporter import Asking, Reporter
+from suite.train.storage.reporter import Reporter
 from suite.work.onlookers import Onlookers
 from suite.work.preparation import Machine, prepare, threads
 from suite.work.record import outcome_of, run_row
@@ -49,18 +49,15 @@ def run_packed(
     places: Places,
     machine: Machine,
     group: str,
-    going: Callable[[], bool],
-    reporter: Reporter | None = None,
+    reporter: Reporter,
 ) -> list[Outcome | None]:
     """The outcomes of those runs that could be trained together, each as if it had been trained alone.
 
-    None stands for a run that has to be trained by itself, or that was stopped because ``going()`` (or the
-    ``reporter``, where there is one) said so.
+    None stands for a run that has to be trained by itself, or that was stopped because ``reporter`` said so.
     """
     found: dict[int, Outcome] = {}
     for members in groups(specs) if not machine.workers else []:
-        stops = reporter or Asking(going)
-        found |= dict(zip(members, _run([specs[i] for i in members], places, machine, group, stops)))
+        found |= dict(zip(members, _run([specs[i] for i in members], places, machine, group, reporter)))
     return [found.get(index) for index in range(len(specs))]
 
 

@@ -112,7 +112,7 @@ class Runner:
         """The runs that can be trained as one stack; None for the others."""
         if len(specs) < 2:
             return [None for _ in specs]
-        return run_packed(specs, self.places, self.machine, self.group, source.going, GoOn(source))
+        return run_packed(specs, self.places, self.machine, self.group, GoOn(source))
 
     def unfinished(self, spec: RunSpec) -> Outcome:
         """The outcome of a run that never came to train: its row, without numbers."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from suite.places import Places
 from suite.runs import resolve_run
+from suite.train.storage.reporter import Silent
 from suite.work.execute import execute
 from suite.work.packing import run_packed
 from suite.work.preparation import Machine
@@ -38,9 +39,9 @@ def main() -> None:
             resolve_run("label-smoothing", "planted-verbs", {**common, "epsilon": s}, epochs=epochs) for s in shares
         ]
         execute(specs[0].model_copy(update={"epochs": 1}), places, machine=machine)  # imports, data
-        run_packed([s.model_copy(update={"epochs": 1}) for s in specs[:2]], places, machine, "", lambda: True)
+        run_packed([s.model_copy(update={"epochs": 1}) for s in specs[:2]], places, machine, "", Silent())
         start = clock()
-        together = run_packed(specs, places, machine, "", lambda: True)
+        together = run_packed(specs, places, machine, "", Silent())
         packed = clock() - start
         start = clock()
         alone = [execute(spec, places, machine=machine) for spec in specs]

@@ -25,6 +25,7 @@ from suite.runs import resolve_run, run_id
 from suite.spec.base import content_hash
 from suite.spec.run import RunSpec
 from suite.tasks import task
+from suite.train.storage.reporter import Silent
 from suite.work.execute import execute
 from suite.work.packing import run_packed
 from suite.work.preparation import Machine
@@ -276,6 +277,6 @@ def test_what_a_run_executes_is_in_its_name(name: str, tmp_path: Path) -> None:
 
 def test_what_a_packed_run_executes_is_in_its_name(tmp_path: Path) -> None:
     specs = [asked("mask-bce", neighbours=k) for k in (3, 5)]
-    found = executed(lambda: run_packed(specs, Places(str(tmp_path)), Machine(checkpoints=False), "", lambda: True))
+    found = executed(lambda: run_packed(specs, Places(str(tmp_path)), Machine(checkpoints=False), "", Silent()))
     named = {*used_by_methods()["mask-bce"], *used_by_datasets()["planted-verbs"]}
     assert code.STACK in found and {module for module in found if makes_numbers(module)} <= named

@@ -25,7 +25,7 @@ from suite.registry import method as find_method
 from suite.results.ledger import Ledger
 from suite.runs import resolve_run
 from suite.train.start import method_of
-from suite.train.storage.reporter import Calling
+from suite.train.storage.reporter import Calling, Silent
 from suite.work.execute import execute
 from suite.work.packing import run_packed
 from suite.work.preparation import Machine
@@ -147,7 +147,7 @@ def test_what_is_kept_is_as_asked_and_names_no_run(places: Places):
 
 def test_runs_trained_as_a_stack_keep_each_its_own(places: Places):
     specs = [resolve_run("mask-bce", CLIPS, {"hidden": 16, "lr": lr}, epochs=4) for lr in (0.001, 0.03)]
-    outcomes = run_packed(specs, places, Machine(keep="selected"), "", lambda: True)
+    outcomes = run_packed(specs, places, Machine(keep="selected"), "", Silent())
     assert all(outcome is not None and outcome.run["carried"] == "packed" for outcome in outcomes)
     for outcome in outcomes:
         settle(outcome, Ledger(places.ledger), places)

@@ -16,6 +16,7 @@ from suite.spec.run import RunSpec
 from suite.sweep.check import check
 from suite.train.packed.layers import one_by_one
 from suite.train.packed.optimizers import StackedOptimizer, clip_norms
+from suite.train.storage.reporter import Calling, Silent
 from suite.work.execute import execute
 from suite.work.packing import run_packed
 from suite.work.preparation import Machine
@@ -43,7 +44,7 @@ def specs(method: str, params: list[dict[str, Any]], epochs: int = 4) -> list[Ru
 @pytest.mark.parametrize(("method", "params"), CASES, ids=[name for name, _ in CASES])
 def test_each_member_is_what_it_is_alone(places: Places, method: str, params: list[dict[str, Any]]) -> None:
     asked = specs(method, params)
-    packed = run_packed(asked, places, MACHINE, "g", lambda: True)
+    packed = run_packed(asked, places, MACHINE, "g", Silent())
     for spec, together in zip(asked, packed):
         assert together is not None, f"{method} was not packed"
         alone = execute(spec, places, machine=MACHINE)
@@ -62,7 +63,7 @@ def test_localization_packs_too(places: Places) -> None:
     params = [{"q": 0.3, "beta": 0.5}, {"q": 0.9, "beta": 0.1}]
     common = {"hidden": 8, "positions": 40}
     asked = [resolve_run("action-selection", world, {**common, **own}, epochs=2) for own in params]
-    packed = run_packed(asked, places, MACHINE, "", lambda: True)
+    packed = run_packed(asked, places, MACHINE, "", Silent())
     for spec, together in zip(asked, packed):
         assert together is not None
         alone = execute(spec, places, machine=MACHINE)
@@ -71,9 +72,7 @@ def test_localization_packs_too(places: Places) -> None:
 
 
 def test_members_differ_from_each_other(places: Places) -> None:
-    packed = run_packed(
-        specs("label-smoothing", [{"epsilon": 0.0}, {"epsilon": 0.5}]), places, MACHINE, "", lambda: True
-    )
+    packed = run_packed(specs("label-smoothing", [{"epsilon": 0.0}, {"epsilon": 0.5}]), places, MACHINE, "", Silent())
     first, second = (o.extra["scores"]["test"]["logits"] for o in packed if o is not None)
     assert np.abs(first - second).max() > 0.01
 
@@ -88,7 +87,7 @@ def test_a_member_whose_loss_is_lost_does_not_spoil_the_others(places: Places, m
 
     monkeypatch.setattr(LabelSmoothing, "objective", lost_above)
     asked = specs("label-smoothing", [{"epsilon": 0.1}, {"epsilon": 0.9}, {"epsilon": 0.3}])
-    packed = run_packed(asked, places, MACHINE, "", lambda: True)
+    packed = run_packed(asked, places, MACHINE, "", Silent())
     statuses = [one.run["status"] for one in packed if one is not None]
     assert statuses == ["finished", "failed", "finished"]
     assert packed[1] is not None and "is nan in phase 'train', epoch 1, batch 1" in packed[1].run["error"]
@@ -102,15 +101,14 @@ def test_a_member_whose_loss_is_lost_does_not_spoil_the_others(places: Places, m
 def test_runs_that_differ_otherwise_are_left_to_themselves(places: Places) -> None:
     base = specs("label-smoothing", [{"epsilon": 0.1}])[0]
     wider = base.model_copy(update={"params": {**base.params, "hidden": 32}})
-    assert run_packed([base, wider], places, MACHINE, "", lambda: True) == [None, None]
+    assert run_packed([base, wider], places, MACHINE, "", Silent()) == [None, None]
     other = base.model_copy(update={"seed": 4})
-    assert run_packed([base, other], places, MACHINE, "", lambda: True) == [None, None]
+    assert run_packed([base, other], places, MACHINE, "", Silent()) == [None, None]
 
 
-def test_a_stopped_pack_leaves_nothing(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("suite.train.storage.reporter.ASK_EVERY", -1.0)
+def test_a_stopped_pack_leaves_nothing(places: Places) -> None:
     asked = specs("label-smoothing", [{"epsilon": 0.1}, {"epsilon": 0.2}])
-    assert run_packed(asked, places, MACHINE, "", lambda: False) == [None, None]
+    assert run_packed(asked, places, MACHINE, "", Calling(lambda _: False)) == [None, None]
 
 
 def test_a_sweep_packs_by_itself_and_records_every_member(places: Places) -> None:

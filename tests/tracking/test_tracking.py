@@ -17,7 +17,7 @@ from suite.results.ledger import Ledger
 from suite.runs import resolve_run
 from suite.tracking import watching
 from suite.tracking.base import Steps
-from suite.train.storage.reporter import Calling
+from suite.train.storage.reporter import Calling, Silent
 from suite.work.execute import execute
 from suite.work.packing import run_packed
 from suite.work.preparation import Machine
@@ -134,7 +134,7 @@ def test_what_is_logged_equals_the_ledger(name: str, tmp_path: Path, monkeypatch
 def test_each_run_of_a_stack_is_logged_by_itself(tmp_path: Path):
     places = Places(str(tmp_path))
     specs = [resolve_run("mask-bce", CLIPS, {"hidden": 16, "lr": lr}, epochs=4) for lr in (0.001, 0.03)]
-    for outcome in run_packed(specs, places, Machine(log=("csv",)), "", lambda: True):
+    for outcome in run_packed(specs, places, Machine(log=("csv",)), "", Silent()):
         assert outcome is not None and outcome.run["carried"] == "packed"
         with (tmp_path / "tracking" / "csv" / f"{outcome.id}.csv").open() as file:
             assert [float(row["value"]) for row in csv.DictReader(file)] == [one["value"] for one in outcome.curves]

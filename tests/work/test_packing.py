@@ -12,6 +12,7 @@ from suite import registry
 from suite.places import Places
 from suite.results.schema import Outcome
 from suite.runs import resolve_run
+from suite.train.storage.reporter import Silent
 from suite.work.execute import execute
 from suite.work.packing import can_pack, run_packed
 from suite.work.preparation import Machine
@@ -55,7 +56,7 @@ def _agree(name: str, more: dict[str, Any], folder: Path) -> list[tuple[Outcome,
     specs = [resolve_run(name, WORLDS[task], {**COMMON[task], **more, **own}, epochs=10, seed=1) for own in RATES]
     places, machine = Places(str(folder)), Machine(checkpoints=False)
     pairs = []
-    for spec, together in zip(specs, run_packed(specs, places, machine, "", lambda: True), strict=True):
+    for spec, together in zip(specs, run_packed(specs, places, machine, "", Silent()), strict=True):
         assert together is not None, f"{name} was not packed"
         alone = execute(spec, places, machine=machine)
         assert alone.run["status"] == together.run["status"] == "finished"

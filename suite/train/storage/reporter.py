@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
-
-ASK_EVERY = 1.0  # seconds between two questions of an Asking reporter
 
 
 @dataclass(frozen=True)
@@ -49,18 +46,3 @@ class Calling:
     def report(self, progress: Progress) -> bool:
         """Go on unless the function says False."""
         return self.function(progress) is not False
-
-
-@dataclass
-class Asking:
-    """Goes on as long as ``going()`` says so, which is asked once per second: it may live in another process."""
-
-    going: Callable[[], bool]
-    asked: float = field(default_factory=time.monotonic)
-
-    def report(self, progress: Progress) -> bool:
-        """Go on unless it is time to ask and the answer is no."""
-        if time.monotonic() - self.asked <= ASK_EVERY:
-            return True
-        self.asked = time.monotonic()
-        return self.going()

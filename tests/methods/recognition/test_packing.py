@@ -10,6 +10,7 @@ import pytest
 from suite import registry
 from suite.places import Places
 from suite.runs import resolve_run
+from suite.train.storage.reporter import Silent
 from suite.work.execute import execute
 from suite.work.packing import run_packed
 from suite.work.preparation import Machine
@@ -36,7 +37,7 @@ def test_a_stack_gives_what_each_gives_alone(name: str, tmp_path: Path) -> None:
     places, machine = Places(str(tmp_path)), Machine()
     choices = VARIED.get(name, RATES)
     specs = [resolve_run(name, WORLD, {**COMMON, **choice}, epochs=4) for choice in choices]
-    packed = run_packed(specs, places, machine, "", lambda: True)
+    packed = run_packed(specs, places, machine, "", Silent())
     for spec, together in zip(specs, packed, strict=True):
         assert together is not None, f"{name} was not packed"
         alone = execute(spec, places, machine=machine)

@@ -20,6 +20,7 @@ from suite.tasks.data import TaskData
 from suite.tasks.recognition.samples import Clips
 from suite.tasks.recognition.storage.rows import from_rows
 from suite.tasks.recognition.unknown import check_unknown, settle_unknown
+from suite.train.storage.reporter import Silent
 from suite.work.execute import execute
 from suite.work.packing import run_packed
 from suite.work.preparation import Machine
@@ -232,7 +233,7 @@ def test_a_packed_run_takes_the_mask_as_a_run_alone_does(method: str, outside: P
     places, machine = Places(), Machine(checkpoints=False)
     common = {"hidden": 16, "batch": 50}
     asked = [resolve_run(method, "half-said", {**common, "lr": lr}, epochs=2) for lr in (0.01, 0.003)]
-    for spec, together in zip(asked, run_packed(asked, places, machine, "", lambda: True), strict=True):
+    for spec, together in zip(asked, run_packed(asked, places, machine, "", Silent()), strict=True):
         assert together is not None
         alone = execute(spec, places, machine=machine)
         for split in ("validation", "test"):
