@@ -22,8 +22,14 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# What is called, and the module that holds it. The first are packages as well.
-_PACKAGES = ("evaluate", "leaderboard", "results", "sweep", "train")
+# What is called, and the module that holds it; the first are packages as well.
+_PACKAGES = {
+    "evaluate": "suite.api.looking",
+    "leaderboard": "suite.api.boards",
+    "results": "suite.api.looking",
+    "sweep": "suite.api.searching",
+    "train": "suite.api.training",
+}
 _LAZY = {
     "Board": "suite.api.boards",
     "Model": "suite.models.model",
@@ -45,7 +51,8 @@ class _Callable(ModuleType):
 
     @property
     def _function(self) -> Any:
-        return getattr(import_module("suite.api"), self.__name__.rpartition(".")[2])
+        name = self.__name__.rpartition(".")[2]
+        return getattr(import_module(_PACKAGES[name]), name)
 
     @property
     def __signature__(self) -> Any:

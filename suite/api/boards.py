@@ -9,18 +9,17 @@ from typing import Any
 
 import polars as pl
 
+from suite.api.pages import board_page
 from suite.api.places import Folder, places_of
+from suite.api.planned import planned
 from suite.errors import SuiteError
-from suite.leaderboard.plan import Plan, find_board, make_plan
-from suite.leaderboard.printed import only
+from suite.leaderboard.plan import Plan
 from suite.leaderboard.run import Result, Terms, run_plan
 from suite.places import Places
-from suite.report.build import build, gather
-from suite.report.run_page import write_runs
+from suite.report.build import gather
 from suite.report.tables import markdown, to_html
 from suite.results.ledger import Ledger
 from suite.spec.resources import Resources
-from suite.sweep.tuned import tuned
 from suite.tracking.watching import require
 from suite.train.storage.keeping import Keep
 from suite.work.kept import ready
@@ -46,9 +45,7 @@ class Board:
 
     def page(self) -> Path:
         """Build its page, as ``suite leaderboard`` does; returns the file."""
-        ledger, folder = Ledger(self.places.ledger), self.places.local / "reports" / self.plan.board.name
-        write_runs(ledger, [one.run for one in self.plan.asked if one.run], folder.parent)
-        return build(self.plan.board, self.plan.asked, ledger, folder)
+        return board_page(self.plan, self.places)
 
     def _content(self) -> Any:
         return gather(self.plan.board, self.plan.asked, Ledger(self.places.ledger))
@@ -85,9 +82,7 @@ def leaderboard(
         SuiteError: nothing can be recorded, or it was interrupted.
     """
     trackers, places = require(log), places_of(out, data, methods)
-    board = only(find_board(name), table) if table else find_board(name)
-    ledger = ready(places) if run else Ledger(places.ledger)
-    plan = make_plan(board, places, ledger, lambda name, method, dataset: tuned(name, method, dataset, places))
+    plan = planned(name, places, ready(places) if run else Ledger(places.ledger), table)
     if not run:
         return Board(plan, places)
     resources = Resources(cpu=threads, gpu=gpu, workers=workers)

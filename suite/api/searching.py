@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from suite.api.pages import refresh_index
 from suite.api.places import Folder, places_of
 from suite.errors import SuiteError, UsageError
 from suite.places import Places
@@ -69,7 +70,9 @@ class Sweep:
 
     def page(self) -> Path:
         """Build its page, as ``suite sweep show`` does; returns the file."""
-        return Path(build_page(self.spec, self.places))
+        page = build_page(self.spec, self.places)
+        refresh_index(self.places)
+        return page
 
     def _repr_html_(self) -> str:
         return f"<p>sweep {self.spec.name}</p>{self.trials()._repr_html_()}"

@@ -49,11 +49,12 @@ def claims(
 
     Example: suite claims --quick
     """
+    from suite.api.pages import refresh_index
+    from suite.api.planned import tuned
     from suite.claims.gather import gather
     from suite.claims.page import write
     from suite.claims.plan import board_of, find_claims
-    from suite.cli.leaderboard import carry_out, tuned
-    from suite.cli.pages import refresh_index
+    from suite.cli.leaderboard import carry_out
     from suite.environment import PLUGINS
     from suite.leaderboard.plan import make_plan
     from suite.leaderboard.run import Terms

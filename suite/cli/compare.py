@@ -36,7 +36,7 @@ def compare(
     """
     from suite.analyse.compare import compare as side_by_side
     from suite.analyse.compare_page import write_comparison
-    from suite.cli.pages import refresh_index
+    from suite.api.pages import refresh_index
     from suite.environment import PLUGINS
     from suite.places import Places
     from suite.results.ledger import Ledger

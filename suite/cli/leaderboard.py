@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,11 +23,11 @@ from suite.cli.console import (
     say,
 )
 from suite.cli.progress import display
-from suite.errors import TrainingError, UsageError
+from suite.errors import TrainingError
 
 if TYPE_CHECKING:
     from suite.leaderboard.perform import Done
-    from suite.leaderboard.plan import Plan, Tuned
+    from suite.leaderboard.plan import Plan
     from suite.leaderboard.run import Result, Terms
     from suite.places import Places
     from suite.spec.board import Shortened
@@ -145,19 +145,16 @@ def make(
 
     ``short`` asks for a rehearsal of it.
     """
+    from suite.api.planned import planned
     from suite.environment import PLUGINS
-    from suite.leaderboard.plan import find_board, make_plan
-    from suite.leaderboard.printed import only
-    from suite.leaderboard.shortened import shortened
     from suite.places import Places
     from suite.results.ledger import Ledger
     from suite.work.kept import ready
 
     PLUGINS.add(methods_files or [])
     places = Places(out, data)
-    board = only(find_board(name), table) if table else find_board(name)
-    board = shortened(board, short) if short else board
-    return places, make_plan(board, places, ready(places) if runs else Ledger(places.ledger), tuned(places))
+    ledger = ready(places) if runs else Ledger(places.ledger)
+    return places, planned(name, places, ledger, table, short)
 
 
 def short_of(epochs: int | None, seeds: int | None, settings: list[str] | None) -> Shortened:
@@ -168,32 +165,11 @@ def short_of(epochs: int | None, seeds: int | None, settings: list[str] | None) 
     return Shortened(epochs=epochs, seeds=seeds, params=dict(parse_settings(settings or [])))
 
 
-def tuned(places: Places) -> Tuned:
-    """How a board's ``tuned:NAME`` finds the best parameters of the sweep NAME."""
-
-    def look_up(sweep: str, method: str, dataset: str) -> Any:
-        try:
-            from suite.sweep.tuned import tuned as best
-        except ModuleNotFoundError:
-            raise UsageError(f"'tuned:{sweep}' needs sweeps, which this installation lacks.") from None
-        return best(sweep, method, dataset, places)
-
-    return look_up
-
-
 def build_report(plan: Plan, places: Places, single: bool = False) -> str:
     """Build the page of ``plan`` from what the ledger holds now; returns its path."""
-    from suite.cli.pages import method_pages, refresh_index
-    from suite.report.build import build
-    from suite.report.run_page import write_runs
-    from suite.results.ledger import Ledger
+    from suite.api.pages import board_page
 
-    ledger, folder = Ledger(places.ledger), places.local / "reports" / plan.board.name
-    write_runs(ledger, [one.run for one in plan.asked if one.run], folder.parent)
-    method_pages(ledger, places, {one.spec.method for one in plan.asked})
-    page = build(plan.board, plan.asked, ledger, folder, single)
-    refresh_index(places)
-    return str(page)
+    return str(board_page(plan, places, single=single))
 
 
 def _line(done: Done) -> str:

@@ -29,7 +29,7 @@ def method(
     Example: suite results method mask-bce --dataset planted-verbs
     """
     from suite.analyse.method_facts import requests, scored_runs
-    from suite.cli.pages import method_pages, refresh_index
+    from suite.api.pages import method_pages, refresh_index
     from suite.environment import PLUGINS
     from suite.places import Places
     from suite.registry import method as find_method

@@ -1,4 +1,4 @@
-"""Pages that commands leave behind: of a run, of methods, and the index over all pages."""
+"""The page of a run that a command leaves behind."""
 
 from __future__ import annotations
 
@@ -8,19 +8,10 @@ from suite.cli.console import complain
 from suite.errors import SuiteError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from pathlib import Path
 
     from suite.places import Places
     from suite.results.ledger import Ledger
-
-
-def refresh_index(places: Places) -> Path:
-    """Bring the index of pages up to date; returns it."""
-    from suite.report.index import refresh
-    from suite.results.ledger import Ledger
-
-    return refresh(places.local / "reports", Ledger(places.ledger))
 
 
 def run_page(ledger: Ledger, places: Places, run: str, *, single: bool = False, drawn: bool = True) -> Path:
@@ -29,6 +20,7 @@ def run_page(ledger: Ledger, places: Places, run: str, *, single: bool = False, 
     Data that cannot be read is said, and leaves the page without examples.
     """
     from suite.analyse.examples import examples, row_of
+    from suite.api.pages import method_pages, refresh_index
     from suite.registry import methods
     from suite.report.run_page import write_run
 
@@ -44,10 +36,3 @@ def run_page(ledger: Ledger, places: Places, run: str, *, single: bool = False, 
         method_pages(ledger, places, [row["method"]])
     refresh_index(places)
     return page
-
-
-def method_pages(ledger: Ledger, places: Places, names: Collection[str], *, single: bool = False) -> list[Path]:
-    """Write the pages of methods from what the ledger holds of them."""
-    from suite.analyse.method_page import write_methods
-
-    return write_methods(names, ledger, places.local / "reports", single)

@@ -275,7 +275,7 @@ def watching(spec: SweepSpec, quiet: bool) -> Iterator[Watch | None]:
 
 
 def _page(spec: SweepSpec, places: Places, single: bool = False) -> str:
-    from suite.cli.pages import refresh_index
+    from suite.api.pages import refresh_index
     from suite.sweep.report import build_page
 
     page = build_page(spec, places, single)

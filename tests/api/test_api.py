@@ -84,19 +84,15 @@ def test_importing_loads_nothing_heavy():
     assert python(f"import sys, suite, suite.evaluate; print({heavy})").strip() == "[]"
 
 
-def test_the_evaluator_alone_is_imported_fast_and_needs_neither_torch_nor_ray():
+def test_the_evaluator_alone_needs_neither_torch_nor_ray():
     code = """
-import sys, time
+import sys
 sys.modules.update(dict.fromkeys(("torch", "ray", "optuna", "deltalake", "typer", "pydantic")))  # importing them fails
-begun = time.process_time()
-import suite.evaluate
-print(time.process_time() - begun)
 from suite.evaluate import THUMOS_213, Segments, temporal_map
 truth = Segments(video=[0], label=[0], start=[0], end=[10])
 print(temporal_map(truth, Segments([0], [0], [0], [10], [0.9]), THUMOS_213.at(0.5)).map_per_tiou[0])
 """
-    seconds, value = python(code).split()
-    assert float(seconds) < 0.3 and float(value) == 1.0
+    assert float(python(code)) == 1.0
 
 
 def test_a_run_is_the_command_lines(tmp_path: Path, typed: Typed):  # noqa: F811
