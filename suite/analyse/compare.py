@@ -1,27 +1,26 @@
-"""Two methods or runs side by side: what moved, by how much beyond noise, and what differs between them."""
+"""Pairs of runs side by side: what moved, by how much beyond noise, and what differs between them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import polars as pl
 
+from suite.analyse.sides import Side
 from suite.data import load
-from suite.errors import SuiteError, UsageError, did_you_mean
+from suite.errors import SuiteError, UsageError
 from suite.evaluate.resampling import Difference, paired_bootstrap
 from suite.evaluate.significance import SeedSummary, summarize
-from suite.places import Places
 from suite.presets import value_text
-from suite.registry import canonical_name, methods
-from suite.results.ledger import Ledger
 from suite.tasks import task
 from suite.tasks.base import Resampled
 
 PAIR = ("dataset", "protocol", "seed")  # what the runs of a pair share
 DRAWS = 1000
+Pair: TypeAlias = tuple[dict[str, Any], dict[str, Any]]  # rows of the table of runs
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Compared:
     """
 
     names: tuple[str, str]
-    pairs: tuple[tuple[dict[str, Any], dict[str, Any]], ...]
+    pairs: tuple[Pair, ...]
     metrics: tuple[Moved, ...]
     classes: tuple[Moved, ...]
     resampled: Mapping[str, Difference]
@@ -50,67 +49,59 @@ class Compared:
     missing: tuple[str, ...]
 
 
-def compare(ledger: Ledger, places: Places, first: str, second: str, dataset: str = "") -> Compared:
-    """Compare ``first`` with ``second``: methods, or runs by the beginnings of their ids.
+def compare(first: Side, second: Side, draws: int = DRAWS) -> Compared:
+    """Compare the runs of two methods, or two runs, pair by pair.
 
-    A method stands for its finished runs (on ``dataset`` only, if given, with or without dials). Runs are paired by
-    dataset, protocol and seed; two single runs are compared even where the seeds differ.
+    Runs are paired by dataset, protocol and seed; two single runs are compared even where the seeds differ. ``draws``:
+    replicates of the bootstrap over videos or clips, 0 for none.
 
     Raises:
-        UsageError: a name that is neither, several settings of a method in one pair, or nothing to pair.
+        UsageError: several settings of a method in one pair, or nothing to pair.
     """
-    mine, other = (_side(ledger, name, dataset) for name in (first, second))
-    pairs = _paired(mine, other, (first, second))
+    pairs = _paired(first, second)
+    metrics = tuple(side.metrics([pair[place]["run"] for pair in pairs]) for place, side in enumerate((first, second)))
+    return with_bootstrap(compare_pairs((first, second), pairs, (metrics[0], metrics[1])), (first, second), draws)
+
+
+def compare_pairs(
+    sides: tuple[Side, Side], pairs: Sequence[Pair], metrics: tuple[pl.DataFrame, pl.DataFrame]
+) -> Compared:
+    """What ``pairs`` of runs say over their seeds; ``metrics`` are those of either side (:meth:`Side.metrics`)."""
     runs = [[pair[side]["run"] for pair in pairs] for side in (0, 1)]
-    metrics = ledger.metrics({*runs[0], *runs[1]})
-    metrics = metrics.filter((pl.col("split") == "test") & (pl.col("selection") == "validation"))
-    resampled, missing = _resampled(pairs, ledger, places)
+    overall = [rows.filter(pl.col("label") == "") for rows in metrics]
+    by_class = [_over_thresholds(rows.filter(pl.col("label") != "")) for rows in metrics]
     return Compared(
-        names=(first, second),
+        names=(sides[0].name, sides[1].name),
         pairs=tuple(pairs),
-        metrics=tuple(_moved(metrics.filter(pl.col("label") == ""), runs, ["metric", "threshold"])),
-        classes=tuple(_moved(_over_thresholds(metrics.filter(pl.col("label") != "")), runs, ["metric", "label"])),
-        resampled=resampled,
+        metrics=tuple(_moved(overall, runs, ["metric", "threshold"])),
+        classes=tuple(_moved(by_class, runs, ["metric", "label"])),
+        resampled={},
         differs=tuple(_differs(pairs)),
-        missing=tuple(missing),
+        missing=(),
     )
 
 
-def _side(ledger: Ledger, name: str, dataset: str) -> list[dict[str, Any]]:
-    """The finished runs that ``name`` stands for."""
-    runs = ledger.runs().filter(pl.col("status") == "finished")
-    method = canonical_name(name) if canonical_name(name) in methods() else ""
-    found = runs.filter(pl.col("method") == method) if method else runs.filter(pl.col("run").str.starts_with(name))
-    if not method and len(found) != 1:
-        known = [*methods(), *runs["run"].to_list()]
-        problem = f"begins {len(found)} finished runs" if len(found) else "is neither a method nor a finished run"
-        raise UsageError(f"'{name}' {problem} of {ledger.folder}{did_you_mean(name, known)}.")
-    rows = [row for row in found.iter_rows(named=True) if not dataset or _on(row, dataset)]
-    if not rows:
-        raise UsageError(
-            f"no run of {name} has finished{f' on {dataset}' if dataset else ''}; see: suite results list."
-        )
-    return rows
+def with_bootstrap(found: Compared, sides: tuple[Side, Side], draws: int = DRAWS) -> Compared:
+    """``found`` with the bootstrap of its headline, or why there is none."""
+    if not draws:
+        return found
+    resampled, missing = _resampled(found.pairs, sides, draws)
+    return replace(found, resampled=resampled, missing=tuple(missing))
 
 
-def _on(row: Mapping[str, Any], dataset: str) -> bool:
-    return dataset in (row["dataset"], row["dataset"].partition("[")[0])
-
-
-def _paired(
-    mine: list[dict[str, Any]], other: list[dict[str, Any]], names: tuple[str, str]
-) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def _paired(first: Side, second: Side) -> list[Pair]:
     """Pairs by dataset, protocol and seed; two single runs are a pair in any case."""
+    mine, other = (list(side.runs.iter_rows(named=True)) for side in (first, second))
     if len(mine) == len(other) == 1:
         if mine[0]["task"] != other[0]["task"]:
             raise UsageError(
-                f"{names[0]} is of {mine[0]['task']}, {names[1]} of {other[0]['task']}: nothing to compare."
+                f"{first.name} is of {mine[0]['task']}, {second.name} of {other[0]['task']}: nothing to compare."
             )
         return [(mine[0], other[0])]
-    sides = [_by_pair(rows, name) for rows, name in ((mine, names[0]), (other, names[1]))]
+    sides = [_by_pair(rows, side.name) for rows, side in ((mine, first), (other, second))]
     shared = sorted(sides[0].keys() & sides[1].keys(), key=str)
     if not shared:
-        raise UsageError(f"{names[0]} and {names[1]} have no dataset, protocol and seed in common.")
+        raise UsageError(f"{first.name} and {second.name} have no dataset, protocol and seed in common.")
     return [(sides[0][key], sides[1][key]) for key in shared]
 
 
@@ -135,12 +126,13 @@ def _over_thresholds(rows: pl.DataFrame) -> pl.DataFrame:
     return chosen.group_by(keys, maintain_order=True).agg(pl.col("value").mean())
 
 
-def _moved(rows: pl.DataFrame, runs: list[list[str]], by: list[str]) -> list[Moved]:
-    """A row per group of ``by`` in which every pair has both values."""
+def _moved(rows: Sequence[pl.DataFrame], runs: list[list[str]], by: list[str]) -> list[Moved]:
+    """A row per group of ``by`` in which every pair has both values; ``rows`` and ``runs`` are those of either side."""
+    sides = [_values(frame, by) for frame in rows]
     found = []
-    for key, part in rows.group_by(by, maintain_order=True):
-        values = dict(part.select("run", "value").iter_rows())
-        pairs = [(values.get(ours), values.get(theirs)) for ours, theirs in zip(*runs, strict=True)]
+    for key, mine in sides[0].items():
+        theirs = sides[1].get(key, {})
+        pairs = [(mine.get(one), theirs.get(two)) for one, two in zip(*runs, strict=True)]
         known = [(a, b) for a, b in pairs if a is not None and b is not None]
         if len(known) < len(pairs):
             continue
@@ -150,48 +142,61 @@ def _moved(rows: pl.DataFrame, runs: list[list[str]], by: list[str]) -> list[Mov
     return found
 
 
-def _resampled(
-    pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]], ledger: Ledger, places: Places
-) -> tuple[dict[str, Difference], list[str]]:
+def _values(rows: pl.DataFrame, by: list[str]) -> dict[tuple[Any, ...], dict[str, float]]:
+    """The value of each run by group."""
+    found: dict[tuple[Any, ...], dict[str, float]] = {}
+    for one, other, run, value in rows.select(*by, "run", "value").iter_rows():
+        near = round(other, 8) if isinstance(other, float) else other  # thresholds come from numpy's linspace
+        found.setdefault((one, near), {})[run] = value
+    return found
+
+
+def _resampled(pairs: Sequence[Pair], sides: tuple[Side, Side], draws: int) -> tuple[dict[str, Difference], list[str]]:
     """The bootstrap of each dataset, and why it is missing where it is."""
     found: dict[str, Difference] = {}
     missing = []
-    groups: dict[tuple[str, str], list[tuple[dict[str, Any], dict[str, Any]]]] = {}
+    groups: dict[tuple[str, str], list[Pair]] = {}
     for pair in pairs:
         groups.setdefault((pair[0]["dataset"], pair[0]["protocol"]), []).append(pair)
     for (dataset, protocol), group in groups.items():
         try:
-            found[f"{dataset}, {protocol}"] = _difference(group, ledger, places)
+            found[f"{dataset}, {protocol}"] = _difference(group, sides, draws)
         except SuiteError as error:
             missing.append(f"no bootstrap on {dataset}: {error}")
     return found, missing
 
 
-def _difference(group: Sequence[tuple[dict[str, Any], dict[str, Any]]], ledger: Ledger, places: Places) -> Difference:
+def _difference(group: Sequence[Pair], sides: tuple[Side, Side], draws: int) -> Difference:
+    if any(ours[name] != theirs[name] for ours, theirs in group for name in PAIR[:2]):
+        raise UsageError("the two runs are scored on other data or by another protocol")
     statistics: list[list[Resampled]] = [[], []]
+    items: set[tuple[str, ...]] = set()
     for pair in group:
-        for side, row in enumerate(pair):
-            statistics[side].append(_statistic(row, ledger, places))
-    sizes = {one.units for one in (*statistics[0], *statistics[1])}
-    if len(sizes) != 1:
+        for place, row in enumerate(pair):
+            statistic, ids = _statistic(row, sides[place])
+            statistics[place].append(statistic)
+            items.add(ids)
+    if len(items) != 1:
         raise UsageError("the test splits of the runs differ (a dial or the seed redraws them)")
     first, second = ([one.statistic for one in some] for some in statistics)
-    return paired_bootstrap(first, second, sizes.pop(), DRAWS, paired_seeds=True)
+    return paired_bootstrap(first, second, statistics[0][0].units, draws, paired_seeds=True)
 
 
-def _statistic(row: Mapping[str, Any], ledger: Ledger, places: Places) -> Resampled:
-    served, rows = task(row["task"]), ledger.predictions(row["run"]).to_arrow()
+def _statistic(row: Mapping[str, Any], side: Side) -> tuple[Resampled, tuple[str, ...]]:
+    """The headline of a run as a statistic of its test items, and these items."""
+    served, rows = task(row["task"]), side.ledger.predictions(row["run"]).to_arrow()
     if not len(rows):
         raise UsageError(f"run {row['run'][:8]} has no predictions on record")
+    places = side.places
     data = load(row["dataset"], row["task"], places.root, places.cache, protocol=row["protocol"], seed=row["seed"])
     samples = data.split("test")
     found = served.resampled(served.from_rows(rows, samples), samples, data)
     if found is None:
         raise UsageError(f"the headline of {row['task']} cannot be resampled")
-    return found
+    return found, tuple(map(str, samples.ids))
 
 
-def _differs(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> list[tuple[str, str, str]]:
+def _differs(pairs: Sequence[Pair]) -> list[tuple[str, str, str]]:
     """What is not the same on both sides: settings first, then code, data and machine."""
     found: dict[str, tuple[str, str]] = {}
     for ours, theirs in pairs:

@@ -130,6 +130,15 @@ def runs_with_models(incomplete: str) -> list[str]:
     return _starting(incomplete, sorted(file.parent.name for file in _outputs().glob("models/[!.]*/config.json")))
 
 
+def comparable(incomplete: str) -> list[str]:
+    """Methods, leaderboards, runs and folders of results here; behind ``NAME@`` the folders alone."""
+    folders = sorted(str(folder.parent) for folder in Path().glob("*/ledger") if folder.is_dir())
+    name, at, _ = incomplete.rpartition("@")
+    if at:
+        return _starting(incomplete, [f"{name}@{folder}" for folder in folders])
+    return [*methods(incomplete), *leaderboards(incomplete), *_starting(incomplete, folders), *runs(incomplete)]
+
+
 def _outputs() -> Path:
     from suite.environment import OUTPUTS
 

@@ -100,11 +100,30 @@ def find_board(name: str) -> LeaderboardSpec:
     """
     if board_name_is_path(name):
         return with_printed_runs(load_board(Path(name)))
-    paths = {path.stem: path for path in (shipped("reports") / "leaderboards").glob("*.toml")}
-    stem = name.replace(":", "-", 1)  # files cannot have a colon in their names everywhere
+    paths = _shipped()
+    stem = _file_name(name)
     if stem not in paths:
         raise UsageError(f"there is no leaderboard '{name}'{did_you_mean(stem, paths)}")
     return with_printed_runs(load_board(paths[stem]))
+
+
+def is_board(name: str) -> bool:
+    """Whether a leaderboard is called ``name``, or ``name`` is a TOML file."""
+    return name.endswith(".toml") or _file_name(name) in _shipped()
+
+
+def board_names() -> list[str]:
+    """The names of all leaderboards that are shipped."""
+    return sorted(_shipped())
+
+
+def _file_name(board: str) -> str:
+    """Files cannot have a colon in their names everywhere: ``paper:asl`` is ``paper-asl``."""
+    return board.replace(":", "-", 1)
+
+
+def _shipped() -> dict[str, Path]:
+    return {path.stem: path for path in (shipped("reports") / "leaderboards").glob("*.toml")}
 
 
 def make_plan(board: LeaderboardSpec, places: Places, ledger: Ledger, tuned: Tuned | None = None) -> Plan:

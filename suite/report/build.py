@@ -25,7 +25,7 @@ from suite.report.published import load_published
 from suite.report.rows import row_facts, run_pages
 from suite.report.run_page import FOLDER, METHODS, write_runs
 from suite.report.section import Section
-from suite.report.trials import chosen_only, trials
+from suite.report.trials import chosen_only, shown, trials
 from suite.report.views import View, make_view, with_people
 from suite.results.ledger import Ledger
 from suite.spec.board import BoardRun, LeaderboardSpec
@@ -98,7 +98,7 @@ def gather(
     each = (tests.filter(overall), frame, found.filter(overall), classes, people, aggregate.curves(frame, logged))
     frames = Frames(tried, compared, *each)
     places = _places(frame, bool(board.printed))
-    outside, in_tables = given.files(ledger, everything), _shown(asked, frame)
+    outside, in_tables = given.files(ledger, everything), shown(asked, frame)
     past = history(in_tables, everything, ledger)
     sections = [
         replace(_section(board, asked, own, outside, pages or {}, *place), moved=past.get(place, ()))
@@ -129,12 +129,6 @@ def _across(views: Sequence[View]) -> Iterator[Across]:
         found = across(list(group))
         if found is not None:
             yield found
-
-
-def _shown(asked: Sequence[BoardRun], frame: pl.DataFrame) -> list[BoardRun]:
-    """The runs that stand in tables: those of chosen trials."""
-    chosen = set(frame.select("table", "dataset", "row", "trial").iter_rows())
-    return [one for one in asked if (one.table, one.dataset, one.row, one.trial) in chosen]
 
 
 def _places(frame: pl.DataFrame, begun: bool) -> list[tuple[int, str]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -39,33 +39,64 @@ def history(shown: Iterable[BoardRun], runs: pl.DataFrame, ledger: Ledger) -> di
     others = runs.filter(pl.col("method").is_in(sorted(methods)) & ~pl.col("run").is_in(sorted(now)))
     if others.is_empty():
         return {}
-    rows, seeds = _wanted(shown)
-    answered = _answers(runs.filter(pl.col("method").is_in(sorted(methods))), seeds)
-    older = {key for key, found in answered.items() if not {row["run"] for row in found} <= now}
+    answers = _answers(runs.filter(pl.col("method").is_in(sorted(methods))), _seeds(shown))
+    older = {key for key, found in answers.items() if not {row["run"] for row in found} <= now}
     if not older:
         return {}
-    scored = _scored([row for key in older for row in answered[key]], runs.schema, ledger)
+    scored = _scored([row for key in older for row in answers[key]], runs.schema, ledger)
     found: dict[Place, list[Moved]] = {}
-    for (table, dataset, label), keys in rows.items():
-        names = [row["run"] for key in keys & older for row in answered[key]]
+    for (table, dataset, label), keys in _rows(shown).items():
+        names = [row["run"] for key in keys & older for row in answers[key]]
         past = versions(scored.filter(pl.col("run").is_in(names))) if names else ()
         if sum(bool(one.values) for one in past) > 1:
             found.setdefault((table, dataset), []).append(Moved(label, past))
     return {place: tuple(moved) for place, moved in found.items()}
 
 
-def _wanted(shown: Iterable[BoardRun]) -> tuple[dict[tuple[int, str, str], set[Request]], dict[Request, set[int]]]:
-    """The requests of each row of the board, by table, dataset and label, and the seeds of each request."""
+def answered(asked: Iterable[BoardRun], runs: pl.DataFrame) -> list[BoardRun]:
+    """``asked`` with the finished run of the ledger's ``runs`` (the oldest first) that answers each request.
+
+    That is the run asked for, or else the newest that older code or data made of the same request; where there is
+    none, what was asked stays as it is.
+    """
+    asked, finished = list(asked), runs.filter(pl.col("status") == "finished")
+    found = _answers(finished, _seeds(asked))
+    newest = {(key, row["seed"]): row["run"] for key, rows in found.items() for row in rows}
+    there, request = set(finished["run"]), _requests()
+    return [
+        one if one.run in there else replace(one, run=newest.get((request(one), one.spec.seed), one.run))
+        for one in asked
+    ]
+
+
+def _requests() -> Callable[[BoardRun], Request]:
+    """What makes runs answers to the same request; cards are read once each."""
     named = cache(lambda dataset, dials: find_card(dataset).label(dict(dials)))
-    rows: dict[tuple[int, str, str], set[Request]] = {}
-    seeds: dict[Request, set[int]] = {}
-    for one in shown:
+
+    def request(one: BoardRun) -> Request:
         spec = one.spec
         dataset = named(spec.dataset, tuple(spec.dials.items()))
-        key = (spec.method, dataset, spec.protocol, _text(spec.params), spec.epochs)
-        rows.setdefault((one.table, one.dataset, one.row), set()).add(key)
-        seeds.setdefault(key, set()).add(spec.seed)
-    return rows, seeds
+        return spec.method, dataset, spec.protocol, _text(spec.params), spec.epochs
+
+    return request
+
+
+def _rows(shown: Iterable[BoardRun]) -> dict[tuple[int, str, str], set[Request]]:
+    """The requests of each row of the board, by table, dataset and label."""
+    rows: dict[tuple[int, str, str], set[Request]] = {}
+    request = _requests()
+    for one in shown:
+        rows.setdefault((one.table, one.dataset, one.row), set()).add(request(one))
+    return rows
+
+
+def _seeds(shown: Iterable[BoardRun]) -> dict[Request, set[int]]:
+    """The seeds of each request."""
+    seeds: dict[Request, set[int]] = {}
+    request = _requests()
+    for one in shown:
+        seeds.setdefault(request(one), set()).add(one.spec.seed)
+    return seeds
 
 
 def _text(params: Mapping[str, Any]) -> str:

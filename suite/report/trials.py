@@ -5,9 +5,13 @@ The metric is the one that chooses epochs within a run: a trial is chosen as an 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import polars as pl
 
-from suite.report.aggregate import CELL
+from suite.report.aggregate import CELL, asked_frame, values
+from suite.results.ledger import Ledger
+from suite.spec.board import BoardRun
 
 TRIAL = [*CELL, "trial"]
 
@@ -45,3 +49,16 @@ def chosen_only(asked: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """The rows of ``asked`` that belong to the trials that ``found`` (of :func:`trials`) says were chosen."""
     keep = found.filter("chosen").select(TRIAL)
     return asked.join(keep, on=TRIAL, how="semi", maintain_order="left")
+
+
+def shown(asked: Iterable[BoardRun], frame: pl.DataFrame) -> list[BoardRun]:
+    """The runs that stand in tables: of those ``asked`` the ones of the trials in ``frame`` (:func:`chosen_only`)."""
+    chosen = set(frame.select(TRIAL).iter_rows())
+    return [one for one in asked if (one.table, one.dataset, one.row, one.trial) in chosen]
+
+
+def chosen_runs(asked: Sequence[BoardRun], ledger: Ledger) -> list[BoardRun]:
+    """Those of ``asked`` that a board's tables show, by what ``ledger`` holds of them."""
+    wanted = {one.run for one in asked if one.run}
+    frame = asked_frame(asked, ledger.runs().filter(pl.col("run").is_in(sorted(wanted))))
+    return shown(asked, chosen_only(frame, trials(frame, values(frame, ledger.metrics(wanted), "validation"))))

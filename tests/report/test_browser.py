@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from suite.analyse.compare_page import write_comparison
 from suite.analyse.method_page import write_methods
+from suite.api.comparing import compared
+from suite.places import Places
 from suite.report.build import build
 from suite.report.index import refresh
+from suite.results.ledger import Ledger
 from tests.analyse.test_method_page import versions
 from tests.report import browser, synthetic
 from tests.test_outside import foreign
@@ -19,7 +24,7 @@ pytestmark = [
     pytest.mark.skipif(browser.chromium() is None, reason="no Chromium on this machine"),
 ]
 
-NAMES = ["board", "index", "run", "method"]
+NAMES = ["board", "index", "run", "method", "compared runs", "compared ledgers"]
 LABELS = """
   var rows = document.querySelectorAll("#table-1-planted-verbs tbody tr:not([hidden]) button.open");
   return Array.from(rows).map(function (button) { return button.textContent; });
@@ -45,7 +50,19 @@ def pages(page):
     reports = page.parent.parent
     runs = sorted((reports / "runs").glob("*.html"))
     method = reports / "methods" / "mask-bce.html"
-    return {"board": page, "index": reports / "index.html", "run": runs[0], "method": method}
+    found = {"board": page, "index": reports / "index.html", "run": runs[0], "method": method}
+    return {**found, "compared runs": compare(reports, "mask-bce", "ce"), "compared ledgers": compare(reports)}
+
+
+def compare(reports, *names):
+    """The page of two methods, or of the ledger and one in which a run has other numbers."""
+    places, file = Places(str(reports.parent)), reports / "compare" / f"{len(names)}.html"
+    other = reports.parent / "other"
+    if not names:
+        _, outcomes = synthetic.asked_and_outcomes()
+        rows = [{**row, "value": row["value"] / 2} for row in outcomes[0].metrics]
+        Ledger.of(other).record(replace(outcomes[0], metrics=rows))
+    return write_comparison(compared(names or [str(reports.parent), str(other)], places, "planted-verbs", 0), file)
 
 
 @pytest.mark.parametrize("name", NAMES)
