@@ -140,18 +140,18 @@ def _generated(asked: Request) -> list[tuple[str, str, float, list[dict[str, Any
     form = "video_{}_{:07d}" if family == "thumos" else "v_{}_{:06d}"
     names = [form.format("validation", place + 1) for place in range(train)]
     names += [form.format("test", place + 1) for place in range(test)]
-    parts = [TRAIN] * train + [TEST] * test
-    listed = [(name, part, f"{place % classes:03d}") for place, (name, part) in enumerate(zip(names, parts))]
+    turns = [(TRAIN, place) for place in range(train)] + [(TEST, place) for place in range(test)]
+    listed = [(name, part, f"{place % classes:03d}") for name, (part, place) in zip(names, turns, strict=True)]
     kept = chosen(listed, asked.amount(len(listed), SMALL))
     found = []
-    for number, (name, part, _) in enumerate(listed):
+    for number, (name, part, label) in enumerate(listed):
         if name in kept:
             seconds, start, end, which = planted_instances(
-                asked.generator(1, number), number % classes, classes, SECONDS[family], CO_OCCURRENCE[family], False
+                asked.generator(1, number), int(label), classes, SECONDS[family], CO_OCCURRENCE[family], False
             )
-            label = [known[row.argmax()] for row in which]
+            shown = [known[row.argmax()] for row in which]
             spans = np.round(np.stack([start, end], axis=1), 2).tolist()
-            rows = [{"label": one, "segment": span} for one, span in zip(label, spans)]
+            rows = [{"label": one, "segment": span} for one, span in zip(shown, spans)]
             found.append((name, part, seconds, rows))
     return found
 
