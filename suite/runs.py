@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.data import find_card, fingerprint
-from suite.data.storage.files import dataset_folder
+from suite.data.storage.files import dataset_folder, require_with
 from suite.data.storage.generated import marked_dials
 from suite.environment import OUTPUTS
 from suite.errors import DataError, UsageError
@@ -122,6 +122,12 @@ def cautions(spec: RunSpec) -> list[str]:
 def run_id(spec: RunSpec, places: Places) -> str:
     """The name of the run that ``spec`` asks for, given the data and the code as they are now."""
     return spec.run_id(data_fingerprint(spec, places), method_code(spec))
+
+
+def require_files(spec: RunSpec, root: Path | None = None) -> None:
+    """Raise :class:`DataError` when a file is absent that not all, but these dials and parameters need."""
+    card = find_card(spec.dataset)
+    require_with(card, dataset_folder(card, root), {**spec.dials, **spec.params})
 
 
 def data_fingerprint(spec: RunSpec, places: Places) -> str:

@@ -84,7 +84,7 @@ def _file(file: FileSpec) -> tuple[str, str, str, str]:
     notes = [
         plain(file.note),
         f"instead of {code(file.instead_of)}" if file.instead_of else "",
-        "optional" if file.optional else "",
+        f"needed with {code(file.condition)}" if file.condition else "optional" if file.optional else "",
         f"{file.count:,} files" if file.count is not None else "",
         f"unpacked ({file.unpack})" if file.unpack else "",
         f"<{file.url}>" if file.url else "",

@@ -19,6 +19,7 @@ from suite.errors import DataError
 if TYPE_CHECKING:
     from suite.data.storage.fetch import ShowProgress
     from suite.places import Places
+    from suite.rehearsal import Draft, Request
     from suite.spec.card import DatasetCard
 
 commands = typer.Typer(no_args_is_help=True, help="Dataset cards: list, show, verify, check, get, rehearse, prepare.")
@@ -170,7 +171,7 @@ def rehearse(
     name: Name,
     to: Annotated[Path, typer.Option("--to", help="Folder that the pack is written below.")] = Path("rehearsal"),
     full: Annotated[
-        bool, typer.Option("--full", help="As large as published: all videos, all channels (gigabytes; says so first).")
+        bool, typer.Option("--full", help="As large as published: all videos, all channels (gigabytes: --dry).")
     ] = False,
     videos: Annotated[
         int | None, typer.Option(help="How many videos or clips.", show_default="60; --full: all")
@@ -181,6 +182,7 @@ def rehearse(
         list[str] | None, typer.Option("--set", help="A dial of the world, name=value; --dials lists them.")
     ] = None,
     dials: Annotated[bool, typer.Option("--dials", help="List the dials of the world, and write nothing.")] = False,
+    dry: Annotated[bool, typer.Option("--dry", help="Say how large the pack would be, and write nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write a rehearsal pack anew that is there.")] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -207,9 +209,11 @@ def rehearse(
         _list_dials(asked.card.reader, as_json)
         return
     made = draft(asked)
-    packed = " (as much again when it is packed for training)" if asked.card.layout.channels != 0 else ""
-    size = f"about {_amount(made.size)}{packed}"
-    complain(f"{name}: {made.holds}; {size} in {asked.folder}")
+    if dry:
+        _tell_size(asked, made, as_json)
+        return
+    packed = f" ({_amount(made.packed)} more when it is packed for training)" if made.packed else ""
+    complain(f"{name}: {made.holds}; about {_amount(made.size)}{packed} in {asked.folder}")
     with _progress() as progress:
         done = 0
 
@@ -224,6 +228,19 @@ def rehearse(
     emit([{**row, "bytes": written, "size": _amount(written)}], ["dataset", "holds", "size", "folder"], as_json)
     if not as_json:
         say(f"train on it with --data {to}; look at it with suite data check {name} --data {to}")
+
+
+def _tell_size(asked: Request, made: Draft, as_json: bool) -> None:
+    """What a pack would hold and take, and whether the disk has room for it."""
+    from suite.rehearsal import no_room, room
+
+    free, enough = room(asked, made)
+    row = {"dataset": asked.card.name, "holds": made.holds, "bytes": made.size, "packed": made.packed, "free": free}
+    words = {"files": _amount(made.size), "packed for training": _amount(made.packed) if made.packed else "none"}
+    row |= {**words, "free here": _amount(free), "fits": enough, "folder": str(asked.folder)}
+    emit([row], ["dataset", "holds", *words, "free here", "fits", "folder"], as_json)
+    if not enough and not as_json:
+        say(no_room(asked, made, free))
 
 
 def _list_dials(reader: str, as_json: bool) -> None:

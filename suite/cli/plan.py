@@ -141,7 +141,8 @@ def _tell_missing(lacking: list[Lack]) -> None:
         say(f"\nmissing for {lack.runs} runs on {lack.dataset}: {lack.obtain.rstrip('.')}.")
         for file in lack.files:
             need = "optional " if file.optional else ""
-            say(f"  {need}{file.path}" + (f"  from {file.source}" if file.source else ""))
+            when = f"  (needed with {file.condition})" if file.condition else ""
+            say(f"  {need}{file.path}{when}" + (f"  from {file.source}" if file.source else ""))
             if file.about:
                 say(f"      {file.about}")
     packs = [lack.dataset for lack in lacking if can_rehearse(lack.dataset)]
@@ -149,6 +150,7 @@ def _tell_missing(lacking: list[Lack]) -> None:
         say("\nto try everything before they are there, on generated features:")
         for dataset in packs:
             say(f"  suite data rehearse {dataset} --to rehearsal")
+        say("(with --full at published size; with --full --dry how large that is, and whether the disk holds it)")
         asked = {entry.path for dataset in packs for entry in find_card(dataset).weights.values()}
         weights = any(one.path.name in asked for lack in lacking for one in lack.files)
         without = "; --set weights= leaves out released weights, which have no rehearsal" if weights else ""
@@ -157,9 +159,10 @@ def _tell_missing(lacking: list[Lack]) -> None:
 
 def _lack_row(lack: Lack) -> dict[str, Any]:
     files = [
-        {"path": str(one.path), "about": one.about, "source": one.source, "optional": one.optional}
+        {"path": str(one.path), "about": one.about, "source": one.source, "optional": one.optional,
+         "needed_with": one.condition}
         for one in lack.files
-    ]
+    ]  # fmt: skip
     return {"dataset": lack.dataset, "runs": lack.runs, "obtain": lack.obtain, "files": files}
 
 

@@ -51,7 +51,7 @@ class Pack:
         """The videos that are trained or tested on, by name."""
         if self.card.reader == "activitynet":
             entries = [e for e in activitynet.read_entries(self.card, self.folder) if e.rows and e.subset != "testing"]
-            rates = self.card.options["feature_rates"]
+            rates = self.card.options.get("feature_rates", {})
             own = {entry.name: entry.frames / entry.seconds for entry in entries}
             width = 0 if self.cells or not entries else next((w for _, w in self.shapes.values()), 0)
             fps = float(rates.get(str(width), 0.0))
@@ -161,6 +161,11 @@ def _channels(pack: Pack) -> Said:
         widths.setdefault(width, []).append(name)
     common = max(widths, key=lambda width: len(widths[width]))
     facts = {"widths": {width: len(names) for width, names in widths.items()}}
+    rows = {length for length, _ in pack.shapes.values()}
+    assert len(widths) == 1 or len(rows) > 1, (
+        f"all files have {min(rows)} rows and {len(widths)} numbers of columns: they look like (channels, snippets); "
+        "write them as (snippets, channels)"
+    )
     others = [name for width, names in widths.items() if width != common for name in names]
     assert not others, f"{len(others)} videos are not {common} channels wide as the others: {some(others)}"
     stated = pack.card.layout.channels

@@ -14,12 +14,16 @@ from suite.spec.card import DatasetCard, FileSpec
 
 @dataclass(frozen=True)
 class File:
-    """One missing file (or pattern of files): where it belongs, what it is, where to get it; ``optional``: for some."""
+    """One missing file (or pattern of files): where it belongs, what it is, where to get it.
+
+    ``optional`` for all of the runs that wait; ``condition`` says with what it is needed.
+    """
 
     path: Path
     about: str
     source: str
     optional: bool
+    condition: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,14 @@ def lacks(asked: Iterable[BoardRun], root: Path | None) -> list[Lack]:
 
 def _lack(card: DatasetCard, runs: list[BoardRun], root: Path | None) -> Lack:
     folder = dataset_folder(card, root).absolute()
+    settings = [{**one.spec.dials, **one.spec.params} for one in runs]
     needed = missing(card, folder)
     optional = [file for file in card.files if file.optional and not find(file, folder)]
+    some = [file for file in optional if any(file.needed_with(own) for own in settings)]
     named = {str(value) for one in runs for value in one.spec.params.values()} & set(card.weights)
     weights = [card.weights[name] for name in sorted(named) if not find(card.weights[name], folder)]
-    files = [_file(file, folder, optional=False) for file in (*needed, *weights)]
-    files += [_file(file, folder, optional=True) for file in optional]
+    files = [_file(file, folder, optional=False) for file in (*needed, *some, *weights)]
+    files += [_file(file, folder, optional=True) for file in optional if file not in some]
     asked = len({one.spec.canonical_json() for one in runs})  # one run may stand in several tables
     return Lack(card.name, asked, tuple(files), card.obtain or f"see {card.source}")
 
@@ -59,4 +65,4 @@ def _file(file: FileSpec, folder: Path, optional: bool) -> File:
     digest = [f"SHA-256 {file.sha256}"] if file.sha256 else []
     exact = "; ".join([*size, *count, *digest])
     about = " ".join(filter(None, (file.note, f"({exact})" if exact else "")))
-    return File(folder / file.path, about, file.url, optional)
+    return File(folder / file.path, about, file.url, optional, file.condition)

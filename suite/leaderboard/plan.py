@@ -19,7 +19,7 @@ from suite.method import Method
 from suite.places import Places
 from suite.registry import canonical_name, method, methods
 from suite.results.ledger import Ledger
-from suite.runs import data_fingerprint, dataset_label, method_code, resolve_run
+from suite.runs import data_fingerprint, dataset_label, method_code, require_files, resolve_run
 from suite.spec.base import canonical_json
 from suite.spec.board import (
     BoardRun,
@@ -260,6 +260,10 @@ def _name(one: BoardRun, places: Places, codes: dict[str, str], prints: dict[str
     found = prints[key]
     if isinstance(found, DataError):
         return replace(one, blocked=str(found))
+    try:
+        require_files(spec, places.root)
+    except DataError as error:
+        return replace(one, blocked=str(error))
     if spec.method not in codes:
         codes[spec.method] = method_code(spec)
     return replace(one, run=spec.run_id(found, codes[spec.method]))

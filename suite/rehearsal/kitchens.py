@@ -51,6 +51,11 @@ class Kitchens:
         return sum(map(len, self.verbs.values())) * (self.width + VERBS) * 4
 
     @property
+    def packed(self) -> int:
+        """Bytes of what training maps from disk."""
+        return self.size
+
+    @property
     def holds(self) -> str:
         """Segments, channels, and what is real."""
         count = sum(map(len, self.verbs.values()))

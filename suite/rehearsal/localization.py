@@ -24,7 +24,7 @@ from suite.data.planted.videos import FLOW_SHARE, ar_noise
 from suite.data.readers import activitynet
 from suite.errors import UsageError
 from suite.rehearsal.posterior import PosteriorFile, by_half
-from suite.rehearsal.request import Request, Step
+from suite.rehearsal.request import Request, Step, at_hand
 from suite.rehearsal.timelines import TEST, Annotations, Video, annotated_videos
 
 PUBLISHED, SMALL = 2048, 64
@@ -48,6 +48,11 @@ class Localization:
         """About how many bytes the files take."""
         value = CELL_BYTES if self.cells else 4 * self.every
         return sum(self.length(video) for video in self.listed.videos) * (self.width * value + 8)
+
+    @property
+    def packed(self) -> int:
+        """Bytes of what training maps from disk: the snippets that the card's reader uses."""
+        return sum(self.length(video) for video in self.listed.videos) * self.width * 4
 
     @property
     def every(self) -> int:
@@ -145,15 +150,17 @@ class Localization:
         name = activitynet.CLASS_SCORES if card.reader == "activitynet" else str(card.options.get("class_scores", ""))
         if not name:
             return
-        if (self.asked.source / name).is_file():
-            (folder / name).write_bytes((self.asked.source / name).read_bytes())
+        real = at_hand(self.asked, name)
+        if real is not None and self.listed.origin != "generated":
+            (folder / name).write_bytes(real.read_bytes())
             return
         scores = {video.name: self._scores(video) for video in self.listed.videos if video.part == TEST}
         if name.endswith(".json"):
             rows = {video.removeprefix("v_"): row.tolist() for video, row in scores.items()}
             (folder / name).write_text(json.dumps({"class": classes, "results": rows}), encoding="utf-8")
-        elif len(classes) == len(card.options["class_columns"]):
-            np.save(folder / name, _by_number(scores, card.options["class_columns"]), allow_pickle=False)
+        else:
+            columns = [card.options["class_columns"][one] for one in classes]
+            np.save(folder / name, _by_number(scores, columns), allow_pickle=False)
 
     def _scores(self, video: Video) -> np.ndarray:
         """(C,) probabilities that favour the classes of a video."""

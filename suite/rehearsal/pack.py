@@ -39,7 +39,8 @@ def rehearse(asked: Request, made: Draft, step: Step = lambda written: None, for
     folder = asked.folder
     with locked(folder):
         _require_replaceable(asked, force)
-        _require_room(folder.parent, made.size, asked.card.name)
+        _require_room(asked, made)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         partial = folder.with_name(f".{folder.name}.partial-{uuid.uuid4().hex}")
         try:
             partial.mkdir(parents=True)
@@ -75,14 +76,25 @@ def _require_replaceable(asked: Request, force: bool) -> None:
         raise DataError(f"{folder} holds a rehearsal pack already; use it as it is, or write it anew with --force.")
 
 
-def _require_room(folder: Path, size: int, name: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free
-    if size + SPARE > free:
-        raise DataError(
-            f"{name}: the pack needs about {size / 2**30:.1f} GiB in {folder}, where {free / 2**30:.1f} are free; make "
-            "room, ask for less (--videos, --channels), or give another --to."
-        )
+def room(asked: Request, made: Draft) -> tuple[int, bool]:
+    """Bytes that are free where the pack goes, and whether they hold it."""
+    there = next(place for place in asked.folder.absolute().parents if place.is_dir())
+    free = shutil.disk_usage(there).free
+    return free, made.size + SPARE <= free
+
+
+def no_room(asked: Request, made: Draft, free: int) -> str:
+    """What is said where the disk does not hold the pack."""
+    return (
+        f"{asked.card.name}: the pack needs about {made.size / 2**30:.1f} GiB in {asked.folder.parent}, where "
+        f"{free / 2**30:.1f} are free; make room, ask for less (--videos, --channels), or give another --to."
+    )
+
+
+def _require_room(asked: Request, made: Draft) -> None:
+    free, enough = room(asked, made)
+    if not enough:
+        raise DataError(no_room(asked, made, free))
 
 
 def _mark(asked: Request, made: Draft, folder: Path) -> None:

@@ -76,6 +76,11 @@ class People:
         return self.camera.size(self.frames)
 
     @property
+    def packed(self) -> int:
+        """None: clips are decoded from their frames while training."""
+        return 0
+
+    @property
     def holds(self) -> str:
         """Videos, pictures, and whose annotations."""
         said = "; ".join(f"{origin} {part} annotations" for part, origin in self.origin.items())
@@ -93,6 +98,8 @@ class People:
                 (folder / options[part]).write_text(_annotation(table, self.ids), encoding="utf-8")
             found = detected(table, self.asked.dials, self.asked.generator(13, number))
             (folder / options[f"{part}_detections"]).write_text(_detections(found), encoding="utf-8")
+            if excluded := options.get(f"{part}_excluded"):  # no key frame is
+                (folder / excluded).write_text("", encoding="utf-8")
             for video, seconds in _by_video(table).items():
                 scenes = _scenes(table.take(table.video == video), np.unique(seconds))
                 step(self.camera.film(folder / "frames" / video, NAMING, crc32(video.encode()), scenes))

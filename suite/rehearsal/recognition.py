@@ -47,6 +47,11 @@ class ConfusingHmdb:
         return sum(map(len, self.splits.values())) * (self.width + 2 * CLASSES) * 4
 
     @property
+    def packed(self) -> int:
+        """Bytes of what training maps from disk."""
+        return self.size
+
+    @property
     def holds(self) -> str:
         """Clips, channels, and whose labels."""
         count = len(self.splits[1])

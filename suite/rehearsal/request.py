@@ -11,13 +11,15 @@ import numpy as np
 
 from suite.data import find_card
 from suite.data.storage.files import dataset_folder
+from suite.data.storage.generated import MARK
 from suite.errors import UsageError, did_you_mean
 from suite.hyper import Value
 from suite.rehearsal.dials import DIALS
 from suite.spec.card import DatasetCard
 
 Step = Callable[[int], None]  # called with the bytes that were written
-VERSION = 1  # of the generator: what it writes for the same request never changes silently
+VERSION = 2  # of the generator: what it writes for the same request never changes silently
+STREAMS = 1  # the version whose draws these are
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Request:
 
     def generator(self, *stream: int) -> np.random.Generator:
         """A stream of its own for each purpose and item: how many items there are never changes one of them."""
-        return np.random.Generator(np.random.PCG64([VERSION, self.seed, *stream]))
+        return np.random.Generator(np.random.PCG64([STREAMS, self.seed, *stream]))
 
     def width(self, published: int, small: int) -> int:
         """The feature width asked for; raises :class:`UsageError` for one that two modalities cannot share."""
@@ -59,11 +61,15 @@ class Request:
 
 
 class Draft(Protocol):
-    """A pack that could be written: ``size`` in bytes (an estimate), ``holds`` in words."""
+    """A pack that could be written: ``size`` of its files and of what is ``packed``, in bytes; ``holds`` in words."""
 
     @property
     def size(self) -> int:
-        """About how many bytes the pack takes; packing for training takes as much again."""
+        """About how many bytes the pack takes."""
+
+    @property
+    def packed(self) -> int:
+        """About how many bytes its features take once more, below the output folder, when they are packed to train."""
 
     @property
     def holds(self) -> str:
@@ -108,9 +114,13 @@ def can_rehearse(name: str) -> bool:
 
 
 def at_hand(asked: Request, *names: str) -> Path | None:
-    """The first of ``names`` (files or folders) that is below the real data: in the card's folder, or in any other."""
+    """The first of ``names`` (files or folders) that is below the real data: in the card's folder, or in any other.
+
+    What lies in a rehearsal pack is generated, and is not taken.
+    """
     places = [asked.source, *sorted(path for path in asked.source.parent.glob("*") if path.is_dir())]
-    return next((place / name for place in places for name in names if (place / name).exists()), None)
+    real = [place for place in places if not (place / MARK).exists()]
+    return next((place / name for place in real for name in names if (place / name).exists()), None)
 
 
 def _no_rehearsal(card: DatasetCard) -> str:

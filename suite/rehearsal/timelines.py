@@ -15,16 +15,12 @@ from suite.data.planted.timelines import Instances, instances_of, planted_instan
 from suite.data.readers import activitynet, i3d
 from suite.errors import DataError
 from suite.rehearsal.request import Request, at_hand
+from suite.spec.card import Size
 
 TRAIN, TEST = "train", "test"
 SECONDS = {"thumos": 144.0, "activitynet": 114.0}  # median length of a video
 CO_OCCURRENCE = {"thumos": 0.15, "activitynet": 0.0}
-SIZES = {  # classes, training and test videos as published
-    "thumos-14": (20, 200, 212),
-    "thumos-14-dense": (20, 200, 212),
-    "activitynet-12": (100, 4819, 2383),
-    "activitynet-13": (200, 9649, 4728),
-}
+LIKE_THUMOS = Size(train=200, test=212, classes=20)  # of a card that states no published size
 SMALL = 60  # videos of a pack when nothing is said: half a minute to write, a minute to train on
 RATE = 30.0  # frames per second of generated videos
 
@@ -80,9 +76,9 @@ def chosen(rows: Sequence[tuple[str, str, str]], count: int) -> set[str]:
 
 
 def _json(asked: Request) -> Annotations:
-    card, source = asked.card, asked.source
+    card = asked.card
     known = [str(name) for name in card.options["annotations"]]
-    path = next((source / name for name in known if (source / name).is_file()), None)
+    path = at_hand(asked, *known)
     content = json.loads(path.read_text(encoding="utf-8")) if path else None
     published = path.read_bytes() if path else b""
     if content is None:
@@ -136,23 +132,26 @@ def _generated_json(asked: Request) -> dict[str, Any]:
 
 def _generated(asked: Request) -> list[tuple[str, str, float, list[dict[str, Any]]]]:
     """Name, part, seconds and annotations of planted videos: those that are wanted of as many as were published."""
-    classes, train, test = SIZES.get(asked.card.name, SIZES["thumos-14"])
+    size = asked.card.size or LIKE_THUMOS
+    classes, train, test = size.classes, size.train, size.test
+    # Class scores are found by the names of classes: where the card has names, they are taken.
+    known = sorted(asked.card.options.get("class_columns", ())) or [f"action_{n:03d}" for n in range(classes)]
     family = "activitynet" if asked.card.name.startswith("activitynet") else "thumos"
     form = "video_{}_{:07d}" if family == "thumos" else "v_{}_{:06d}"
     names = [form.format("validation", place + 1) for place in range(train)]
     names += [form.format("test", place + 1) for place in range(test)]
-    parts = [TRAIN] * train + [TEST] * test
-    listed = [(name, part, f"{place % classes:03d}") for place, (name, part) in enumerate(zip(names, parts))]
+    turns = [(TRAIN, place) for place in range(train)] + [(TEST, place) for place in range(test)]
+    listed = [(name, part, f"{place % classes:03d}") for name, (part, place) in zip(names, turns, strict=True)]
     kept = chosen(listed, asked.amount(len(listed), SMALL))
     found = []
-    for number, (name, part, _) in enumerate(listed):
+    for number, (name, part, label) in enumerate(listed):
         if name in kept:
             seconds, start, end, which = planted_instances(
-                asked.generator(1, number), number % classes, classes, SECONDS[family], CO_OCCURRENCE[family], False
+                asked.generator(1, number), int(label), classes, SECONDS[family], CO_OCCURRENCE[family], False
             )
-            label = [f"action_{row.argmax():03d}" for row in which]
+            shown = [known[row.argmax()] for row in which]
             spans = np.round(np.stack([start, end], axis=1), 2).tolist()
-            rows = [{"label": one, "segment": span} for one, span in zip(label, spans)]
+            rows = [{"label": one, "segment": span} for one, span in zip(shown, spans)]
             found.append((name, part, seconds, rows))
     return found
 

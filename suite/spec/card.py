@@ -14,6 +14,7 @@ from suite.hyper import Value
 from suite.spec.base import Spec, load_toml
 from suite.spec.dials import Annotators, Dial, annotator_dials, noise_dials
 
+ANY = "any"  # value of a parameter that makes a file needed whatever it is
 FEATURES, GENERATED = "features", "generated"  # the dial of rehearsal packs, and what it then is
 READER = re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?|[\w-][\w./ -]*\.py:[A-Za-z_]\w*")
 Count = Annotated[int, Field(ge=0)]
@@ -24,7 +25,9 @@ class FileSpec(Spec):
     """One file (or, with ``*`` in ``path`` and a ``count``, a group of files) below the dataset's folder.
 
     ``path`` is relative with forward slashes; ``size`` in bytes; ``unpack`` says that the file is an archive whose
-    members belong into the dataset's folder; ``instead_of`` names a file that this one can replace.
+    members belong into the dataset's folder; ``instead_of`` names a file that this one can replace. ``needed`` are
+    settings, of dials and of methods' parameters, with all of which an ``optional`` file is needed: ``{ boxes =
+    "detected" }``, several values in a list, ``any`` for a parameter that the method has at all.
     """
 
     path: str
@@ -34,6 +37,7 @@ class FileSpec(Spec):
     count: Count | None = None
     unpack: Literal["", "zip", "tar"] = ""
     optional: bool = False
+    needed: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     instead_of: str = ""
     note: str = ""
 
@@ -41,6 +45,25 @@ class FileSpec(Spec):
     @classmethod
     def _inside(cls, path: str) -> str:
         return _relative(path, "the dataset's folder")
+
+    @field_validator("needed", mode="before")
+    @classmethod
+    def _listed(cls, needed: Any) -> Any:
+        if not isinstance(needed, Mapping):
+            return needed
+        return {name: (values,) if isinstance(values, str) else values for name, values in needed.items()}
+
+    def needed_with(self, settings: Mapping[str, Value]) -> bool:
+        """Whether a run with these dials and parameters cannot do without an optional file."""
+        wanted = self.needed.items()
+        met = (name in settings and ({ANY, _text(settings[name])} & set(values)) for name, values in wanted)
+        return bool(self.needed) and all(met)
+
+    @property
+    def condition(self) -> str:
+        """With what an optional file is needed: ``boxes=detected``; empty where it never is."""
+        said = (name if values == (ANY,) else f"{name}={' or '.join(values)}" for name, values in self.needed.items())
+        return " and ".join(said)
 
     @property
     def is_pattern(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import namedtuple
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,16 @@ def test_rehearse_writes_a_pack_that_check_looks_into(typed: Typed, tmp_path: Pa
     wrong = [finding["said"] for finding in json.loads(out)["findings"] if finding["state"] == "no"]
     assert wrong[0].startswith("1 annotated videos have no features")
     assert "class_snr" in typed("data", "rehearse", "thumos-14", "--dials")[0]
+
+
+def test_how_large_a_pack_would_be_is_said_and_nothing_written(typed: Typed, tmp_path: Path, monkeypatch) -> None:
+    words = ("data", "rehearse", "thumos-14-tsn", "--to", tmp_path / "to", "--data", tmp_path, "--full", "--dry")
+    (row,) = json.loads(typed(*words, "--json")[0])
+    assert row["bytes"] > 4.9 * row["packed"] > 10e9, "every fifth row of a file is used"
+    monkeypatch.setattr("shutil.disk_usage", lambda path: namedtuple("usage", "free")(2**30))
+    out, _ = typed(*words)
+    assert "where 1.0 are free; make room, ask for less" in out
+    assert not (tmp_path / "to").exists()
 
 
 def test_what_is_scored_against_a_rehearsal_says_so(typed: Typed, tmp_path: Path) -> None:

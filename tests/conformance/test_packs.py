@@ -56,7 +56,9 @@ def only(found: dict[str, tuple[str, str]], *checks: str) -> None:
     assert {check for check, (state, _) in found.items() if state != "yes"} == set(checks), found
 
 
-@pytest.mark.parametrize("name", ["thumos-14-dense", "activitynet-12", "activitynet-13"])
+@pytest.mark.parametrize(
+    "name", ["thumos-14-dense", "thumos-14-tsn", "activitynet-12", "activitynet-13", "activitynet-13-tsn"]
+)
 def test_a_whole_pack_of_any_card_is_not_odd(name, tmp_path):
     found = findings(written(name, tmp_path), name)
     only(found)
@@ -68,6 +70,12 @@ def test_a_whole_pack_is_not_odd(whole):
     only(found)
     assert "rehearsal pack" in found["the pack's files are there"][1]
     assert "RGB keeps more" in found[ORDER][1]
+
+
+def test_channels_before_snippets(damaged):
+    found = damaged(lambda place, rows: rows.T)
+    only(found, CHANNELS, LENGTHS)
+    assert "write them as (snippets, channels)" in found[CHANNELS][1]
 
 
 def test_no_pack_at_all(tmp_path):

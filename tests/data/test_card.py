@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from suite.data.loading import dataset_request
 from suite.data.storage.cards import all_cards, find_card, folders, shipped
-from suite.errors import UsageError
+from suite.data.storage.files import require_with
+from suite.errors import DataError, UsageError
 from suite.spec.card import DatasetCard, Dial, FileSpec, load_card, parse_dataset_name
 from tests.data.conftest import Toy
 
@@ -186,3 +187,19 @@ def test_a_task_for_one_annotator_says_so(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("SUITE_DATASETS", str(tmp_path))
     with pytest.raises(UsageError, match="actor-detection takes one annotator; leave 'annotators' out"):
         dataset_request("many-eyes")
+
+
+def test_optional_files_are_needed_with_some_settings(tmp_path: Path) -> None:
+    """The protocols of papers score a detector's boxes: without the file their runs cannot start."""
+    card = find_card("ava-v2.2")
+    boxes, more = (next(file for file in card.files if file.path == f"ava_{part}_predicted_boxes.csv")
+                   for part in ("val", "unlabelled"))  # fmt: skip
+    dials = card.resolve_dials({})
+    assert boxes.needed_with(dials) and not boxes.needed_with({**dials, "boxes": "annotated"})
+    assert not more.needed_with(dials) and more.needed_with({**dials, "ema": 0.999})
+    assert not more.needed_with({**dials, "ema": 0.999, "discarded": "unlabelled"})
+    assert (boxes.condition, more.condition) == ("boxes=detected", "ema and discarded=drop")
+    with pytest.raises(DataError, match=r"timestamps_v2\.2\.csv is not in .*needed with boxes=detected; get it"):
+        require_with(card, tmp_path, {"boxes": "detected"})
+    scores = next(file for file in find_card("thumos-14-tsn").files if file.path == "uNet_test.npy")
+    assert scores.needed_with({"class_agnostic": True}) and not scores.needed_with({"class_agnostic": False})

@@ -109,6 +109,20 @@ def test_training_on_detected_boxes(published: Path) -> None:
     assert len(read_published(published, train_boxes="both").train) == 4 + 1
 
 
+def test_people_halfway_between_key_frames_are_unlabelled(published: Path) -> None:
+    """Detected ones on annotated training frames; the test and the labelled clips stay as they are."""
+    video = "Diving/v_Diving_g09_c01"
+    rows = [f"{video},{frame},11,21,111,141,0.9" for frame in (1, 5, 13, 14, 60)]
+    (published / "detections.csv").write_text("\n".join([*rows, "Diving/v_Diving_g01_c01,5,1,1,9,9,0.9"]) + "\n")
+    train = read_published(published, unlabelled="between").train
+    assert train.second[~train.labelled].tolist() == [4 / 25, 12 / 25], "frames 5 and 13, the first of which is 1"
+    assert not train.labels[~train.labelled].any() and len(train) == 6
+    assert read_published(published, unlabelled="between", key_stride=1).train.labelled.all()
+    (published / "detections.csv").unlink()
+    with pytest.raises(DataError, match="say unlabelled=none"):
+        read_published(published, unlabelled="between", boxes="annotated")
+
+
 def test_damaged_annotations_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "text.mat").write_text("not a MATLAB file")
     with pytest.raises(DataError, match="not the MATLAB annotation"):

@@ -17,6 +17,7 @@ from suite.leaderboard.printed import only
 from suite.leaderboard.shortened import shortened
 from suite.leaderboard.steps import Timed
 from suite.places import Places
+from suite.rehearsal import draft, rehearse, request
 from suite.report.matching import key_of, wanted
 from suite.report.published import load_published
 from suite.results.ledger import Ledger
@@ -109,8 +110,27 @@ def test_missing_weights_are_named_with_their_address(tmp_path):
     (lack,) = lacks(plan.asked, places.root)
     weights = next(file for file in lack.files if file.path.name == "SLOWFAST_8x8_R50.pkl")
     assert weights.source.startswith("https://") and "no checksum" in weights.about and not weights.optional
-    assert [file.path.name for file in lack.files if file.optional and "predicted" in file.path.name]
+    optional = {file.path.name: file.optional for file in lack.files if "predicted" in file.path.name}
+    assert optional == {
+        "ava_val_predicted_boxes.csv": False,
+        "ava_unlabelled_predicted_boxes.csv": False,
+        "ava_train_predicted_boxes.csv": True,
+    }
     assert {one.spec.params["weights"] for one in plan.asked} == {"slowfast-r50-k400"}
+
+
+def test_files_that_only_some_settings_need_block_their_runs(tmp_path):
+    """All required files are there; the class scores that networks without names need are not."""
+    asked = request("thumos-14-tsn", tmp_path / "none", tmp_path / "data", videos=8, channels=8)
+    rehearse(asked, draft(asked))
+    (asked.folder / "uNet_test.npy").unlink()
+    places = Places(str(tmp_path), str(tmp_path / "data"))
+    plan = make_plan(only(find_board("paper:npl"), "Table 1"), places, Ledger(places.ledger))
+    mine = [one for one in plan.asked if one.spec.dataset == "thumos-14-tsn"]
+    blocked = {one.spec.method: "needed with class_agnostic=true" in one.blocked for one in mine}
+    assert blocked == {"mean-teacher": True, "sstap": True, "spot": False, "npl-bmn": True}
+    (lack,) = (one for one in lacks(plan.asked, places.root) if one.dataset == "thumos-14-tsn")
+    assert [(file.path.name, file.optional) for file in lack.files] == [("uNet_test.npy", False)]
 
 
 def test_what_a_plan_says_for_people_and_for_scripts(tmp_path, monkeypatch):

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from suite.data import load
-from suite.errors import UsageError
+from suite.data import find_card, load
+from suite.data.readers import i3d
+from suite.data.storage.generated import MARK
+from suite.errors import DataError, UsageError
 from suite.rehearsal import draft, request
-from suite.rehearsal.timelines import chosen
+from suite.rehearsal.timelines import _generated, chosen
 from tests.data.test_i3d import REAL
 
 CARDS = ["thumos-14", "thumos-14-dense", "thumos-14-tsn", "activitynet-12", "activitynet-13"]
@@ -109,6 +111,43 @@ def test_a_card_of_one_pack_gets_that_pack(name, write, tmp_path):
     data = load(name, "semi-localization", root, tmp_path / "cache")
     snippets = name.endswith("i3d")
     assert data.train.rows.shape[1] == (2048 if snippets else 8) and bool((data.train.lengths != 100).any()) == snippets
+
+
+@pytest.mark.parametrize("name", ["thumos-14-tsn", "activitynet-13-tsn"])
+def test_a_pack_with_few_classes_scores_them(name, write, tmp_path):
+    """Twelve videos do not show all classes; networks that name nothing need the scores of those that are there."""
+    data = load(f"{name}[validation=test]", "semi-localization", write(name), tmp_path / "cache")
+    scores = data.facts["class_scores"]["test"]
+    assert scores.shape == (len(data.test), len(data.classes)) and len(data.classes) < 20
+    right = np.asarray(data.test.video_labels)[np.arange(len(scores)), scores.argmax(axis=1)]
+    assert right.mean() > 0.8
+
+
+def test_a_class_without_a_column_is_one_sentence(write, tmp_path):
+    root = write("thumos-14-tsn")
+    path = root / "thumos14-tsn" / "thumos14_412.json"
+    card, label = find_card("thumos-14-tsn"), json.loads(path.read_text())["video_test_0000001"]["annotations"][0]
+    path.write_text(path.read_text().replace(label["label"], "Chess"))
+    with pytest.raises(DataError, match=r"names no column of .*uNet_test\.npy for 'Chess'"):
+        i3d.read(card, path.parent, card.resolve_dials({}), "semi-localization")
+
+
+def test_generated_timelines_are_as_many_as_were_published(monkeypatch, tmp_path):
+    nothing = np.zeros(0)
+    monkeypatch.setattr(
+        "suite.rehearsal.timelines.planted_instances", lambda *asked: (9.0, nothing, nothing, np.zeros((0, 1)))
+    )
+    for name, videos in (("thumos-14-tsn", 412), ("activitynet-13-i3d", 14377), ("activitynet-13-tsn", 14377)):
+        assert len(_generated(request(name, tmp_path, tmp_path / "to", full=True))) == videos
+
+
+def test_real_annotations_are_taken_from_another_folder_and_generated_ones_never(write, tmp_path):
+    root = write("thumos-14")
+    made = draft(request("thumos-14-dense", root, tmp_path / "to", videos=12))
+    assert made.holds.endswith("generated annotations"), "those of a rehearsal pack are no real ones"
+    (root / "thumos14" / MARK).unlink()
+    made = draft(request("thumos-14-dense", root, tmp_path / "to", videos=8))
+    assert made.holds == "8 videos, snippets, 64 channels, shortened real annotations"
 
 
 def test_snippets_of_an_unknown_rate_are_refused(tmp_path):

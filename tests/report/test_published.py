@@ -146,3 +146,31 @@ def test_thresholds_of_a_row_fall_or_are_marked():
 def test_files_are_utf8_without_machine_paths(paper):
     text = Path(shipped("reports") / "published" / f"{paper}.csv").read_text(encoding="utf-8")
     assert "/home/" not in text and "/work/" not in text
+
+
+# How many numbers each table prints, and their sum: a number that is lost or mistyped later is noticed.
+PRINTED = {
+    "action_selection/Table 1": (69, 2028.2),
+    "action_selection/Table 2": (37, 900.3),
+    "noisy_pseudo_labels/Table 1": (240, 8329.7),
+    "noisy_pseudo_labels/Table 2": (32, 1074.9),
+    "noisy_pseudo_labels/Table 3": (8, 371.1),
+    "noisy_pseudo_labels/Table 4": (18, 902.4),
+    "noisy_pseudo_labels/Table 5": (12, 602.5),
+    "noisy_pseudo_labels/Table 6": (10, 484.3),
+    "multi_label_detection/Table 1": (15, 656.1),
+    "multi_label_detection/Table 2": (25, 566.1),
+    "multi_label_detection/Table 3": (10, 258.5),
+    "multi_label_detection/Table 4": (7, 539.0),
+    "multi_label_detection/Table 5": (8, 180.27),
+    "multi_label_detection/Table 6": (6, 137.21),
+    "multi_label_detection/Table 7": (3, 77.92),
+    "multi_label_detection/Table 8": (2, 52.8),
+    "multi_label_detection/Table 9": (2, 52.45),
+}
+
+
+@pytest.mark.parametrize("table", PRINTED)
+def test_every_number_of_a_table_is_there(table):
+    values = [cell.value for cell in CELLS if f"{cell.paper}/{cell.table}" == table and cell.value is not None]
+    assert (len(values), round(sum(values), 2)) == PRINTED[table]

@@ -109,8 +109,8 @@ def _excluded(folder: Path, options: Mapping[str, str], split: str) -> set[tuple
 
 
 def _held_out(videos: np.ndarray, share: float) -> np.ndarray:
-    """Training videos that validate: every so many-th of the sorted names."""
-    count = round(share * len(videos))
+    """Training videos that validate: every so many-th of the sorted names, at least one if any are to."""
+    count = max(1, round(share * len(videos))) if share > 0 and len(videos) > 1 else 0
     return videos[np.linspace(0, len(videos) - 1, count).round().astype(int)] if count else videos[:0]
 
 

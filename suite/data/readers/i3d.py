@@ -58,7 +58,7 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     parts = {split: as_videos(card, part, classes, source) for split, part in
              (("train", kept), ("validation", held), ("test", test))}  # fmt: skip
     facts: dict[str, Any] = {"feature_halves": True, "unit": "video", "kind": "real", "validation_is_test": shared}
-    facts["class_scores"] = class_scores(card, folder, parts)
+    facts["class_scores"] = class_scores(card, folder, classes, parts)
     return TaskData.of(card.name, task, classes, parts, facts)
 
 
@@ -206,15 +206,21 @@ def _all_features(card: DatasetCard, folder: Path) -> FeatureSource:
     return OneFile(joint, {name: place for place, name in enumerate(order)}, arrays)
 
 
-def class_scores(card: DatasetCard, folder: Path, videos: Mapping[str, Videos]) -> dict[str, np.ndarray]:
+def class_scores(
+    card: DatasetCard, folder: Path, classes: Sequence[str], videos: Mapping[str, Videos]
+) -> dict[str, np.ndarray]:
     """Class scores (V, C) of test videos from UntrimmedNet's file, where it is there: a row per test video, by number.
 
-    The card names the file and, class by class, its columns. Splits that it does not cover are left out.
+    The card names the file and the column of each class. Splits that it does not cover are left out.
+    Raises :class:`DataError` for a class of which the card names no column.
     """
     path = folder / str(card.options.get("class_scores", ""))
     if not path.is_file():
         return {}
-    table, columns = open_array(path), np.asarray(card.options["class_columns"], dtype=np.int64)
+    known = card.options["class_columns"]
+    if absent := [name for name in classes if name not in known]:
+        raise DataError(f"{card.name}: the card names no column of {path} for '{absent[0]}'; correct the annotations.")
+    table, columns = open_array(path), np.array([known[name] for name in classes], dtype=np.int64)
     rows = {split: [_test_number(str(name)) - 1 for name in part.ids] for split, part in videos.items()}
     covered = {split: found for split, found in rows.items() if found and min(found) >= 0 and max(found) < len(table)}
     return {split: np.asarray(table[found][:, columns], dtype=np.float64) for split, found in covered.items()}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from suite.data.readers.ava import copy_labels, training_boxes
+from suite.data.readers.ava import copy_labels, joined, training_boxes
 from suite.data.reading import Reader
 from suite.data.video import ClipSource
 from suite.errors import DataError
@@ -65,7 +65,7 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     for split, videos in parts.items():
         stride = int(dials["test_stride" if split == "test" else "key_stride"])
         truth = _table(tubes, videos[tubes.video] & (tubes.frame % stride == 0))
-        actors = assemble(_trained(truth, folder, dials)) if split == "train" else _detected(truth, folder, dials)
+        actors = _training(tubes, videos, truth, folder, dials) if split == "train" else _detected(truth, folder, dials)
         units = np.array([group_of(video) for video in actors.video], dtype=str)
         samples[split] = replace(actors, unit=units, frames=_pixels(actors, folder))
     counts = samples["train"].labels.sum(axis=0)
@@ -102,26 +102,43 @@ def _table(tubes: AnnotatedTubes, rows: np.ndarray) -> BoxTable:
     return BoxTable(video, tubes.frame[rows] / RATE, _share(tubes.box[rows]), labels, np.ones(len(labels)))
 
 
+def _training(
+    tubes: AnnotatedTubes, videos: np.ndarray, truth: BoxTable, folder: Path, dials: Mapping[str, Value]
+) -> Actors:
+    """Labelled key frames and, with ``unlabelled=between``, detected people on annotated frames halfway between."""
+    train, stride = _trained(truth, folder, dials), int(dials["key_stride"])
+    if dials["unlabelled"] == "none" or stride == 1:
+        return assemble(train)
+    between = _table(tubes, videos[tubes.video] & (tubes.frame % stride == stride // 2))
+    found = _detections(folder, len(tubes.classes), float(dials["train_score"]), "unlabelled=none")
+    there = set(zip(between.video, between.second))
+    more = found.take(np.array([key in there for key in zip(found.video, found.second)], dtype=bool))
+    return assemble(joined(train, more), labelled=np.arange(len(train) + len(more)) < len(train))
+
+
 def _trained(truth: BoxTable, folder: Path, dials: Mapping[str, Value]) -> BoxTable:
     """The boxes of training key frames that the dial ``train_boxes`` names."""
-    boxes, path = str(dials["train_boxes"]), folder / "detections.csv"
+    boxes = str(dials["train_boxes"])
     if boxes == "annotated":
         return truth
-    if not path.is_file():
-        raise DataError(f"{path} is missing; put the detector's boxes there, or say train_boxes=annotated.")
-    found = read_detections(path, truth.labels.shape[1], float(dials["train_score"]))
+    found = _detections(folder, truth.labels.shape[1], float(dials["train_score"]), "train_boxes=annotated")
     return training_boxes(truth, found, boxes, float(dials["train_overlap"]))
 
 
 def _detected(truth: BoxTable, folder: Path, dials: Mapping[str, Value]) -> Actors:
     """Detected boxes, or the annotated ones where the dial ``boxes`` asks for them: that is another protocol."""
-    path = folder / "detections.csv"
     if dials["boxes"] == "annotated":
         return assemble(truth)
-    if not path.is_file():
-        raise DataError(f"{path} is missing; put the detector's boxes there, or say boxes=annotated.")
-    found = read_detections(path, truth.labels.shape[1], float(dials["test_score"]))
+    found = _detections(folder, truth.labels.shape[1], float(dials["test_score"]), "boxes=annotated")
     return assemble(copy_labels(found.take(np.isin(found.video, truth.video)), truth, overlap=0.5), truth)
+
+
+def _detections(folder: Path, classes: int, threshold: float, otherwise: str) -> BoxTable:
+    """The detector's boxes; where there are none, the dial ``otherwise`` does without."""
+    path = folder / "detections.csv"
+    if not path.is_file():
+        raise DataError(f"{path} is missing; put the detector's boxes there, or say {otherwise}.")
+    return read_detections(path, classes, threshold)
 
 
 def _pixels(actors: Actors, folder: Path) -> ClipSource | None:

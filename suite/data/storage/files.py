@@ -6,12 +6,14 @@ import contextlib
 import hashlib
 import json
 import uuid
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from suite.data.storage import generated
 from suite.environment import DATA
 from suite.errors import DataError
+from suite.hyper import Value
 from suite.spec.base import content_hash
 from suite.spec.card import DatasetCard, FileSpec
 
@@ -43,6 +45,18 @@ def missing(card: DatasetCard, folder: Path) -> list[FileSpec]:
     """The files that the dataset cannot be read without and that are not there."""
     needed = [file for file in card.files if not file.optional and not file.instead_of]
     return [file for file in needed if not find(file, folder) and not replaced(card, file, folder)]
+
+
+def missing_with(card: DatasetCard, folder: Path, settings: Mapping[str, Value]) -> list[FileSpec]:
+    """The optional files that a run with these dials and parameters needs and that are not there."""
+    return [file for file in card.files if file.needed_with(settings) and not find(file, folder)]
+
+
+def require_with(card: DatasetCard, folder: Path, settings: Mapping[str, Value]) -> None:
+    """Raise :class:`DataError` when a file is absent that a run with these dials and parameters needs."""
+    for file in missing_with(card, folder, settings):
+        how = f"get it from {file.url}" if file.url else "put it there"
+        raise DataError(f"{card.name}: {file.path} is not in {folder}, and is needed with {file.condition}; {how}.")
 
 
 def is_available(card: DatasetCard, root: Path | None = None) -> bool:
