@@ -256,7 +256,7 @@ class ProposalNetwork(InitialWeights, Detector):
         return {**parts, "naming": self.class_weight * focal}
 
     def draws(self, windows: int, cells: Tensor) -> Draws:
-        """Uniform numbers for the regression's sampling: of whole maps, or of valid ``cells`` in row order (OpenTAD)."""
+        """Uniform numbers that choose cells for the regression: of whole maps, or of valid cells in a row (OpenTAD)."""
         return Draws(*torch.rand(2, windows, *cells.shape, device=cells.device))
 
     # Inference ----------------------------------------------------------------------------------------------------
