@@ -9,6 +9,8 @@ import collections
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,10 +43,11 @@ EXCUSED = {
 
 @dataclass
 class Seen:
-    """Test metrics where validation chose; what the host waited for in the steps of training, and how often."""
+    """Test metrics where validation chose; the losses of the steps, what the host waited for in them and how often."""
 
     metrics: dict[str, float] = field(default_factory=dict)
     steps: int = 0
+    losses: list[float] = field(default_factory=list)
     waits: collections.Counter[str] = field(default_factory=collections.Counter)
 
 
@@ -54,11 +57,25 @@ class Watching(Solo):
     seen: Seen
 
     def step(self, batch: Batch, steps_per_epoch: int) -> dict[str, torch.Tensor]:
-        with waits() as found:
+        with waits() as found, _cuda_waits(self.training.run.device):
             parts = super().step(batch, steps_per_epoch)
         self.seen.waits.update(found)
         self.seen.steps += 1
+        self.seen.losses.append(sum(float(part) for part in parts.values()))
         return parts
+
+
+@contextmanager
+def _cuda_waits(device: torch.device) -> Iterator[None]:
+    """Let torch warn of every synchronization with a CUDA device."""
+    if device.type != "cuda":
+        yield
+        return
+    torch.cuda.set_sync_debug_mode("warn")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def trained(name: str, device: str, places: Places) -> Seen:
