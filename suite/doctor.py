@@ -55,9 +55,23 @@ def _gpu(index: int) -> Facts:
 
     properties = torch.cuda.get_device_properties(index)
     free, total = torch.cuda.mem_get_info(index)
+    told = torch._C._cuda_getDriverVersion  # type: ignore[attr-defined]  # torch has no public name for it
     with torch.cuda.device(index):
         bfloat16 = torch.cuda.is_bf16_supported()
-    return {"name": properties.name, "memory_gib": _gib(total), "free_gib": _gib(free), "bfloat16": bfloat16}
+    return {
+        "name": properties.name,
+        "memory_gib": _gib(total),
+        "free_gib": _gib(free),
+        "bfloat16": bfloat16,
+        "capability": f"{properties.major}.{properties.minor}",
+        "driver": _version(told()),
+        "cuda": torch.version.cuda,
+    }
+
+
+def _version(number: int) -> str:
+    """CUDA's version from the number in which a driver tells it (12040: 12.4)."""
+    return f"{number // 1000}.{number % 1000 // 10}"
 
 
 def _container_limit(name: str) -> int | None:

@@ -116,7 +116,8 @@ class MultiLabelSemiSupervised(TeacherStudent):
         if self._balance is None:
             labels = run.memory["balance labels"].double().cpu()
             settings = (self.beta, self.gamma, self.gap, self.gap_scale, self.literal_sampling, self.keep_empty)
-            self._balance = Balance.of(labels, *settings) if self.balancing else Balance.none(labels)
+            found = Balance.of(labels, *settings) if self.balancing else Balance.none(labels)
+            self._balance = found.to(run.device)
         return self._balance
 
     def pseudo_labels(self, teacher: Tensor, network: nn.Module, part: Batch, run: Run) -> PseudoTargets:

@@ -43,13 +43,27 @@ def _lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "cores", f"{machine['cores']} ({machine['physical_cores']} physical{limit})"
     limit = f", limited to {machine['memory_limit_gib']} GiB" if machine["memory_limit_gib"] else ""
     yield "memory", f"{machine['memory_available_gib']} of {machine['memory_gib']} GiB free{limit}"
-    gpus = [f"{gpu['name']} ({gpu['free_gib']} of {gpu['memory_gib']} GiB free)" for gpu in machine["gpus"]]
-    yield "GPUs", ", ".join(gpus) or "none"
+    yield "GPUs", ", ".join(map(_gpu, machine["gpus"])) or "none: torch sees no CUDA device"
+    yield "used for training", _used(machine["gpus"])
     runs = "no readable ledger" if outputs["runs"] is None else f"{outputs['runs']} finished runs"
     yield "outputs", f"{outputs['folder']}: {runs}, {outputs['free_gib']} GiB free"
     for ready, what in ((True, "data ready"), (False, "data not here")):
         yield what, ", ".join(row["name"] for row in facts["data"] if row["ready"] is ready) or "none"
     yield "Ray", _ray(ray)
+
+
+def _gpu(gpu: dict[str, Any]) -> str:
+    free = f"{gpu['free_gib']} of {gpu['memory_gib']} GiB free"
+    versions = f"driver for CUDA {gpu['driver']}, torch for CUDA {gpu['cuda']}"
+    return f"{gpu['name']} ({free}; capability {gpu['capability']}, {versions})"
+
+
+def _used(gpus: list[dict[str, Any]]) -> str:
+    """What a command computes on, by what it is asked for."""
+    if not gpus:
+        return "the processor"
+    half = "bfloat16 or float16" if all(gpu["bfloat16"] for gpu in gpus) else "float16 (bfloat16 is emulated here)"
+    return f"the processor; the first GPU with --gpu, in float32 or with --precision {half}"
 
 
 def _ray(ray: dict[str, Any]) -> str:

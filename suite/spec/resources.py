@@ -10,8 +10,8 @@ from suite.spec.base import Spec
 
 
 class Resources(Spec):
-    """``workers`` ≥ 1 trains each run on that many Ray Train workers, each with ``cpu`` and ``gpu``; fractions of a GPU
-    are bookkeeping, nothing enforces its memory."""
+    """``workers`` ≥ 1 trains each run on that many Ray Train workers, each with ``cpu`` and ``gpu``; of a fraction
+    of a GPU a run may use that share of its memory, and one that took more before does not start."""
 
     cpu: Annotated[float, Field(gt=0)] = 1.0
     gpu: Annotated[float, Field(ge=0)] = 0.0

@@ -42,7 +42,7 @@ class Workers:
             return batch, 1.0
         # DDP averages gradients over workers with equal weights, whatever their shares; a worker with more rows than
         # the average therefore weighs its loss up by that ratio.
-        rows = _rows(batch)
+        rows = rows_of(batch)
         mine = len(range(self.rank, rows, self.size))
         return _part(batch, self.rank, self.size), mine * self.size / max(1, rows)
 
@@ -69,10 +69,11 @@ class Workers:
         return values
 
 
-def _rows(batch: Any) -> int:
+def rows_of(batch: Any) -> int:
+    """Samples in ``batch``: rows of its first tensor that has any."""
     if isinstance(batch, Tensor):
         return batch.shape[0] if batch.ndim else 0
-    counts = [_rows(part) for part in (batch.values() if isinstance(batch, dict) else [])]
+    counts = [rows_of(part) for part in (batch.values() if isinstance(batch, dict) else [])]
     return next((count for count in counts if count), 0)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from suite.method import Batch, Method, Run
 from suite.train.averaging import averaged_copy, update_average
 from suite.train.distributed import Workers, with_global_normalization
+from suite.train.micro import Pieces
 from suite.train.optimizers import make_optimizer, set_rate
 from suite.train.training import Training
 
@@ -90,6 +91,7 @@ class Solo:
             parameter.requires_grad_(not phase.trainable or name.startswith(phase.trainable))
         run.teacher = averaged_copy(run.network) if phase.average else None
         self.objective = None
+        self.pieces = Pieces(run, run.network)
 
     def begin_epoch(self) -> None:
         """See :class:`Stepper`."""
@@ -106,12 +108,11 @@ class Solo:
         set_rate(optimizer, phase, run.step, steps_per_epoch)
         run.network.train()
         share, weight = self.workers.share(to_device(batch, run.device))
-        half = self.precision is not None
-        with torch.autocast(run.device.type, dtype=self.precision, enabled=half):
-            parts = {name: part * weight for name, part in self.objective(share).items()}
-        optimizer.zero_grad(set_to_none=True)
-        # Parts may be in half precision; they are added in single precision, where small ones are not lost.
-        self.scaler.scale(torch.stack([part.float() if half else part for part in parts.values()]).sum()).backward()
+        if self.workers.size == 1:
+            parts = self.pieces.compute(share, self._backward, self._clear)
+        else:  # a worker that takes more pieces than others would leave them waiting
+            self._clear()
+            parts = self._backward(share, weight)
         if phase.clip_norm is not None:
             # The limit is for the true gradients and not for those multiplied by the loss scale.
             self.scaler.unscale_(optimizer)
@@ -123,6 +124,20 @@ class Solo:
             update_average(run.teacher, run.network, phase.average, run.step)
         self.training.method.after_step(run)
         return {name: part.detach()[None] for name, part in parts.items()}
+
+    def _clear(self) -> None:
+        assert self.optimizer is not None
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def _backward(self, batch: Batch, weight: float) -> dict[str, Tensor]:
+        """The loss parts of ``batch`` times ``weight``, and their gradient."""
+        assert self.objective is not None
+        half = self.precision is not None
+        with torch.autocast(self.training.run.device.type, dtype=self.precision, enabled=half):
+            parts = {name: part * weight for name, part in self.objective(batch).items()}
+        # Parts may be in half precision; they are added in single precision, where small ones are not lost.
+        self.scaler.scale(torch.stack([part.float() if half else part for part in parts.values()]).sum()).backward()
+        return parts
 
     def hand_back(self) -> None:
         """The network is the training's own."""

@@ -8,6 +8,7 @@ import torch
 
 from suite.errors import SuiteError
 from suite.places import Places
+from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
 from suite.spec.run import RunSpec
 from suite.train.loop import Loop
@@ -15,7 +16,7 @@ from suite.train.stepper import Solo
 from suite.train.storage.reporter import Reporter, Silent
 from suite.train.storage.saving import Checkpoints
 from suite.train.training import Training
-from suite.work.memory import Watched
+from suite.work.memory import Watched, confine, require_share
 from suite.work.onlookers import Onlookers
 from suite.work.preparation import Machine, prepare, threads
 from suite.work.record import outcome_of, run_row
@@ -39,6 +40,8 @@ def execute(
     clock, onlookers, watched = time.monotonic(), None, Watched(machine.device, machine.workers)
     try:
         with threads(machine.threads):
+            confine(machine.device, machine.share)
+            require_share(spec, machine.device, machine.share, Ledger(places.ledger))
             prepared = prepare(spec, places)
             checkpoint = places.checkpoint(prepared.run) if machine.checkpoints else None
             training = prepared.training(machine.device, places.derived, checkpoint)

@@ -5,11 +5,38 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+import polars as pl
 import torch
+
+from suite.errors import UsageError
+from suite.results.ledger import Ledger
+from suite.runs import dataset_label
+from suite.spec.run import RunSpec
 
 PROCESS = Path("/proc/self")
 RESET = "5"  # what proc(5) asks to be written to clear_refs for VmHWM to begin anew
 KIB = 2**20  # in a GiB
+
+
+def confine(device: str, share: float) -> None:
+    """Let this process use at most ``share`` of the memory of its GPU; what it asks for beyond fails there alone."""
+    if device.startswith("cuda"):
+        torch.cuda.set_per_process_memory_fraction(share)
+
+
+def require_share(spec: RunSpec, device: str, share: float, ledger: Ledger) -> None:
+    """Raise :class:`UsageError` where runs of this method on this dataset took more than ``share`` of a GPU before."""
+    if not device.startswith("cuda") or share >= 1:
+        return
+    like = (pl.col("method") == spec.method) & (pl.col("dataset") == dataset_label(spec))
+    there = pl.col("hardware").str.json_path_match("$.device") == device
+    taken = ledger.runs().filter(like & there)["memory"].max()
+    total = torch.cuda.mem_get_info()[1] / 2**30
+    if isinstance(taken, float) and taken > share * total:
+        raise UsageError(
+            f"{spec.method} on {spec.dataset} took {taken:.1f} GiB before, and {share:g} of this GPU are "
+            f"{share * total:.1f} GiB; give each run at least {min(1.0, 1.1 * taken / total):.2f} of it."
+        )
 
 
 class Watched:

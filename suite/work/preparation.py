@@ -48,6 +48,7 @@ class Machine:
     recorded in the row, their group is started by the launcher. ``checkpoints=False`` keeps a short run off the disk.
     ``keep`` says whose weights are kept with the run: of the epoch that validation chose, of the last, of all
     selections, or none; ``log`` names the trackers (:mod:`suite.tracking`) that get its curves while it trains.
+    ``share`` of the GPU's memory is what the process may use.
     """
 
     device: str = "cpu"
@@ -56,13 +57,14 @@ class Machine:
     checkpoints: bool = True
     keep: Keep = "none"
     log: tuple[str, ...] = ()
+    share: float = 1.0
 
     @classmethod
     def of(cls, resources: Resources, keep: Keep = "none", log: tuple[str, ...] = ()) -> Machine:
         """The machine of a run that holds ``resources``."""
-        return cls(
-            "cuda" if resources.gpu else "cpu", max(1, int(resources.cpu)), resources.workers, keep=keep, log=log
-        )
+        device, cores = "cuda" if resources.gpu else "cpu", max(1, int(resources.cpu))
+        share = min(1.0, resources.gpu) if resources.gpu else 1.0
+        return cls(device, cores, resources.workers, keep=keep, log=log, share=share)
 
     def facts(self) -> dict[str, Any]:
         """What the row of a run says of it."""

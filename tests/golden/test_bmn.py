@@ -192,7 +192,7 @@ def test_opentad_losses() -> None:
         targets = MapTargets(torch.tensor(np.array(starts)), torch.tensor(np.array(ends)), tiou)
         draws = Draws(*tensors(arrays, case, "rand_mid_B_valid", "rand_low_B_valid"))
         found = BoundaryMap(boundary[:, 0], boundary[:, 1], maps[:, 1], maps[:, 0])
-        losses = opentad_losses(found, targets, valid, draws)
+        losses = opentad_losses(found, targets, valid.flatten().nonzero()[:, 0], draws)
         close(losses["boundary"], arrays[f"{case}/loss_tem"], 1e-5)
         close(losses["classification"], arrays[f"{case}/loss_cls"], 1e-5)
         close(losses["regression"], arrays[f"{case}/loss_reg_times5"], 1e-5)

@@ -206,6 +206,7 @@ def test_opentad_trajectory() -> None:
         load(training.network, arrays, f"{case}__param0__", OPENTAD)
         valid = training.network.get_submodule("bmn").valid  # type: ignore[union-attr]
         assert isinstance(valid, torch.Tensor)
+        cells = valid.flatten().nonzero()[:, 0]
         for step in range(counted(arrays, case)):
             at = f"{case}__step{step}__"
             features = arrays[at + "features"]
@@ -214,7 +215,7 @@ def test_opentad_trajectory() -> None:
             draws = [
                 torch.from_numpy(arrays[at + n]) if at + n in arrays else nothing for n in ("rand_mid", "rand_low")
             ]
-            losses = opentad_losses(training.forward(features), targets, valid, Draws(*draws))
+            losses = opentad_losses(training.forward(features), targets, cells, Draws(*draws))
             total = sum(losses.values(), torch.zeros(()))
             values = [total, losses["boundary"], losses["classification"], losses["regression"]]
             close([v.item() for v in values], arrays[f"{case}__losses_cost_tem_cls_reg"][step], tolerance)

@@ -13,18 +13,8 @@ from suite.models.model import load_model
 from suite.places import Places
 from suite.registry import methods
 from suite.results.ledger import Ledger
-from tests.models.worlds import CLIPS, STEPS, VIDEOS, Small, trained
+from tests.models.worlds import WORLDS, small_of, trained
 
-WORLDS = {
-    "recognition": (CLIPS, {"hidden": 16}, 2),
-    "weak-localization": (VIDEOS.format(""), {}, 2),
-    "semi-localization": (VIDEOS.format(",labelled=0.5"), STEPS, None),
-    "actor-detection": (
-        "planted-actors[train_videos=20,validation_videos=5,test_videos=5,labelled=0.5]",
-        STEPS,
-        None,
-    ),
-}
 KNOWN = [name for name, one in methods().items() if one.task in WORLDS]
 
 
@@ -32,11 +22,8 @@ KNOWN = [name for name, one in methods().items() if one.task in WORLDS]
 @pytest.mark.parametrize("name", KNOWN)
 def test_kept_weights_predict_what_was_recorded(name: str, tmp_path: Path):
     torch.set_num_threads(1)
-    one, places = methods()[name], Places(str(tmp_path))
-    world, params, epochs = WORLDS[one.task]
-    chosen = {key: value for key, value in params.items() if key in one.hypers}
-    preset = {"preset": "small"} if "small" in one.presets else {}
-    run = trained(Small(name, world, {**preset, **chosen}, epochs), places).id
+    places = Places(str(tmp_path))
+    run = trained(small_of(name), places).id
     if run not in kept_models(places):
         return  # nothing is trained: an oracle without weights
     for selection in kept_models(places)[run].config["selections"]:

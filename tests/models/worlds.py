@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from suite.places import Places
+from suite.registry import methods
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
 from suite.runs import resolve_run
@@ -42,6 +43,23 @@ RUNS = {
         STEPS,
     ),
 }
+
+# Of any method of a task: world, parameters (those that the method has), epochs.
+WORLDS: dict[str, tuple[str, dict[str, Any], int | None]] = {
+    "recognition": (CLIPS, {"hidden": 16}, 2),
+    "weak-localization": (VIDEOS.format(""), {}, 2),
+    "semi-localization": (VIDEOS.format(",labelled=0.5"), STEPS, None),
+    "actor-detection": ("planted-actors[train_videos=20,validation_videos=5,test_videos=5,labelled=0.5]", STEPS, None),
+}
+
+
+def small_of(name: str) -> Small:
+    """A small run of the method called ``name``."""
+    one = methods()[name]
+    world, params, epochs = WORLDS[one.task]
+    chosen = {key: value for key, value in params.items() if key in one.hypers}
+    preset = {"preset": "small"} if "small" in one.presets else {}
+    return Small(name, world, {**preset, **chosen}, epochs)
 
 
 def trained(small: Small, places: Places, keep: Keep = "all", seed: int = 0) -> Outcome:

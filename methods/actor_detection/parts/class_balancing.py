@@ -6,7 +6,7 @@ frequency, ``rank`` says the place of a class (0 the most frequent, ties by inde
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import torch
@@ -123,6 +123,12 @@ class Balance:
         probabilities = sampling_probabilities(counts, beta, literal_probabilities)
         gap = gap_coefficient(sampled_counts(labels, probabilities, form), counts, scale)
         return cls(counts, frequency_rank(counts), probabilities, gap, balanced_weights(gap, gamma), keep_empty)
+
+    def to(self, device: torch.device) -> Balance:
+        """The same on ``device``."""
+        found = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved = {name: value.to(device, non_blocking=True) for name, value in found.items() if name != "keep_empty"}
+        return replace(self, **moved)
 
     @classmethod
     def none(cls, labels: Tensor) -> Balance:

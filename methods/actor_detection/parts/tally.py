@@ -54,7 +54,7 @@ class Tally:
         truth = run.resident("labels", run.data.train.labels)[rows].to(counts.dtype)
         counts += torch.stack([given.sum(0), kept.sum(0), (given * truth).sum(0), truth.sum(0)])
         empty = (given.sum(dim=1) == 0).sum()
-        seen += torch.stack([torch.as_tensor(len(given), device=seen.device), empty]).to(seen.dtype)
+        seen += torch.stack([empty.new_full((), len(given)), empty]).to(seen.dtype)
 
     def curves(self, run: Run, data: TaskData[Actors]) -> dict[str, float]:
         """Curve values since the last call; counting then starts at zero."""

@@ -102,7 +102,7 @@ class TeacherStudent(ActorMethod):
         balance = self.balance(run)
         mask = self.sampled(labels, part, balance)
         losses = multi_label_loss(logits, labels, self.poses(run.data))
-        return balanced_mean(losses, mask, None if balance is None else balance.weights.to(logits.device))
+        return balanced_mean(losses, mask, None if balance is None else balance.weights)
 
     def unsupervised_loss(self, network: nn.Module, part: Batch, run: Run) -> Tensor:
         """Eq. 15: the loss of the unlabelled people against the targets from the teacher's scores."""
@@ -113,7 +113,7 @@ class TeacherStudent(ActorMethod):
         mask = self.sampled(pseudo.labels, part, balance)
         Tally.note(run, pseudo.labels.detach(), mask, rows_of(part))
         losses = pseudo_label_loss(logits, pseudo, self.poses(run.data)) + self.penalty(network)
-        return balanced_mean(losses, mask, None if balance is None else balance.weights.to(logits.device))
+        return balanced_mean(losses, mask, None if balance is None else balance.weights)
 
     @torch.no_grad()
     def teacher_scores(self, part: Batch, run: Run) -> Tensor:
@@ -138,8 +138,7 @@ class TeacherStudent(ActorMethod):
         """(n,) 1 for the people whose loss counts, drawn by the chance of their rarest class (eq. 8)."""
         if balance is None:
             return None
-        probabilities, rank = balance.probabilities.to(labels.device), balance.rank.to(labels.device)
-        chances = instance_probabilities(labels, probabilities, rank, balance.keep_empty)
+        chances = instance_probabilities(labels, balance.probabilities, balance.rank, balance.keep_empty)
         return (draws_of(part) < chances).to(labels.dtype)
 
     # Curves ---------------------------------------------------------------------------------------------------------

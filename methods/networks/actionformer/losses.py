@@ -65,11 +65,34 @@ def detector_losses(
     """
     valid = detections.valid
     learned = valid if ignored is None else valid & ~ignored
+    positive = valid & (targets.instance >= 0)
+    # A CPU pays for every point and computes those that count; another device computes all, since the host would have
+    # to wait for it to tell how many count.
+    sums = _sums_of_chosen if valid.device.type == "cpu" else _sums_of_all
+    focal, distance = sums(detections, targets, smoothing, learned, positive)
+    return DetectorLosses(focal, distance, positive.sum())
+
+
+def _sums_of_chosen(
+    detections: Detections, targets: Targets, smoothing: float, learned: Tensor, positive: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Both losses over the points that count, taken out of the batch."""
     logits = detections.logits[learned].float()
     focal = sigmoid_focal(logits, smooth_labels(targets.classes[learned].float(), smoothing)).sum()
-    positive = valid & (targets.instance >= 0)
     distance = distance_iou(detections.offsets[positive].float(), targets.offsets[positive].float()).sum()
-    return DetectorLosses(focal, distance, positive.sum())
+    return focal, distance
+
+
+def _sums_of_all(
+    detections: Detections, targets: Targets, smoothing: float, learned: Tensor, positive: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Both losses of every point, added up where they count."""
+    focal = sigmoid_focal(detections.logits.float(), smooth_labels(targets.classes.float(), smoothing))
+    offsets = detections.offsets.float()
+    # A point without an instance is compared with itself: it has a finite loss and a finite gradient, times zero.
+    wanted = torch.where(positive[..., None], targets.offsets.float(), offsets.detach())
+    distance = distance_iou(offsets.flatten(0, 1), wanted.flatten(0, 1)).unflatten(0, positive.shape)
+    return focal.where(learned[..., None], 0.0).sum(), distance.where(positive, 0.0).sum()
 
 
 def update_normalizer(previous: Tensor, positive_points: Tensor, momentum: float = 0.9) -> Tensor:

@@ -31,8 +31,9 @@ def pyramid_points(length: int, config: ActionFormerConfig, device: torch.device
     levels = []
     for stride, (low, high) in zip(config.strides, config.regression_ranges, strict=True):
         position = torch.arange(0, length, stride, dtype=torch.float32, device=device)
-        constants = torch.tensor([low, high, stride], dtype=torch.float32, device=device).expand(len(position), 3)
-        levels.append(torch.cat([position[:, None], constants], dim=1))
+        # Filled in on the device: numbers sent there one by one would make the host wait in every step.
+        constants = [torch.full_like(position, value) for value in (low, high, stride)]
+        levels.append(torch.stack([position, *constants], dim=1))
     return torch.cat(levels)
 
 
@@ -230,17 +231,18 @@ class ActionFormer(nn.Module):
         return self._detect(levels, masks, pyramid_points(computed, self.config, features.device))
 
     def _detect(self, levels: list[Tensor], masks: list[Tensor], points: Tensor) -> Detections:
-        sizes = [level.shape[1] for level in levels]
-        level_of_cell = torch.repeat_interleave(
-            torch.arange(len(sizes)), torch.tensor([n + 1 for n in sizes[:-1]] + sizes[-1:])
+        sizes, device = [level.shape[1] for level in levels], points.device
+        starts = [sum(sizes[:level]) + level for level in range(len(sizes))]
+        last = len(sizes) - 1
+        level_of_cell = torch.cat(
+            [torch.full((size + (level < last),), level, device=device) for level, size in enumerate(sizes)]
         )
-        ends = torch.tensor(sizes[:-1]).cumsum(0) + torch.arange(len(sizes) - 1)
-        kept = torch.ones(len(level_of_cell), dtype=torch.bool)
-        # The zero cells between levels served their purpose in the heads and are no points.
-        kept[ends] = False
-        kept, level_of_cell = kept.to(points.device), level_of_cell.to(points.device)
+        # The zero cells between levels serve their purpose in the heads and are no points.
+        kept = torch.cat(
+            [torch.arange(first, first + n, device=device) for first, n in zip(starts, sizes, strict=True)]
+        )
         pyramid, mask = side_by_side(levels), side_by_side(masks)
-        inside = kept[:, None].to(pyramid.dtype)
+        inside = torch.zeros_like(level_of_cell, dtype=pyramid.dtype).index_fill_(0, kept, 1.0)[:, None]
         logits = self.cls_head(pyramid, mask, inside)
         offsets = self.reg_head(pyramid, mask, inside, level_of_cell)
         return Detections(logits[:, kept], offsets[:, kept], mask[:, kept, 0] > 0, points)

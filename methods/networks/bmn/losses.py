@@ -113,20 +113,21 @@ def community_losses(found: BoundaryMap, targets: MapTargets, valid: Tensor, dra
     }
 
 
-def opentad_losses(found: BoundaryMap, targets: MapTargets, valid: Tensor, draws: Draws) -> dict[str, Tensor]:
+def opentad_losses(found: BoundaryMap, targets: MapTargets, cells: Tensor, draws: Draws) -> dict[str, Tensor]:
     """The losses of OpenTAD over valid cells; draws are (B, K) over the valid cells in row order.
 
-    Without a cell of high tIoU its regression is the plain mean square error, NOT times 5.
+    ``cells`` (K,) are the valid cells' places in a map laid out row by row. Without a cell of high tIoU its regression
+    is the plain mean square error, NOT times 5.
     """
-    target, predicted = targets.tiou[:, valid], found.regression[:, valid]
-    if bool((target > HIGH).any()):
-        weights = sampling_weights(target, draws, "opentad")
-        squared = (predicted - target) ** 2
-        regression = REGRESSION_WEIGHT / 2 * (squared * weights).sum() / weights.sum()
-    else:
-        regression = F.mse_loss(predicted, target)
+    tious, confidences = targets.tiou.flatten(1), (found.regression.flatten(1), found.classification.flatten(1))
+    target, (predicted, classified) = tious[:, cells], (values[:, cells] for values in confidences)
+    weights, squared = sampling_weights(target, draws, "opentad"), (predicted - target) ** 2
+    # Both forms are computed, since the host would have to wait for a GPU to tell which one holds; a cell of high tIoU
+    # has weight 1, so the clamp changes nothing where the first one does.
+    sampled = REGRESSION_WEIGHT / 2 * (squared * weights).sum() / weights.sum().clamp(min=1)
+    regression = torch.where((target > HIGH).any(), sampled, F.mse_loss(predicted, target))
     return {
         "boundary": boundary_loss(found, targets, "opentad"),
         "regression": regression,
-        "classification": balanced_cross_entropy(found.classification[:, valid], target, CONFIDENT, "opentad"),
+        "classification": balanced_cross_entropy(classified, target, CONFIDENT, "opentad"),
     }

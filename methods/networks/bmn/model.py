@@ -59,6 +59,7 @@ class BMN(nn.Module):
     """Boundary-matching network on sequences of a fixed length."""
 
     cell_index: Tensor
+    cells: Tensor  # (K,) places of the proposals in the map, row by row
     crow: Tensor
     column: Tensor
     weight: Tensor
@@ -105,6 +106,7 @@ class BMN(nn.Module):
         index = torch.full(config.map_shape, len(table.cells))
         index[table.cells[:, 0], table.cells[:, 1]] = torch.arange(len(table.cells))
         self.register_buffer("cell_index", index, persistent=False)
+        self.register_buffer("cells", self.valid.flatten().nonzero()[:, 0], persistent=False)
 
     @property
     def valid(self) -> Tensor:

@@ -170,8 +170,10 @@ class AnchorFree(InitialWeights, Detector):
         # Numbers of positive points differ between annotated videos and pseudo-labelled ones, so each has a running
         # mean.
         key = f"normalizer_{group}"
-        before = run.memory.get(key, torch.tensor(self.initial_normalizer, dtype=torch.float64))
-        normalizer = update_normalizer(before.to(found.logits.device), batch["positive_points"][0])
+        if key not in run.memory:
+            device = found.logits.device
+            run.memory[key] = torch.full((), self.initial_normalizer, dtype=torch.float64, device=device)
+        normalizer = update_normalizer(run.memory[key], batch["positive_points"][0])
         run.memory[key] = normalizer
         # the sum over the batch divided by Z, written as a mean over the samples at hand (a worker may hold a part)
         share = batch["rows"][0] / (normalizer * len(batch["instance"]))
@@ -183,7 +185,7 @@ class AnchorFree(InitialWeights, Detector):
     def detections(self, network: nn.Module, videos: GridVideos, row: int, device: torch.device) -> Detections:
         """Raw outputs for one video."""
         features, lengths = padded([videos.features(row)])
-        found: Detections = network(features.to(device), lengths.to(device))
+        found: Detections = network(*(part.to(device, non_blocking=True) for part in (features, lengths)))
         return found
 
     def score(self, network: nn.Module, samples: Videos, run: Run) -> Scores:

@@ -247,19 +247,17 @@ class ProposalNetwork(InitialWeights, Detector):
 
     def supervised(self, network: nn.Module, found: BoundaryMap, logits: Tensor, batch: Batch) -> Losses:
         """Losses of BMN and of the naming layer."""
-        valid = boundary_network(network).valid
-        targets = MapTargets(batch["start"], batch["end"], batch["tiou"])
-        losses = opentad_losses if self.code == "opentad" else community_losses
-        parts = losses(found, targets, valid, self.draws(batch["tiou"], valid))
+        bmn, targets = boundary_network(network), MapTargets(batch["start"], batch["end"], batch["tiou"])
+        losses, cells = (opentad_losses, bmn.cells) if self.code == "opentad" else (community_losses, bmn.valid)
+        parts = losses(found, targets, cells, self.draws(len(targets.tiou), cells))
         if self.class_agnostic:
             return parts
         focal = sigmoid_focal(logits, batch["snippets"]).sum() / batch["snippets"].sum().clamp(min=1)
         return {**parts, "naming": self.class_weight * focal}
 
-    def draws(self, tiou: Tensor, valid: Tensor) -> Draws:
-        """Uniform numbers for the regression's sampling: of whole maps, or of valid cells in row order (OpenTAD)."""
-        shape = (len(tiou), int(valid.sum())) if self.code == "opentad" else tiou.shape
-        return Draws(*torch.rand(2, *shape, device=valid.device))
+    def draws(self, windows: int, cells: Tensor) -> Draws:
+        """Uniform numbers that choose cells for the regression: of whole maps, or of valid cells in a row (OpenTAD)."""
+        return Draws(*torch.rand(2, windows, *cells.shape, device=cells.device))
 
     # Inference ----------------------------------------------------------------------------------------------------
 

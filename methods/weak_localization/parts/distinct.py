@@ -24,6 +24,8 @@ def once(
     order, so equal neighbours are all repeats there are. Gradients of repeats add up. ``workspace`` (B · T, D) takes
     the gathered rows, which spares a large allocation in every step; it may be used again once the gradient is taken.
     """
+    if index.device.type != "cpu":  # another device computes repeats sooner than it tells the host how many there are
+        return network(store[index])
     distinct, place = torch.unique_consecutive(index.reshape(-1), return_inverse=True)
     target = None if workspace is None else workspace[: len(distinct)]
     outputs = network(torch.index_select(store, 0, distinct, out=target))

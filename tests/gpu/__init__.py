@@ -1,0 +1,1 @@
+"""What a CUDA device can tell of the suite (``python -m tests.gpu``), and what can be told without one."""

@@ -1,0 +1,190 @@
+"""One training step of every network, at the sizes of the papers and at small ones; torch and NumPy are all it needs.
+
+Inputs are random numbers of plausible size: what is measured is agreement, time and memory, not what is learnt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Tensors = dict[str, Any]  # tensors and plain numbers
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network with inputs and the loss of its method.
+
+    ``samples`` videos, clips or people in a step; ``schedule`` steps of the published training, 0 where the paper
+    gives none; ``teacher``: the step also computes a teacher's scores, without a gradient.
+    """
+
+    network: nn.Module
+    inputs: Tensors
+    loss: Callable[[nn.Module, Tensors], Tensor]
+    samples: int
+    unit: str
+    schedule: int = 0
+
+    def to(self, device: torch.device | str) -> Case:
+        """The same on ``device``."""
+        moved = {name: v.to(device) if isinstance(v, Tensor) else v for name, v in self.inputs.items()}
+        return Case(self.network.to(device), moved, self.loss, self.samples, self.unit, self.schedule)
+
+
+def action_selection(full: bool) -> Case:
+    """ASL at THUMOS size: 16 videos of 750 positions, 2,048 channels, 20 classes."""
+    from methods.weak_localization.parts import selection as parts
+    from methods.weak_localization.parts.networks import ActionSelectionNet
+
+    videos, positions, width, hidden = (16, 750, 2048, 512) if full else (3, 40, 16, 8)
+    features, labels = torch.rand(videos, positions, width), torch.eye(20)[torch.randint(20, (videos,))]
+
+    def loss(network: nn.Module, inputs: Tensors) -> Tensor:
+        scores = network(inputs["features"])
+        with torch.no_grad():
+            selection = parts.select(scores.logits.softmax(-1), scores.actionness, 2 / 3)
+            chosen = parts.top_k(selection, 8)
+            mask = parts.selected_positions(chosen, inputs["labels"], positions)
+        total = parts.classification_loss(parts.pool(scores.logits, chosen), inputs["labels"])
+        for actionness in scores.actionness.unbind(-1):
+            total = total + parts.generalized_cross_entropy(actionness, mask, 0.7)
+        return total
+
+    network = ActionSelectionNet(width, hidden, 20)
+    return Case(network, {"features": features, "labels": labels}, loss, videos, "videos", 20_000)
+
+
+def recognition_head(full: bool) -> Case:
+    """Mask BCE and P+S BCE on the features of EPIC-KITCHENS: 97 verbs."""
+    from methods.networks.mlp import FeatureMLP
+    from methods.recognition.parts import losses
+
+    clips, channels, hidden, classes = (512, 4096, 1024, 97) if full else (32, 16, 8, 7)
+    label = torch.randint(classes, (clips,))
+    inputs = {"features": torch.randn(clips, channels), "target": torch.eye(classes)[label]}
+    inputs["pseudo"] = (torch.rand(clips, classes) < 0.1) & (inputs["target"] == 0)
+
+    def loss(network: nn.Module, inputs: Tensors) -> Tensor:
+        logits = network(inputs["features"])
+        masked = losses.mask_bce(logits, inputs["target"], inputs["pseudo"])
+        return masked + losses.pseudo_single_bce(logits, inputs["target"], inputs["pseudo"])
+
+    return Case(FeatureMLP(channels, classes, hidden), inputs, loss, clips, "clips", 131 * 50 if full else 0)
+
+
+def actionformer(full: bool) -> Case:
+    """ActionFormer at THUMOS size: two videos padded to 2,304 snippets of 2,048 channels."""
+    from methods.networks.actionformer.config import ActionFormerConfig
+    from methods.networks.actionformer.losses import detector_losses
+    from methods.networks.actionformer.model import ActionFormer, pyramid_points
+    from methods.networks.actionformer.targets import Targets
+
+    config = ActionFormerConfig(2048, 20) if full else ActionFormerConfig(16, 3, 16, max_length=256, windows=(9,) * 4)
+    length, videos = config.max_length, 2
+    points = len(pyramid_points(config.computed_length(length), config))
+    instance = torch.where(torch.rand(videos, points) < 0.05, 0, -1)
+    inputs = {
+        "features": torch.randn(videos, length, config.input_dim),
+        "length": torch.tensor([length, length - length // 8]),
+        "classes": (torch.rand(videos, points, config.classes) < 0.02).float(),
+        "offsets": 5 * torch.rand(videos, points, 2),
+        "instance": instance,
+    }
+
+    def loss(network: nn.Module, inputs: Tensors) -> Tensor:
+        found = network(inputs["features"], inputs["length"])
+        sums = detector_losses(found, Targets(inputs["classes"], inputs["offsets"], inputs["instance"]))
+        return (sums.classification + sums.regression) / sums.positive_points.clamp(min=1)
+
+    return Case(ActionFormer(config), inputs, loss, videos, "videos", 35 * 100 if full else 0)
+
+
+def boundary_matching(full: bool) -> Case:
+    """BMN, batch 16 at the sizes of ActivityNet-1.3."""
+    from methods.networks.bmn.losses import Draws, MapTargets, community_losses
+    from methods.networks.bmn.model import BMN, BMNConfig
+
+    config = BMNConfig() if full else BMNConfig(16, 20, 20, "start-end", 16, 16, 16, 8, 2, 4, 2)
+    batch, network = 16 if full else 2, BMN(config)
+    inputs = {"features": torch.randn(batch, config.length, config.input_dim)}
+    inputs |= {name: torch.rand(batch, config.length) for name in ("start", "end")}
+    inputs |= {name: torch.rand(batch, *config.map_shape) for name in ("tiou", "middle", "low")}
+
+    def loss(network: nn.Module, inputs: Tensors) -> Tensor:
+        assert isinstance(network, BMN)
+        targets = MapTargets(inputs["start"], inputs["end"], inputs["tiou"])
+        draws = Draws(inputs["middle"], inputs["low"])
+        return torch.stack(
+            [*community_losses(network(inputs["features"]), targets, network.valid, draws).values()]
+        ).sum()
+
+    return Case(network, inputs, loss, batch, "videos", 9 * 603 if full else 0)
+
+
+def slowfast(full: bool, relation: bool = False) -> Case:
+    """SlowFast 8×8 R50 on clips of 32 frames at 224, three people each; ``relation``: with ACAR's head."""
+    from methods.actor_detection.parts.losses import balanced_mean, multi_label_loss
+    from methods.networks.slowfast_detector import ActorDetector
+
+    clips, frames, side, people = (8, 32, 224, 3) if full else (4, 8, 96, 2)
+    size = {} if full else {"width": 8, "blocks": (1, 1, 1, 1), "beta_inverse": 2}
+    head = "relation" if relation else "linear"
+    corner = 0.5 * torch.rand(clips * people, 2)
+    owner = torch.arange(clips).repeat_interleave(people)[:, None].float()
+    boxes = torch.cat([owner, corner, corner + 0.4], dim=1)
+    inputs = {"clips": torch.rand(clips, 3, frames, side, side), "boxes": boxes}
+    inputs["labels"] = (torch.rand(clips * people, 60) < 0.04).float()
+
+    def loss(network: nn.Module, inputs: Tensors) -> Tensor:
+        return balanced_mean(multi_label_loss(network(inputs["clips"], inputs["boxes"]).float(), inputs["labels"]))
+
+    network = ActorDetector(60, head=head, **size)  # type: ignore[arg-type]
+    return Case(network, inputs, loss, clips, "clips", 0)
+
+
+def acar(full: bool) -> Case:
+    """SlowFast with the relation head of ACAR."""
+    return slowfast(full, relation=True)
+
+
+def teacher_student(full: bool) -> Case:
+    """A semi-supervised step on people's features: a teacher without gradient, learnable thresholds, two views."""
+    from methods.actor_detection.parts.losses import balanced_mean, pseudo_label_loss
+    from methods.actor_detection.parts.thresholds import gated_targets
+    from methods.networks.actor_mlp import ActorMLP
+
+    people, channels, classes = (4096, 2304, 60) if full else (32, 16, 7)
+    network = ActorMLP(torch.zeros(channels), torch.ones(channels), classes, 512 if full else 8)
+    inputs = {"weak": torch.randn(people, channels), "strong": torch.randn(people, channels)}
+    inputs["thresholds"] = torch.full((classes,), 0.5)
+
+    def loss(network: nn.Module, inputs: Tensors) -> Tensor:
+        with torch.no_grad():  # the weak view of teacher and student could go through one product; the teacher has none
+            scores = network(inputs["weak"]).float().sigmoid()
+        pseudo = gated_targets(scores, inputs["thresholds"], 0.1, 10.0)
+        return balanced_mean(pseudo_label_loss(network(inputs["strong"]).float(), pseudo))
+
+    return Case(network, inputs, loss, people, "people", 0)
+
+
+CASES: dict[str, Callable[[bool], Case]] = {
+    "ASL": action_selection,
+    "recognition head": recognition_head,
+    "ActionFormer": actionformer,
+    "BMN": boundary_matching,
+    "SlowFast 8x8 R50": slowfast,
+    "ACAR": acar,
+    "teacher and student": teacher_student,
+}
+
+
+def cases(full: bool, names: list[str] | None = None) -> Iterator[tuple[str, Case]]:
+    """Every case, made with the same random numbers whatever others are made."""
+    for name in names or CASES:
+        torch.manual_seed(0)
+        yield name, CASES[name](full)
