@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DOCS := $(VENV)/.docs
 
-.PHONY: leaderboard test test-slow check bench audit matrix docs clean
+.PHONY: leaderboard test test-slow check bench bench-gpu audit matrix docs clean
 
 leaderboard: $(READY)
 	$(BIN)/suite leaderboard quick
@@ -23,6 +23,10 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks
+
+# All that a CUDA device can tell, in at most nine minutes; writes gpu-report.json
+bench-gpu: $(READY)
+	$(BIN)/python -m tests.gpu
 
 # Known advisories against constraints.txt, by pip-audit; one sentence where they cannot be reached.
 audit: $(READY)
