@@ -18,6 +18,7 @@ from suite.train.micro import Pieces
 from suite.train.optimizers import make_optimizer, set_rate
 from suite.train.training import Training
 
+PINNED = 2**20  # bytes
 PRECISIONS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -155,4 +156,9 @@ def to_device(batch: Any, device: torch.device) -> Any:
     """``batch`` with every tensor on ``device``."""
     if isinstance(batch, dict):
         return {name: to_device(part, device) for name, part in batch.items()}
-    return batch.to(device, non_blocking=True) if isinstance(batch, Tensor) else batch
+    if not isinstance(batch, Tensor):
+        return batch
+    # From pinned memory the copy runs beside the work of the device; small tensors are not worth the pinning.
+    if device.type == "cuda" and batch.device.type == "cpu" and batch.nbytes > PINNED:
+        batch = batch.pin_memory()
+    return batch.to(device, non_blocking=True)

@@ -25,15 +25,15 @@ BUDGET = {"steps": 200, "semi_steps": 200, "evaluate_steps": 200, "lr": 0.1, "se
 CLIPS = 24
 
 
-def seconds(method: Method, data: object) -> float:
+def seconds(method: Method, data: object, device: str = "cpu") -> float:
     """Wall time of a training, its evaluations included."""
-    loop = training(method, data)  # type: ignore[arg-type]
+    loop = training(method, data, device=device)  # type: ignore[arg-type]
     start = time.perf_counter()
     loop.train()
     return time.perf_counter() - start
 
 
-def filmed(folder: Path, keep: int) -> float:
+def filmed(folder: Path, keep: int, device: str = "cpu", decoders: int = 2) -> float:
     """Wall time of training on clips of H.264 files, decoded every time they are drawn or kept in memory."""
     data = clip_world(clips=CLIPS)
     noise = np.random.default_rng(0).integers(0, 255, (80, 15, 20, 3)).astype(np.uint8)
@@ -44,12 +44,12 @@ def filmed(folder: Path, keep: int) -> float:
     source = ClipSource(np.array(files), np.full(CLIPS, 40), frames=16, rate=2, short_side=64)
     splits = {name: replace(data.split(name), frames=source) for name in ("train", "validation", "test")}
     budget = {"steps": 12, "evaluate_steps": 12, "budget": "published", "batch": 4}
-    method = Supervised(**budget, width=8, beta_inverse=2, blocks="1-1-1-1", keep_decoded=keep)
+    method = Supervised(**budget, width=8, beta_inverse=2, blocks="1-1-1-1", keep_decoded=keep, decoders=decoders)
     if keep:
         for actors in splits.values():
             decoder = method.inputs(data := replace(data, **splits)).decoder(actors)  # type: ignore[union-attr]
             decoder.known.update({clip: source.clip(clip) for clip in range(CLIPS)})
-    return seconds(method, data if keep else replace(data, **splits))
+    return seconds(method, data if keep else replace(data, **splits), device)
 
 
 def decoding(folder: Path) -> float:

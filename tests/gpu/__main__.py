@@ -25,6 +25,7 @@ PARTS: dict[str, Part] = {
     "speed": lambda report, device, full: speed.steps(report, device, full),
     "methods": lambda report, device, full: training.methods(report, device),
     "neighbours": lambda report, device, full: neighbours.neighbours(report, device, full),
+    "decoding": lambda report, device, full: training.decoding(report, device),
     "transfers": lambda report, device, full: training.transfers(report, device),
 }
 SECONDS = 9 * 60

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import warnings
 from functools import partial
+from pathlib import Path
 
 import torch
 
@@ -59,6 +60,19 @@ class Noted:
     def _note(self, message: Warning | str, category: object, filename: str, lineno: int, *rest: object) -> None:
         if "synchroniz" in str(message):
             self.found.append(f"{filename}:{lineno}")
+
+
+def decoding(report: Report, device: str) -> None:
+    """The share of a training on video files in which it waits for clips, by threads that decode ahead."""
+    from tests.benchmarks.bench_actors import CLIPS, filmed
+
+    with tempfile.TemporaryDirectory() as folder:
+        kept = min(filmed(Path(folder), CLIPS, device) for _ in range(2))  # the first one also warms up
+        for threads in (1, 2, 4, 8):
+            share = 1 - kept / filmed(Path(folder), 0, device, threads)
+            report.add(
+                "decoding", f"{threads} threads decode ahead", "share of the time spent waiting", max(0.0, share)
+            )
 
 
 def transfers(report: Report, device: str) -> None:

@@ -47,9 +47,9 @@ class Runnable(Training):
         return train(self)
 
 
-def training(method: Method, data: TaskData[Any], seed: int = 0) -> Runnable:
+def training(method: Method, data: TaskData[Any], seed: int = 0, device: str = "cpu") -> Runnable:
     """A training of ``method`` that is ready to run."""
-    return Runnable(method, data, task("actor-detection"), Settings(seed=seed))
+    return Runnable(method, data, task("actor-detection"), Settings(seed=seed, device=device))
 
 
 def headline(trained: Any, split: str = "test", selection: str = "last") -> float:
