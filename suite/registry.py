@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from suite import plugins
 from suite.environment import PLUGINS
@@ -29,6 +31,19 @@ def method(name: str) -> type[Method]:
     if name in (reported := published_only()):
         raise UsageError(f"{name} is known by its published numbers only: {reported[name]['reason']}.")
     raise UsageError(f"no method is called '{name}'{did_you_mean(name, called)}")
+
+
+def method_for(name: str, params: Mapping[str, Any]) -> type[Method]:
+    """The method called ``name`` for a run with ``params``: it starts from ``weights`` where these name any.
+
+    Every method takes that parameter, whether it declares it or not.
+    """
+    chosen = method(name)
+    if not params.get("weights"):
+        return chosen
+    from suite.weights.continued import started
+
+    return started(chosen, params)
 
 
 def names() -> list[str]:

@@ -16,14 +16,13 @@ from suite.hyper import Value
 from suite.identity.code import code_fingerprint
 from suite.method import Method
 from suite.places import Places
-from suite.registry import method
+from suite.registry import method, method_for
 from suite.spec.base import validate
 from suite.spec.card import GENERATED, DatasetCard, parse_dataset_name
-from suite.spec.pinned import PinnedFile
+from suite.spec.pinned import KEPT, PinnedFile
 from suite.spec.run import Precision, RunSpec
 from suite.tasks import task
 
-KEPT = "model.safetensors"  # of a kept model, in its folder
 RUN = re.compile(r"[0-9a-f]{4,16}")  # the id of a run, or its beginning
 RUN_ID = re.compile(r"[0-9a-f]{16}")
 
@@ -47,7 +46,8 @@ def resolve_run(
     usual outputs).
     Raises :class:`UsageError` for anything unknown, out of range or that does not go together.
     """
-    chosen = method(method_name)
+    params = _without_blank(method_name, params or {})
+    chosen = method_for(method_name, params)
     name, dials = parse_dataset_name(dataset)
     card = find_card(name)
     if chosen.task not in card.tasks:
@@ -57,7 +57,7 @@ def resolve_run(
     asked = {
         "method": chosen.name,
         "dataset": name,
-        "params": _with_pinned_files(chosen, chosen.resolve(params or {}), card, root, models),
+        "params": _with_pinned_files(chosen, chosen.resolve(params), card, root, models),
         "dials": marked_dials(card, card.resolve_dials(dials), dataset_folder(card, root)),
         "protocol": protocol,
         "seed": seed,
@@ -65,6 +65,12 @@ def resolve_run(
         "precision": precision,
     }
     return validate(RunSpec, asked, f"the run of {chosen.name} on {name}")
+
+
+def _without_blank(name: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """``params`` without an empty ``weights`` where the method does not declare it: that asks for a start as usual."""
+    blank = params.get("weights") == "" and "weights" not in method(name).hypers
+    return {key: value for key, value in params.items() if not (blank and key == "weights")}
 
 
 def _with_pinned_files(
@@ -138,7 +144,7 @@ def data_fingerprint(spec: RunSpec, places: Places) -> str:
 
 def method_code(spec: RunSpec) -> str:
     """The fingerprint of the code that computes ``spec``."""
-    chosen = method(spec.method)
+    chosen = method_for(spec.method, spec.params)
     return code_fingerprint(chosen, type(task(chosen.task)))
 
 

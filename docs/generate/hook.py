@@ -6,7 +6,7 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files, InclusionLevel
 
-from docs.generate import commands, datasets, methods, notebooks, tasks
+from docs.generate import api, commands, datasets, methods, notebooks, tasks
 from docs.generate.formulas import drawn
 from docs.generate.included import expanded
 
@@ -53,6 +53,7 @@ def made() -> dict[str, str]:
         "tasks": tasks.pages(),
         "datasets": {**datasets.pages(), "index": tasks.all_datasets()},
         "commands": commands.pages(),
+        "api": api.pages(),
         "notebooks": notebooks.pages(),
     }
     return {f"{folder}/{name}.md": text for folder, pages in kinds.items() for name, text in pages.items()}

@@ -30,7 +30,8 @@ def settings(ctx: Context, incomplete: str) -> list[str]:
     if found is None:
         return []
     name, equals, value = incomplete.partition("=")
-    hypers = found["hyper_parameters"]
+    # Every method starts from weights, whether it declares so or not.
+    hypers = {**found["hyper_parameters"], "weights": {"choices": runs_with_models(""), "default": ""}}
     if not equals:
         return [f"{one}=" for one in _starting(incomplete, hypers)]
     declared = hypers.get(name)

@@ -20,14 +20,14 @@ LOADING = "suite.data.loading"
 def method_sources(method: type[Method], task: type) -> dict[str, str]:
     """Module to digest of its source, for all that trains ``method`` and scores it as ``task`` does."""
     packs = any(declared.packed for declared in method.hypers.values())
-    return _training_sources(_home(method), _home(task), packs)
+    return _training_sources(_home(method), _home(task), packs, getattr(method, "code_beside", ()))
 
 
 @cache
-def _training_sources(method: Start, task: Start, packs: bool) -> dict[str, str]:
+def _training_sources(method: Start, task: Start, packs: bool, beside: tuple[str, ...] = ()) -> dict[str, str]:
     """Looked at once in a process, which goes on computing with the code that it has when somebody edits a file."""
     # A run that can be packed may be carried out alone or packed, so both ways are in its name.
-    return _sources(method, task, *LOOP, *([STACK] if packs else []))
+    return _sources(method, task, *LOOP, *([STACK] if packs else []), *beside)
 
 
 def code_fingerprint(method: type[Method], task: type) -> str:

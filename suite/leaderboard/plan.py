@@ -37,6 +37,8 @@ from suite.work.timings import Timings
 # The best parameters of a sweep: (sweep, method, dataset) to values.
 Tuned = Callable[[str, str, str], Mapping[str, Value]]
 
+Codes = dict[tuple[str, bool], str]  # by method, and whether it starts from weights
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -179,7 +181,8 @@ def _resolve(name: str, dataset: str, params: Mapping[str, Value], **more: Any) 
     try:
         return resolve_run(name, dataset, params, **more), ""
     except DataError as error:
-        files = {key: value for key, value in params.items() if method(name).hypers[key].file}
+        known = method(name).hypers
+        files = {key: value for key, value in params.items() if key in known and known[key].file}
         bare = resolve_run(name, dataset, {k: v for k, v in params.items() if k not in files}, **more)
         return bare.model_copy(update={"params": {**bare.params, **files}}), str(error)
 
@@ -242,12 +245,12 @@ def _values(
 
 def _named(asked: list[BoardRun], places: Places) -> list[BoardRun]:
     """Fill in run ids; data and code are fingerprinted once each."""
-    codes: dict[str, str] = {}
+    codes: Codes = {}
     prints: dict[str, str | DataError] = {}
     return [_name(one, places, codes, prints) for one in asked]
 
 
-def _name(one: BoardRun, places: Places, codes: dict[str, str], prints: dict[str, str | DataError]) -> BoardRun:
+def _name(one: BoardRun, places: Places, codes: Codes, prints: dict[str, str | DataError]) -> BoardRun:
     if one.blocked:
         return one
     spec: RunSpec = one.spec
@@ -264,6 +267,7 @@ def _name(one: BoardRun, places: Places, codes: dict[str, str], prints: dict[str
         require_files(spec, places.root)
     except DataError as error:
         return replace(one, blocked=str(error))
-    if spec.method not in codes:
-        codes[spec.method] = method_code(spec)
-    return replace(one, run=spec.run_id(found, codes[spec.method]))
+    code = spec.method, bool(spec.params.get("weights"))
+    if code not in codes:
+        codes[code] = method_code(spec)
+    return replace(one, run=spec.run_id(found, codes[code]))

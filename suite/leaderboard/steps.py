@@ -105,7 +105,7 @@ def timed(spec: RunSpec, clips: int = 1) -> Timed:
 def light_of(spec: RunSpec, clips: int = 1) -> tuple[Method, int]:
     """The method of ``spec``, on pixels with so many ``clips`` a step, and how many times that its own steps are."""
     hypers = method(spec.method).hypers
-    params = {name: value for name, value in spec.params.items() if not hypers[name].file}
+    params = {name: value for name, value in spec.params.items() if name in hypers and not hypers[name].file}
     if not on_pixels(spec):
         return method(spec.method)(**params), 1
     clips = min(clips, int(params["batch"]))

@@ -154,6 +154,7 @@ def _origin(config: Row, data: DatasetCard | None) -> str:
     lines = [
         f"- run `{config['run']}`, data print `{config['fingerprint']}`, code print `{config['code']}`, "
         f"commit `{config['commit'] or 'unknown'}`",
+        f"- started from {_start(config['started_from'])}" if config.get("started_from") else "",
         f"- made with {versions}" if versions else "",
     ]
     if data is not None:
@@ -163,3 +164,10 @@ def _origin(config: Row, data: DatasetCard | None) -> str:
             f"- citation: {data.citation}" if data.citation else "",
         ]
     return "\n".join(line for line in lines if line)
+
+
+def _start(origin: Mapping[str, str]) -> str:
+    """The weights with which the training began."""
+    known = {"run", "method", "dataset"} <= set(origin)
+    of = f"run `{origin['run']}`, {origin['method']} on `{origin['dataset']}`: " if known else "the weights of "
+    return of + origin["file"]

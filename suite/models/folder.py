@@ -22,9 +22,10 @@ from suite.models.card import card
 from suite.models.kept import NAME, Kept
 from suite.places import Places
 from suite.results.schema import Outcome, to_table
-from suite.spec.pinned import PinnedFile
+from suite.spec.pinned import KEPT, PinnedFile
 from suite.train.selection import SELECTIONS
 from suite.train.storage import checkpoint
+from suite.weights.kept import kept_facts
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ def write(outcome: Outcome, kept: Kept, folder: Path) -> None:
     names = [name for name in SELECTIONS if name in kept.weights]
     try:
         for name in names:
-            checkpoint.save(partial / _file(name, names), kept.weights[name], kept.places[name])
+            checkpoint.save(partial / _file(name, names), kept.weights[name], _facts(outcome.run, kept, name))
         config = _config(outcome.run, kept, names)
         (partial / CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         metrics = to_table("metrics", outcome.metrics, outcome.id, "").to_pylist()
@@ -135,6 +136,12 @@ def write(outcome: Outcome, kept: Kept, folder: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def _facts(run: Mapping[str, Any], kept: Kept, selection: str) -> dict[str, Any]:
+    """What the file of weights says of itself: a training that starts from it goes by the classes."""
+    about = {name: run[name] for name in ("run", "method", "dataset")}
+    return {**kept.places[selection], **about, "classes": kept.form["classes"]}
+
+
 def _config(run: Mapping[str, Any], kept: Kept, names: Sequence[str]) -> dict[str, Any]:
     selections = {name: {**kept.places[name], "decided": _finite(kept.decided[name])} for name in names}
     # The row's parameters and not those of the request: a search of post-processing gives the same weights others.
@@ -143,7 +150,18 @@ def _config(run: Mapping[str, Any], kept: Kept, names: Sequence[str]) -> dict[st
     row = {name: run[name] for name in ("run", "title", "task", "code", "fingerprint", "commit")}
     versions = json.loads(run["versions"] or "{}")
     about = {"dataset_label": run["dataset"], "versions": versions, "weights": kept.numbers, "carried": run["carried"]}
+    about["started_from"] = origin_of(kept.spec.params.get("weights"))
     return {"format": FORMAT, **row, "request": asked, **about, "selections": selections, "form": kept.form}
+
+
+def origin_of(weights: Any) -> dict[str, str]:
+    """What a run with the parameter ``weights`` started from: the file, and of a kept model ``run``, ``method``,
+    ``dataset``; nothing for a start as usual."""
+    if not isinstance(weights, str) or not weights:
+        return {}
+    file = PinnedFile.parse(weights)
+    facts = (kept_facts(file.path) if file.path.is_file() else None) or {}
+    return {"file": file.label, **{name: facts[name] for name in ("run", "method", "dataset") if name in facts}}
 
 
 def _without_place(value: Any) -> Any:
@@ -151,7 +169,8 @@ def _without_place(value: Any) -> Any:
     if not isinstance(value, str) or "@sha256:" not in value:
         return value
     file = PinnedFile.parse(value)
-    return str(PinnedFile(Path(file.path.name), file.digest))
+    name = Path(file.path.parent.name) / KEPT if file.path.name == KEPT else Path(file.path.name)
+    return str(PinnedFile(name, file.digest))
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float | None]:

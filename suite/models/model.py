@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,11 +22,16 @@ from suite.models.predicted import Predicted
 from suite.places import Places
 from suite.registry import method as find_method
 from suite.results.ledger import Ledger
+from suite.runs import method_code
 from suite.spec.base import validate
 from suite.spec.card import parse_dataset_name
 from suite.spec.run import RunSpec
 from suite.tasks.data import SPLITS, TaskData
 from suite.train.derived import Derived
+
+logger = logging.getLogger(__name__)
+
+PRINT = 8  # digits of a print of code that people are shown
 
 
 @dataclass
@@ -124,6 +130,7 @@ def load_model(what: str | Path, places: Places | None = None, selection: str = 
     spec = validate(RunSpec, config["request"], str(folder.path / CONFIG))
     chosen = selection or next(iter(config["selections"]))
     tensors = folder.tensors(chosen)
+    _tell_of_other_code(spec, config)
     method = _method(spec)
     network, data = _network(method, config, tensors, spec)
     network.load_state_dict(tensors)
@@ -140,12 +147,27 @@ def find_model(what: str | Path, places: Places) -> ModelFolder:
     return model_of(Ledger(places.ledger).resolve(str(what)), places)
 
 
+def _tell_of_other_code(spec: RunSpec, config: dict[str, Any]) -> None:
+    """Warn where the code that trains and scores ``spec`` is not that of the training: scores may be others."""
+    if method_code(spec) != config["code"]:
+        logger.warning(
+            "the code of %s has changed since model %s was trained (%s, now %s): what it predicts may differ from what "
+            "was recorded",
+            spec.method,
+            config["run"],
+            config["code"][:PRINT],
+            method_code(spec)[:PRINT],
+        )
+
+
 def _method(spec: RunSpec) -> Method:
     """The method of the model; the file of initial weights that it started from is not needed any more."""
     kind = find_method(spec.method)
     made = kind(**{name: value for name, value in spec.params.items() if name in kind.hypers})
     if hasattr(made, "initialized"):
         made.initialized = _as_it_is
+    elif "weights" in kind.hypers and kind.hypers["weights"].file:  # of a part of the method
+        vars(made)["weights"] = ""
     return made
 
 

@@ -64,9 +64,10 @@ def key_of(spec: RunSpec | Wanted) -> Key:
     """What equal runs have in common, whatever their seeds and the name of their preset."""
     card, chosen = find_card(spec.dataset), method(spec.method)
     params = {
-        name: _file(value, card) if chosen.hypers[name].file else value
+        name: _file(value, card) if name not in chosen.hypers or chosen.hypers[name].file else value
         for name, value in spec.params.items()
-        if name != "preset" and name in chosen.hypers
+        # Any run may start from weights; one that does is not the printed one.
+        if name != "preset" and (name in chosen.hypers or name == "weights")
     }
     # A rehearsal asks for the same run on generated features: what tells it from the printed one is said elsewhere.
     dials = {name: value for name, value in card.resolve_dials(spec.dials).items() if name != FEATURES}

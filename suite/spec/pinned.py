@@ -16,6 +16,7 @@ from typing import TypeVar
 from suite.errors import DataError, UsageError
 
 _FORM = re.compile(r"(?P<path>.+)@sha256:(?P<digest>[0-9a-f]{64})", re.DOTALL)
+KEPT = "model.safetensors"  # the weights of a kept model, in its folder, which bears the name of its run
 SHORT = 12  # digits of a checksum that people are shown
 
 T = TypeVar("T")
@@ -39,8 +40,9 @@ class PinnedFile:
 
     @property
     def label(self) -> str:
-        """The file as reports name it: its name and the beginning of its checksum."""
-        return f"{self.path.name} (SHA-256 {self.digest[:SHORT]}…)" if self.digest else self.path.name
+        """The file as reports name it: its name, that of a kept model by its folder, and the start of its checksum."""
+        name = f"{self.path.parent.name}/{KEPT}" if self.path.name == KEPT else self.path.name
+        return f"{name} (SHA-256 {self.digest[:SHORT]}…)" if self.digest else name
 
     def pin(self) -> PinnedFile:
         """The same file, by its absolute path and with its checksum; raises :class:`UsageError` if it is not there."""

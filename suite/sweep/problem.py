@@ -9,6 +9,7 @@ from suite.data import find_card
 from suite.errors import UsageError, did_you_mean
 from suite.hyper import Value
 from suite.registry import method as find_method
+from suite.registry import method_for
 from suite.runs import resolve_run
 from suite.spec.card import parse_dataset_name
 from suite.spec.run import RunSpec
@@ -38,7 +39,7 @@ class Problem:
 
     def runs(self, values: Mapping[str, Value]) -> list[RunSpec]:
         """The runs of one configuration, dataset by dataset and seed by seed."""
-        own = find_method(self.method).hypers
+        own = method_for(self.method, self.fixed).hypers
         params = {**self.fixed, **{k: v for k, v in values.items() if k in own}}
         turned = {k: v for k, v in values.items() if k not in own}
         return [
@@ -85,7 +86,7 @@ def problems(spec: SweepSpec) -> list[Problem]:
 
 
 def _problem(spec: SweepSpec, name: str, datasets: tuple[str, ...]) -> Problem:
-    method = find_method(name)
+    method = method_for(name, spec.params)
     cards = [find_card(parse_dataset_name(dataset)[0]) for dataset in datasets]
     fixed = {k: v for k, v in spec.params.items() if k in method.hypers}
     space, resolved = space_of(spec, method, cards), method.resolve(fixed)
@@ -109,7 +110,7 @@ def _check_search(spec: SweepSpec) -> None:
 
 def _check_names(spec: SweepSpec) -> None:
     """Every parameter of the file must belong to some method, or be a dial of some dataset."""
-    methods = [find_method(name) for name in spec.methods]
+    methods = [method_for(name, spec.params) for name in spec.methods]
     cards = [find_card(parse_dataset_name(dataset)[0]) for dataset in spec.datasets]
     hypers = {name for method in methods for name in method.hypers}
     dials = {name for card in cards for name in card.dials}

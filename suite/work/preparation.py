@@ -13,7 +13,7 @@ import torch
 from suite.errors import UsageError
 from suite.method import Method
 from suite.places import Places
-from suite.registry import method as find_method
+from suite.registry import method_for
 from suite.runs import require_files, run_id
 from suite.spec.resources import Resources
 from suite.spec.run import RunSpec
@@ -78,7 +78,7 @@ class Machine:
 
 def prepare(spec: RunSpec, places: Places) -> Prepared:
     """Load what ``spec`` names; raises a :class:`SuiteError` when something is missing or damaged."""
-    chosen = find_method(spec.method)
+    chosen = method_for(spec.method, spec.params)
     require_files(spec, places.root)
     data = data_of(spec, chosen.task, places.root, places.cache)
     return Prepared(run_id(spec, places), spec, method_of(spec, chosen), data, task(chosen.task))

@@ -60,6 +60,8 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("suite predict 3f", "3f2a000000000000"),
         ("suite sweep show my", "my-own"),
         ("suite plan neigh", "neighbours"),
+        ("suite train mask-bce planted-verbs --set wei", "weights="),
+        ("suite train mask-bce planted-verbs --set weights=3f", "weights=3f2a000000000000"),
     ],
 )
 def test_names_are_offered(words: str, offered: str, made: Path):

@@ -22,7 +22,7 @@ __all__ = ["typed"]  # a fixture
 
 PAGES = written()
 BLOCKS = [block for page, text in PAGES.items() for block in blocks(page, text)]
-FOLLOWED = ("cookbook/features.md", "cookbook/metric.md")
+FOLLOWED = ("cookbook/features.md", "cookbook/metric.md", "cookbook/models.md", "cookbook/fine-tune.md")
 # Their Python needs nothing else; matching compiles when it is first asked for.
 ALONE = ("install.md", pytest.param("cookbook/predictions.md", marks=pytest.mark.slow))
 INLINE = re.compile(r"`(suite [a-z][^`]*)`")
@@ -120,8 +120,14 @@ def follow(page: str, folder: Path, typed: Typed, monkeypatch: pytest.MonkeyPatc
         elif words[0] == "python":
             printed[line] = run(folder / words[1], (folder / words[1]).read_text(encoding="utf-8"))
         else:
-            printed[line] = typed(*words[1:])[0]
+            printed[line] = typed(*(word.replace("RUN", newest(folder)) for word in words[1:]))[0]
     return printed
+
+
+def newest(folder: Path) -> str:
+    """The run whose weights were kept last; pages call it RUN."""
+    kept = [path for path in (folder / "outputs" / "models").glob("*") if not path.name.startswith(".")]
+    return max(kept, key=lambda path: path.stat().st_mtime).name if kept else ""
 
 
 @pytest.mark.slow
@@ -139,6 +145,21 @@ def test_a_metric_of_ones_own(followed: Path, typed: Typed, monkeypatch: pytest.
     name, value = printed.split()
     assert name in trained and 0 <= float(value) <= 1
     assert "\n0 of " in scored  # nothing changed, since no metric was added
+
+
+@pytest.mark.slow
+def test_models_that_are_kept(followed: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch):
+    printed = follow(FOLLOWED[2], followed, typed, monkeypatch)
+    assert (followed / "found.csv").read_text() == (followed / "again.csv").read_text()
+    assert "(5, 40)" in printed["python use_model.py"]
+    assert (followed / "my-model" / "README.md").is_file() and (followed / "test.parquet").is_file()
+
+
+@pytest.mark.slow
+def test_starting_from_a_model(followed: Path, typed: Typed, monkeypatch: pytest.MonkeyPatch):
+    printed = follow(FOLLOWED[3], followed, typed, monkeypatch)
+    assert "weights=" in list(printed.values())[1]
+    assert len(printed["python go_on.py"].split()) == 2
 
 
 def test_sections_of_other_files_are_included_and_their_links_lead_to_pages():
