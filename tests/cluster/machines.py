@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -13,6 +14,8 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
 
 import psutil
 
@@ -91,7 +94,22 @@ class Machines:
 
     def logs(self, job: str) -> str:
         """What a job printed."""
-        return self.ray("job", "logs", "--address", self.http, job).stdout
+        return str(self.ask(f"/api/jobs/{job}/logs")["logs"])
+
+    def status(self, job: str) -> str:
+        """What Ray's dashboard says of a job: PENDING, RUNNING, SUCCEEDED, FAILED or STOPPED."""
+        return str(self.ask(f"/api/jobs/{job}")["status"])
+
+    def actors(self) -> dict[str, str]:
+        """The actors that live, as the dashboard shows them: the name of each to its class."""
+        found = self.ask("/logical/actors")["data"]["actors"].values()
+        return {one["reprName"] or one["name"]: one["className"] for one in found if one["state"] != "DEAD"}
+
+    def ask(self, path: str) -> Any:
+        """What the dashboard answers."""
+        asked = Request(self.http + path, headers={"Authorization": f"Bearer {self.token['RAY_AUTH_TOKEN']}"})
+        with urlopen(asked, timeout=60) as answer:
+            return json.load(answer)
 
     def end(self) -> None:
         """All nodes go, and what they wrote."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 import secrets
 import signal
 import time
@@ -60,12 +60,14 @@ def test_submitted_jobs_survive_a_lost_node_and_use_a_new_one(machines: Machines
         return "\n".join(map(machines.logs, jobs))
 
     until(lambda: len(finished(of_board)) + len(finished(of_sweep)) >= 2, said)
+    named = list(machines.actors())
+    assert any(re.fullmatch(r"suite (leaderboard|sweep) toy.*: worker \d+", name) for name in named), named
     machines.lose()
     machines.add()
     until(lambda: len(finished(of_board)) >= 8 and len(finished(of_sweep)) >= 8, said)
     for job in jobs:
-        until(lambda job=job: "SUCCEEDED" in machines.ray("job", "status", "--address", machines.http, job).stderr
-              + machines.ray("job", "status", "--address", machines.http, job).stdout, said)  # fmt: skip
+        until(lambda job=job: machines.status(job) not in ("PENDING", "RUNNING"), said)
+        assert machines.status(job) == "SUCCEEDED", said()
     assert "Traceback" not in said() and "page:" in said()
     for out in (of_board, of_sweep):
         assert set(finished(out).values()) == {1} and len(finished(out)) == 8
@@ -111,12 +113,7 @@ def test_ctrl_c_twice_leaves_no_actor_and_no_lock_behind(machines: Machines, tmp
     _, said = driver.communicate(timeout=20)
     assert driver.returncode == 130 and "Traceback" not in said and "stopping: " in said, said
 
-    def alive() -> list[str]:
-        listed = machines.ray("list", "actors", "--address", machines.http, "--format", "json")
-        assert listed.returncode == 0, listed.stderr
-        return [one["class_name"] for one in json.loads(listed.stdout) if one["state"] != "DEAD"]
-
-    until(lambda: not alive(), lambda: str(alive()), seconds=120)
+    until(lambda: not machines.actors(), lambda: str(machines.actors()), seconds=120)
     until(lambda: not any(map(held, (out / "leases").glob("*.lock"))), lambda: "a lease is held", seconds=60)
     assert not list((out / "status").glob("*.json"))
 
