@@ -139,12 +139,15 @@ def timeline(
     Example: suite analyse timeline 3f2a 91bc --video test_00003
     """
     from suite.analyse.timeline import draw
+    from suite.api.pages import refresh_index
     from suite.places import Places
 
     subjects = _subjects(runs, out, data, selection)
     name = video or str(subjects[0].samples.ids[0])
     path = Path(Places(out).local) / "reports" / "timelines" / f"{subjects[0].run['run']}-{name}.html"
-    say(f"drew {draw(subjects, name, path, multiple)}")
+    drawn = draw(subjects, name, path, multiple)
+    refresh_index(Places(out))  # the page leads there
+    say(f"drew {drawn}")
 
 
 def _subjects(prefixes: list[str], out: str, data: str | None, selection: str) -> list[Subject]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -15,6 +14,7 @@ from suite.places import Places
 from suite.results.schema import Outcome
 from suite.spec.run import RunSpec
 from suite.train.storage.reporter import Calling, Progress, Reporter, Silent
+from suite.work.aside import Aside
 from suite.work.cluster import answer, connected, cores
 from suite.work.environment import environment
 from suite.work.execute import execute
@@ -77,22 +77,21 @@ def _launch_workers(spec: RunSpec, places: Places, reporter: Reporter, machine: 
     actor: Any = ray.remote(_Mailbox).options(num_cpus=0, scheduling_strategy="DEFAULT")
     mailbox, inherited = actor.remote(), environment()
     storage = str(places.local / "train")
-    fitting = _Fitting(
-        lambda: _fit(lambda _: _work(spec, places, machine, group, mailbox, inherited), machine, storage)
-    )
+    # Ray Train would keep Ctrl-C to itself in the main thread.
+    fitting = Aside(lambda: _fit(lambda _: _work(spec, places, machine, group, mailbox, inherited), machine, storage))
     fitting.start()
     try:
-        while fitting.is_alive():
+        while not fitting.over.is_set():
             _pass_on(mailbox, reporter)
-            fitting.join(LOOK_EVERY)
+            fitting.over.wait(LOOK_EVERY)
         _pass_on(mailbox, reporter)
     except KeyboardInterrupt:
         mailbox.stop.remote()
-        fitting.join(GRACE)
+        fitting.over.wait(GRACE)
         raise
     finally:
         ray.kill(mailbox)
-    return fitting.outcome(f"the workers of {spec.method} on {spec.dataset}")
+    return _outcome(fitting, f"the workers of {spec.method} on {spec.dataset}")
 
 
 class _Mailbox:
@@ -126,28 +125,13 @@ def _pass_on(mailbox: Any, reporter: Reporter) -> None:
             mailbox.stop.remote()
 
 
-class _Fitting(threading.Thread):
-    """A call of Ray Train in a thread, as it would keep Ctrl-C to itself in the main one."""
-
-    def __init__(self, function: Callable[[], Any]) -> None:
-        super().__init__(daemon=True)
-        self.function = function
-        self.result: Any = None
-        self.error: Exception | None = None
-
-    def run(self) -> None:
-        try:
-            self.result = self.function()
-        except Exception as error:
-            self.error = error
-
-    def outcome(self, who: str) -> Outcome:
-        """What the workers returned; raises :class:`TrainingError` where they failed."""
-        if self.error is not None:
-            raise TrainingError(f"{who} failed: {_first_line(self.error)}") from self.error
-        if not isinstance(self.result, Outcome):
-            raise TrainingError(f"{who} ended without a result; run it again.")
-        return self.result
+def _outcome(fitted: Aside, who: str) -> Outcome:
+    """What the workers returned; raises :class:`TrainingError` where they failed."""
+    if fitted.error is not None:
+        raise TrainingError(f"{who} failed: {_first_line(fitted.error)}") from fitted.error
+    if not isinstance(fitted.result, Outcome):
+        raise TrainingError(f"{who} ended without a result; run it again.")
+    return fitted.result
 
 
 def _require(machine: Machine) -> None:
@@ -183,6 +167,6 @@ def _work(
     return replace(outcome, extra={"complete": False, **travels}) if leads else None
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     text = str(error.__cause__ or error).strip()
     return text.splitlines()[-1] if text else type(error).__name__

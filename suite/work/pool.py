@@ -9,7 +9,7 @@ the ledger before the source learns of it. Nothing of Tune's own state is kept: 
 
 from __future__ import annotations
 
-import threading
+import logging
 import time
 from contextlib import suppress
 from functools import partial
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from suite.errors import SuiteError
 from suite.places import Places
+from suite.work.aside import Aside
 from suite.work.cluster import ClusterLostError, Probe, connected, token_hint
 from suite.work.demand import Work, concurrency, holds_one
 from suite.work.same_code import require_same_code
@@ -24,6 +25,8 @@ from suite.work.source import Watch
 
 if TYPE_CHECKING:
     from suite.work.remote import RemoteSource
+
+logger = logging.getLogger(__name__)
 
 GRACE = 30.0  # seconds after Ctrl-C for the runs under way to stop at the end of their epoch
 LOOK_EVERY = 0.5  # seconds between looks at the source
@@ -85,24 +88,24 @@ class _Watched:
     def __init__(self, work: Work, source: RemoteSource, places: Places, workers: int, watch: Watch) -> None:
         self.work, self.source, self.workers, self.watch = work, source, workers, watch
         self.scratch = places.local.absolute() / ".tune"  # Tune needs a folder; nothing in it is read again
-        self.error: BaseException | None = None
-        self.thread = threading.Thread(target=self._tune, daemon=True)
+        self.tuning = Aside(self._tune)
 
     def until_over(self) -> bool:
         """Wait for the end, or for Ctrl-C and what follows; False in the second case."""
         from suite.work.tune_workers import OVER
 
         OVER.clear()
-        self.thread.start()
+        self.tuning.start()
         try:
             self._look_after(float("inf"))
         except KeyboardInterrupt:
+            logger.info("stopping: what is under way ends with its epoch; Ctrl-C again leaves at once")
             with suppress(ClusterLostError):  # what can no longer be asked is in the ledger
                 self.source.stop()
                 self._look_after(time.monotonic() + GRACE)
             return False
-        if self.error is not None:
-            raise ClusterLostError(f"{type(self.error).__name__}: {self.error}")
+        if (error := self.tuning.error) is not None:
+            raise ClusterLostError(f"{type(error).__name__}: {error}")
         if reason := self.source.why_broken():
             raise SuiteError(reason)
         self.source.close()
@@ -112,20 +115,17 @@ class _Watched:
         from suite.work.tune_workers import OVER
 
         probe = Probe()
-        while self.thread.is_alive() and time.monotonic() < until:
+        while not self.tuning.over.is_set() and time.monotonic() < until:
             probe.check()
             self.watch(self.source.snapshot())
             if self.source.settled():
                 OVER.set()  # workers that wait for resources which never come would keep Tune waiting
             elif (silent := self.source.silent()) > PATIENCE and waits_for_nobody(self.work, silent):
                 raise ClusterLostError(f"no worker has been at work for {silent:.0f} s")
-            self.thread.join(max(LOOK_EVERY, self.workers / LOOKED_AT))
+            self.tuning.over.wait(max(LOOK_EVERY, self.workers / LOOKED_AT))
         self.watch(self.source.snapshot())
 
     def _tune(self) -> None:
         from suite.work.tune_workers import tune_workers
 
-        try:
-            tune_workers(self.source.actor, self.work, self.workers, self.scratch)
-        except BaseException as error:
-            self.error = error
+        tune_workers(self.source.actor, self.work, self.workers, self.scratch)

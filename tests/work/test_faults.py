@@ -63,7 +63,8 @@ def test_a_signal_ends_a_board_in_good_order(tmp_path: Path, number: int) -> Non
     driver.process.send_signal(number)
     assert driver.end(seconds=90) == 130, driver.said()
     lines = driver.said().splitlines()
-    assert lines[0].startswith("suite: interrupted: ") and all(line.startswith("suite: ") for line in lines)
+    assert lines[0].startswith("suite: stopping: ") and lines[1].startswith("suite: interrupted: "), driver.said()
+    assert all(line.startswith("suite: ") for line in lines)
     goes_on(tmp_path)
 
 
@@ -92,7 +93,8 @@ def test_a_sweep_that_gets_sigterm_ends_in_good_order(tmp_path: Path) -> None:
     driver.process.send_signal(signal.SIGTERM)
     assert driver.end(seconds=90) == 130, driver.said()
     lines = driver.said().splitlines()
-    assert "interrupted" in lines[0] and all(line.startswith("suite: ") for line in lines), driver.said()
+    assert lines[0].startswith("suite: stopping: ") and "interrupted" in lines[1], driver.said()
+    assert all(line.startswith("suite: ") for line in lines), driver.said()
 
 
 def test_another_ray_of_the_machine_does_not_matter_to_a_local_run(tmp_path: Path) -> None:

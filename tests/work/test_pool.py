@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 
 from suite.errors import UsageError
 from suite.spec.resources import Resources
+from suite.work.aside import Aside
 from suite.work.demand import Quota, Work, concurrency
 from suite.work.pool import waits_for_nobody
 
@@ -62,3 +66,22 @@ def test_who_waits_for_a_busy_or_growing_cluster_waits_on(monkeypatch: pytest.Mo
     assert waits_for_nobody(work(), 301)
     cluster(0, 0)
     assert not waits_for_nobody(work(), 301) and waits_for_nobody(work(), 1801), "it did not grow"
+
+
+def test_ctrl_c_while_a_call_is_awaited_leaves_it_to_go_on() -> None:
+    """Ctrl-C means to wait for the epochs under way; a thread whose join it interrupts would count as ended."""
+    go = threading.Event()
+    beside = Aside(lambda: go.wait(10) and "result")
+    beside.start()
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        beside.over.wait(10)
+    assert not beside.over.is_set() and beside.is_alive()
+    go.set()
+    assert beside.over.wait(10) and beside.result == "result"
+
+
+def test_what_went_wrong_beside_is_kept() -> None:
+    beside = Aside(lambda: 1 // 0)
+    beside.start()
+    assert beside.over.wait(10) and isinstance(beside.error, ZeroDivisionError)
