@@ -10,14 +10,13 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from suite.environment import PLUGINS, STARTED
+from suite.environment import PLUGINS, STARTED, cache_home
 from suite.writing import write_whole
 
 FORMAT = 1
@@ -42,11 +41,6 @@ def declared_methods() -> list[Declared]:
     found = [_describe(method) for method in registry.methods().values()]
     _keep(file, found)
     return found
-
-
-def cache_home() -> Path:
-    """The folder of the user's caches for the suite, by the XDG base directory specification."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weak-action-suite"
 
 
 def _key() -> str:
