@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from suite.method import Method
 
 # Nothing else of the suite is imported before it is needed: completion has a fraction of a second.
-FORMAT = 2
+FORMAT = 3
 KEPT = 8  # indexes in the cache: of other checkouts, or with files of one's own
 GROUP = "suite.methods"
-HOME = "home"  # where the source lies, for prints of code; no matter of listings
+SOURCE = "source"  # where it lies, for prints of code, and the whole docstring; no matter of listings
 
 Declared = dict[str, Any]
 
@@ -84,8 +84,13 @@ def _stand_in(row: Declared) -> type[Method]:
     }
     facts = {name: row[name] for name in ("name", "task", "title", "paper", "presets", "published_selection")}
     notes = {name: row[name] for name in ("oracle", "unknown_labels", "soft_labels")}
-    place = Path(row[HOME]["file"]) if "file" in row[HOME] else row[HOME]["module"]
-    about = {"__module__": row["module"], "__doc__": row["about"], "home": place, "aliases": tuple(row["aliases"])}
+    place = Path(row[SOURCE]["file"]) if "file" in row[SOURCE] else row[SOURCE]["module"]
+    about = {
+        "__module__": row["module"],
+        "__doc__": row[SOURCE]["doc"],
+        "home": place,
+        "aliases": tuple(row["aliases"]),
+    }
     return type(row["name"], (Method,), {**hypers, **facts, **notes, **about})
 
 
@@ -152,7 +157,8 @@ def _describe(method: Any) -> Declared:
     notes = {"oracle": method.oracle, "unknown_labels": method.unknown_labels, "soft_labels": method.soft_labels}
     place = home(method)
     facts["module"] = method.__module__
-    facts[HOME] = {"file": str(place)} if isinstance(place, Path) else {"module": place}
+    source = {"file": str(place)} if isinstance(place, Path) else {"module": place}
+    facts[SOURCE] = {**source, "doc": method.__doc__}
     described = {**facts, "about": doc, **notes, **presets, **selection, "hyper_parameters": hypers}
     plain: Declared = json.loads(json.dumps(described, default=str))  # the same whether read or made
     return plain

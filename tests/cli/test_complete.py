@@ -162,6 +162,11 @@ def test_a_plan_waits_for_no_torch(tmp_path: Path):
     assert not loaded_by("plan", "quick", "--out", str(tmp_path))
 
 
+def test_a_page_is_built_without_torch_and_ray(tmp_path: Path):
+    index.declared_methods()
+    assert loaded_by("report", "quick", "--out", str(tmp_path)) <= {"plotly", "scipy.stats"}
+
+
 def test_a_plan_by_declarations_is_the_plan_by_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The classes that stand for methods say all that a run's name depends on."""
     known = registry.methods()
@@ -174,6 +179,15 @@ def test_a_plan_by_declarations_is_the_plan_by_methods(tmp_path: Path, monkeypat
             served = type(task(one.task))
             assert (own.hypers, list(own.hypers), own.presets) == (one.hypers, list(one.hypers), one.presets), name
             assert code_fingerprint(own, served) == code_fingerprint(one, served), name
-            for fact in ("aliases", "task", "title", "paper", "oracle", "published_selection", "soft_labels"):
+            for fact in (
+                "aliases",
+                "task",
+                "title",
+                "paper",
+                "__doc__",
+                "oracle",
+                "published_selection",
+                "soft_labels",
+            ):
                 assert getattr(own, fact) == getattr(one, fact), (name, fact)
     assert registry.methods() is known
