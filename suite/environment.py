@@ -37,6 +37,11 @@ DATA = Variable("SUITE_DATA")  # the folder of the real data
 OUTPUTS = Variable("SUITE_OUTPUTS")  # ledger, checkpoints, caches, reports
 
 
+def cache_home() -> Path:
+    """The folder of the user's caches for the suite, by the XDG base directory specification."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weak-action-suite"
+
+
 def inherited() -> dict[str, str]:
     """The variables that are set, by name: what workers on other machines must be given."""
     known = (PLUGINS, CARDS, DATA, OUTPUTS)

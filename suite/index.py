@@ -10,19 +10,24 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
+import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from suite.environment import PLUGINS, STARTED
+from suite.environment import PLUGINS, STARTED, cache_home
 from suite.writing import write_whole
 
-FORMAT = 1
+if TYPE_CHECKING:
+    from suite.method import Method
+
+# Nothing else of the suite is imported before it is needed: completion has a fraction of a second.
+FORMAT = 3
 KEPT = 8  # indexes in the cache: of other checkouts, or with files of one's own
 GROUP = "suite.methods"
+SOURCE = "source"  # where it lies, for prints of code, and the whole docstring; no matter of listings
 
 Declared = dict[str, Any]
 
@@ -44,9 +49,49 @@ def declared_methods() -> list[Declared]:
     return found
 
 
-def cache_home() -> Path:
-    """The folder of the user's caches for the suite, by the XDG base directory specification."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weak-action-suite"
+@contextmanager
+def declarations() -> Iterator[None]:
+    """Let methods be known by what they declare: for plans and whatever else trains nothing.
+
+    Their classes then have parameters, presets and a print of their code, and no network. Nothing is done where the
+    methods are imported already.
+    """
+    if "torch" in sys.modules:
+        yield
+        return
+    from suite.registry import answering
+
+    with answering({row["name"]: _stand_in(row) for row in declared_methods()}):
+        yield
+
+
+def _stand_in(row: Declared) -> type[Method]:
+    """A class that declares what the method of ``row`` does."""
+    from suite.hyper import Hyper
+    from suite.method import Method
+
+    hypers = {
+        name: Hyper(
+            declared["default"],
+            choices=tuple(declared["choices"]),
+            **{
+                key: declared[key]
+                for key in ("low", "high", "log", "symbol", "source", "help", "post", "packed", "file")
+            },
+        )
+        for name, declared in row["hyper_parameters"].items()
+        if name != "preset" or not row["presets"]  # which follows from the presets
+    }
+    facts = {name: row[name] for name in ("name", "task", "title", "paper", "presets", "published_selection")}
+    notes = {name: row[name] for name in ("oracle", "unknown_labels", "soft_labels")}
+    place = Path(row[SOURCE]["file"]) if "file" in row[SOURCE] else row[SOURCE]["module"]
+    about = {
+        "__module__": row["module"],
+        "__doc__": row[SOURCE]["doc"],
+        "home": place,
+        "aliases": tuple(row["aliases"]),
+    }
+    return type(row["name"], (Method,), {**hypers, **facts, **notes, **about})
 
 
 def _key() -> str:
@@ -86,15 +131,22 @@ def _keep(file: Path, found: list[Declared]) -> None:
 
 
 def _describe(method: Any) -> Declared:
+    from suite.identity.code import home
+
     hypers = {
         name: {
             "default": declared.default,
             "range": declared.span if declared.low is not None or declared.high is not None else None,
+            "low": declared.low,
+            "high": declared.high,
             "choices": list(declared.choices),
             "symbol": declared.symbol,
             "source": declared.source,
             "help": declared.help,
             "post": declared.post,
+            "log": declared.log,
+            "packed": declared.packed,
+            "file": declared.file,
         }
         for name, declared in method.hypers.items()
     }
@@ -103,6 +155,10 @@ def _describe(method: Any) -> Declared:
     presets = {"presets": method.presets, "default_preset": method.default_preset()}
     selection = {"published_selection": method.published_selection}
     notes = {"oracle": method.oracle, "unknown_labels": method.unknown_labels, "soft_labels": method.soft_labels}
+    place = home(method)
+    facts["module"] = method.__module__
+    source = {"file": str(place)} if isinstance(place, Path) else {"module": place}
+    facts[SOURCE] = {**source, "doc": method.__doc__}
     described = {**facts, "about": doc, **notes, **presets, **selection, "hyper_parameters": hypers}
     plain: Declared = json.loads(json.dumps(described, default=str))  # the same whether read or made
     return plain

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,23 @@ from suite.environment import PLUGINS
 from suite.errors import UsageError, did_you_mean
 from suite.method import Method
 
+_INSTEAD: ContextVar[dict[str, type[Method]] | None] = ContextVar("instead", default=None)
+
 
 def methods() -> dict[str, type[Method]]:
     """Every registered method by name, sorted."""
-    return _registered(PLUGINS.value)
+    instead = _INSTEAD.get()
+    return _registered(PLUGINS.value) if instead is None else instead
+
+
+@contextmanager
+def answering(known: dict[str, type[Method]]) -> Iterator[None]:
+    """Answer with the methods ``known`` in place of those that are registered (:func:`suite.index.declarations`)."""
+    token = _INSTEAD.set(known)
+    try:
+        yield
+    finally:
+        _INSTEAD.reset(token)
 
 
 def method(name: str) -> type[Method]:
@@ -24,7 +39,7 @@ def method(name: str) -> type[Method]:
 
     Raises :class:`UsageError` with the nearest known name.
     """
-    known, called = methods(), _names(PLUGINS.value)
+    known, called = methods(), _called()
     canonical = called.get(name, called.get(name.lower(), ""))
     if canonical:
         return known[canonical]
@@ -48,12 +63,12 @@ def method_for(name: str, params: Mapping[str, Any]) -> type[Method]:
 
 def names() -> list[str]:
     """Every name and alias that :func:`method` finds, sorted."""
-    return sorted(_names(PLUGINS.value))
+    return sorted(_called())
 
 
 def canonical_name(name: str) -> str:
     """The name under which runs of the method ``name`` are stored; ``name`` itself where no such method is known."""
-    called = _names(PLUGINS.value)
+    called = _called()
     return called.get(name, called.get(name.lower(), name))
 
 
@@ -77,10 +92,14 @@ def _registered(user_files: str) -> dict[str, type[Method]]:
     return plugins.subclasses(Method, shipped, "suite.methods")
 
 
+def _called() -> dict[str, str]:
+    return _names(PLUGINS.value, _INSTEAD.get() is not None)
+
+
 @cache
-def _names(user_files: str) -> dict[str, str]:
-    """Every name and alias of a registered method, with the name that is stored."""
-    registered = _registered(user_files)
+def _names(user_files: str, instead: bool) -> dict[str, str]:
+    """Every name and alias of a method, with the name that is stored."""
+    registered = methods()
     called = {name: name for name in registered}
     for found in registered.values():
         for alias in found.aliases:

@@ -17,12 +17,12 @@ FLOORS = (
         "method",
         "spec",
         "presets",
-        "identity",
         "environment",
+        "writing",
+        "identity",
         "plugins",
         "places",
         "declarations",
-        "writing",
     ),  # 2: what a method is, what can be asked, what names it
     ("tasks", "data", "weights", "results", "registry", "index"),  # 3: tasks, data, the ledger
     (

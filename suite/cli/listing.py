@@ -36,10 +36,11 @@ def list_methods(task: TaskOption = None, methods: MethodsOption = None, json: J
     A star marks the preset that is the default.
     """
     from suite.environment import PLUGINS
-    from suite.index import declared_methods
+    from suite.index import SOURCE, declared_methods
 
     PLUGINS.add(methods or [])
-    rows = [row for row in declared_methods() if task in (None, row["task"])]
+    known = [row for row in declared_methods() if task in (None, row["task"])]
+    rows = [{name: value for name, value in row.items() if name != SOURCE} for row in known]
     if not json:
         rows = [{**row, "presets": _presets(row)} for row in rows]
     emit(rows, ("name", "aliases", "task", "title", "paper", "presets"), json)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from suite.leaderboard.cost import Costs
     from suite.leaderboard.missing import Lack
     from suite.leaderboard.plan import Plan
+    from suite.places import Places
     from suite.spec.board import BoardRun
 
 
@@ -58,10 +59,9 @@ def plan(
 
     Examples: suite plan recognition-real; suite plan neighbours; suite plan paper:npl --table 'Table 2' --time
     """
-    import os
+    from contextlib import nullcontext
 
-    from suite.leaderboard.cost import Costs
-    from suite.leaderboard.missing import lacks
+    from suite.index import declarations
 
     name, of_sweep = _subject(name, sweep)
     if of_sweep:
@@ -69,7 +69,19 @@ def plan(
 
         show_plan(name, jobs, out, data, methods_files, json)
         return
-    places, made = make(name, out, data, methods_files, table, short_of(epochs, seeds, settings))
+    # Steps are measured with the methods; all else follows from what these declare, without waiting for torch.
+    with nullcontext() if time else declarations():
+        places, made = make(name, out, data, methods_files, table, short_of(epochs, seeds, settings))
+        _show_board(made, places, jobs, bool(table), time, json)
+
+
+def _show_board(made: Plan, places: Places, jobs: int, of_table: bool, time: bool, json: bool) -> None:
+    """What a board asks for, in tables and words, or as JSON."""
+    import os
+
+    from suite.leaderboard.cost import Costs
+    from suite.leaderboard.missing import lacks
+
     lacking = lacks(made.blocked, places.root)
     short = made.board.shortened
     costs = Costs.of(places.local, short.words.removeprefix("shortened: ") if short and short.params else "")
@@ -83,7 +95,7 @@ def plan(
         lists = {"missing": [_lack_row(lack) for lack in lacking], "tables": by_table(made, rows), "runs": rows}
         emit_json({"name": made.board.name, **_totals(made), "seconds": seconds, "wall_seconds": wall, **lists})
         return
-    if made.board.printed and not table:
+    if made.board.printed and not of_table:
         emit([in_words(row) for row in by_table(made, rows)], TABLE, False)
         say(
             f"the rows of one: suite plan {made.board.call} --table '{made.board.printed[0].short}'{made.board.options}"

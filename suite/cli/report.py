@@ -29,8 +29,11 @@ def report(
 
     Example: suite report quick
     """
-    places, plan = make(name, out, data, methods_files, table, short_of(epochs, seeds, settings))
-    page = build_report(plan, places, single_file)
+    from suite.index import declarations
+
+    with declarations():  # pages say what methods declare; nothing is trained
+        places, plan = make(name, out, data, methods_files, table, short_of(epochs, seeds, settings))
+        page = build_report(plan, places, single_file)
     if json:
         emit_json({"name": plan.board.name, "page": page, "finished": len(plan.finished), "missing": len(plan.todo)})
         return

@@ -20,7 +20,7 @@ LOADING = "suite.data.loading"
 def method_sources(method: type[Method], task: type) -> dict[str, str]:
     """Module to digest of its source, for all that trains ``method`` and scores it as ``task`` does."""
     packs = any(declared.packed for declared in method.hypers.values())
-    return _training_sources(_home(method), _home(task), packs, getattr(method, "code_beside", ()))
+    return _training_sources(home(method), home(task), packs, getattr(method, "code_beside", ()))
 
 
 @cache
@@ -47,7 +47,7 @@ def reader_fingerprint(reader: Start) -> str:
 
 def function_sources(function: Callable[..., Any]) -> dict[str, str]:
     """Module to digest of its source, for the module that defines ``function`` and all that it uses."""
-    return _sources(_home(function.func if isinstance(function, partial) else function))
+    return _sources(home(function.func if isinstance(function, partial) else function))
 
 
 def function_fingerprint(function: Callable[..., Any]) -> str:
@@ -55,8 +55,14 @@ def function_fingerprint(function: Callable[..., Any]) -> str:
     return digest(function_sources(function))[:16]
 
 
-def _home(thing: Any) -> Start:
-    """The module that defines a class or function, or its file where it was not imported by its own name."""
+def home(thing: Any) -> Start:
+    """The module that defines a class or function, or its file where it was not imported by its own name.
+
+    A class that stands for one elsewhere (:func:`suite.index.declarations`) says so in ``home``.
+    """
+    elsewhere: Start | None = getattr(thing, "home", None)
+    if elsewhere is not None:
+        return elsewhere
     name: str = thing.__module__
     file = Path(sys.modules[name].__file__ or "")
     place = file.parent if file.stem == "__init__" else file.with_suffix("")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 # The rooms whose code computes what a run reports: arrays, labels, losses, weights, scores, metrics.
 ROOMS = (
     "methods",
@@ -17,6 +19,7 @@ ROOMS = (
 ASIDE = {"storage", "scoring"}
 
 
+@cache
 def makes_numbers(module: str) -> bool:
     """Whether ``module`` (a dotted name) may change what a run reports."""
     inside = any(module == room or module.startswith(f"{room}.") for room in ROOMS)

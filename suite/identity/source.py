@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from suite.identity.canonical import meaning, text
+from suite.identity.reading import Read, sources
 
 Start = str | Path  # a module by its dotted name, or a file by its path
 
@@ -40,6 +41,7 @@ def closure(starts: Iterable[Start], counts: Callable[[str], bool]) -> dict[str,
         if found is not None:
             digests[name] = found.digest
             waiting += [one for one in found.imports if one not in digests and (counts(one) or _lies_in(one, beside))]
+    sources().keep()
     return digests
 
 
@@ -64,23 +66,37 @@ def module_source(name: str) -> Source | None:
     """
     path = module_path(name)
     package = name if path is not None and path.stem == "__init__" else name.rpartition(".")[0]
-    return parsed(path.read_text(encoding="utf-8"), package) if path is not None else None
+    return _read(path, package) if path is not None else None
 
 
 @cache
 def file_source(path: Path, changed: int) -> Source:
     """The source of a file; ``changed`` (its time) distinguishes versions."""
-    return parsed(path.read_text(encoding="utf-8"))
+    return _read(path, "")
+
+
+def _read(path: Path, package: str) -> Source:
+    return _among_modules(sources().read(path.read_bytes(), package, _parsed))
 
 
 def parsed(code: str, package: str = "") -> Source:
     """The source of a module with the text ``code``; relative imports start from ``package``."""
+    return _among_modules(_parsed(code, package))
+
+
+def _among_modules(read: Read) -> Source:
+    """Names that are imported are those of modules, or of what lies in them: which is for the installation to say."""
+    found, names = read
+    return Source(found, tuple(filter(module_path, names)))
+
+
+def _parsed(code: str, package: str) -> Read:
     tree = ast.parse(code)
     lazy = any(isinstance(node, ast.FunctionDef) and node.name == "__getattr__" for node in tree.body)
     declared = _imports(tree, package) if lazy else set()  # a lazy package declares for type checkers what it loads
     tree = meaning(tree)
-    imports = filter(module_path, _imports(tree, package) | declared)
-    return Source(hashlib.sha256(text(tree).encode()).hexdigest(), tuple(sorted(imports)))
+    names = tuple(sorted(_imports(tree, package) | declared))
+    return hashlib.sha256(text(tree).encode()).hexdigest(), names
 
 
 @cache

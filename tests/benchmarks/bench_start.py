@@ -22,6 +22,7 @@ ASKED: dict[str, tuple[str, dict[str, str]]] = {
     "suite list methods": (MAIN.format(words=["list", "methods"]), {}),
     "suite list datasets": (MAIN.format(words=["list", "datasets"]), {}),
     "suite plan quick": (MAIN.format(words=["plan", "quick"]), {}),
+    "suite report quick": (MAIN.format(words=["report", "quick"]), {}),
 }
 
 

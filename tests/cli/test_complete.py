@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from suite import index, registry
+from suite.identity.code import code_fingerprint
+from suite.tasks import task
 from tests.cli.conftest import Typed
 
 HEAVY = {"torch", "ray", "polars", "numpy", "optuna", "pyarrow", "scipy"}
@@ -144,3 +146,48 @@ def test_one_word_for_all_kinds(typed: Typed):
 
 def test_a_sweep_is_planned_by_its_name(typed: Typed, tmp_path: Path):
     assert typed("plan", "neighbours", "--out", tmp_path) == typed("plan", "sweep", "neighbours", "--out", tmp_path)
+
+
+def loaded_by(*words: str) -> set[str]:
+    """The heavy packages that a command loads."""
+    start = f"import atexit, sys; sys.argv = ['suite', *{words!r}]; from suite.cli import main; "
+    code = start + "atexit.register(lambda: print(*sys.modules, file=sys.stderr)); main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return {"torch", "ray", "optuna", "plotly", "scipy.stats"} & set(done.stderr.split())
+
+
+def test_a_plan_waits_for_no_torch(tmp_path: Path):
+    index.declared_methods()
+    assert not loaded_by("plan", "quick", "--out", str(tmp_path))
+
+
+def test_a_page_is_built_without_torch_and_ray(tmp_path: Path):
+    index.declared_methods()
+    assert loaded_by("report", "quick", "--out", str(tmp_path)) <= {"plotly", "scipy.stats"}
+
+
+def test_a_plan_by_declarations_is_the_plan_by_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The classes that stand for methods say all that a run's name depends on."""
+    known = registry.methods()
+    monkeypatch.delitem(sys.modules, "torch")
+    with index.declarations():
+        declared = registry.methods()
+        assert declared is not known and registry.method("asl").name == "action-selection"
+        for name, one in known.items():
+            own = declared[name]
+            served = type(task(one.task))
+            assert (own.hypers, list(own.hypers), own.presets) == (one.hypers, list(one.hypers), one.presets), name
+            assert code_fingerprint(own, served) == code_fingerprint(one, served), name
+            for fact in (
+                "aliases",
+                "task",
+                "title",
+                "paper",
+                "__doc__",
+                "oracle",
+                "published_selection",
+                "soft_labels",
+            ):
+                assert getattr(own, fact) == getattr(one, fact), (name, fact)
+    assert registry.methods() is known

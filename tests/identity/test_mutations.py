@@ -20,7 +20,7 @@ from suite.data.storage.cards import all_cards
 from suite.identity import code, source
 from suite.identity.numbers import ASIDE, makes_numbers
 from suite.places import Places
-from suite.registry import methods
+from suite.registry import method_for, methods
 from suite.runs import resolve_run, run_id
 from suite.spec.base import content_hash
 from suite.spec.run import RunSpec
@@ -47,6 +47,12 @@ def used_by_methods() -> dict[str, dict[str, str]]:
 
 def used_by_datasets() -> dict[str, dict[str, str]]:
     return {card.name: code.reader_sources(reader_source(card)) for card in cards()}
+
+
+def from_weights(name: str) -> dict[str, str]:
+    """What a run of the method uses that starts from weights."""
+    one = method_for(name, {"weights": "a file"})
+    return code.method_sources(one, type(task(one.task)))
 
 
 cards = cache(all_cards)
@@ -154,9 +160,15 @@ def families(modules: Iterable[str]) -> set[str]:
 
 def test_every_module_that_makes_numbers_is_used_by_some_run() -> None:
     """What no run uses does not belong among what makes numbers, but for the library of evaluators."""
-    used = set().union(*used_by_methods().values(), *used_by_datasets().values())
+    used = set().union(*used_by_methods().values(), *used_by_datasets().values(), from_weights("mask-bce"))
     idle = [name for name, path in modules(makes=True) if name not in used and not _only_imports(path)]
     assert [name for name in idle if name.split(".")[:2] != ["suite", "evaluate"]] == []
+
+
+def test_a_start_from_weights_is_code_of_its_own() -> None:
+    plain, started = used_by_methods()["mask-bce"], from_weights("mask-bce")
+    assert plain.items() < started.items()
+    assert {"suite.weights.continued", "suite.weights.kept"} <= set(started) - set(plain)
 
 
 def _only_imports(path: Path) -> bool:
