@@ -33,6 +33,7 @@ EXCUSED = {
     "in resident:": "a dataset is sent to the device once, by the first step that needs it",
     "actionformer/decoding.py": "pseudo-labels are decoded: the count of candidates decides what follows",
     "parts/candidates.py": "pseudo-labels are decoded: the host suppresses overlapping segments",
+    "maps = [x.float().cpu()": "pseudo-labels are decoded: maps go to the host, which makes proposals of them",
     "in propose:": "pseudo-labels are decoded: maps go to the host, which makes proposals of them",
     "semi_localization/npl.py": "pseudo-labels are decoded: the host ranks and filters them",
     "semi_localization/sstap.py": "means over the windows that the teacher is sure of, whose number decides the branch",
