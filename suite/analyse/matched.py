@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -17,10 +18,13 @@ from suite.evaluate.significance import holm
 from suite.registry import methods
 from suite.tasks import task
 
+logger = logging.getLogger(__name__)
+
 Runs: TypeAlias = dict[int, dict[str, Any]]  # seed to row of the table of runs
 Key: TypeAlias = tuple[Any, ...]
 # A row of one side is that of the other with the same parameters, or else the only one left of its method.
 STEPS = (("params", "epochs"), ("params",), ())
+MANY = 30  # rows whose resampling takes long enough to say so
 PLACE = ("method", "dataset", "protocol")
 
 
@@ -111,7 +115,7 @@ def match(first: Side, second: Side, draws: int = DRAWS) -> Matched:
     def metrics_of(place: int, runs: Iterable[str]) -> pl.DataFrame:
         return pl.concat([empty, *(held[place][run,] for run in runs if (run,) in held[place])])
 
-    rows = [_row(pair, sides, metrics_of, draws) for pair in pairs]
+    rows = _resampled([_row(pair, sides, metrics_of) for pair in pairs], sides, draws)
     return Matched((first.name, second.name), tuple(sorted(_adjusted(rows), key=_order)), only)
 
 
@@ -165,16 +169,23 @@ def _cut(entry: Entry, seeds: Iterable[int]) -> Entry:
     return replace(entry, runs={seed: entry.runs[seed] for seed in seeds})
 
 
-def _row(
-    pair: tuple[Entry, Entry], sides: tuple[Side, Side], metrics_of: Callable[..., pl.DataFrame], draws: int
-) -> Row:
+def _row(pair: tuple[Entry, Entry], sides: tuple[Side, Side], metrics_of: Callable[..., pl.DataFrame]) -> Row:
     mine, other = pair
     pairs: list[Pair] = list(zip(mine.runs.values(), other.runs.values(), strict=True))
     metrics = tuple(metrics_of(place, [one[place]["run"] for one in pairs]) for place in (0, 1))
     compared = compare_pairs(sides, pairs, (metrics[0], metrics[1]))
-    row = Row(mine.label, mine.first["dataset"], mine.first["protocol"], (mine.setting, other.setting), compared)
-    resample = row.headline is not None and _apart(row.headline)
-    return replace(row, compared=with_bootstrap(compared, sides, draws)) if resample else row
+    return Row(mine.label, mine.first["dataset"], mine.first["protocol"], (mine.setting, other.setting), compared)
+
+
+def _resampled(rows: list[Row], sides: tuple[Side, Side], draws: int) -> list[Row]:
+    """The rows, with the bootstrap of those whose headline moved."""
+    wanted = [row.headline is not None and _apart(row.headline) for row in rows]
+    if draws and sum(wanted) > MANY:
+        logger.info(f"resampling {sum(wanted)} rows, a second or more for each; --draws 0 leaves that out")
+    return [
+        replace(row, compared=with_bootstrap(row.compared, sides, draws)) if moved else row
+        for row, moved in zip(rows, wanted, strict=True)
+    ]
 
 
 def _apart(one: Moved) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -96,9 +97,15 @@ def leaderboard(
     places, plan = make(name, out, data, methods_files, table, short_of(epochs, seeds, settings), runs=True)
     resources = Resources(cpu=threads, gpu=gpu, workers=workers)
     terms = Terms(jobs, resources, address, packed, Quota(max_cpus, max_gpus), keep.value, trackers)
-    result = carry_out(plan, places, terms, plan.board.again, quiet=json)
+    result = carry_out(plan, places, terms, builds_again(plan, name), quiet=json)
     page = build_report(plan, places)
     _conclude(plan, result, page, json)
+
+
+def builds_again(plan: Plan, name: str) -> str:
+    """The command that builds the page of ``plan``; a board from a file, ``name``, is named by it."""
+    own, file = f"suite report {plan.board.call}", f"suite report {shlex.quote(name)}"
+    return plan.board.again.replace(own, file, 1) if name.endswith(".toml") else plan.board.again
 
 
 def carry_out(plan: Plan, places: Places, terms: Terms, builds: str, *, quiet: bool) -> Result:

@@ -32,6 +32,11 @@ class TuneWorker(tune.Trainable):
 
     worker: Worker | None = None
 
+    @classmethod
+    def default_resource_request(cls, config: dict[str, Any]) -> PlacementGroupFactory:
+        """What a worker holds; said here, as ``tune.with_resources`` would show its own class in Ray's dashboard."""
+        return _bundle(config["resources"])
+
     def setup(self, config: dict[str, Any]) -> None:
         """Make what carries out the items; the method, the data and the ledger are opened once for all of them."""
         os.environ.update(config["environment"])
@@ -85,9 +90,9 @@ def tune_workers(source: Any, work: Work, workers: int, scratch: Path) -> None:
     os.environ["RAY_CHDIR_TO_TRIAL_DIR"] = "0"
     os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = str(10**9)  # Tune is never restored
     name = f"suite {work.title} {uuid.uuid4().hex[:8]}".replace(" ", "-")
-    given = {"source": source, "performer": work.performer, "environment": environment()}
+    given = {"source": source, "performer": work.performer, "environment": environment(), "resources": work.resources}
     tuner = tune.Tuner(
-        tune.with_resources(TuneWorker, _bundle(work.resources)),
+        TuneWorker,
         param_space={**given, "title": work.title, "workers": workers, "code": code_print()},
         tune_config=tune.TuneConfig(
             num_samples=workers,

@@ -60,8 +60,9 @@ def test_submitted_jobs_survive_a_lost_node_and_use_a_new_one(machines: Machines
         return "\n".join(map(machines.logs, jobs))
 
     until(lambda: len(finished(of_board)) + len(finished(of_sweep)) >= 2, said)
-    named = list(machines.actors())
+    named = machines.actors()
     assert any(re.fullmatch(r"suite (leaderboard|sweep) toy.*: worker \d+", name) for name in named), named
+    assert set(named.values()) <= {"TuneWorker", "_SourceActor", "JobSupervisor"}, named
     machines.lose()
     machines.add()
     until(lambda: len(finished(of_board)) >= 8 and len(finished(of_sweep)) >= 8, said)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from suite.cli import build
+from suite.cli.leaderboard import builds_again
 from suite.errors import SuiteError, UsageError
+from suite.leaderboard.plan import Plan
+from suite.spec.board import LeaderboardSpec
 
 BOARD = """
 name = "tiny"
@@ -140,3 +144,11 @@ def test_a_board_packs_what_differs_in_its_rate_alone(suite, tmp_path):
     assert set(solo) == {row["run"] for row in rows} and set(solo.values()) == {"solo"}
     together, apart = (json.loads(suite("plan", "rates.toml", "--json", "--out", out)) for out in ("out", "alone"))
     assert together["todo"] == apart["todo"] == 0
+
+
+def test_what_builds_the_page_again_names_the_file_of_a_board() -> None:
+    table = {"title": "T", "datasets": ["planted-verbs"], "methods": ["ce"]}
+    board = LeaderboardSpec.model_validate({"name": "tiny", "title": "Tiny", "tables": [table]})
+    plan = Plan(board, (), pl.DataFrame())
+    assert builds_again(plan, "my boards/tiny.toml") == "suite report 'my boards/tiny.toml'"
+    assert builds_again(plan, "tiny") == "suite report tiny"

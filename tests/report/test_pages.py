@@ -18,6 +18,7 @@ from PIL import Image
 from suite.analyse.examples import examples
 from suite.analyse.label_sets import label_sets, spread
 from suite.cli.train import parse_settings
+from suite.declarations import shipped
 from suite.places import Places
 from suite.registry import method
 from suite.report import figures, findings, pictures, tables
@@ -33,6 +34,8 @@ from suite.runs import resolve_run
 from suite.work.preparation import Machine
 from suite.work.record import run_row
 from tests.report import synthetic
+
+TEMPLATES = shipped("reports") / "templates"
 
 
 @pytest.fixture(scope="module")
@@ -241,3 +244,13 @@ def test_a_scale_is_round_and_holds_its_values(values, ends):
     low, high, ticks = scale(values)
     assert (low, high) == pytest.approx(ends) and low <= min(values) and high >= max(values)
     assert ticks[0] == pytest.approx(low) and ticks[-1] == pytest.approx(high) and 2 <= len(ticks) <= 8
+
+
+@pytest.mark.parametrize("template", sorted(TEMPLATES.glob("*.html.j2")), ids=lambda file: file.name.partition(".")[0])
+def test_every_template_names_its_parts_and_leads_to_the_index(template):
+    text = template.read_text(encoding="utf-8")
+    for tag in re.findall(r"<(?:nav|figure)\b[^>]*>", text):
+        assert "aria-label=" in tag, tag
+    assert text.count("<figure") == text.count("<figcaption")
+    if "<html" in text and template.name != "index.html.j2":
+        assert 'href="../index.html"' in text
