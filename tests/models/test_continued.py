@@ -22,6 +22,7 @@ from suite.results.ledger import Ledger
 from suite.runs import resolve_run, run_id
 from suite.spec.run import RunSpec
 from suite.spec.sweep import SweepSpec
+from suite.sweep.check import check
 from suite.sweep.problem import problems
 from suite.train.start import method_of
 from suite.weights import continued
@@ -200,6 +201,7 @@ def test_a_sweep_starts_from_weights(runs: Runs, places: Places):
     (problem,) = problems(sweep)
     (spec,) = problem.runs(problem.space.defaults())
     assert "@sha256:" in str(spec.params["weights"])
+    assert check(sweep, places) == [True]  # and trains as a stack
 
 
 def test_a_model_of_other_code_says_so_in_a_line(
