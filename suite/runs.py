@@ -85,7 +85,12 @@ def _file(named: str, card: DatasetCard, root: Path | None, models: Path | None)
     """A file by its path, by its name on the card, whose checksum it must then have, or as the weights of a run."""
     entry = card.weights.get(named)
     if entry is None:
-        return _kept(named, models) or PinnedFile.parse(named)
+        found = _kept(named, models) or PinnedFile.parse(named)
+        if not (found.digest or found.path.expanduser().is_file()):
+            raise UsageError(
+                f"there is no file {named}, nor a run of that name whose weights are kept; name one of both."
+            )
+        return found
     path = dataset_folder(card, root).absolute() / entry.path
     if not path.is_file():
         raise DataError(f"{card.name}: the weights '{named}' are not at {path}; get them from {entry.url}.")

@@ -93,5 +93,6 @@ def _list_files(kind: str, folder: str, json: bool) -> None:
     rows = []
     for path in sorted((shipped(kind) / folder).glob("*.toml")):
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-        rows.append({"name": path.stem, "title": values.get("title", ""), "figure": values.get("figure", "")})
+        title = values.get("title", values.get("sentence", ""))  # a claim is called by what it says
+        rows.append({"name": path.stem, "title": title, "figure": values.get("figure", "")})
     emit(rows, ("name", "title", "figure") if kind == "sweeps" else ("name", "title"), json)

@@ -74,11 +74,12 @@ class Predicted:
             return scores
         return 1 / (1 + np.exp(-scores.astype(np.float64)))
 
-    def write(self, path: Path) -> Path:
+    def write(self, path: str | Path) -> Path:
         """Write a file whose form follows from its name: ActivityNet ``.json``, ``.csv`` or the ledger's ``.parquet``.
 
         Raises :class:`UsageError` for another name, :class:`DataError` where it cannot be written.
         """
+        path = Path(path)
         writers: dict[str, Callable[[Path], None]] = dict(zip(FORMATS, (self._json, self._csv, self._parquet)))
         write = writers.get(path.suffix.removeprefix("."))
         if write is None:

@@ -8,6 +8,7 @@ from suite.data import load
 from suite.errors import UsageError, did_you_mean
 from suite.places import Places
 from suite.registry import method as find_method
+from suite.registry import method_for
 from suite.spec.run import RunSpec
 from suite.spec.sweep import SECONDS, SweepSpec
 from suite.sweep.history import known_objectives
@@ -65,7 +66,7 @@ def _unreported(problem: Problem, metric: str, threshold: float | None, names: s
 def _is_packable(problem: Problem, run: RunSpec, data: TaskData[Any]) -> bool:
     """Whether the configurations of a study may train as one stack, and whether that is worth it."""
     spec, axes = problem.sweep, problem.space.trained().parameters
-    chosen = find_method(problem.method)
+    chosen = method_for(problem.method, run.params)
     if spec.packed < 2 or spec.pruner.name != "none" or spec.resources.workers or spec.precision != "float32":
         return False
     if not axes or any(p.dial for p in axes) or not can_pack(chosen, [p.name for p in axes]):

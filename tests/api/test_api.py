@@ -117,7 +117,7 @@ def test_a_run_is_the_command_lines(tmp_path: Path, typed: Typed):  # noqa: F811
 
 def test_predictions_are_scored_as_the_run_was(tmp_path: Path):
     run = suite.train("mask-bce", CLIPS, epochs=2, out=tmp_path, **SMALL)
-    file = run.model().predict_dataset(places=run.places).write(tmp_path / "found.parquet")
+    file = run.model().predict_dataset(places=run.places).write(str(tmp_path / "found.parquet"))
     scored = suite.evaluate(file, dataset=CLIPS, out=tmp_path, resamples=0)
     values = dict(scored.metrics.select("metric", "value").rows())
     assert values["top-set"] == pytest.approx(run.headline)

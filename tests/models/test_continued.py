@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from suite.data import load
-from suite.errors import DataError
-from suite.models.folder import kept_models
+from suite.errors import DataError, UsageError
+from suite.models.folder import ModelFolder, kept_models
 from suite.models.model import load_model
 from suite.places import Places
 from suite.registry import method, method_for
@@ -22,6 +22,7 @@ from suite.results.ledger import Ledger
 from suite.runs import resolve_run, run_id
 from suite.spec.run import RunSpec
 from suite.spec.sweep import SweepSpec
+from suite.sweep.check import check
 from suite.sweep.problem import problems
 from suite.train.start import method_of
 from suite.weights import continued
@@ -60,6 +61,10 @@ def _said_anew() -> None:
     continued._say.cache_clear()
 
 
+def kept(run: str, places: Places) -> ModelFolder:
+    return kept_models(places)[run]
+
+
 def asked(small: Small, places: Places, weights: str, dataset: str = "", **params: Any) -> RunSpec:
     given = {**small.params, **params, "weights": weights}
     return resolve_run(
@@ -91,11 +96,11 @@ def test_every_method_takes_weights():
 
 
 def test_a_run_is_named_by_the_content_of_its_weights(runs: Runs, places: Places, tmp_path: Path):
-    small, kept = RUNS["recognition"], kept_models(places)[runs["recognition"]]
-    shutil.copytree(kept.path, tmp_path / "elsewhere")
+    small, model = RUNS["recognition"], kept(runs["recognition"], places)
+    shutil.copytree(model.path, tmp_path / "elsewhere")
     names = {
         run_id(asked(small, places, weights), places)
-        for weights in (runs["recognition"], str(kept.path), str(kept.file()), str(tmp_path / "elsewhere"))
+        for weights in (runs["recognition"], str(model.path), str(model.file()), str(tmp_path / "elsewhere"))
     }
     assert len(names) == 1
     plain = resolve_run(small.method, small.dataset, small.params, epochs=small.epochs)
@@ -124,7 +129,7 @@ def test_training_goes_on_and_says_from_where(runs: Runs, places: Places):
     moved, apart = (abs(headline(one) - headline(run)) for one in (outcome.id, fresh.id))
     assert moved < apart / 20
     assert f"{run}/model.safetensors@sha256:" in json.loads(outcome.run["params"])["weights"]
-    model = kept_models(places)[outcome.id]
+    model = kept(outcome.id, places)
     assert model.config["started_from"]["run"] == run
     assert f"started from run `{run}`, action-selection on" in (model.path / "README.md").read_text()
     assert str(places.local) not in json.dumps(model.config)
@@ -137,9 +142,9 @@ def test_layers_of_other_classes_start_anew_and_are_named(runs: Runs, places: Pl
         network = started(asked(small, places, run, CLIPS.replace("]", ",verbs=30]")), places)
     assert "mask-bce on planted-verbs" in caplog.text
     assert "knows other classes: classifier.bias, classifier.weight start anew, all else is taken" in caplog.text
-    kept, own = kept_models(places)[run].tensors(), network.state_dict()
+    held, own = kept(run, places).tensors(), network.state_dict()
     assert own["classifier.bias"].shape == (30,)
-    assert all(torch.equal(own[name], kept[name]) for name in own if not name.startswith("classifier."))
+    assert all(torch.equal(own[name], held[name]) for name in own if not name.startswith("classifier."))
 
 
 def test_thresholds_of_other_classes_start_anew(runs: Runs, places: Places):
@@ -149,6 +154,12 @@ def test_thresholds_of_other_classes_start_anew(runs: Runs, places: Places):
     made = method_of(spec, method_for(spec.method, spec.params))
     assert isinstance(made, continued.Continued)
     assert "thresholds" in made._class_layers(made.network(data), data)
+
+
+def test_what_is_neither_a_run_nor_a_file_is_a_mistake(places: Places):
+    for named in ("nothing", "00aa"):
+        with pytest.raises(UsageError, match=f"no file {named}, nor a run of that name"):
+            asked(RUNS["recognition"], places, named)
 
 
 def test_another_network_is_refused_in_a_sentence(runs: Runs, places: Places):
@@ -162,12 +173,12 @@ def test_another_network_is_refused_in_a_sentence(runs: Runs, places: Places):
 def test_methods_with_the_same_network_start_from_each_other(runs: Runs, places: Places):
     other = Small("assume-negative", CLIPS, {"hidden": 16})
     network = started(asked(other, places, runs["recognition"]), places)
-    kept = kept_models(places)[runs["recognition"]].tensors()
-    assert all(torch.equal(tensor, kept[name]) for name, tensor in network.state_dict().items())
+    held = kept(runs["recognition"], places).tensors()
+    assert all(torch.equal(tensor, held[name]) for name, tensor in network.state_dict().items())
 
 
 def test_weights_that_no_suite_kept_go_by_their_names(runs: Runs, places: Places, tmp_path: Path):
-    tensors = kept_models(places)[runs["recognition"]].tensors()
+    tensors = kept(runs["recognition"], places).tensors()
     torch.save({"state_dict": tensors}, tmp_path / "mine.pth")
     network = started(asked(RUNS["recognition"], places, str(tmp_path / "mine.pth")), places)
     assert all(torch.equal(tensor, tensors[name]) for name, tensor in network.state_dict().items())
@@ -177,7 +188,7 @@ def test_weights_that_no_suite_kept_go_by_their_names(runs: Runs, places: Places
 
 
 def test_a_sweep_starts_from_weights(runs: Runs, places: Places):
-    folder = str(kept_models(places)[runs["recognition"]].path)
+    folder = str(kept(runs["recognition"], places).path)
     sweep = SweepSpec.model_validate(
         {
             "name": "start",
@@ -190,13 +201,14 @@ def test_a_sweep_starts_from_weights(runs: Runs, places: Places):
     (problem,) = problems(sweep)
     (spec,) = problem.runs(problem.space.defaults())
     assert "@sha256:" in str(spec.params["weights"])
+    assert check(sweep, places) == [True]  # and trains as a stack
 
 
 def test_a_model_of_other_code_says_so_in_a_line(
     runs: Runs, places: Places, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     copied = tmp_path / "model"
-    shutil.copytree(kept_models(places)[runs["recognition"]].path, copied)
+    shutil.copytree(kept(runs["recognition"], places).path, copied)
     with caplog.at_level(logging.WARNING):
         load_model(copied)
         assert "code" not in caplog.text

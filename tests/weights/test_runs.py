@@ -68,7 +68,7 @@ def test_a_file_that_changed_since_is_an_error(file: Path):
 
 
 def test_a_missing_file_is_an_error_before_anything_starts(tmp_path: Path):
-    with pytest.raises(UsageError, match=r"there is no file .*nowhere.pth; give the path of a file that exists"):
+    with pytest.raises(UsageError, match=r"there is no file .*nowhere.pth, nor a run of that name"):
         spec_of(tmp_path / "nowhere.pth")
 
 
