@@ -71,5 +71,15 @@ def home(thing: Any) -> Start:
 
 def _sources(start: Start, *more: Start) -> dict[str, str]:
     """The sources of what makes numbers; all of a package that is not the suite's does, if it is asked at all."""
+    return dict(_of_modules(start, *more)) if isinstance(start, str) else _walked(start, *more)
+
+
+@cache
+def _of_modules(*starts: str) -> dict[str, str]:
+    """A board asks for the same reader and the same task over and over; modules are read once in a process anyway."""
+    return _walked(*starts)
+
+
+def _walked(start: Start, *more: Start) -> dict[str, str]:
     own = start.split(".")[0] if isinstance(start, str) and not start.startswith(("suite.", "methods.")) else ""
     return closure([start, *more], lambda name: makes_numbers(name) or name.split(".")[0] == own)

@@ -70,6 +70,12 @@ def names() -> dict[Pair, str]:
     return {(one, dataset): content_hash(trained[one], read[dataset], split[one]) for one, dataset in pairs()}
 
 
+def forget() -> None:
+    """What a process remembers of sources."""
+    code._training_sources.cache_clear()
+    code._of_modules.cache_clear()
+
+
 class Edited:
     """The prints as they would be if the source of one module were another."""
 
@@ -83,9 +89,9 @@ class Edited:
         edited = source.parsed(text, package)
         with self.monkeypatch.context() as patch:
             patch.setattr(source, "module_source", lambda name: edited if name == module else self.module_source(name))
-            code._training_sources.cache_clear()
+            forget()
             found = look()
-        code._training_sources.cache_clear()
+        forget()
         return found
 
 
