@@ -15,6 +15,7 @@ from suite.report.matching import Key, Wanted, command, key_of, wanted
 from suite.report.numbers import pick
 from suite.report.published import Published, load_published
 from suite.spec.board import BoardRun, LeaderboardSpec, MetricKey, PrintedTable
+from suite.spec.card import GENERATED
 
 NOT_RUN = "not run"
 FEW = 6  # rows that a note names
@@ -170,7 +171,9 @@ def _row(place: tuple[str, str], cells: Sequence[Published], spec: PrintedTable,
     commands = () if cells[0].why_not else _commands(cells, left)
     marks = Counter(mark for one in named.values() for mark in ours.marks.get(one.run, ()))
     short = ["shortened"] if any(one.whole for one in named.values()) else []
-    counted = [f"{done} of {len(named)}", *short, *(f"{count} {mark}" for mark, count in marks.items())]
+    kinds = {find_card(one.spec.dataset).kind_of(one.spec.dials) for one in named.values()}
+    made = ["generated features"] if GENERATED in kinds else []
+    counted = [f"{done} of {len(named)}", *made, *short, *(f"{count} {mark}" for mark, count in marks.items())]
     state = ", ".join(counted) if named else ""
     label = {cell.column: _cell(cell, spec, ours) for cell in cells}
     return PaperRow(*place, label, state, why, commands)

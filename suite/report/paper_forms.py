@@ -87,7 +87,13 @@ def latex(table: PaperTable) -> str:
     """
     spec, kind = "l" + "c" * len(table.columns), "table*" if len(table.columns) > NARROW else "table"
     lines = ["% needs booktabs and graphicx", rf"\begin{{{kind}}}", r"\centering"]
-    lines += [rf"\caption{{{tex(table.spec.title)}. Ours (in print). {LEGEND}}}", rf"\label{{tab:{table.name}}}"]
+    states = " ".join(row.state for row in table.rows)
+    unlike = [word for word in ("generated features", "shortened") if word in states]
+    warning = f" No results: {', '.join(unlike)}." if unlike else ""
+    lines += [
+        rf"\caption{{{tex(table.spec.title)}.{warning} Ours (in print). {LEGEND}}}",
+        rf"\label{{tab:{table.name}}}",
+    ]
     lines += [SHRINK, rf"\begin{{tabular}}{{{spec}}}", r"\toprule"]
     lines += [" & ".join(["", *map(tex, table.columns)]) + r" \\", r"\midrule"]
     group = None

@@ -151,6 +151,14 @@ def test_files_say_the_same_in_every_form(content, tmp_path):
 LATEX = next(filter(None, map(shutil.which, ("pdflatex", "lualatex", "tectonic"))), "")
 
 
+def test_latex_of_a_rehearsal_says_so(content):
+    """A file that is copied into a paper must not pass for results."""
+    table = content.papers[0]
+    assert "No results" not in paper_forms.latex(table)
+    rows = tuple(replace(row, state="1 of 1, generated features, shortened") for row in table.rows)
+    assert "No results: generated features, shortened." in paper_forms.latex(replace(table, rows=rows))
+
+
 def test_latex_has_the_papers_layout(content):
     text = paper_forms.latex(content.papers[0])
     for said in (
