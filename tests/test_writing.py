@@ -26,15 +26,17 @@ def test_what_fails_in_the_middle_leaves_what_was_there(tmp_path: Path, monkeypa
     def torn(self: Path, content: bytes) -> None:
         with self.open("wb") as out:
             out.write(content[:2])
-        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+        raise OSError(errno.ENOSPC, "No space left on device")  # as a write fails: without a name
 
     monkeypatch.setattr(Path, "write_bytes", torn)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as caught:
         write_whole(file, "new")
+    assert _of_the_disk(caught.value).startswith(f"{file}: No space left on device; ")
     assert file.read_text(encoding="utf-8") == "old" and list(tmp_path.iterdir()) == [file]
 
 
 def test_a_disk_that_takes_nothing_is_one_sentence_and_no_defect() -> None:
     said = _of_the_disk(OSError(errno.ENOSPC, "No space left on device", "/results/reports/runs"))
     assert said.startswith("/results/reports/runs: No space left on device; ")
+    assert _of_the_disk(OSError(errno.ENOSPC, "No space left on device")).startswith("No space left on device; make")
     assert not _of_the_disk(FileNotFoundError(errno.ENOENT, "No such file", "x")) and not _of_the_disk(ValueError("x"))

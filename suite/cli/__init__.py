@@ -25,7 +25,8 @@ CommandLineError: Any = typer.BadParameter.__bases__[0].__bases__[0]
 LONGEST = 300  # characters of an error in a sentence
 INTERRUPTED = 130
 COMPLETES = "_SUITE_COMPLETE"  # how a shell asks the program called suite
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)  # the disk's, not ours
+FULL = (errno.ENOSPC, errno.EDQUOT)
+NO_ROOM = (*FULL, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)  # the disk's, not ours
 
 HELP = """Train, sweep, score and compare methods that learn from weak, noisy or incomplete video labels.
 
@@ -111,8 +112,10 @@ def main() -> None:
 
 def _of_the_disk(error: Exception) -> str:
     """One sentence about a file that cannot be written or read; empty for other errors."""
-    if not isinstance(error, OSError) or error.errno not in NO_ROOM or error.filename is None:
+    if not isinstance(error, OSError) or error.errno not in NO_ROOM:
         return ""
+    if error.filename is None:  # the write itself failed, which names no file
+        return f"{error.strerror}; make room, or choose another folder with --out." if error.errno in FULL else ""
     return f"{error.filename}: {error.strerror}; look at its disk, or choose another folder with --out."
 
 

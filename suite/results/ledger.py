@@ -7,12 +7,14 @@ has a row of the same attempt, so that a writer that dies in between leaves orph
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 
 from suite.errors import SuiteError, UsageError, did_you_mean
+from suite.results.appending import appending, under_way
 from suite.results.attempts import age, new_attempt
 from suite.results.location import is_uri, link, location
 from suite.results.schema import TABLES, Outcome, to_table
@@ -20,6 +22,7 @@ from suite.results.store import REMEDY, Store
 
 _LONG = ("metrics", "curves", "predictions")
 _ORPHAN_SECONDS = 3600.0  # appends of one run are seconds apart; what waits an hour for its runs row is dead
+_REMOTE_ORPHAN_SECONDS = 24 * 3600.0  # behind a URI nothing else tells them apart, and machines' clocks may differ
 
 
 class Ledger:
@@ -53,9 +56,10 @@ class Ledger:
         named = list(zip(outcomes, attempts, strict=True))
         tables = {name: [to_table(name, getattr(o, name), o.id, attempt) for o, attempt in named] for name in _LONG}
         tables["runs"] = [to_table("runs", [o.run], o.id, attempt) for o, attempt in named]
-        for name, parts in tables.items():
-            if sum(map(len, parts)):
-                self.stores[name].append(pa.concat_tables(parts))
+        with nullcontext() if is_uri(self.folder) else appending(Path(self.folder)):
+            for name, parts in tables.items():
+                if sum(map(len, parts)):
+                    self.stores[name].append(pa.concat_tables(parts))
         return attempts
 
     def delete(self, runs: Iterable[str]) -> int:
@@ -65,11 +69,12 @@ class Ledger:
             self.stores[name].delete("run", names)
         return len(names)
 
-    def compact(self, keep_hours: float = 24.0, orphan_seconds: float = _ORPHAN_SECONDS) -> dict[str, int]:
+    def compact(self, keep_hours: float = 24.0, orphan_seconds: float | None = None) -> dict[str, int]:
         """Merge small files, remove superseded attempts and the orphans of dead writers; returns counts.
 
         ``keep_hours``: unused files younger than this stay, for readers and writers at work;
-        ``orphan_seconds``: rows without a run younger than this may still get it, and stay.
+        ``orphan_seconds``: rows without a run younger than this may still get it, and stay (by default an hour, behind
+        a URI a day). So do all of them while another process is appending.
         """
         before = sum(store.files for store in self.stores.values())
         superseded = set(self.runs(all_attempts=True)["attempt"]) - set(self.runs()["attempt"])
@@ -83,10 +88,16 @@ class Ledger:
         counts = {"superseded": len(superseded), "orphans": len(orphans - superseded)}
         return {"files_before": before, "files": after, **counts}
 
-    def _orphans(self, seconds: float) -> set[str]:
+    def _orphans(self, seconds: float | None) -> set[str]:
+        remote = is_uri(self.folder)
+        if seconds is None:
+            seconds = _REMOTE_ORPHAN_SECONDS if remote else _ORPHAN_SECONDS
         written = set()
         for name in _LONG:
             written |= set(self.stores[name].read(lambda rows: rows.select("attempt").unique())["attempt"])
+        # Asked in between: who began later has no row among those read, who ended before has its run among those below.
+        if not remote and under_way(Path(self.folder)):
+            return set()
         # The runs are read after the rest: an attempt completed in between is not taken for an orphan.
         live = set(self.runs(all_attempts=True)["attempt"])
         return {attempt for attempt in written - live if age(attempt) >= seconds}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 import uuid
 from collections.abc import Iterator
@@ -12,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from suite.places import Places
+from suite.results.appending import appending, under_way
 from suite.results.ledger import Ledger
 from suite.work.leases import leased, taken
 from tests.results.ledgers import outcome
 
+HOUR = 3600.0
 DECADE = 10 * 365 * 24 * 3600.0
 WALL, WALL_NS = time.time, time.time_ns
 
@@ -69,19 +73,47 @@ def test_a_failure_dated_after_the_success_does_not_hide_it(tmp_path: Path, cloc
     assert ledger.runs()["status"].to_list() == ["finished"] and len(ledger.metrics()) == len(outcome().metrics)
 
 
-def test_rows_from_the_future_are_no_orphans_before_their_run_arrives(tmp_path: Path, clock: Clock) -> None:
+@pytest.mark.parametrize("step", [-DECADE, 2 * HOUR, DECADE])
+def test_a_step_between_the_appends_of_a_run_makes_no_orphan_of_it(tmp_path: Path, clock: Clock, step: float) -> None:
     ledger, other = Ledger(tmp_path / "ledger"), Ledger(tmp_path / "ledger")
     recorded(ledger, clock, 0)
     append = ledger.stores["runs"].append
 
     def later(rows: object) -> None:
-        clock.step = -DECADE
-        other.compact()  # another writer merges while the rows of this one wait for their run
+        clock.step = step
+        assert other.compact()["orphans"] == 0  # another writer merges while the rows of this one wait for their run
         append(rows)
 
     ledger.stores["runs"].append = later  # type: ignore[method-assign]
     recorded(ledger, clock, 1)
     assert len(ledger.finished()) == 2 and len(ledger.metrics()) == 2 * len(outcome().metrics)
+    assert len(ledger.curves()) == 2 * 3 and len(ledger.all_predictions()) == 2 * 2
+
+
+def test_a_writer_that_is_killed_is_not_at_work_any_more(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with appending(tmp_path), appending(tmp_path):
+            os.write(write, b".")
+            signal.pause()
+    os.read(read, 1)
+    assert under_way(tmp_path)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert not under_way(tmp_path) and not under_way(tmp_path / "new")
+
+
+def test_rows_of_a_dead_writer_are_orphans_once_old(tmp_path: Path, clock: Clock) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    append = ledger.stores["runs"].append
+    ledger.stores["runs"].append = lambda rows: 1 / 0  # type: ignore[method-assign, assignment, return-value]
+    with pytest.raises(ZeroDivisionError):
+        ledger.record(outcome())
+    ledger.stores["runs"].append = append  # type: ignore[method-assign]
+    assert ledger.compact()["orphans"] == 0
+    clock.step = 2 * HOUR
+    assert ledger.compact()["orphans"] == 1 and ledger.stores["metrics"].read().is_empty()
 
 
 def test_a_lease_knows_no_clock(tmp_path: Path, clock: Clock) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from suite.environment import PLUGINS
@@ -121,6 +122,15 @@ def test_an_unwritable_folder_is_told(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="choose another --out"):
         checkpoint.save(tmp_path / "file" / "x.safetensors", {}, {})
+
+
+def test_a_disk_that_fills_up_while_tensors_are_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object, **__: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(DataError, match=r"cannot write .*x\.safetensors: .*No space left .*; choose another --out"):
+        checkpoint.save(tmp_path / "x.safetensors", {"a": torch.arange(4)}, {})
 
 
 def test_derived_arrays_are_made_once(tmp_path: Path):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -30,10 +30,11 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
         own = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
         save_file(own, temporary, metadata={"facts": json.dumps(facts)})
         temporary.replace(path)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # the library has an error of its own for a disk that is full
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise DataError(f"cannot write {path}: {error.strerror or error}; choose another --out.") from error
+        said = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise DataError(f"cannot write {path}: {said}; choose another --out.") from error
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
