@@ -55,7 +55,7 @@ def _gpu(index: int) -> Facts:
 
     properties = torch.cuda.get_device_properties(index)
     free, total = torch.cuda.mem_get_info(index)
-    told = torch._C._cuda_getDriverVersion  # type: ignore[attr-defined]  # torch has no public name for it
+    driver = torch._C._cuda_getDriverVersion()  # type: ignore[attr-defined]  # no public name exists
     with torch.cuda.device(index):
         bfloat16 = torch.cuda.is_bf16_supported()
     return {
@@ -64,7 +64,7 @@ def _gpu(index: int) -> Facts:
         "free_gib": _gib(free),
         "bfloat16": bfloat16,
         "capability": f"{properties.major}.{properties.minor}",
-        "driver": _version(told()),
+        "driver": _version(driver),
         "cuda": torch.version.cuda,
     }
 

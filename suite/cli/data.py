@@ -199,7 +199,6 @@ def rehearse(
     from suite.data.storage.files import data_root
     from suite.places import Places
     from suite.rehearsal import draft, request
-    from suite.rehearsal import rehearse as write
 
     root = data_root(Places(data=data).root)
     asked = request(
@@ -212,6 +211,19 @@ def rehearse(
     if dry:
         _tell_size(asked, made, as_json)
         return
+    folder = _write_pack(asked, made, force)
+    written = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    row = {"dataset": f"{name}[features=generated]", "folder": str(folder), "holds": made.holds}
+    emit([{**row, "bytes": written, "size": _amount(written)}], ["dataset", "holds", "size", "folder"], as_json)
+    if not as_json:
+        say(f"train on it with --data {to}; look at it with suite data check {name} --data {to}")
+
+
+def _write_pack(asked: Request, made: Draft, force: bool) -> Path:
+    """Write a pack behind a progress bar, after saying how large it will be; returns its folder."""
+    from suite.rehearsal import rehearse as write
+
+    name = asked.card.name
     packed = f" ({_amount(made.packed)} more when it is packed for training)" if made.packed else ""
     complain(f"{name}: {made.holds}; about {_amount(made.size)}{packed} in {asked.folder}")
     with _progress() as progress:
@@ -222,12 +234,7 @@ def rehearse(
             done += written
             progress(name, done, max(done, made.size))
 
-        folder = write(asked, made, step, force)
-    written = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    row = {"dataset": f"{name}[features=generated]", "folder": str(folder), "holds": made.holds}
-    emit([{**row, "bytes": written, "size": _amount(written)}], ["dataset", "holds", "size", "folder"], as_json)
-    if not as_json:
-        say(f"train on it with --data {to}; look at it with suite data check {name} --data {to}")
+        return write(asked, made, step, force)
 
 
 def _tell_size(asked: Request, made: Draft, as_json: bool) -> None:

@@ -8,7 +8,6 @@ import torch
 
 from suite.errors import SuiteError
 from suite.places import Places
-from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
 from suite.spec.run import RunSpec
 from suite.train.loop import Loop
@@ -41,7 +40,7 @@ def execute(
     try:
         with threads(machine.threads):
             confine(machine.device, machine.share)
-            require_share(spec, machine.device, machine.share, Ledger(places.ledger))
+            require_share(spec, machine.device, machine.share, places)
             prepared = prepare(spec, places)
             checkpoint = places.checkpoint(prepared.run) if machine.checkpoints else None
             training = prepared.training(machine.device, places.derived, checkpoint)

@@ -9,6 +9,7 @@ import polars as pl
 import torch
 
 from suite.errors import UsageError
+from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.runs import dataset_label
 from suite.spec.run import RunSpec
@@ -24,13 +25,13 @@ def confine(device: str, share: float) -> None:
         torch.cuda.set_per_process_memory_fraction(share)
 
 
-def require_share(spec: RunSpec, device: str, share: float, ledger: Ledger) -> None:
+def require_share(spec: RunSpec, device: str, share: float, places: Places) -> None:
     """Raise :class:`UsageError` where runs of this method on this dataset took more than ``share`` of a GPU before."""
     if not device.startswith("cuda") or share >= 1:
         return
     like = (pl.col("method") == spec.method) & (pl.col("dataset") == dataset_label(spec))
     there = pl.col("hardware").str.json_path_match("$.device") == device
-    taken = ledger.runs().filter(like & there)["memory"].max()
+    taken = Ledger(places.ledger).runs().filter(like & there)["memory"].max()
     total = torch.cuda.mem_get_info()[1] / 2**30
     if isinstance(taken, float) and taken > share * total:
         raise UsageError(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.networks.actionformer.layers import ScaledDropPath
-from tests.gpu.cases import CASES, Case, Tensors, cases
+from tests.gpu.cases import CASES, Case, Tensors, made
 from tests.gpu.report import Report
 
 PART = "agreement"
@@ -93,20 +93,19 @@ def networks(report: Report, device: str, names: list[str] | None = None) -> Non
 
 
 def _network(report: Report, device: str, name: str) -> None:
-    for _, case in cases(full=False, names=[name]):
-        here = without_chance(case)
-        wanted, there = gradients(here), copy.deepcopy(here).to(device)
-        for kind, bound in TOLERANCE.items():
-            with precision(kind, there) as changed:
-                report.add(PART, name, f"gradients, {kind}", difference(gradients(changed), wanted), bound)
-        first, second = gradients(there), gradients(there)
-        report.add(PART, name, "differences of a repeated step", difference(first, second), 1e-5)
-        plain = losses_of(copy.deepcopy(here), STEPS)
-        for kind, bound in AFTER_STEPS.items():
-            with precision(kind, copy.deepcopy(here).to(device)) as changed:
-                learnt = losses_of(changed, STEPS)
-            gaps = [abs(a - b) / abs(plain[0]) for a, b in zip(learnt, plain, strict=True)]
-            report.add(PART, name, f"losses of {STEPS} steps, {kind}", max(gaps), bound)
+    here = without_chance(made(name, full=False))
+    wanted, there = gradients(here), copy.deepcopy(here).to(device)
+    for kind, bound in TOLERANCE.items():
+        with precision(kind, there) as changed:
+            report.add(PART, name, f"gradients, {kind}", difference(gradients(changed), wanted), bound)
+    first, second = gradients(there), gradients(there)
+    report.add(PART, name, "differences of a repeated step", difference(first, second), 1e-5)
+    plain = losses_of(copy.deepcopy(here), STEPS)
+    for kind, bound in AFTER_STEPS.items():
+        with precision(kind, copy.deepcopy(here).to(device)) as changed:
+            learnt = losses_of(changed, STEPS)
+        gaps = [abs(a - b) / abs(plain[0]) for a, b in zip(learnt, plain, strict=True)]
+        report.add(PART, name, f"losses of {STEPS} steps, {kind}", max(gaps), bound)
 
 
 def rules(report: Report, device: str) -> None:

@@ -5,8 +5,8 @@ Inputs are random numbers of plausible size: what is measured is agreement, time
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,8 +19,7 @@ Tensors = dict[str, Any]  # tensors and plain numbers
 class Case:
     """A network with inputs and the loss of its method.
 
-    ``samples`` videos, clips or people in a step; ``schedule`` steps of the published training, 0 where the paper
-    gives none; ``teacher``: the step also computes a teacher's scores, without a gradient.
+    ``samples`` in a step, counted in ``unit``; ``schedule``: steps of the published training, 0 where it is not known.
     """
 
     network: nn.Module
@@ -33,7 +32,7 @@ class Case:
     def to(self, device: torch.device | str) -> Case:
         """The same on ``device``."""
         moved = {name: v.to(device) if isinstance(v, Tensor) else v for name, v in self.inputs.items()}
-        return Case(self.network.to(device), moved, self.loss, self.samples, self.unit, self.schedule)
+        return replace(self, network=self.network.to(device), inputs=moved)
 
 
 def action_selection(full: bool) -> Case:
@@ -183,8 +182,7 @@ CASES: dict[str, Callable[[bool], Case]] = {
 }
 
 
-def cases(full: bool, names: list[str] | None = None) -> Iterator[tuple[str, Case]]:
-    """Every case, made with the same random numbers whatever others are made."""
-    for name in names or CASES:
-        torch.manual_seed(0)
-        yield name, CASES[name](full)
+def made(name: str, full: bool) -> Case:
+    """The case called ``name``, with the same random numbers whatever others are made."""
+    torch.manual_seed(0)
+    return CASES[name](full)

@@ -86,14 +86,11 @@ def _ten_times(report: Report, device: str, count: int, width: int, clock: Clock
 
 
 def _nearest_by_products(source: Tensor, rows: Tensor, k: int, chunk: int = 512) -> Tensor:
-    squares = source.float().square().sum(1) if source.shape[1] <= 512 else _squares(source)
+    # In pieces: the rows as float32 would not fit beside the rows themselves.
+    squares = torch.cat([part.float().square().sum(1) for part in source.split(65536)])
     found = []
     for part in rows.split(chunk):
         distance = squares - 2 * (source[part] @ source.T).float()
         distance.scatter_(1, part[:, None], torch.inf)
         found.append(distance.topk(k, largest=False).indices)
     return torch.cat(found)
-
-
-def _squares(source: Tensor) -> Tensor:
-    return torch.cat([part.float().square().sum(1) for part in source.split(65536)])

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import collections
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -188,16 +189,12 @@ class _Module(ModuleType):
         return [torch.bfloat16, torch.float16]
 
 
-_REGISTERED: list[Callable[[], None]] = []
-
-
+@cache
 def register() -> None:
     """Tell torch of the device: in a process that has not yet computed a gradient, for torch counts devices then."""
     from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
-    if not _REGISTERED:
-        _setup_privateuseone_for_python_backend(NAME, backend_module=_Module(NAME))
-        _REGISTERED.append(register)
+    _setup_privateuseone_for_python_backend(NAME, backend_module=_Module(NAME))
 
 
 @contextmanager

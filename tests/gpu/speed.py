@@ -19,7 +19,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.gpu.agreement import precision, tf32
-from tests.gpu.cases import CASES, Case, cases
+from tests.gpu.cases import CASES, Case, made
 from tests.gpu.report import Report
 
 PART = "speed"
@@ -102,7 +102,7 @@ def steps(report: Report, device: str, full: bool, names: list[str] | None = Non
 
 def _case_steps(report: Report, device: str, full: bool, name: str, product: dict[str, float], copied: float) -> None:
     clock, kind = Clock(device), torch.device(device).type
-    case = next(cases(full, [name]))[1].to(device)
+    case = made(name, full).to(device)
     for accuracy in ("float32", "TF32", "bfloat16") if kind == "cuda" else ("float32", "bfloat16"):
         if clock.cuda:
             torch.cuda.reset_peak_memory_stats()

@@ -32,13 +32,13 @@ def test_a_fraction_of_a_gpu_is_a_share_of_its_memory(monkeypatch: pytest.Monkey
 
 def test_a_run_that_took_more_before_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     places, spec = Places(str(tmp_path)), resolve_run("assume-negative", WORLD, {}, epochs=1)
-    outcome, ledger = execute(spec, places), Ledger(places.ledger)
+    outcome = execute(spec, places)
     hardware = json.loads(outcome.run["hardware"]) | {"device": "cuda"}
     outcome.run.update(hardware=json.dumps(hardware), memory=3.0)
-    ledger.record(outcome)
+    Ledger(places.ledger).record(outcome)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (8 * 2**30, 8 * 2**30))
     other = resolve_run("assume-negative", WORLD, {}, epochs=1, seed=1)
-    require_share(other, "cuda", 0.5, ledger)
-    require_share(other, "cpu", 0.1, ledger)
+    require_share(other, "cuda", 0.5, places)
+    require_share(other, "cpu", 0.1, places)
     with pytest.raises(UsageError, match=r"took 3\.0 GiB before, and 0\.25 of this GPU are 2\.0 GiB.* at least 0\.41"):
-        require_share(other, "cuda", 0.25, ledger)
+        require_share(other, "cuda", 0.25, places)
