@@ -56,7 +56,7 @@ def run_packed(
     None stands for a run that has to be trained by itself, or that was stopped because ``reporter`` said so.
     """
     found: dict[int, Outcome] = {}
-    for members in groups(specs) if not machine.workers else []:
+    for members in groups(specs) if not machine.workers and machine.accumulate == 1 else []:
         found |= dict(zip(members, _run([specs[i] for i in members], places, machine, group, reporter)))
     return [found.get(index) for index in range(len(specs))]
 
