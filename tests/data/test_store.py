@@ -78,6 +78,23 @@ def test_any_arrays_come_back_equal(tmp_path_factory: pytest.TempPathFactory, va
         assert not after.flags.writeable
 
 
+def test_equal_arrays_are_kept_once(tmp_path: Path) -> None:
+    """Also where they come as blocks of other sizes, and whatever stands between and behind them."""
+    rows = np.random.default_rng(0).standard_normal((1000, 16), dtype=np.float32)
+    parts = (rows[:400], rows[400:])
+    again = LazyRows((1000, 16), lambda: iter(parts))
+    other = rows.copy()
+    other[-1, -1] += 1
+    value = {"test": rows, "between": other, "validation": again, "ints": rows.view(np.int32), "last": rows[:1]}
+    folder = write(tmp_path / "store", value)
+    assert (folder / "arrays.bin").stat().st_size < 3 * rows.nbytes + 1000
+    assert verify_store(folder)
+    found = open_store(folder)
+    for key, expected in {**value, "validation": rows}.items():
+        assert found[key].dtype == expected.dtype
+        np.testing.assert_array_equal(found[key], expected)
+
+
 def test_rows_are_streamed_and_narrowed(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(10, 4))
     lazy = LazyRows((10, 4), lambda: iter([rows[:1], rows[1:7], rows[7:]]))

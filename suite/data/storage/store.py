@@ -1,6 +1,7 @@
 """The feature store: all arrays of one dataset version in one memory-mapped file, with an index.
 
-Layout of a store folder: ``arrays.bin`` (every array, row-major, each starting at a multiple of 64 bytes) and
+Layout of a store folder: ``arrays.bin`` (every array, row-major, each starting at a multiple of 64 bytes; equal ones are
+there once, as where validation is the test) and
 ``index.json`` (dtype, shape and offset of each array, the tree that puts them together, the file's size and SHA-256).
 A store is built in a temporary folder that is renamed when it is complete, so a folder with an index is a whole one.
 Opening reads the index and maps the file: no array is copied, and all processes of a node share the pages.
@@ -75,15 +76,28 @@ def write_store(
 
 
 class _Stream:
-    """Appends arrays to a file, counting and hashing what goes in."""
+    """Appends arrays to a file, counting and hashing what goes in; an array that is there already is not kept twice."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.size, self.digest = file, 0, hashlib.sha256()
+        self.written: dict[tuple[str, tuple[int, ...], bytes], int] = {}
 
     def write(self, data: bytes | memoryview) -> None:
         self.file.write(data)
         self.digest.update(data)
         self.size += len(data)
+
+    def once(self, kind: str, shape: tuple[int, ...], start: int, own: bytes, before: hashlib._Hash) -> int:
+        """Where the array is kept that was written from ``start`` on and whose digest is ``own``.
+
+        If an equal one stands earlier, what was written is taken back, to the digest ``before``.
+        """
+        kept = self.written.setdefault((kind, shape, own), start)
+        if kept != start:
+            self.file.seek(start)
+            self.file.truncate()
+            self.size, self.digest = start, before
+        return kept
 
     def pad(self, minimum: int = 0) -> None:
         self.write(bytes(max(minimum - self.size, -self.size % ALIGNMENT)))
@@ -91,7 +105,7 @@ class _Stream:
     def add(self, key: str, rows: np.ndarray | LazyRows, dtype: str | None, check: Check) -> dict[str, Any]:
         self.pad()
         kind = _storable(np.dtype(dtype or rows.dtype), rows)
-        offset, done = self.size, 0
+        start, done, own, before = self.size, 0, hashlib.sha256(), self.digest.copy()
         for block in blocks_of(rows):
             if block.shape[1:] != tuple(rows.shape[1:]):
                 wide = f"{block.shape[1:]} wide, not {rows.shape[1:]}"
@@ -100,9 +114,12 @@ class _Stream:
                 block = np.ascontiguousarray(block, dtype=kind)
             check(key, done, block)
             done += len(block) if block.ndim else 1
-            self.write(block.reshape(-1).view(np.uint8).data if block.size else b"")
+            content = block.reshape(-1).view(np.uint8).data if block.size else b""
+            own.update(content)
+            self.write(content)
         if rows.shape and done != rows.shape[0]:
             raise DataError(f"'{key}': the reader announced {rows.shape[0]} rows and gave {done}; correct the reader.")
+        offset = self.once(kind.str, tuple(rows.shape), start, own.digest(), before)
         return {"dtype": kind.str, "shape": list(rows.shape), "offset": offset}
 
 
