@@ -19,6 +19,7 @@ FLOORS = (
         "presets",
         "environment",
         "writing",
+        "sealing",
         "identity",
         "plugins",
         "places",

@@ -22,6 +22,7 @@ from suite.models.card import card
 from suite.models.kept import NAME, Kept
 from suite.places import Places
 from suite.results.schema import Outcome, to_table
+from suite.sealing import checked, with_check
 from suite.spec.pinned import KEPT, PinnedFile
 from suite.train.selection import SELECTIONS
 from suite.train.storage import checkpoint
@@ -45,6 +46,7 @@ class ModelFolder:
         try:
             found: dict[str, Any] = json.loads((self.path / CONFIG).read_text(encoding="utf-8"))
             newer = found["format"] > FORMAT
+            found = found if newer else checked(found)
             needed = (found["request"]["method"], found["task"], found["form"]["splits"], *found["selections"].values())
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise DataError(f"{self.path / CONFIG} cannot be read; export or train the model again.") from None
@@ -127,7 +129,9 @@ def write(outcome: Outcome, kept: Kept, folder: Path) -> None:
         for name in names:
             checkpoint.save(partial / _file(name, names), kept.weights[name], _facts(outcome.run, kept, name))
         config = _config(outcome.run, kept, names)
-        (partial / CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (partial / CONFIG).write_text(
+            json.dumps(with_check(config), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         metrics = to_table("metrics", outcome.metrics, outcome.id, "").to_pylist()
         (partial / README).write_text(card(config, metrics), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)

@@ -23,11 +23,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from suite.data.storage.locks import locked
-from suite.errors import SuiteError
+from suite.errors import DataError, SuiteError
 from suite.places import Places
+from suite.results.checksums import sha256
 from suite.results.ledger import Ledger
 from suite.results.location import data_home
 from suite.results.schema import Outcome, to_table
+from suite.results.store import REMEDY
+from suite.sealing import checked, with_check
 
 logger = logging.getLogger(__name__)
 
@@ -63,14 +66,16 @@ def ready(places: Places) -> Ledger:
 
 def record_kept(ledger: Ledger, places: Places) -> list[str]:
     """Record what earlier commands had to keep; returns the runs. Raises :class:`SuiteError` where it still fails."""
-    if not any(_kept(places)):
+    if not any(kept_outcomes(places)):
         return []
     recorded = []
     with locked(places.local / "kept"):
         finished = ledger.finished()
-        for folder in _kept(places):
-            outcome = _read(folder)
-            if outcome is None:
+        for folder in kept_outcomes(places):
+            try:
+                outcome = read_kept(folder)
+            except DataError as error:  # its run is done again; what is left of it stays until it is set aside
+                logger.warning("%s", str(error).rstrip("."))
                 continue
             if outcome.id not in finished:  # where a command died before the next line, it is there already
                 ledger.record(outcome)
@@ -101,19 +106,29 @@ def _write(outcome: Outcome, folder: Path) -> None:
     for name in LONG:
         pq.write_table(to_table(name, getattr(outcome, name), outcome.id, ""), folder / f"{name}.parquet")
     with (folder / ROW).open("w", encoding="utf-8") as file:
-        json.dump({name: _plain(value) for name, value in outcome.run.items()}, file)
+        row = {name: _plain(value) for name, value in outcome.run.items()}
+        json.dump(with_check({"row": row, "files": _sums(folder)}), file)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _read(folder: Path) -> Outcome | None:
-    """The outcome kept in ``folder``; None for one that cannot be read, which stays there."""
+def read_kept(folder: Path) -> Outcome:
+    """The outcome kept in ``folder``; raises :class:`DataError` for one that is not as it was written."""
     try:
-        row: Mapping[str, Any] = json.loads((folder / ROW).read_text(encoding="utf-8"))
+        note = checked(json.loads((folder / ROW).read_text(encoding="utf-8")))
+        row: Mapping[str, Any] = note["row"] if "files" in note else note  # without checksums by an earlier suite
+        if note.get("files", {}) not in ({}, _sums(folder)):
+            raise ValueError("a checksum is another: a disk or a hand changed a table")
         tables = {name: _without_owner(pq.read_table(folder / f"{name}.parquet")) for name in LONG}
         return Outcome({**row, "started": datetime.fromisoformat(row["started"])}, **tables)
-    except (OSError, ValueError, KeyError, TypeError):  # pyarrow's own errors are of these kinds
-        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's own errors are of these kinds
+        said = " ".join(str(error).split())
+        raise DataError(f"what was kept of a run in {folder} cannot be read ({said[:200]}); {REMEDY}") from None
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each table."""
+    return {name: sha256(folder / f"{name}.parquet") for name in LONG}
 
 
 def _without_owner(table: pa.Table) -> pa.Table:
@@ -124,7 +139,7 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _kept(places: Places) -> Iterator[Path]:
+def kept_outcomes(places: Places) -> Iterator[Path]:
     """The folders of outcomes that were kept for these outputs, of this user only."""
     for place in _places(places):
         with suppress(OSError):

@@ -21,6 +21,7 @@ from typing import Any
 
 from suite.places import Places
 from suite.results.location import is_uri
+from suite.sealing import checked, with_check
 from suite.train.storage.reporter import Progress, Reporter
 from suite.work.progress import Pace, Running, Standing, noted
 from suite.work.source import HERE
@@ -63,15 +64,14 @@ class Notes:
         if time.monotonic() - self.written < self.every or not self.writing.acquire(blocking=False):
             return
         self.written = time.monotonic()
-        text = json.dumps(
-            {
-                "standing": asdict(standing),
-                "command": f"suite {' '.join(sys.argv[1:])}",
-                "host": socket.gethostname(),
-                "process": os.getpid(),
-                "time": time.time(),
-            }
-        )
+        note = {
+            "standing": asdict(standing),
+            "command": f"suite {' '.join(sys.argv[1:])}",
+            "host": socket.gethostname(),
+            "process": os.getpid(),
+            "time": time.time(),
+        }
+        text = json.dumps(with_check(note))
         if self.folder.remote:  # a slow store must not hold up the work
             threading.Thread(target=self._write, args=(text,), daemon=True).start()
         else:
@@ -121,7 +121,7 @@ def read_notes(places: Places) -> list[Note]:
     folder, found = _Folder(places), []
     for name in folder.names():
         with suppress(OSError, ValueError, KeyError, TypeError):  # being written, or removed meanwhile
-            note = _parsed(json.loads(folder.read(name)))
+            note = _parsed(checked(json.loads(folder.read(name))))
             if note.age > FORGET:
                 folder.remove(name)
             else:

@@ -1,7 +1,8 @@
 """The feature store: all arrays of one dataset version in one memory-mapped file, with an index.
 
 Layout of a store folder: ``arrays.bin`` (every array, row-major, each starting at a multiple of 64 bytes) and
-``index.json`` (dtype, shape and offset of each array, the tree that puts them together, the file's size and SHA-256).
+``index.json`` (dtype, shape and offset of each array, the tree that puts them together, the file's size and SHA-256,
+and a checksum of the index itself). Small stores are compared with their SHA-256 when they are opened.
 A store is built in a temporary folder that is renamed when it is complete, so a folder with an index is a whole one.
 Opening reads the index and maps the file: no array is copied, and all processes of a node share the pages.
 """
@@ -16,6 +17,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,8 +27,10 @@ from suite.data.storage.locks import locked
 from suite.data.storage.rows import LazyRows, blocks_of
 from suite.data.storage.tree import class_name, flatten, restore
 from suite.errors import DataError, SuiteError
+from suite.sealing import checked, with_check
 
 ALIGNMENT = 64
+SMALL = 2**28  # bytes that are read as a whole at opening: half a second
 FORMAT = 1
 DATA, INDEX = "arrays.bin", "index.json"
 Check = Callable[[str, int, np.ndarray], None]  # array's key, first row, block; raises DataError
@@ -70,7 +74,7 @@ def write_store(
         "tree": tree,
     }
     with (folder / INDEX).open("w", encoding="utf-8") as text:
-        json.dump(index, text)
+        json.dump(with_check(index), text)
         _sync(text)
 
 
@@ -122,9 +126,9 @@ def read_index(folder: Path) -> dict[str, Any]:
     """The index of a complete store; raises :class:`DataError` when the store was damaged after it was completed."""
     remedy = f"delete {folder} and prepare it again (suite data prepare --force does both)"
     try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        index = checked(json.loads((folder / INDEX).read_text(encoding="utf-8")))
         actual = (folder / DATA).stat().st_size
-        if not isinstance(index, dict) or not {"bytes", "sha256", "arrays", "tree"} <= index.keys():
+        if not {"bytes", "sha256", "arrays", "tree"} <= index.keys():
             raise ValueError("the index is incomplete")
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"the packed features in {folder} cannot be read ({error}); {remedy}.") from None
@@ -134,7 +138,16 @@ def read_index(folder: Path) -> dict[str, Any]:
         raise DataError(
             f"{folder / DATA} has {actual:,} bytes instead of {index['bytes']:,}: it was cut or changed; {remedy}."
         )
+    if actual <= SMALL and _digest(folder / DATA, actual, (folder / DATA).stat().st_mtime_ns) != index["sha256"]:
+        raise DataError(f"{folder / DATA} is not as it was written: its SHA-256 is another; {remedy}.")
     return index
+
+
+@lru_cache(maxsize=1024)
+def _digest(file: Path, size: int, changed: int) -> str:
+    """The SHA-256 of a file, taken once by a process as long as its size and time stay as they are."""
+    with file.open("rb") as held:
+        return hashlib.file_digest(held, "sha256").hexdigest()
 
 
 def open_store(folder: Path, kinds: Sequence[type] = ()) -> Any:
