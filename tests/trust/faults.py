@@ -177,14 +177,14 @@ def try_command(
         if isinstance(found, dict) and found["finished"] > wanted["finished"]:
             record.repeated.append(str(at))
         elif code != 0 or found != wanted:
-            told = _differing(found, wanted) if isinstance(found, dict) else found
+            told = differing(found, wanted) if isinstance(found, dict) else found
             record.lost.append(
                 f"{at}: {code}, {said[-300:]} | {machine.said.read_text(errors='replace')[-300:]} {told}"
             )
     return record
 
 
-def _differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+def differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """What differs, in few words."""
     told = {key: found[key] for key in found if key != "pages" and found[key] != wanted[key]}
     names = sorted({*found["pages"], *wanted["pages"]})

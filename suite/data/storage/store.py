@@ -138,9 +138,17 @@ def read_index(folder: Path) -> dict[str, Any]:
         raise DataError(
             f"{folder / DATA} has {actual:,} bytes instead of {index['bytes']:,}: it was cut or changed; {remedy}."
         )
-    if actual <= SMALL and _digest(folder / DATA, actual, (folder / DATA).stat().st_mtime_ns) != index["sha256"]:
-        raise DataError(f"{folder / DATA} is not as it was written: its SHA-256 is another; {remedy}.")
     return index
+
+
+def _require_small(folder: Path, index: dict[str, Any]) -> None:
+    """Raise :class:`DataError` where the arrays of a small store are not those that were written."""
+    state = (folder / DATA).stat()
+    if state.st_size <= SMALL and _digest(folder / DATA, state.st_size, state.st_mtime_ns) != index["sha256"]:
+        raise DataError(
+            f"{folder / DATA} is not as it was written: its SHA-256 is another; delete {folder} and prepare it again "
+            "(suite data prepare --force does both)."
+        )
 
 
 @lru_cache(maxsize=1024)
@@ -156,6 +164,7 @@ def open_store(folder: Path, kinds: Sequence[type] = ()) -> Any:
     ``kinds`` are dataclasses from outside the suite that it may hold.
     """
     index = read_index(folder)
+    _require_small(folder, index)
     with (folder / DATA).open("rb") as file:
         pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     try:
