@@ -13,13 +13,13 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     ("errors", "evaluate"),  # 1: pure functions
     (
+        "sealing",
         "hyper",
         "method",
         "spec",
         "presets",
         "environment",
         "writing",
-        "sealing",
         "identity",
         "plugins",
         "places",

@@ -10,7 +10,7 @@ import json
 import logging
 import shutil
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,11 +99,8 @@ def model_of(run: str, places: Places) -> ModelFolder:
     return ModelFolder(path)
 
 
-def keep_models(outcomes: Iterable[Outcome], places: Places) -> None:
-    """Write the models that ``outcomes`` carry, before their rows are recorded.
-
-    What cannot be written is logged and is no failure of the run, whose numbers do not need it.
-    """
+def keep_models(outcomes: Iterable[Outcome], places: Places) -> Iterator[tuple[Outcome, str]]:
+    """Write the models that ``outcomes`` carry; yields those whose models could not be written, and why."""
     for outcome in outcomes:
         kept: Kept | None = outcome.extra.get(NAME)
         if kept is None or outcome.run["status"] != "finished":
@@ -118,7 +115,29 @@ def keep_models(outcomes: Iterable[Outcome], places: Places) -> None:
             if kept.weights:
                 write(outcome, kept, models_folder(places) / outcome.id)
         except (OSError, SuiteError) as error:
-            logger.warning("the weights of run %s were not kept: %s", outcome.id, str(error).rstrip("."))
+            yield outcome, str(error).rstrip(".")
+
+
+def adopt(model: ModelFolder, run: str, places: Places) -> None:
+    """Copy ``model``, of another place, to where that of ``run`` belongs among those of ``places``.
+
+    It appears whole, in place of one that was there. Raises :class:`DataError` for one that is damaged, and
+    :class:`OSError` where nothing can be written.
+    """
+    selections = list(model.config["selections"])
+    for selection in selections:
+        model.tensors(selection)
+    target = models_folder(places) / run
+    partial = target.with_name(f".{run}-{uuid.uuid4().hex[:8]}")
+    try:
+        for name in (CONFIG, README, *(_file(selection, selections) for selection in selections)):
+            if (model.path / name).is_file():
+                (partial / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(model.path / name, partial / name)
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def write(outcome: Outcome, kept: Kept, folder: Path) -> None:

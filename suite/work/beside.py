@@ -20,6 +20,8 @@ from suite.models.folder import kept_models
 from suite.places import Places
 from suite.sealing import checked, sealed
 from suite.work.kept import kept_outcomes, read_kept
+from suite.work.kept_models import waiting_models
+from suite.work.kept_places import MODEL
 
 ASIDE = "quarantine"  # below the outputs
 JSON = (
@@ -47,10 +49,10 @@ def set_aside_damaged(places: Places) -> Beside:
     Reads all of it. No other process may write meanwhile.
     """
     found, root = Beside(), places.local
-    for run, model in kept_models(places).items():
+    for model in [*kept_models(places).values(), *waiting_models(places)]:
         files = [*model.path.rglob("*.safetensors")]
         if not (_is_whole(partial(getattr, model, "config")) and all(map(_whole_tensors, files))):
-            found.weights.append(run)
+            found.weights.append(model.path.name.removesuffix(MODEL))
             found.files.append(_aside(model.path, root))
     for folder in list(kept_outcomes(places)):
         if not _is_whole(partial(read_kept, folder)):

@@ -6,15 +6,12 @@ where there is room, and the next command that works on the same outputs records
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,10 +24,10 @@ from suite.errors import DataError, SuiteError
 from suite.places import Places
 from suite.results.checksums import sha256
 from suite.results.ledger import Ledger
-from suite.results.location import data_home
 from suite.results.schema import Outcome, to_table
 from suite.results.store import REMEDY
 from suite.sealing import checked, with_check
+from suite.work.kept_places import MODEL, kept, places_to_keep
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +56,10 @@ def ready(places: Places) -> Ledger:
     """
     places.require_writable()
     ledger = Ledger(places.ledger)
+    if any(path.name.endswith(MODEL) for path in kept(places)):
+        from suite.work.kept_models import take_up_models  # brings torch
+
+        take_up_models(places)
     if recorded := record_kept(ledger, places):
         logger.info("recorded %d runs that an earlier command had to keep: %s", len(recorded), ", ".join(recorded[:4]))
     return ledger
@@ -88,7 +89,7 @@ def record_kept(ledger: Ledger, places: Places) -> list[str]:
 
 def _keep(outcome: Outcome, places: Places, problem: str) -> Path:
     """Write ``outcome`` to the first place that takes it; returns the place."""
-    for place in _places(places):
+    for place in places_to_keep(places):
         partial = place / f".{uuid.uuid4().hex}"
         try:
             place.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -140,17 +141,5 @@ def _plain(value: Any) -> Any:
 
 
 def kept_outcomes(places: Places) -> Iterator[Path]:
-    """The folders of outcomes that were kept for these outputs, of this user only."""
-    for place in _places(places):
-        with suppress(OSError):
-            if place.stat().st_uid == os.getuid():
-                yield from sorted(path for path in place.iterdir() if (path / ROW).is_file())
-
-
-def _places(places: Places) -> Iterator[Path]:
-    """Where to keep: beside the ledger, else with the user's data, else with temporary files."""
-    absolute = places.absolute()
-    name = hashlib.sha256(os.fsencode(absolute.outputs)).hexdigest()[:16]
-    yield absolute.local.absolute() / "kept"
-    yield data_home() / "weak-action-suite" / "kept" / name
-    yield Path(tempfile.gettempdir()) / f"weak-action-suite-{os.getuid()}" / "kept" / name
+    """The folders of outcomes that were kept for these outputs."""
+    return (path for path in kept(places) if (path / ROW).is_file())
