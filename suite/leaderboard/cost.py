@@ -21,6 +21,7 @@ from suite.leaderboard.steps import Timed, begun, draws_epochs, kind_of, light_o
 from suite.presets import preset_of
 from suite.registry import method
 from suite.report.matching import key_of
+from suite.sealing import checked, with_check
 from suite.spec.base import content_hash
 from suite.spec.run import RunSpec
 from suite.writing import write_whole
@@ -102,15 +103,14 @@ class Costs:
         everything = _held(self.path)
         timings = {key: vars(one) for key, one in self.known.items()}
         everything[platform.node()] = {"timed": timings, "runs": self.runs}
-        write_whole(self.path, json.dumps(everything, indent=1))
+        write_whole(self.path, json.dumps(with_check(everything), indent=1))
 
 
 def _held(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        return checked(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def name_of(spec: RunSpec) -> str:

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from suite.places import Places
+from suite.sealing import checked, with_check
 from suite.train.storage.reporter import Progress, Reporter
 from suite.work.progress import Pace, Running, Standing, noted
 from suite.work.small_files import SmallFiles
@@ -62,15 +63,14 @@ class Notes:
         if time.monotonic() - self.written < self.every or not self.writing.acquire(blocking=False):
             return
         self.written = time.monotonic()
-        text = json.dumps(
-            {
-                "standing": asdict(standing),
-                "command": f"suite {' '.join(sys.argv[1:])}",
-                "host": socket.gethostname(),
-                "process": os.getpid(),
-                "time": time.time(),
-            }
-        )
+        note = {
+            "standing": asdict(standing),
+            "command": f"suite {' '.join(sys.argv[1:])}",
+            "host": socket.gethostname(),
+            "process": os.getpid(),
+            "time": time.time(),
+        }
+        text = json.dumps(with_check(note))
         if self.folder.remote:  # a slow store must not hold up the work
             threading.Thread(target=self._write, args=(text,), daemon=True).start()
         else:
@@ -120,7 +120,7 @@ def read_notes(places: Places) -> list[Note]:
     folder, found = SmallFiles(places, FOLDER), []
     for name in folder.names(".json"):
         with suppress(OSError, ValueError, KeyError, TypeError):  # being written, or removed meanwhile
-            note = _parsed(json.loads(folder.read(name)))
+            note = _parsed(checked(json.loads(folder.read(name))))
             if note.age > FORGET:
                 folder.remove(name)
             else:

@@ -21,6 +21,7 @@ from suite.data.storage.rows import LazyRows
 from suite.data.storage.store import build_once, open_store, verify_store, write_store
 from suite.errors import DataError
 from suite.evaluate.segments import Segments
+from suite.sealing import checked, with_check
 from suite.tasks.data import TaskData
 from suite.tasks.recognition.samples import Clips
 
@@ -139,13 +140,15 @@ def test_changed_bytes_are_found(tmp_path: Path) -> None:
         file.seek(40)
         file.write(b"\xff")
     assert not verify_store(folder)
+    with pytest.raises(DataError, match=r"arrays\.bin is not as it was written"):
+        open_store(folder)
 
 
 def test_the_index_cannot_name_a_foreign_class(tmp_path: Path) -> None:
     folder = write(tmp_path / "store", [np.arange(3)])
-    index = json.loads((folder / "index.json").read_text())
+    index = checked(json.loads((folder / "index.json").read_text()))
     index["tree"] = {"class": "subprocess:Popen", "fields": {"args": {"value": "true"}}}
-    (folder / "index.json").write_text(json.dumps(index))
+    (folder / "index.json").write_text(json.dumps(with_check(index)))
     with pytest.raises(DataError, match="outside the suite"):
         open_store(folder)
 
@@ -223,11 +226,11 @@ def test_processes_that_come_together_build_once(tmp_path: Path) -> None:
 def test_opening_an_epic_size_store_costs_no_memory(tmp_path: Path) -> None:
     rows, channels = 67_217, 4_096
     folder = write(tmp_path / "store", {"features": np.zeros((1, channels), np.float32)})
-    index = json.loads((folder / "index.json").read_text())
+    index = checked(json.loads((folder / "index.json").read_text()))
     size = rows * channels * 4
     index["arrays"]["features"]["shape"] = [rows, channels]
     index["bytes"] = size
-    (folder / "index.json").write_text(json.dumps(index))
+    (folder / "index.json").write_text(json.dumps(with_check(index)))
     os.truncate(folder / "arrays.bin", size)  # sparse: takes no room on the disk either
     process = run(
         """
