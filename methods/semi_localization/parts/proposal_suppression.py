@@ -24,7 +24,7 @@ GROWING = WidthRule(threshold=0.5, width_slope=0.4, strict=True)  # BMN's author
 
 
 def times(found: Segments, rule: WidthRule, duration: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Starts and ends (N,) that suppression looks at: shares of the videos, of ``duration`` (V,), where widths matter."""
+    """Starts and ends (N,) for suppression: shares of the videos, of ``duration`` (V,), where widths matter."""
     size = np.asarray(duration)[found.video] if rule["width_slope"] else 1.0
     return np.asarray(found.start / size), np.asarray(found.end / size)
 

@@ -17,7 +17,6 @@ from methods.weak_localization.parts.networks import SnippetScores
 from methods.weak_localization.parts.proposals import ProposalRule, Runs, propose, shown_classes
 from methods.weak_localization.parts.sampling import interpolation, uniform_index
 from methods.weak_localization.parts.selection import pool, select, top_k
-from suite.evaluate.segments import Segments
 from suite.method import Batch, Run, Scores, hyper
 from suite.tasks.localization.samples import Videos
 

@@ -17,11 +17,12 @@ from torch.nn import functional as F
 from methods.weak_localization.parts.base import per_snippet
 from methods.weak_localization.parts.distinct import once
 from methods.weak_localization.parts.initialization import CHOICES, initialized
-from methods.weak_localization.parts.localize import Activation, NonMaximumSuppression, localize
+from methods.weak_localization.parts.localize import Activation
 from methods.weak_localization.parts.networks import check_width, halves, snippet_mlp
 from methods.weak_localization.parts.proposals import Runs, chosen_classes, ranked_runs
 from methods.weak_localization.parts.sampling import uniform_index
 from methods.weak_localization.parts.stepwise import Stepwise
+from suite.evaluate.scoring.pool import Thinning
 from suite.evaluate.segments import Segments
 from suite.method import Batch, Run, Scores, hyper
 from suite.tasks.data import TaskData

@@ -23,8 +23,8 @@ from suite.evaluate.suppression import (
 class Thinning:
     """One setting of suppression: ``none``, ``hard``, ``decay`` (one shot) or ``soft``.
 
-    The fields are the parameters of the functions of :mod:`suite.evaluate.suppression`; soft suppression is Gaussian and
-    keeps the ``limit`` best picks of each video.
+    The fields are parameters of functions of :mod:`suite.evaluate.suppression`; soft suppression is Gaussian and keeps
+    the ``limit`` best picks of each video.
     """
 
     kind: Literal["none", "hard", "decay", "soft"]

@@ -67,10 +67,8 @@ def map_per_tiou(
 
 def _candidates_of(method: Searchable) -> Hashable:
     """The values on which the candidates depend."""
-    aside = method.thins | {method.chooses}
-    return tuple(
-        getattr(method, name) for name, declared in method.hypers.items() if declared.post and name not in aside
-    )
+    post = {name for name, declared in method.hypers.items() if declared.post}
+    return tuple(getattr(method, name) for name in sorted(post - method.thins - {method.chooses}))
 
 
 def _of_one_pool(
