@@ -1,7 +1,8 @@
 """Pseudo-labels from the labels of nearest neighbours (An Action Is Worth Multiple Words, BMVC 2022, section 3.1).
 
-The search is exact: FAISS proposes candidates in single precision, their distances are computed again in double
-precision, and a row is settled only when no row outside its candidates can be nearer. Equal distances go to the lower
+The search is exact: FAISS proposes candidates in single precision, or bounded products do
+(:mod:`methods.recognition.parts.neighbour_bounds`), their distances are computed again in double precision, and a row
+is settled only when no row outside its candidates can be nearer. Equal distances go to the lower
 row number, so the answer does not depend on threads, batch sizes or the machine. A query that is itself a row of the
 source is left out by its number; exact duplicates of it stay.
 """
@@ -13,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from methods.recognition.parts import neighbour_kernels as kernels
+from methods.recognition.parts.neighbour_bounds import all_nearest
 from suite.errors import UsageError
 
 ROUNDING = 1e-5  # bound on the relative error of FAISS's single-precision squared distances, larger than any seen
 BLOCK = 4096  # rows searched at a time
-CHUNK = 64 << 20  # bytes of gathered candidate rows at a time
+BOUNDED = 2048, 128  # rows and channels from which all rows are searched by bounded products
 
 
 def nearest(
@@ -42,6 +45,11 @@ def nearest(
         queries, itself, available = _prepared(query, metric), np.full(len(query), -1), len(source)
     if not 0 < k <= available:
         raise UsageError(f"{k} neighbours were requested from {available} rows; choose 1 to {available}.")
+    if query is None and rows is None and len(source) >= BOUNDED[0] and source.shape[1] >= BOUNDED[1]:
+        found, unsettled = all_nearest(np.ascontiguousarray(source), k)
+        if len(unsettled):
+            found[unsettled] = nearest(source, k, rows=unsettled)
+        return found
     centre = source.mean(axis=0, dtype=np.float64).astype(source.dtype)  # short vectors lose less to rounding
     index = _flat_index(source, centre)
     starts = range(0, len(queries), BLOCK)
@@ -188,7 +196,7 @@ def _settle(
 
     ``squares`` are the rows' squared lengths as FAISS saw them: its rounding grows with them.
     """
-    distances = _exact_distances(source, queries, candidates)
+    distances = kernels.distances(source, queries, candidates)
     last = distances.max(axis=1)  # FAISS returned everything nearer than this, up to rounding
     distances[candidates == itself[:, None]] = np.inf
     order = np.lexsort((candidates, distances))[:, :k]
@@ -196,13 +204,3 @@ def _settle(
     kth = np.take_along_axis(distances, order, axis=1)[:, -1]
     everything = candidates.shape[1] == len(source)
     return chosen, (kth < last - ROUNDING * (2 * (squares + kth) + last)) | everything
-
-
-def _exact_distances(source: np.ndarray, queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    distances = np.empty(candidates.shape)
-    step = max(1, CHUNK // (8 * candidates.shape[1] * source.shape[1]))
-    for start in range(0, len(queries), step):
-        part = slice(start, start + step)
-        difference = source[candidates[part]].astype(np.float64) - queries[part, None, :]
-        distances[part] = np.square(difference, out=difference).sum(axis=-1)
-    return distances

@@ -1,0 +1,163 @@
+"""Compiled loops of the neighbour search: bounds of rounded rows, candidates within a limit, exact distances."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from suite.evaluate.compiling import compiled
+
+SLACK = 1e-12  # relative; far more than double precision loses in a bound
+
+
+class State(NamedTuple):
+    """Of each row the ``k`` smallest upper bounds (N, k) as a heap with the largest first, and its candidates.
+
+    ``limit`` (N,) is the squared product distance up to which a pair is looked at; ``count`` (N,) candidates are held
+    in ``row`` and ``low`` (N, room), their numbers and lower bounds; -1 stands for a row with too many.
+    """
+
+    heap: np.ndarray
+    limit: np.ndarray
+    count: np.ndarray
+    row: np.ndarray
+    low: np.ndarray
+
+
+def empty_state(rows: int, k: int, room: int) -> State:
+    """Nothing found yet."""
+    count = np.zeros(rows, dtype=np.int64)
+    heap, limit = np.full((rows, k), np.inf), np.full(rows, np.inf)
+    return State(heap, limit, count, np.empty((rows, room), dtype=np.int32), np.empty((rows, room)))
+
+
+@compiled
+def squared_distance(left: np.ndarray, right: np.ndarray) -> float:
+    """Squared distance of two rows (D,) in double precision, added up in one order on every machine."""
+    a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
+    whole = len(left) - len(left) % 8
+    for t in range(0, whole, 8):
+        d0 = np.float64(left[t]) - np.float64(right[t])
+        d1 = np.float64(left[t + 1]) - np.float64(right[t + 1])
+        d2 = np.float64(left[t + 2]) - np.float64(right[t + 2])
+        d3 = np.float64(left[t + 3]) - np.float64(right[t + 3])
+        d4 = np.float64(left[t + 4]) - np.float64(right[t + 4])
+        d5 = np.float64(left[t + 5]) - np.float64(right[t + 5])
+        d6 = np.float64(left[t + 6]) - np.float64(right[t + 6])
+        d7 = np.float64(left[t + 7]) - np.float64(right[t + 7])
+        a0, a1, a2, a3 = a0 + d0 * d0, a1 + d1 * d1, a2 + d2 * d2, a3 + d3 * d3
+        a4, a5, a6, a7 = a4 + d4 * d4, a5 + d5 * d5, a6 + d6 * d6, a7 + d7 * d7
+    rest = 0.0
+    for t in range(whole, len(left)):
+        d0 = np.float64(left[t]) - np.float64(right[t])
+        rest += d0 * d0
+    return ((a0 + a4) + (a2 + a6)) + ((a1 + a5) + (a3 + a7)) + rest
+
+
+@compiled
+def distances(source: np.ndarray, queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """Squared distances (Q, n) of each query (Q, D) to its ``candidates`` (Q, n), rows of ``source``."""
+    found = np.empty(candidates.shape)
+    for query in range(len(queries)):
+        for place in range(candidates.shape[1]):
+            found[query, place] = squared_distance(queries[query], source[candidates[query, place]])
+    return found
+
+
+@compiled
+def lengths(source: np.ndarray, centre: np.ndarray, rounded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Squared lengths (N,) of ``rounded`` (N, D), and (N,) how far each is from its row of ``source`` - ``centre``."""
+    squares, moved = np.empty(len(source)), np.empty(len(source))
+    for row in range(len(source)):
+        square, error, size = 0.0, 0.0, 0.0
+        for t in range(source.shape[1]):
+            value, middle, kept = np.float64(source[row, t]), np.float64(centre[t]), np.float64(rounded[row, t])
+            difference = (value - middle) - kept
+            square += kept * kept
+            error += difference * difference
+            size += value * value + middle * middle
+        squares[row] = square
+        moved[row] = np.sqrt(error) * (1.0 + 1e-9) + 2.0**-48 * np.sqrt(size)
+    return squares, moved
+
+
+@compiled
+def _hold(row: int, low: float, high: float, other: int, heap: np.ndarray, count: np.ndarray, rows: np.ndarray,
+          lows: np.ndarray) -> None:  # fmt: skip
+    """Make ``other`` a candidate of ``row`` and lower the row's limit where its upper bound does so."""
+    own, k = heap[row], heap.shape[1]
+    if high < own[0]:  # sift down: the largest of the k smallest stays first
+        place = 0
+        while True:
+            child = 2 * place + 1
+            if child >= k:
+                break
+            if child + 1 < k and own[child + 1] > own[child]:
+                child += 1
+            if own[child] <= high:
+                break
+            own[place] = own[child]
+            place = child
+        own[place] = high
+    if count[row] == rows.shape[1]:
+        kept = 0
+        for place in range(count[row]):
+            if lows[row, place] <= own[0]:
+                rows[row, kept], lows[row, kept] = rows[row, place], lows[row, place]
+                kept += 1
+        count[row] = kept
+    if count[row] == rows.shape[1]:
+        count[row] = -1
+    else:
+        rows[row, count[row]], lows[row, count[row]] = other, low
+        count[row] += 1
+
+
+@compiled
+def scan(product: np.ndarray, first: int, second: int, squares: np.ndarray, moved: np.ndarray, factor: float,
+         least: float, most_moved: float, longest: float, heap: np.ndarray, limit: np.ndarray, count: np.ndarray,
+         rows: np.ndarray, lows: np.ndarray) -> None:  # fmt: skip
+    """Take in the ``product`` of the rows from ``first`` on with those from ``second`` on; equal: with themselves.
+
+    It is off by at most ``factor`` times both lengths plus ``least``; ``most_moved`` and ``longest`` are the maxima of
+    ``moved`` and of the lengths.
+    """
+    for i in range(product.shape[0]):
+        a = first + i
+        for j in range(i + 1 if first == second else 0, product.shape[1]):
+            b = second + j
+            square = squares[a] + squares[b] - 2.0 * np.float64(product[i, j])
+            if square > limit[a] and square > limit[b]:
+                continue
+            error = 2.0 * (factor * np.sqrt(squares[a] * squares[b]) + least) + SLACK * (squares[a] + squares[b])
+            reach = moved[a] + moved[b]
+            low = np.sqrt(max(0.0, square - error)) * (1.0 - SLACK) - reach
+            high = np.sqrt(max(0.0, square + error)) * (1.0 + SLACK) + reach
+            for side in range(2):
+                row, other = (a, b) if side == 0 else (b, a)
+                if count[row] < 0 or low > heap[row, 0]:
+                    continue
+                _hold(row, low, high, other, heap, count, rows, lows)
+                if count[row] < 0:
+                    limit[row] = -np.inf
+                elif high < np.inf:
+                    wide = heap[row, 0] + moved[row] + most_moved
+                    slack = 2.0 * (factor * np.sqrt(squares[row]) * longest + least)
+                    limit[row] = wide * wide * (1.0 + 4 * SLACK) + slack + SLACK * (squares[row] + longest * longest)
+
+
+@compiled
+def ranked(source: np.ndarray, k: int, heap: np.ndarray, limit: np.ndarray, count: np.ndarray, rows: np.ndarray,
+           lows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """The ``k`` candidates (N, k) of each row that are nearest exactly, and the rows (U,) that held too many."""
+    found = np.zeros((len(source), k), dtype=np.int64)
+    for row in range(len(source)):
+        if count[row] < 0:
+            continue
+        own = np.sort(rows[row, : count[row]][lows[row, : count[row]] <= heap[row, 0]])
+        exact = np.empty(len(own))
+        for place in range(len(own)):
+            exact[place] = squared_distance(source[row], source[own[place]])
+        found[row] = own[np.argsort(exact, kind="mergesort")[:k]]
+    return found, np.flatnonzero(count < 0)
