@@ -95,7 +95,7 @@ def model_of(run: str, places: Places) -> ModelFolder:
     """The model of the run with the id ``run``; raises :class:`UsageError` with the way to get it."""
     path = models_folder(places) / run
     if not (path / CONFIG).is_file():
-        raise UsageError(f"the weights of run {run} were not kept; train it again with suite train … --again.")
+        raise UsageError(f"no weights of run {run} are kept here; train it again with suite train … --again.")
     return ModelFolder(path)
 
 
