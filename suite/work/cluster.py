@@ -24,7 +24,7 @@ from typing import Any
 
 from psutil import NoSuchProcess, Process, wait_procs
 
-from suite.errors import SuiteError, UsageError
+from suite.errors import SuiteError, UsageError, pass_on_interruption
 
 ANSWER = 120.0  # seconds within which an actor must answer
 START = 300.0  # the same while it starts, which on a busy machine is minutes
@@ -41,7 +41,8 @@ class ClusterLostError(SuiteError):
 def connected(address: str | None, cpus: float = 0) -> Iterator[None]:
     """Inside, this process is connected to the cluster at ``address``, or to one of its own with room for ``cpus``.
 
-    A process that is connected already stays as it is. Raises :class:`UsageError` where nothing answers at ``address``.
+    A process that is connected already stays as it is. Raises :class:`UsageError` where nothing answers at ``address``,
+    and :class:`SuiteError` where none can be started here.
     """
     _before_import(local=address is None)
     import ray
@@ -121,7 +122,14 @@ def _connect(address: str | None, cpus: float) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL, "namespace": _namespace()}
     if address is None:
         room = max(round(cpus), cores())
-        ray.init(address="local", num_cpus=room, include_dashboard=False, runtime_env=_interpreter(), **quiet)
+        try:
+            ray.init(address="local", num_cpus=room, include_dashboard=False, runtime_env=_interpreter(), **quiet)
+        except Exception as error:  # Ray's own for a machine that is too busy to start it within half a minute is bare
+            pass_on_interruption(error)
+            said = " ".join(str(error).split())[:200].rstrip(".")
+            raise SuiteError(
+                f"Ray could not start on this machine ({said}); the same command tries again, with --jobs 1 without it."
+            ) from error
         return
     try:
         # Ray tries for a long time to reach a dead address; a closed port is known at once.

@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from suite.errors import SuiteError
+from suite.errors import SuiteError, pass_on_interruption
 from suite.places import Places
 from suite.results.schema import Outcome
 from suite.spec.run import RunSpec
@@ -47,6 +47,7 @@ def execute(
             complete = _carry_out(Solo(training, machine.accumulate), reporter or Silent(), onlookers)
     # Whatever a method raises must become a row: one broken run may not end a board of hundreds.
     except Exception as error:
+        pass_on_interruption(error)
         if onlookers is not None:
             onlookers.broken("failed")
         failed = {**row, "seconds": time.monotonic() - clock}

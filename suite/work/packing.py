@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from suite.errors import pass_on_interruption
 from suite.method import Method, Phase
 from suite.places import Places
 from suite.registry import method as find_method
@@ -87,7 +88,8 @@ def _run(specs: Sequence[RunSpec], places: Places, machine: Machine, group: str,
                 return []
             onlookers = Onlookers(trainings, specs, rows, machine, places)
             complete = Loop(Stacked(trainings), onlookers.beside(reporter)).run()
-    except Exception:  # whatever it was: trained alone, the method reports the error itself
+    except Exception as error:  # whatever it was: trained alone, the method reports the error itself
+        pass_on_interruption(error)
         logger.debug("%s is not packed", specs[0].method, exc_info=True)
         _REFUSED.add(specs[0].method)
         return []

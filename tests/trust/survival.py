@@ -70,7 +70,7 @@ class Part:
 
 FAULTS = Part(
     "Faults at writes",
-    "Calls were tried at even steps (`FAULT_STEP=1` tries each, `FAULT_STEP=8@2` every eighth from the second on). "
+    "Each call was tried (`FAULT_STEP=1`), but where fewer are said to be: these lie at even steps. "
     "After each fault the same command was given again without one; its numbers, and its pages, had to be those "
     "without faults.",
     FAULT_COLUMNS,

@@ -27,7 +27,7 @@ import numpy as np
 from suite.data.storage.locks import locked
 from suite.data.storage.rows import LazyRows, blocks_of
 from suite.data.storage.tree import class_name, flatten, restore
-from suite.errors import DataError, SuiteError
+from suite.errors import DataError, SuiteError, pass_on_interruption
 from suite.sealing import checked, with_check
 
 ALIGNMENT = 64
@@ -252,6 +252,7 @@ def _in_one_sentence(folder: Path) -> Iterator[None]:
     except SuiteError:
         raise
     except Exception as error:
+        pass_on_interruption(error)
         said = " ".join(str(error).split())[:300]
         raise DataError(
             f"cannot pack {folder.name} ({type(error).__name__}: {said}); suite data verify names damaged files."
