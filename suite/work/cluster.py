@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from suite.errors import SuiteError, UsageError
 ANSWER = 120.0  # seconds within which an actor must answer
 START = 300.0  # the same while it starts, which on a busy machine is minutes
 CONNECT = 5.0  # seconds within which a port must answer
+STARTS = 3  # times that Ray may try to start here
 PROBE_EVERY = 5.0  # seconds between looks at the cluster's control store
 TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
@@ -120,8 +121,8 @@ def _connect(address: str | None, cpus: float) -> None:
 
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL, "namespace": _namespace()}
     if address is None:
-        room = max(round(cpus), cores())
-        ray.init(address="local", num_cpus=room, include_dashboard=False, runtime_env=_interpreter(), **quiet)
+        quiet |= {"num_cpus": max(round(cpus), cores()), "include_dashboard": False, "runtime_env": _interpreter()}
+        _start(lambda: ray.init(address="local", **quiet))
         return
     try:
         # Ray tries for a long time to reach a dead address; a closed port is known at once.
@@ -130,6 +131,25 @@ def _connect(address: str | None, cpus: float) -> None:
         ray.init(address=address, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"no Ray cluster answers at '{address}'; start one or leave --address out.") from error
+
+
+def _start(begin: Callable[[], Any]) -> None:
+    """Start Ray here, again where the machine was too busy for its half a minute."""
+    import ray
+
+    for left in reversed(range(STARTS)):
+        try:
+            begin()
+            return
+        except Exception as error:  # Ray has no kind of its own for it
+            if "timed out during startup" not in str(error):
+                raise
+            ray.shutdown()
+            if not left:
+                raise UsageError(
+                    f"Ray did not start within half a minute, {STARTS} times: this machine is too busy; try the same "
+                    "command again, what was finished is kept."
+                ) from error
 
 
 def cores() -> int:
