@@ -180,7 +180,7 @@ def _generated(asked: Request) -> dict[str, list[Tube]]:
 def _listed() -> list[tuple[str, int]]:
     """Name and label of each generated video: the groups of each part hold about equally many clips."""
     parts = {TEST: range(1, TEST_GROUPS + 1), TRAIN: range(TEST_GROUPS + 1, GROUPS + 1)}
-    clips = {}
+    clips: dict[tuple[int, int], int] = {}
     for part, groups in parts.items():
         cells = [(label, group) for label in range(1, CLASSES + 1) for group in groups]
         clips |= dict(zip(cells, _spread(PUBLISHED[part], len(cells)).tolist(), strict=True))

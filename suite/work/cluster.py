@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from suite.errors import SuiteError, UsageError, pass_on_interruption
 ANSWER = 120.0  # seconds within which an actor must answer
 START = 300.0  # the same while it starts, which on a busy machine is minutes
 CONNECT = 5.0  # seconds within which a port must answer
+STARTS = 3  # times that Ray may try to start here
 PROBE_EVERY = 5.0  # seconds between looks at the cluster's control store
 TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
@@ -121,15 +122,8 @@ def _connect(address: str | None, cpus: float) -> None:
 
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL, "namespace": _namespace()}
     if address is None:
-        room = max(round(cpus), cores())
-        try:
-            ray.init(address="local", num_cpus=room, include_dashboard=False, runtime_env=_interpreter(), **quiet)
-        except Exception as error:  # Ray's own for a machine that is too busy to start it within half a minute is bare
-            pass_on_interruption(error)
-            said = " ".join(str(error).split())[:200].rstrip(".")
-            raise SuiteError(
-                f"Ray could not start on this machine ({said}); the same command tries again, with --jobs 1 without it."
-            ) from error
+        quiet |= {"num_cpus": max(round(cpus), cores()), "include_dashboard": False, "runtime_env": _interpreter()}
+        _start(lambda: ray.init(address="local", **quiet))
         return
     try:
         # Ray tries for a long time to reach a dead address; a closed port is known at once.
@@ -138,6 +132,25 @@ def _connect(address: str | None, cpus: float) -> None:
         ray.init(address=address, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"no Ray cluster answers at '{address}'; start one or leave --address out.") from error
+
+
+def _start(begin: Callable[[], Any]) -> None:
+    """Start Ray here, again where the machine was too busy for its half a minute."""
+    import ray
+
+    for left in reversed(range(STARTS)):
+        try:
+            begin()
+            return
+        except Exception as error:  # Ray has no kind of its own for it
+            pass_on_interruption(error)
+            ray.shutdown()
+            if not left or "timed out during startup" not in str(error):
+                said = " ".join(str(error).split())[:200].rstrip(".")
+                raise SuiteError(
+                    f"Ray could not start on this machine ({said}); the same command tries again, with --jobs 1 "
+                    "without it."
+                ) from error
 
 
 def cores() -> int:

@@ -77,3 +77,26 @@ def test_an_address_where_nothing_answers_is_told_at_once():
 
     with pytest.raises(UsageError, match=r"no Ray cluster answers at '127\.0\.0\.1:9'"), connected("127.0.0.1:9"):
         pass
+
+
+def test_ray_is_started_again_where_the_machine_was_too_busy():
+    from suite.errors import UsageError
+    from suite.work.cluster import _start
+
+    tries = []
+
+    def begin(succeed_at: int = 3, words: str = "The current node timed out during startup. This could happen") -> None:
+        tries.append(1)
+        if len(tries) < succeed_at:
+            raise Exception(words)
+
+    _start(begin)
+    assert len(tries) == 3
+    tries.clear()
+    with pytest.raises(UsageError, match="3 times: this machine is too busy"):
+        _start(lambda: begin(9))
+    assert len(tries) == 3
+    tries.clear()
+    with pytest.raises(Exception, match="no such file"):
+        _start(lambda: begin(9, "no such file"))
+    assert len(tries) == 1
