@@ -7,6 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from methods.networks.products import Linear
+
 
 class ActorMLP(nn.Module):
     """Standardisation with fixed statistics, ``layers`` times Linear, ReLU and dropout, then Linear to the classes.
@@ -29,9 +31,9 @@ class ActorMLP(nn.Module):
         self.register_buffer("mean", mean.float())
         self.register_buffer("spread", torch.where(spread > 0, spread, torch.ones_like(spread)).float())
         widths = [len(mean)] + [hidden] * layers
-        blocks = [nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.Dropout(dropout)) for a, b in pairwise(widths)]
+        blocks = [nn.Sequential(Linear(a, b), nn.ReLU(), nn.Dropout(dropout)) for a, b in pairwise(widths)]
         self.trunk = nn.Sequential(*blocks)
-        self.classifier = nn.Linear(widths[-1], classes)
+        self.classifier = Linear(widths[-1], classes)
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (N, D) to logits (N, C)."""

@@ -6,6 +6,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from methods.networks.products import Linear
+
 
 class FeatureMLP(nn.Module):
     """``layers`` times Linear, ReLU, BatchNorm (in this order, as in the released code), then Linear to the classes.
@@ -17,11 +19,10 @@ class FeatureMLP(nn.Module):
         super().__init__()
         widths = [channels] + [hidden] * layers
         blocks = [
-            nn.Sequential(nn.Linear(below, above), nn.ReLU(), nn.BatchNorm1d(above))
-            for below, above in pairwise(widths)
+            nn.Sequential(Linear(below, above), nn.ReLU(), nn.BatchNorm1d(above)) for below, above in pairwise(widths)
         ]
         self.trunk = nn.Sequential(*blocks)
-        self.classifier = nn.Linear(widths[-1], classes)
+        self.classifier = Linear(widths[-1], classes)
 
     def embed(self, features: Tensor) -> Tensor:
         """(B, hidden) the input of the classifier."""

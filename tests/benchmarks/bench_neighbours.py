@@ -1,60 +1,90 @@
-"""How long the exact neighbour search takes beside a plain one, and what the approximate one gives up.
+"""The exact neighbour search beside scikit-learn's, and what the approximate one gives up.
 
-Run with ``python -m tests.benchmarks.bench_neighbours``. All times are of one run on one machine, so
-the ratios mean something and the seconds do not. The plain search is what NumPy does without an index: all distances of
-a block of rows in double precision, sorted by (distance, row).
+``python -m tests.benchmarks.bench_neighbours [--rows 20000] [--channels 4096] [--queries 1000] [--curve 20000]``.
+Features are clustered, as those of a trained backbone are. Times are CPU seconds of one run. scikit-learn's exact
+search is asked for ``queries`` of the rows and its time scaled to all of them, to which it is proportional; the
+neighbours of those rows are compared one by one. The ceiling is half a product of all rows with all rows in bfloat16,
+at the rate that this machine reaches. ``curve`` rows of 256 channels (0: none) are searched approximately, with the
+recall of each setting.
 """
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable
 
 import numpy as np
+import torch
+from sklearn.neighbors import NearestNeighbors
 
 from methods.recognition.parts.neighbours import approximate, nearest, recall
+from tests.benchmarks.rows import Row, record
 
-K, ROWS, CHANNELS = 15, 6000, 512
-BLOCK = 256
+K = 15
 
 
-def plain(source: np.ndarray, k: int) -> np.ndarray:
-    """(N, k) neighbours by brute force in double precision."""
-    rows = source.astype(np.float64)
-    squares = np.square(rows).sum(axis=1)
-    found = np.empty((len(rows), k), dtype=np.int64)
-    for start in range(0, len(rows), BLOCK):
-        part = slice(start, start + BLOCK)
-        distances = squares[part, None] + squares - 2 * rows[part] @ rows.T
-        block = np.arange(start, min(start + BLOCK, len(rows)))
-        distances[np.arange(len(block)), block] = np.inf
-        found[part] = np.argsort(distances, axis=1, kind="stable")[:, :k]
-    return found
+def features(rows: int, channels: int, clusters: int = 100) -> np.ndarray:
+    """(N, D) rows around centres that are as far apart as rows are from their centre."""
+    generator = np.random.default_rng(0)
+    centres = generator.standard_normal((clusters, channels), dtype=np.float32)
+    made = generator.standard_normal((rows, channels), dtype=np.float32)
+    made += centres[generator.integers(0, clusters, rows)]
+    return made
 
 
 def timed(function: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
-    """Seconds and result of one call."""
-    start = time.perf_counter()
+    """CPU seconds and result of one call."""
+    start = time.process_time()
     result = function()
-    return time.perf_counter() - start, result
+    return time.process_time() - start, result
+
+
+def bfloat16_rate(channels: int) -> float:
+    """Operations a second of one product of 2,048 rows in bfloat16, the best of three."""
+    block = torch.randn(2048, channels).bfloat16()
+    seconds = min(timed(lambda: (block @ block.T).float().numpy())[0] for _ in range(3))
+    return 2 * 2048 * 2048 * channels / seconds
+
+
+def exact(rows: int, channels: int, queries: int) -> None:
+    """Time of all rows, its ratio to scikit-learn's, and whether the neighbours are the same."""
+    source = features(rows, channels)
+    nearest(source[:2048], K)  # imports and machine code outside the clock
+    seconds, found = timed(lambda: nearest(source, K))
+    asked = np.linspace(0, rows - 1, min(queries, rows)).astype(np.int64)
+    index = NearestNeighbors(n_neighbors=K + 1, algorithm="brute").fit(source)
+    plain, near = timed(lambda: np.asarray(index.kneighbors(source[asked], return_distance=False)))
+    others = np.array([row[row != own][:K] for row, own in zip(near, asked)])
+    same = np.mean([np.array_equal(np.sort(a), np.sort(b)) for a, b in zip(found[asked], others)])
+    least = rows * rows * channels / bfloat16_rate(channels)
+    what = f"{rows:,} x {channels:,}, K = {K}, exact"
+    ratio = plain * rows / len(asked) / seconds
+    record(Row("neighbours", what, "scikit-learn's exact search", ratio, seconds, least / seconds))
+    print(f"  the same {K} neighbours in {same:.2%} of {len(asked):,} rows")
+
+
+def curve(rows: int) -> None:
+    """Recall and time of approximate searches over ``rows`` rows of 256 channels."""
+    source = features(rows, 256)
+    seconds, truth = timed(lambda: nearest(source, K))
+    for probes in (1, 4, 16, 64):
+        spent, found = timed(lambda probes=probes: approximate(source, K, probes))  # type: ignore[misc]
+        what = f"{rows:,} x 256, {probes} cells, recall {recall(found, truth):.3f}"
+        record(Row("neighbours", what, "the exact search", seconds / spent, spent))
 
 
 def main() -> None:
-    """Print ratios for clustered features, as those of a trained backbone are."""
-    generator = np.random.default_rng(0)
-    centres = generator.normal(size=(100, CHANNELS))
-    noise = generator.normal(size=(ROWS, CHANNELS))
-    features = (centres[generator.integers(0, 100, ROWS)] + noise).astype(np.float32)
-    nearest(features[:100], K)  # imports and threads start outside the clock
-    exact_seconds, exact = timed(lambda: nearest(features, K))
-    plain_seconds, brute = timed(lambda: plain(features, K))
-    print(f"{ROWS} rows, {CHANNELS} channels, K = {K}")
-    print(f"exact search agrees with brute force: {recall(exact, brute):.6f} of the neighbours")
-    print(f"brute force / exact search: {plain_seconds / exact_seconds:.1f}")
-    for probes in (1, 4, 16):
-        seconds, found = timed(lambda probes=probes: approximate(features, K, probes))  # type: ignore[misc]
-        ratio = exact_seconds / seconds
-        print(f"exact / approximate with {probes} cells: {ratio:.1f}, recall {recall(found, exact):.3f}")
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--channels", type=int, default=4096)
+    parser.add_argument("--queries", type=int, default=1000)
+    parser.add_argument("--curve", type=int, default=20_000)
+    asked = parser.parse_args()
+    exact(asked.rows, asked.channels, asked.queries)
+    if asked.curve:
+        curve(asked.curve)
 
 
 if __name__ == "__main__":

@@ -13,18 +13,7 @@ from torch import Tensor, nn
 
 from methods.networks.actionformer.attention import banded_attention, global_attention
 from methods.networks.actionformer.config import GLOBAL_WINDOW
-
-
-def convolve(features: Tensor, weight: Tensor, bias: Tensor | None, stride: int = 1) -> Tensor:
-    """Zero-padded convolution over time: (B, T, C_in) and (C_out, C_in / groups, k) give (B, ceil(T / stride), C_out).
-
-    Runs as a two-dimensional channels-last convolution of height one, which needs no transposed copy.
-    """
-    image = features.unsqueeze(1).permute(0, 3, 1, 2)
-    groups = features.shape[2] // weight.shape[1]
-    half = weight.shape[2] // 2
-    out = F.conv2d(image, weight.unsqueeze(2), bias, stride=(1, stride), padding=(0, half), groups=groups)
-    return out.permute(0, 2, 3, 1).squeeze(1)
+from methods.networks.products import Linear, convolve
 
 
 class MaskedConv(nn.Module):
@@ -67,8 +56,8 @@ class Attention(nn.Module):
             conv = MaskedConv(channels, channels, stride=stride, groups=channels, bias=False)
             self.add_module(f"{role}_conv", conv)
             self.add_module(f"{role}_norm", nn.LayerNorm(channels))
-            self.add_module(role, nn.Linear(channels, channels))
-        self.proj = nn.Linear(channels, channels)
+            self.add_module(role, Linear(channels, channels))
+        self.proj = Linear(channels, channels)
 
     def _project(self, role: str, features: Tensor, mask: Tensor) -> Tensor:
         """(B, T, C) -> (B, T', heads, C / heads) of one role."""
@@ -95,7 +84,7 @@ class Block(nn.Module):
         self.ln1, self.ln2 = nn.LayerNorm(channels), nn.LayerNorm(channels)
         self.attn = Attention(channels, heads, window, stride)
         # the published names count the activation and the dropouts between the two layers
-        self.mlp = nn.ModuleDict({"0": nn.Linear(channels, 4 * channels), "3": nn.Linear(4 * channels, channels)})
+        self.mlp = nn.ModuleDict({"0": Linear(channels, 4 * channels), "3": Linear(4 * channels, channels)})
         self.drop_path_attn = ScaledDropPath(channels, drop_path)
         self.drop_path_mlp = ScaledDropPath(channels, drop_path)
 

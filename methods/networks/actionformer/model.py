@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.networks.actionformer.config import ActionFormerConfig
-from methods.networks.actionformer.layers import Block, MaskedConv, convolve
+from methods.networks.actionformer.layers import Block, MaskedConv
+from methods.networks.products import convolve
 
 
 class Detections(NamedTuple):

@@ -8,19 +8,20 @@ import numpy as np
 
 from suite.evaluate.compiling import compiled
 
+LANES = 256  # sums side by side, a power of two
 SLACK = 1e-12  # relative; far more than double precision loses in a bound
 
 
 class State(NamedTuple):
     """Of each row the ``k`` smallest upper bounds (N, k) as a heap with the largest first, and its candidates.
 
-    ``limit`` (N,) is the squared product distance up to which a pair is looked at; ``count`` (N,) candidates are held
-    in ``row`` and ``low`` (N, room), their numbers and lower bounds; -1 stands for a row with too many.
+    ``limit`` (N,) is the squared product distance up to which a pair is looked at; ``held`` (N,) candidates are in
+    ``row`` and ``low`` (N, room), their numbers and lower bounds; -1 stands for a row with too many.
     """
 
     heap: np.ndarray
     limit: np.ndarray
-    count: np.ndarray
+    held: np.ndarray
     row: np.ndarray
     low: np.ndarray
 
@@ -33,35 +34,40 @@ def empty_state(rows: int, k: int, room: int) -> State:
 
 
 @compiled
-def squared_distance(left: np.ndarray, right: np.ndarray) -> float:
-    """Squared distance of two rows (D,) in double precision, added up in one order on every machine."""
-    a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = 0.0
-    whole = len(left) - len(left) % 8
-    for t in range(0, whole, 8):
-        d0 = np.float64(left[t]) - np.float64(right[t])
-        d1 = np.float64(left[t + 1]) - np.float64(right[t + 1])
-        d2 = np.float64(left[t + 2]) - np.float64(right[t + 2])
-        d3 = np.float64(left[t + 3]) - np.float64(right[t + 3])
-        d4 = np.float64(left[t + 4]) - np.float64(right[t + 4])
-        d5 = np.float64(left[t + 5]) - np.float64(right[t + 5])
-        d6 = np.float64(left[t + 6]) - np.float64(right[t + 6])
-        d7 = np.float64(left[t + 7]) - np.float64(right[t + 7])
-        a0, a1, a2, a3 = a0 + d0 * d0, a1 + d1 * d1, a2 + d2 * d2, a3 + d3 * d3
-        a4, a5, a6, a7 = a4 + d4 * d4, a5 + d5 * d5, a6 + d6 * d6, a7 + d7 * d7
-    rest = 0.0
-    for t in range(whole, len(left)):
-        d0 = np.float64(left[t]) - np.float64(right[t])
-        rest += d0 * d0
-    return ((a0 + a4) + (a2 + a6)) + ((a1 + a5) + (a3 + a7)) + rest
+def _folded(lanes: np.ndarray) -> float:
+    """The sum of ``lanes`` (LANES,), which are lost, by halves: one order on every machine, whatever its vectors."""
+    half = len(lanes) // 2
+    while half:
+        for t in range(half):
+            lanes[t] += lanes[half + t]
+        half //= 2
+    return lanes[0]
+
+
+@compiled
+def _squared_distance(left: np.ndarray, right: np.ndarray, lanes: np.ndarray) -> float:
+    """Squared distance of two rows (D,) in double precision; ``lanes`` is room for (LANES,) sums."""
+    lanes[:] = 0.0
+    size = len(lanes)
+    whole = len(left) // size * size
+    for start in range(0, whole, size):
+        a, b = left[start : start + size], right[start : start + size]
+        for t in range(size):
+            difference = np.float64(a[t]) - np.float64(b[t])
+            lanes[t] += difference * difference
+    for t in range(len(left) - whole):
+        difference = np.float64(left[whole + t]) - np.float64(right[whole + t])
+        lanes[t] += difference * difference
+    return _folded(lanes)
 
 
 @compiled
 def distances(source: np.ndarray, queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
     """Squared distances (Q, n) of each query (Q, D) to its ``candidates`` (Q, n), rows of ``source``."""
-    found = np.empty(candidates.shape)
+    found, lanes = np.empty(candidates.shape), np.empty(LANES)
     for query in range(len(queries)):
         for place in range(candidates.shape[1]):
-            found[query, place] = squared_distance(queries[query], source[candidates[query, place]])
+            found[query, place] = _squared_distance(queries[query], source[candidates[query, place]], lanes)
     return found
 
 
@@ -69,16 +75,16 @@ def distances(source: np.ndarray, queries: np.ndarray, candidates: np.ndarray) -
 def lengths(source: np.ndarray, centre: np.ndarray, rounded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Squared lengths (N,) of ``rounded`` (N, D), and (N,) how far each is from its row of ``source`` - ``centre``."""
     squares, moved = np.empty(len(source)), np.empty(len(source))
+    square, error, size = np.empty((3, len(centre)))
     for row in range(len(source)):
-        square, error, size = 0.0, 0.0, 0.0
-        for t in range(source.shape[1]):
-            value, middle, kept = np.float64(source[row, t]), np.float64(centre[t]), np.float64(rounded[row, t])
-            difference = (value - middle) - kept
-            square += kept * kept
-            error += difference * difference
-            size += value * value + middle * middle
-        squares[row] = square
-        moved[row] = np.sqrt(error) * (1.0 + 1e-9) + 2.0**-48 * np.sqrt(size)
+        own, near = source[row], rounded[row]
+        for t in range(len(centre)):
+            value, middle, kept = np.float64(own[t]), np.float64(centre[t]), np.float64(near[t])
+            square[t] = kept * kept
+            error[t] = ((value - middle) - kept) ** 2
+            size[t] = value * value + middle * middle
+        squares[row] = square.sum()
+        moved[row] = np.sqrt(error.sum()) * (1.0 + 1e-9) + 2.0**-48 * np.sqrt(size.sum())
     return squares, moved
 
 
@@ -151,13 +157,13 @@ def scan(product: np.ndarray, first: int, second: int, squares: np.ndarray, move
 def ranked(source: np.ndarray, k: int, heap: np.ndarray, limit: np.ndarray, count: np.ndarray, rows: np.ndarray,
            lows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """The ``k`` candidates (N, k) of each row that are nearest exactly, and the rows (U,) that held too many."""
-    found = np.zeros((len(source), k), dtype=np.int64)
+    found, lanes = np.zeros((len(source), k), dtype=np.int64), np.empty(LANES)
     for row in range(len(source)):
         if count[row] < 0:
             continue
         own = np.sort(rows[row, : count[row]][lows[row, : count[row]] <= heap[row, 0]])
         exact = np.empty(len(own))
         for place in range(len(own)):
-            exact[place] = squared_distance(source[row], source[own[place]])
+            exact[place] = _squared_distance(source[row], source[own[place]], lanes)
         found[row] = own[np.argsort(exact, kind="mergesort")[:k]]
     return found, np.flatnonzero(count < 0)

@@ -11,12 +11,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from methods.networks.products import Linear
 from suite.errors import DataError
 
 
 def snippet_mlp(width: int, hidden: int, out: int) -> nn.Sequential:
     """Linear-ReLU-Linear on each snippet: the 1×1 convolutions of the released code, which start from the same law."""
-    return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, out))
+    return nn.Sequential(Linear(width, hidden), nn.ReLU(inplace=True), Linear(hidden, out))
 
 
 def halves(width: int) -> int:

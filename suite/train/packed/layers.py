@@ -46,15 +46,17 @@ class _Each(torch.autograd.Function):
 def one_by_one(network: nn.Module) -> nn.Module:
     """``network`` with its linear, convolutional and normalizing layers computed member by member under vmap."""
     for module in network.modules():
-        # By the exact type: a subclass may compute something else in its forward, and is better left to vmap.
-        forward = _FORWARDS.get(type(module))
+        # By the exact type: a subclass may compute something else in its forward, and is better left to vmap, unless it
+        # says by which ``product`` of values, weight and bias it is linear.
+        kind = nn.Linear if isinstance(module, nn.Linear) and hasattr(module, "product") else type(module)
+        forward = _FORWARDS.get(kind)
         if forward is not None:
             module.forward = types.MethodType(forward, module)
     return network
 
 
 def _linear(self: nn.Linear, values: Tensor) -> Tensor:
-    out: Tensor = _Each.apply(F.linear, values, self.weight, self.bias)
+    out: Tensor = _Each.apply(getattr(self, "product", F.linear), values, self.weight, self.bias)
     return out
 
 

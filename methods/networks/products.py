@@ -1,0 +1,129 @@
+"""Linear maps and convolutions over time by the faster of two libraries, chosen by size alone.
+
+torch multiplies float32 matrices by MKL, which uses only half of the vector width on processors of some makers; oneDNN,
+which computes torch's convolutions, uses all of it everywhere. On the others both are as fast. The choice looks at
+shapes and never at a clock or a processor, so that the same program takes the same route on every machine.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# A product with fewer rows, columns or terms a sum is over before oneDNN has put its operands in order (measured by
+# tests/benchmarks/bench_products.py); gradients of the input need more, since the weights are put in order for them.
+LEAST, LEAST_ROWS_BACK = 128, 512
+
+
+def linear(values: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``values`` (..., K) times ``weight`` (N, K) transposed plus ``bias`` (N,), as ``F.linear`` computes: (..., N)."""
+    if not _takes(values, weight):
+        return F.linear(values, weight, bias)
+    out: Tensor = _Product.apply(values.reshape(-1, values.shape[-1]), weight, bias)
+    return out.view(*values.shape[:-1], len(weight))
+
+
+class Linear(nn.Linear):
+    """``nn.Linear`` that computes by :func:`linear`, in stacks of networks too (``product``)."""
+
+    product = staticmethod(linear)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """(..., in_features) -> (..., out_features)."""
+        return linear(values, self.weight, self.bias)
+
+
+def convolve(features: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1) -> Tensor:
+    """Zero-padded convolution over time: (B, T, C_in) and (C_out, C_in / groups, k) give (B, ceil(T / stride), C_out).
+
+    Runs as a two-dimensional channels-last convolution of height one, which needs no transposed copy; ``k`` is odd.
+    """
+    dense = stride == 1 and features.shape[2] == weight.shape[1]
+    if dense and features.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
+        out: Tensor = _Convolution.apply(features, weight, bias)
+        return out
+    groups = features.shape[2] // weight.shape[1]
+    half = weight.shape[2] // 2
+    image = F.conv2d(_image(features), weight.unsqueeze(2), bias, (1, stride), (0, half), groups=groups)
+    return image.permute(0, 2, 3, 1).squeeze(1)
+
+
+def _image(features: Tensor) -> Tensor:
+    """(B, T, C) as an image of height one (B, C, 1, T)."""
+    return features.unsqueeze(1).permute(0, 3, 1, 2)
+
+
+def _takes(values: Tensor, weight: Tensor) -> bool:
+    """Whether a product is one that oneDNN computes: float32 on a CPU, large enough in every direction."""
+    plain = values.device.type == "cpu" and values.dtype == weight.dtype == torch.float32
+    large = min(weight.shape) >= LEAST and values.numel() >= LEAST * weight.shape[1]
+    return plain and large and _available() and not torch.is_autocast_enabled("cpu")
+
+
+def _available() -> bool:
+    return bool(torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled)
+
+
+def _times(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
+    """(M, K) times (N, K) transposed, plus ``bias`` (N,)."""
+    out: Tensor = torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
+    return out
+
+
+class _Product(torch.autograd.Function):
+    """A linear map and its gradients as products of oneDNN."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(values, weight)
+        return _times(values, weight, bias)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, out: Tensor) -> tuple[Tensor | None, ...]:
+        values, weight = ctx.saved_tensors
+        of_values, of_weight, of_bias = ctx.needs_input_grad
+        back = _times if len(out) >= LEAST_ROWS_BACK else F.linear
+        return (
+            back(out, weight.t()) if of_values else None,
+            out.t() @ values if of_weight else None,  # oneDNN would copy an operand first
+            out.sum(0) if of_bias else None,
+        )
+
+
+class _Convolution(torch.autograd.Function):
+    """A convolution of stride 1 without groups. Its weights' gradient is a product for each tap.
+
+    oneDNN's own kernel for that gradient reaches a sixth of a product's rate where channels come last.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(features, weight)
+        out = F.conv2d(_image(features), weight.unsqueeze(2), bias, padding=(0, weight.shape[2] // 2))
+        return out.permute(0, 2, 3, 1).squeeze(1)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, out: Tensor) -> tuple[Tensor | None, ...]:
+        features, weight = ctx.saved_tensors
+        of_features, of_weight, of_bias = ctx.needs_input_grad
+        half, back = weight.shape[2] // 2, None
+        if of_features:
+            images = (_image(out), _image(features), weight.unsqueeze(2))
+            rest = ([1, 1], [0, half], [1, 1], False, [0, 0], 1, [True, False, False])
+            back = torch.ops.aten.convolution_backward(*images, None, *rest)[0].permute(0, 2, 3, 1).squeeze(1)
+        return back, _of_taps(features, out, half) if of_weight else None, out.sum((0, 1)) if of_bias else None
+
+
+def _of_taps(features: Tensor, out: Tensor, half: int) -> Tensor:
+    """(B, T, C_in) and (B, T, C_out) -> the gradient of the weights (C_out, C_in, 2 * half + 1)."""
+    # Behind every video follow as many empty rows as a tap reaches, so that a shift of all rows shifts each video.
+    values = F.pad(features, (0, 0, half, half)).flatten(0, 1)
+    grown = F.pad(out, (0, 0, 0, 2 * half)).flatten(0, 1)
+    rows = len(values) - 2 * half
+    taps = [grown[:rows].t() @ values[tap : tap + rows] for tap in range(2 * half + 1)]
+    return torch.stack(taps, dim=2)

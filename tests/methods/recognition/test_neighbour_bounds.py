@@ -1,0 +1,74 @@
+"""Neighbours from bounded products against brute force: every precision, block and room gives the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+import torch
+
+from methods.recognition.parts import neighbour_bounds, neighbours
+from methods.recognition.parts.neighbour_bounds import all_nearest
+from tests.methods.recognition.test_neighbours import _brute
+
+CASES: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
+    "ties": lambda g: g.integers(-1, 2, (300, 3)).astype(np.float32),
+    "far from the origin": lambda g: (g.normal(size=(500, 40)) + 900).astype(np.float32),
+    "double precision": lambda g: g.normal(size=(400, 33)),
+    "tiny": lambda g: (g.normal(size=(300, 200)) * 1e-18).astype(np.float32),
+    "clusters": lambda g: (g.normal(size=(8, 300))[g.integers(0, 8, 600)] + g.normal(size=(600, 300)) / 50).astype("f"),
+    "mixed lengths": lambda g: (g.normal(size=(400, 64)) * np.exp(3 * g.normal(size=(400, 1)))).astype(np.float32),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("block", [64, 4096])
+def test_agrees_with_brute_force(case: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = CASES[case](np.random.default_rng(0))
+    monkeypatch.setattr(neighbour_bounds, "BLOCK", block)
+    found, unsettled = all_nearest(source, 7)
+    assert len(unsettled) < len(source) / 2  # very long rows have wide bounds
+    settled = np.setdiff1d(np.arange(len(source)), unsettled)
+    np.testing.assert_array_equal(found[settled], _brute(source, 7)[settled])
+
+
+def test_bounds_hold_whatever_the_product_is_off_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products that are off by as much as the stated error allows, at random, give the same neighbours."""
+    source = CASES["clusters"](np.random.default_rng(0))
+    products, generator = neighbour_bounds._products, np.random.default_rng(1)
+
+    def disturbed(rows: torch.Tensor) -> object:
+        size = rows.float().norm(dim=1).numpy()
+        for first, second, product in products(rows):
+            most = 2.0**-23 * rows.shape[1] * size[first : first + len(product), None]
+            error = most * size[None, second : second + product.shape[1]]
+            yield first, second, product + generator.choice([-0.9, 0.9], product.shape) * error
+
+    monkeypatch.setattr(neighbour_bounds, "_products", disturbed)
+    np.testing.assert_array_equal(all_nearest(source, 7)[0], _brute(source, 7))
+
+
+def test_precision_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = np.random.default_rng(0).normal(size=(700, 257)).astype(np.float32)
+    found = all_nearest(source, 5)[0]
+    monkeypatch.setattr(neighbour_bounds, "_bfloat16_allowed", nullcontext)
+    np.testing.assert_array_equal(all_nearest(source, 5)[0], found)
+
+
+def test_products_outside_keep_their_precision() -> None:
+    a, b = torch.randn(2, 300, 300)
+    before = a @ b
+    with neighbour_bounds._bfloat16_allowed():
+        a @ b
+    assert torch.equal(a @ b, before)
+
+
+def test_rows_with_too_many_candidates_are_searched_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A third of the rows are one and the same, more than there is room for."""
+    source = np.random.default_rng(0).normal(size=(900, 16)).astype(np.float32)
+    source[::3] = source[0]
+    assert np.isin(np.arange(0, 900, 3), all_nearest(source, 4)[1]).all()
+    monkeypatch.setattr(neighbours, "BOUNDED", (1, 1))
+    np.testing.assert_array_equal(neighbours.nearest(source, 4), _brute(source, 4))
