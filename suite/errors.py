@@ -31,6 +31,21 @@ class TrainingError(SuiteError):
     """Training cannot go on (a loss that is not finite, a batch that cannot be built)."""
 
 
+def interrupted(error: BaseException) -> bool:
+    """Whether ``error`` comes of Ctrl-C or SIGTERM: while compiled code runs (of numba, say) they leave it as a
+    SystemError, whose cause they are."""
+    at: BaseException | None = error
+    while at is not None and not isinstance(at, KeyboardInterrupt):
+        at = at.__cause__
+    return at is not None
+
+
+def pass_on_interruption(error: BaseException) -> None:
+    """Raise :class:`KeyboardInterrupt` where ``error`` comes of one; to be called by those who catch any error."""
+    if interrupted(error):
+        raise KeyboardInterrupt from None
+
+
 def redacted(text: str) -> str:
     """``text`` without the values of the environment's secrets: what is written down is read by others."""
     found = (value for name, value in os.environ.items() if SECRET.search(name) and len(value) >= SHORTEST)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from suite.errors import SuiteError
+from suite.models.folder import adopt, kept_models
 from suite.places import Places
 from suite.rescore import score_again
 from suite.results.ledger import Ledger
@@ -50,6 +51,22 @@ def merge(target: Ledger, source: Ledger, origin: str, places: Places | None = N
     for part in _parts(taken):
         target.record_all([_outcome(source, row, group) for row in part])
     return Merged(tuple(row["run"] for row in taken), known, refused)
+
+
+def merge_models(target: Places, source: Places, runs: Collection[str]) -> tuple[list[str], dict[str, str]]:
+    """Copy the kept weights of ``runs`` that ``source`` has and ``target`` lacks.
+
+    Returns the runs whose weights were copied, and why others were not: damaged weights are left where they are.
+    """
+    taken, refused, held = [], {}, kept_models(target)
+    for run, model in kept_models(source).items():
+        if run in runs and run not in held:
+            try:
+                adopt(model, run, target)
+                taken.append(run)
+            except (OSError, SuiteError) as error:
+                refused[run] = str(error).rstrip(".")
+    return taken, refused
 
 
 def _parts(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -110,7 +110,7 @@ def _kept(named: str, models: Path | None) -> PinnedFile | None:
     if len(found) > 1:
         raise UsageError(f"'{named}' is the beginning of {len(found)} runs with kept weights; write more of it.")
     if not found and RUN_ID.fullmatch(named):
-        raise UsageError(f"the weights of run {named} were not kept; train it again with suite train … --again.")
+        raise UsageError(f"no weights of run {named} are kept here; train it again with suite train … --again.")
     return PinnedFile(found[0]) if found else None
 
 

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     ("errors", "evaluate"),  # 1: pure functions
     (
+        "sealing",
         "hyper",
         "method",
         "spec",

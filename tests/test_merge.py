@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import pytest
 from typer.testing import CliRunner
 
 from suite.cli import build
 from suite.merge import merge
+from suite.models.model import load_model
 from suite.places import Places
 from suite.report import tables
 from suite.report.build import gather
@@ -75,6 +77,19 @@ def test_predictions_are_scored_again_before_they_are_believed(published, tmp_pa
     target = Ledger.of(tmp_path)
     assert target.runs()["group"].to_list() == ["from us, verified"]
     assert len(target.predictions(found["taken"][0])) == 60
+    assert found["weights"] == found["taken"] and not found["weights_refused"]
+    assert load_model(found["taken"][0], Places(str(tmp_path))).config["run"] == found["taken"][0]
+
+
+def test_damaged_weights_are_not_taken(published, tmp_path):
+    source = shutil.copytree(published, tmp_path / "source")
+    (file,) = source.glob("models/*/model.safetensors")
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 4
+    file.write_bytes(content)
+    found = run("results", "merge", str(source), "--out", str(tmp_path / "here"))
+    assert found["taken"] and not found["weights"]
+    assert "its checksum is another" in found["weights_refused"][found["taken"][0]]
 
 
 def test_numbers_that_predictions_do_not_give_are_refused(published, tmp_path):

@@ -64,7 +64,8 @@ def _takes(values: Tensor, weight: Tensor) -> bool:
 
 
 def _available() -> bool:
-    return bool(torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled)
+    there = torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
+    return bool(there and hasattr(torch.ops.mkldnn, "_linear_pointwise"))  # an operator that torch does not document
 
 
 class _Product(torch.autograd.Function):

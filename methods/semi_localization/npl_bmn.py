@@ -42,7 +42,7 @@ class NoisyPseudoLabelsBMN(TwoPhase):
     def predictions(self, network: nn.Module, row: int, run: Run) -> Predicted:
         train = run.data.train
         found = self.detector.propose(network, train, row, run)
-        kept = self.detector.suppressed(found, np.asarray(train.duration))
+        kept = self.detector.suppressed(found, train.duration)
         assert found.score is not None
         assert kept.score is not None
         kept = kept.take(kept.score > self.floor)

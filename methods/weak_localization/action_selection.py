@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from methods.weak_localization.parts import selection_quality
 from methods.weak_localization.parts.networks import ActionSelectionNet, SnippetScores, detached
-from methods.weak_localization.parts.proposals import chosen_classes
+from methods.weak_localization.parts.proposals import shown_classes
 from methods.weak_localization.parts.selection import (
     binary_cross_entropy,
     classification_loss,
@@ -196,10 +196,10 @@ class ActionSelection(SelectionLocalizer):
             return np.asarray(self.beta * actionness + (1 - self.beta) * class_score)
         return class_score if self.localizes_by == "class" else np.broadcast_to(actionness, class_score.shape)
 
-    def classes(self, probability: np.ndarray) -> np.ndarray:
+    def shown(self, probability: np.ndarray) -> np.ndarray:
         """With actionness alone, every proposal is of the one best class (§4, ASL-a)."""
         threshold = np.inf if self.localizes_by == "actionness" else self.class_threshold
-        return chosen_classes(probability, threshold)
+        return shown_classes(probability, threshold)
 
     # Analyses ---------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from methods.weak_localization.parts.padding import padded_features
 from methods.weak_localization.parts.proposals import Runs, chosen_classes, runs_above
 from methods.weak_localization.parts.stepwise import Stepwise
 from methods.weak_localization.parts.still_clips import still_clips
+from suite.evaluate.scoring.pool import Pool
 from suite.evaluate.segments import Segments
 from suite.method import Batch, Losses, Phase, Presets, Run, Schedule, Scores, Selection, Value, hyper
 from suite.tasks.data import TaskData
@@ -129,7 +130,9 @@ class CMCS(Stepwise):
         False, post=True, source="released code: yes", help="no left context where it would begin before the video"
     )
     scale: int = hyper(16, low=1, high=1000, post=True, source="released code: frames", help="points a snippet")
-    nms: str = hyper("none", choices=("hard", "decay", "none"), post=True, source="released code: none")
+    nms: Literal["hard", "decay", "none"] = hyper(
+        "none", choices=("hard", "decay", "none"), post=True, source="released code: none"
+    )
 
     # Training ---------------------------------------------------------------------------------------------------
 
@@ -241,9 +244,17 @@ class CMCS(Stepwise):
         return Runs(first, last, score)
 
     def decode(self, scores: Scores, samples: Videos) -> Segments:
-        found = super().decode(scores, samples)
-        limit = samples.duration[found.video]
-        return replace(found, start=np.clip(found.start, 0.0, limit), end=np.clip(found.end, 0.0, limit))
+        return clipped(super().decode(scores, samples), samples)
+
+    def pool(self, scores: Scores, samples: Videos) -> Pool:
+        found = self.proposals(scores, samples)
+        return Pool(clipped(found, samples), found.start, found.end)
+
+
+def clipped(found: Segments, samples: Videos) -> Segments:
+    """Segments cut to their videos."""
+    limit = samples.duration[found.video]
+    return replace(found, start=np.clip(found.start, 0.0, limit), end=np.clip(found.end, 0.0, limit))
 
 
 def padded(rows: list[np.ndarray]) -> dict[str, Tensor]:

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from methods.weak_localization.parts.base import as_tensor, grid_batches, uniform_grid
 from methods.weak_localization.parts.em_network import EMNetwork, EMScores, video_loss
 from methods.weak_localization.parts.padding import masked_mean, padded_features, padded_rows, time_mask
-from methods.weak_localization.parts.proposals import Runs, chosen_classes, runs_above
+from methods.weak_localization.parts.proposals import Runs, runs_above, shown_classes
 from methods.weak_localization.parts.selection_localizer import SelectionLocalizer
 from suite.method import Batch, Losses, Optimizer, Phase, Presets, Run, Scores, Selection, Value, hyper
 from suite.tasks.data import TaskData
@@ -239,8 +239,8 @@ class EMMIL(SelectionLocalizer):
         mixed = self.key_weight * actionness + self.label_weight * class_score
         return normalized(mixed) if self.inference == "single-cut" else np.asarray(mixed)
 
-    def classes(self, probability: np.ndarray) -> np.ndarray:
-        return chosen_classes(probability, self.class_threshold, fallback=self.inference == "contrast")
+    def shown(self, probability: np.ndarray) -> np.ndarray:
+        return shown_classes(probability, self.class_threshold, fallback=self.inference == "contrast")
 
     def propose(self, signal: np.ndarray, probability: float, rank: np.ndarray) -> Runs:
         if self.inference == "contrast":

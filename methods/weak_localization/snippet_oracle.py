@@ -47,5 +47,5 @@ class SnippetOracle(SelectionLocalizer):
             "probability": labels / np.maximum(1, labels.sum(axis=1, keepdims=True)),
         }
 
-    def classes(self, probability: np.ndarray) -> np.ndarray:
-        return np.flatnonzero(probability > 0)
+    def shown(self, probability: np.ndarray) -> np.ndarray:
+        return np.asarray(probability > 0)

@@ -112,7 +112,7 @@ def _by_pair(rows: list[dict[str, Any]], name: str) -> dict[tuple[Any, ...], dic
         if key in found and found[key]["params"] != row["params"]:
             raise UsageError(
                 f"{name} has several settings on {row['dataset']}, seed {row['seed']} ({found[key]['run'][:8]}, "
-                f"{row['run'][:8]}): name one run of each side, or restrict with --dataset."
+                f"{row['run'][:8]}): name one run of each side instead."
             )
         found[key] = row
     return found

@@ -31,6 +31,7 @@ from suite.report.run_page import METHODS
 from suite.report.tables import number
 from suite.report.versions import Version, change, short, value
 from suite.results.ledger import Ledger
+from suite.sealing import checked
 from suite.tasks import task
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _parameters(chosen: type[Method]) -> list[Parameter]:
 def _claims(name: str, file: Path) -> list[ClaimLine]:
     """The shipped claims about a method, with the verdicts that ``suite claims`` left in ``file``."""
     try:
-        known = json.loads(file.read_text(encoding="utf-8"))
+        known = checked(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         known = {}
     lines = []

@@ -64,6 +64,7 @@ def leaderboard(
     threads: int = 1,
     gpu: float = 0.0,
     workers: int = 0,
+    accumulate: int = 1,
     packed: int = 0,
     keep: Keep = "none",
     log: Sequence[str] = (),
@@ -85,7 +86,7 @@ def leaderboard(
     plan = planned(name, places, ready(places) if run else Ledger(places.ledger), table)
     if not run:
         return Board(plan, places)
-    resources = Resources(cpu=threads, gpu=gpu, workers=workers)
+    resources = Resources(cpu=threads, gpu=gpu, workers=workers, accumulate=accumulate)
     result = run_plan(plan, places, Terms(jobs, resources, packed=packed, keep=keep, log=trackers))
     if result.interrupted:
         raise SuiteError(f"{len(result.ended)} runs ended, {len(result.left)} are left; the same call goes on.")

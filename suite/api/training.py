@@ -109,6 +109,7 @@ def train(
     protocol: str = "default",
     precision: Precision = "float32",
     workers: int = 0,
+    accumulate: int = 1,
     gpu: bool = False,
     threads: int = 1,
     again: bool = False,
@@ -136,8 +137,9 @@ def train(
     given = {**(settings or {}), **params, **({"preset": preset} if preset else {})}
     asked: dict[str, Any] = {"protocol": protocol, "seed": seed, "epochs": epochs, "precision": precision}
     spec = resolve_run(method, dataset, given, root=places.root, models=models_folder(places), **asked)
-    machine = Machine("cuda" if gpu else "cpu", threads, workers, keep=keep, log=require(log))
-    require_device(machine.device)
+    device = "cuda" if gpu else "cpu"
+    machine = Machine(device, threads, workers, keep=keep, log=require(log), accumulate=accumulate)
+    require_device(device)
     reporting = None if watch is None else (lambda: nullcontext(Calling(watch)))
     once = run_once(spec, places, machine, reporting, again=again)
     if once.outcome is not None and not once.outcome.extra.get("complete", True):

@@ -17,6 +17,7 @@ from suite.errors import SuiteError
 from suite.report.figures import COLOURS, blank, fragment
 from suite.report.index import About, leave
 from suite.report.page import render, write_page
+from suite.sealing import checked, with_check
 from suite.writing import write_whole
 
 if TYPE_CHECKING:
@@ -62,12 +63,12 @@ def _about(content: ClaimsContent) -> About:
 def _leave_verdicts(content: ClaimsContent, file: Path) -> None:
     """Keep the verdicts for pages of methods; those of claims that were not asked this time stay."""
     try:
-        known = json.loads(file.read_text(encoding="utf-8"))
+        known = checked(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         known = {}
     made = f"{content.made:%Y-%m-%d}"
     found = {one.claim.name: {**asdict(one.verdict), "made": made} for one in content.facts}
-    write_whole(file, json.dumps({**known, **found}, ensure_ascii=False))
+    write_whole(file, json.dumps(with_check({**known, **found}), ensure_ascii=False))
 
 
 def heading(facts: ClaimFacts) -> tuple[str, ...]:

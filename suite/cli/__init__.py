@@ -17,13 +17,14 @@ import typer
 
 from suite import __version__
 from suite.cli.console import complain, listen, say
-from suite.errors import SuiteError, redacted
+from suite.errors import SuiteError, interrupted, redacted
 
 # The base of all complaints about the words typed, from whichever click typer carries.
 CommandLineError: Any = typer.BadParameter.__bases__[0].__bases__[0]
 
 LONGEST = 300  # characters of an error in a sentence
 INTERRUPTED = 130
+GOES_ON = "interrupted; what was finished is kept, the same command goes on from there."
 COMPLETES = "_SUITE_COMPLETE"  # how a shell asks the program called suite
 FULL = (errno.ENOSPC, errno.EDQUOT)
 NO_ROOM = (*FULL, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)  # the disk's, not ours
@@ -100,12 +101,15 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):
-        complain("interrupted; what was finished is kept, the same command goes on from there.")
+        complain(GOES_ON)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
     except Exception as error:
+        if interrupted(error):
+            complain(GOES_ON)
+            sys.exit(INTERRUPTED)
         complain(_of_the_disk(error) or _defect(error))
         sys.exit(1)
 

@@ -64,6 +64,9 @@ AddressOption = Annotated[
     ),
 ]
 
+AccumulateOption = Annotated[
+    int, typer.Option(help="Pieces of a batch computed one by one, gradients added: less memory.", min=1)
+]
 MaxCpusOption = Annotated[
     float | None,
     typer.Option("--max-cpus", help="CPUs held at once at the most; a cluster that grows is asked for them.", min=0.1),

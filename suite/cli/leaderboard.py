@@ -9,6 +9,7 @@ import typer
 
 from suite.cli.complete import leaderboards
 from suite.cli.console import (
+    AccumulateOption,
     AddressOption,
     DataOption,
     JsonOption,
@@ -67,6 +68,7 @@ def leaderboard(
     gpu: Annotated[float, typer.Option(help="GPUs per run, shares allowed: 0.25 puts four on each.", min=0)] = 0.0,
     threads: Annotated[int, typer.Option(help="CPU threads per run, or per worker of a run.", min=1)] = 1,
     workers: Annotated[int, typer.Option(help="Ray Train workers per run; 0: none.", min=0)] = 0,
+    accumulate: AccumulateOption = 1,
     packed: Annotated[int, typer.Option(help="Runs trained as one stack where methods allow; 0: never.", min=0)] = 0,
     keep: KeepOption = Keep.none,
     log: LogOption = None,
@@ -95,7 +97,7 @@ def leaderboard(
 
     trackers = require(log or [])
     places, plan = make(name, out, data, methods_files, table, short_of(epochs, seeds, settings), runs=True)
-    resources = Resources(cpu=threads, gpu=gpu, workers=workers)
+    resources = Resources(cpu=threads, gpu=gpu, workers=workers, accumulate=accumulate)
     terms = Terms(jobs, resources, address, packed, Quota(max_cpus, max_gpus), keep.value, trackers)
     result = carry_out(plan, places, terms, builds_again(plan, name), quiet=json)
     page = build_report(plan, places)

@@ -201,13 +201,14 @@ def merge(
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Take over the finished runs of another ledger that this one lacks.
+    """Take over the finished runs of another ledger that this one lacks, and the weights that were kept of them.
 
     Boards show them where they ask for the same runs (the same code and data); their group says where they came from.
 
     Example: suite results merge downloads/published-outputs --origin "the authors" --verify
     """
     from suite.merge import merge as take_over
+    from suite.merge import merge_models
     from suite.places import Places
     from suite.results.ledger import Ledger
     from suite.work.kept import ready
@@ -215,10 +216,15 @@ def merge(
     Places(str(source)).require_readable()
     places = Places(out, data)
     found = take_over(ready(places), Ledger.of(str(source)), origin or source.name, places if verify else None)
+    weights, lost = merge_models(places, Places(str(source)), found.taken)
     if json:
-        emit_json({"taken": found.taken, "known": found.known, "refused": found.refused})
+        told = {"taken": found.taken, "known": found.known, "refused": found.refused}
+        emit_json({**told, "weights": weights, "weights_refused": lost})
     else:
-        say(f"{len(found.taken)} runs taken over, {len(found.known)} were here already, {len(found.refused)} refused.")
+        said = f"{len(found.taken)} runs taken over" + (f", {len(weights)} with their weights" if weights else "")
+        say(f"{said}, {len(found.known)} were here already, {len(found.refused)} refused.")
+        for run, why in lost.items():
+            complain(f"the weights of run {run} were not taken: {why}")
         for run, why in found.refused.items():
             complain(f"run {run} was refused: {why}")
     if found.refused:

@@ -76,6 +76,9 @@ def run(
     cpu: Annotated[float | None, typer.Option(help="CPU cores of a trial.")] = None,
     gpu: Annotated[float | None, typer.Option(help="GPUs of a trial; shares allowed.", min=0)] = None,
     workers: Annotated[int | None, typer.Option(help="Ray Train workers of a trial; 0: none.", min=0)] = None,
+    accumulate: Annotated[
+        int | None, typer.Option(help="Pieces of a batch computed one by one, gradients added.", min=1)
+    ] = None,
     packed: Annotated[int | None, typer.Option(help="Configurations trained as one; 0: never.", min=0)] = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="At the end, write TensorBoard files of all trials.")
@@ -100,7 +103,7 @@ def run(
     """
     changes = _changes(
         budget={"trials": trials, "hours": hours, "epochs": epochs},
-        resources={"cpu": cpu, "gpu": gpu, "workers": workers},
+        resources={"cpu": cpu, "gpu": gpu, "workers": workers, "accumulate": accumulate},
         seeds=seeds,
         sampler=sampler,
         pruner=pruner,

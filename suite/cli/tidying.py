@@ -46,25 +46,35 @@ def compact(
 
 
 def repair(out: OutOption = "outputs", json: JsonOption = False) -> None:
-    """Set aside what is damaged in the ledger, and say which runs have to be done again.
+    """Set aside what is damaged in the ledger and beside it, and say which runs have to be done again.
 
-    Nothing else may write meanwhile. What is set aside stays below the ledger, in the folder quarantine.
+    Every file with a checksum is compared with it. Nothing else may write meanwhile. What is set aside stays in folders
+    called quarantine, below the ledger and below the outputs.
 
     Example: suite results repair
     """
+    from suite.places import Places
     from suite.results.repair import repair as set_aside
+    from suite.work.beside import set_aside_damaged
 
-    found = set_aside(ledger_of(out))
-    again = found.again.to_dicts()
+    found, beside = set_aside(ledger_of(out)), set_aside_damaged(Places(out))
+    again, files = found.again.to_dicts(), [*found.files, *beside.files]
     if json:
-        emit_json({"set_aside": found.files, "lost_tables": found.lost_tables, "again": again})
+        told = {"set_aside": files, "recovered": found.recovered, "lost_tables": found.lost_tables, "again": again}
+        emit_json({**told, "weights": beside.weights, "unrecorded": beside.unrecorded})
         return
-    if found.whole:
+    if found.whole and not beside.files:
         say("nothing is damaged.")
         return
-    emit([{"file": path} for path in found.files], ("file",), False, title="set aside")
+    emit([{"file": path} for path in files], ("file",), False, title="set aside")
+    if found.recovered:
+        say(f"{found.recovered} records of runs were taken again from data files whose commits were damaged.")
     for name in found.lost_tables:
         complain(f"nothing is left of the table {name}.")
+    if beside.weights:
+        complain(f"the weights of {', '.join(beside.weights)} are gone; suite train … --again keeps them anew.")
+    if beside.unrecorded:
+        complain(f"{', '.join(beside.unrecorded)} had not been recorded yet, and have to be done again.")
     emit(again, ("run", "method", "dataset", "seed"), False, title="runs to do again")
 
 

@@ -11,6 +11,7 @@ import typer
 from suite.cli.complete import datasets, methods, precisions, presets, protocols
 from suite.cli.complete import settings as complete_settings
 from suite.cli.console import (
+    AccumulateOption,
     AddressOption,
     DataOption,
     JsonOption,
@@ -66,6 +67,7 @@ def train(
         str, typer.Option(help="Evaluation protocol of the dataset's card.", autocompletion=protocols)
     ] = "default",
     workers: Annotated[int, typer.Option(help="Ray Train workers; 0 trains in this process.", min=0)] = 0,
+    accumulate: AccumulateOption = 1,
     gpu: Annotated[bool, typer.Option("--gpu", help="Train on CUDA.")] = False,
     precision: Annotated[
         str, typer.Option(help="float32, bfloat16 or float16 (mixed precision).", autocompletion=precisions)
@@ -95,8 +97,10 @@ def train(
     from suite.work.preparation import Machine, require_device
 
     PLUGINS.add(methods_files or [])
-    machine = Machine("cuda" if gpu else "cpu", threads, workers, keep=keep.value, log=require(log or []))
-    require_device(machine.device)
+    trackers = require(log or [])
+    device = "cuda" if gpu else "cpu"
+    machine = Machine(device, threads, workers, keep=keep.value, log=trackers, accumulate=accumulate)
+    require_device(device)
     places, given = Places(out, data), _with_preset(parse_settings(settings or []), preset)
     asked = {"protocol": protocol, "seed": seed, "epochs": epochs, "precision": _precision(precision)}
     spec = resolve_run(method, dataset, given, root=places.root, models=models_folder(places), **asked)

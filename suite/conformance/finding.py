@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from suite.errors import SuiteError
+from suite.errors import SuiteError, pass_on_interruption
 
 State = Literal["yes", "no", "look"]
 Subject = TypeVar("Subject")
@@ -50,5 +50,6 @@ def tried(check: Callable[[Subject], str | tuple[str, Mapping[str, Any]]], subje
     except (SuiteError, AssertionError) as problem:
         state, said = "no", str(problem)
     except Exception as error:  # a user's own code may raise anything; the other checks go on
+        pass_on_interruption(error)
         state, said = "no", f"{type(error).__name__}: {error}"
     return Finding(name, state, said, facts, round(time.perf_counter() - started, 2))

@@ -1,13 +1,14 @@
-"""How inner loops become machine code: numba, once for each machine."""
+"""How inner loops become machine code: numba, once for each machine, loaded when the first of them is called."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from functools import update_wrapper
 from typing import Any, TypeVar, cast
 
-from numba import njit
-
 F = TypeVar("F", bound=Callable[..., Any])
+_ONE_AT_A_TIME = threading.RLock()
 
 
 def compiled(function: F) -> F:
@@ -17,7 +18,37 @@ def compiled(function: F) -> F:
     calls a compiled one belongs into the same file, and constants of other files come as arguments: numba notices
     changes of the file alone.
     """
+    return cast(F, _Late(function))
+
+
+class _Late:
+    """A function that is compiled when it is first called, with all others of its module: they may call each other."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.code: Callable[..., Any] | None = None
+        update_wrapper(self, function)
+
+    def __call__(self, *args: Any) -> Any:
+        return (self.code or self.load())(*args)
+
+    def load(self) -> Callable[..., Any]:
+        """The compiled function. Names of the module then mean compiled functions: numba reads them there."""
+        with _ONE_AT_A_TIME:
+            if self.code is None:
+                self.code = _machine_code(self.function)
+                module = self.function.__globals__
+                others = {name: value for name, value in module.items() if isinstance(value, _Late)}
+                for name, value in others.items():
+                    if value.function.__globals__ is module:
+                        module[name] = value.load()
+            return self.code
+
+
+def _machine_code(function: Callable[..., Any]) -> Callable[..., Any]:
+    from numba import njit
+
     try:
-        return cast(F, njit(function, cache=True, nogil=True))
+        return cast(Callable[..., Any], njit(function, cache=True, nogil=True))
     except RuntimeError:  # numba has found no folder to write to
-        return cast(F, njit(function, nogil=True))
+        return cast(Callable[..., Any], njit(function, nogil=True))

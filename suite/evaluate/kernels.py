@@ -67,6 +67,30 @@ def match_by_detection(
 
 
 @compiled
+def overlaps(
+    truth_start: Floats, truth_end: Floats, low: Ints, high: Ints, start: Floats, end: Floats, least: float
+) -> tuple[Ints, Ints, Floats]:
+    """All tIoUs of at least ``least`` (> 0) between each detection and the ground truths of its group ``low:high``.
+
+    Returns:
+        where those of each detection begin (N + 1,), and the ground truth and tIoU of each, in that order.
+    """
+    first = np.zeros(len(start) + 1, dtype=np.int64)
+    for row in range(len(start)):
+        for truth in range(low[row], high[row]):
+            first[row + 1] += overlap(start[row], end[row], truth_start[truth], truth_end[truth]) >= least
+    first = np.cumsum(first)
+    which, value, place = np.empty(first[-1], dtype=np.int64), np.empty(first[-1]), 0
+    for row in range(len(start)):
+        for truth in range(low[row], high[row]):
+            shared = overlap(start[row], end[row], truth_start[truth], truth_end[truth])
+            if shared >= least:
+                which[place], value[place] = truth, shared
+                place += 1
+    return first, which, value
+
+
+@compiled
 def match_by_truth(
     truth_start: Floats,
     truth_end: Floats,

@@ -17,18 +17,22 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from suite.errors import UsageError
-from suite.evaluate.segments import Bools, Floats, Ints
+from suite.evaluate import multilabel_kernels as kernels
+from suite.evaluate.segments import Bools, Floats
+
+_CACHED = 1 << 14
 
 
 def _pair(scores: ArrayLike, truth: ArrayLike, known: ArrayLike | None = None) -> tuple[Floats, Bools]:
     """Scores, -inf where the truth is unknown, and the labels that are known to be present."""
-    values, present = np.asarray(scores, dtype=np.float64), np.asarray(truth) > 0
+    values, labels = np.asarray(scores, dtype=np.float64), np.asarray(truth)
+    present = labels if labels.dtype == bool else labels > 0
     if values.shape != present.shape or values.ndim != 2:
         raise UsageError(f"scores {values.shape} and truth {present.shape} must both be (clips, classes)")
-    if np.isnan(values).any():
+    if np.isnan(values.min(initial=np.inf)):
         raise UsageError(f"{int(np.isnan(values).sum())} of the scores are not numbers: they have no rank")
     if known is None:
-        if np.asarray(truth).dtype.kind == "f" and (unsaid := int(np.isnan(truth).sum())):
+        if labels.dtype.kind == "f" and (unsaid := int(np.isnan(labels).sum())):
             raise UsageError(f"{unsaid} entries of the truth are NaN: say with known=... which entries are known")
         return values, present
     said = np.asarray(known, dtype=bool)
@@ -51,8 +55,12 @@ def has_value(truth: ArrayLike, known: ArrayLike) -> Bools:
 def probabilities(logits: ArrayLike) -> Floats:
     """Sigmoid in float64, without overflow; exactly 0.5 at 0."""
     values = np.asarray(logits, dtype=np.float64)
-    small = np.exp(-np.abs(values))
-    return np.where(values >= 0, 1.0, small) / (1.0 + small)
+    flat, found = values.reshape(-1), np.empty(values.size)
+    for first in range(0, len(flat), _CACHED):  # what is computed on the way stays in the processor's cache
+        part = flat[first : first + _CACHED]
+        small = np.exp(-np.abs(part))
+        np.divide(np.where(part >= 0, 1.0, small), 1.0 + small, out=found[first : first + _CACHED])
+    return found.reshape(values.shape)
 
 
 def top1_hits(scores: ArrayLike, truth: ArrayLike, known: ArrayLike | None = None) -> Floats:
@@ -66,20 +74,11 @@ def top1_accuracy(scores: ArrayLike, truth: ArrayLike, known: ArrayLike | None =
     return _mean(top1_hits(scores, truth, known))
 
 
-def _chosen_top_set(scores: ArrayLike, truth: ArrayLike, known: ArrayLike | None = None) -> tuple[Bools, Bools]:
-    """(N, C) the k best classes of each clip, k its number of labels; and the truth."""
-    values, present = _pair(scores, truth, known)
-    order = np.argsort(-values, axis=1, kind="stable")
-    wanted = np.arange(values.shape[1]) < present.sum(axis=1, keepdims=True)
-    chosen = np.zeros(values.shape, dtype=bool)
-    np.put_along_axis(chosen, order, wanted, axis=1)
-    return chosen, present
-
-
 def top_set_shares(scores: ArrayLike, truth: ArrayLike, known: ArrayLike | None = None) -> Floats:
     """(N,) share of a clip's k labels among its k best classes (Wray & Damen 2019)."""
-    chosen, present = _chosen_top_set(scores, truth, known)
-    return _per_clip((chosen & present).sum(axis=1) / np.maximum(present.sum(axis=1), 1), present, known)
+    values, present = _pair(scores, truth, known)
+    count = present.sum(axis=1)
+    return _per_clip(kernels.labels_among_best(values, present, count) / np.maximum(count, 1), present, known)
 
 
 def top_set_accuracy(scores: ArrayLike, truth: ArrayLike, known: ArrayLike | None = None) -> float:
@@ -90,8 +89,7 @@ def top_set_accuracy(scores: ArrayLike, truth: ArrayLike, known: ArrayLike | Non
 def recall_shares(scores: ArrayLike, truth: ArrayLike, k: int, known: ArrayLike | None = None) -> Floats:
     """(N,) share of a clip's labels among its ``k`` best classes: of a single label, whether it is one of them."""
     values, present = _pair(scores, truth, known)
-    best = np.argsort(-values, axis=1, kind="stable")[:, :k]
-    found = np.take_along_axis(present, best, axis=1).sum(axis=1)
+    found = kernels.labels_among_best(values, present, np.full(len(values), k))
     return _per_clip(found / np.maximum(present.sum(axis=1), 1), present, known)
 
 
@@ -102,8 +100,8 @@ def recall_at(scores: ArrayLike, truth: ArrayLike, k: int, known: ArrayLike | No
 
 def top_any_accuracy(scores: ArrayLike, truth: ArrayLike) -> float:
     """Share of clips with at least one of their k labels among their k best classes."""
-    chosen, present = _chosen_top_set(scores, truth)
-    return _mean(np.any(chosen & present, axis=1))
+    values, present = _pair(scores, truth)
+    return _mean(kernels.labels_among_best(values, present, present.sum(axis=1)) > 0)
 
 
 def iou_per_clip(scores: ArrayLike, truth: ArrayLike, threshold: float = 0.5, known: ArrayLike | None = None) -> Floats:
@@ -112,7 +110,7 @@ def iou_per_clip(scores: ArrayLike, truth: ArrayLike, threshold: float = 0.5, kn
     Scores must be on the threshold's scale: pass :func:`probabilities` of logits.
     """
     values, present = _pair(scores, truth, known)
-    shared, predicted, labels = _set_sizes(values, present, threshold)
+    shared, predicted, labels = kernels.set_sizes(values, present, threshold)
     union = predicted + labels - shared
     return _per_clip(shared / np.maximum(union, 1), present, known)
 
@@ -120,7 +118,7 @@ def iou_per_clip(scores: ArrayLike, truth: ArrayLike, threshold: float = 0.5, kn
 def f1_per_clip(scores: ArrayLike, truth: ArrayLike, threshold: float = 0.5, known: ArrayLike | None = None) -> Floats:
     """(N,) 2 |P and Y| / (|P| + |Y|), example-based; 0 where P is empty."""
     values, present = _pair(scores, truth, known)
-    shared, predicted, labels = _set_sizes(values, present, threshold)
+    shared, predicted, labels = kernels.set_sizes(values, present, threshold)
     return _per_clip(2 * shared / np.maximum(predicted + labels, 1), present, known)
 
 
@@ -132,11 +130,6 @@ def iou_accuracy(scores: ArrayLike, truth: ArrayLike, threshold: float = 0.5, kn
 def f1_measure(scores: ArrayLike, truth: ArrayLike, threshold: float = 0.5, known: ArrayLike | None = None) -> float:
     """Mean of :func:`f1_per_clip`; neither micro nor macro over classes."""
     return _mean(f1_per_clip(scores, truth, threshold, known))
-
-
-def _set_sizes(values: Floats, present: Bools, threshold: float) -> tuple[Ints, Ints, Ints]:
-    predicted = values >= threshold
-    return (predicted & present).sum(axis=1), predicted.sum(axis=1), present.sum(axis=1)
 
 
 def class_average_precision(scores: ArrayLike, labels: ArrayLike, missed: int = 0) -> float:
@@ -151,22 +144,11 @@ def class_average_precision(scores: ArrayLike, labels: ArrayLike, missed: int = 
 def average_precision(scores: ArrayLike, truth: ArrayLike, missed: int = 0, known: ArrayLike | None = None) -> Floats:
     """(C,) AP of each class as in :func:`class_average_precision`; -1 for classes without a positive."""
     values, present = _pair(scores, truth, known)
-    order = np.argsort(-values, axis=0, kind="stable")
-    ranked = np.take_along_axis(values, order, axis=0)
-    true = np.take_along_axis(present, order, axis=0).cumsum(axis=0)
-    last_of_tie = np.ones(ranked.shape, dtype=bool)
-    last_of_tie[:-1] = ranked[1:] != ranked[:-1]
-    if known is None:
-        seen = np.arange(1, len(ranked) + 1)[:, None]
-    else:
-        seen = np.maximum(np.take_along_axis(np.asarray(known, dtype=bool), order, axis=0).cumsum(axis=0), 1)
-    precision = np.where(last_of_tie, true / seen, 0.0)
-    envelope = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
-    positives = present.sum(axis=0) + missed
-    # A positive inside a tie enters at the tie's end, whose precision the envelope already holds (or a better one).
-    steps = np.diff(true, axis=0, prepend=0)
-    area = (steps * envelope).sum(axis=0) / np.maximum(positives, 1)
-    return np.where(positives > 0, area, -1.0)
+    unknown = np.zeros(values.shape[1], dtype=np.int64)
+    if known is not None:
+        unknown += (~np.asarray(known, dtype=bool)).sum(axis=0)
+    ascending = np.sort(np.ascontiguousarray(values.T), axis=1)
+    return np.asarray(kernels.areas(values, present, ascending, unknown, missed))
 
 
 def mean_average_precision(
@@ -194,9 +176,10 @@ def grouped_top1(scores: ArrayLike, truth: ArrayLike, classes: ArrayLike, known:
 
 def grouped_top_any(scores: ArrayLike, truth: ArrayLike, classes: ArrayLike) -> float:
     """As :func:`grouped_top1` with the clip's k best classes, k counting all its labels."""
-    chosen, present = _chosen_top_set(scores, truth)
+    values, present = _pair(scores, truth)
     inside = present & _group_mask(classes, present.shape[1])
-    return _mean(np.any(chosen & inside, axis=1)[np.any(inside, axis=1)])
+    found = kernels.labels_among_best(values, inside, present.sum(axis=1))
+    return _mean((found > 0)[np.any(inside, axis=1)])
 
 
 def clips_inside(truth: ArrayLike, classes: ArrayLike, known: ArrayLike | None = None) -> Bools:

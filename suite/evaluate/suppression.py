@@ -12,7 +12,7 @@ and ASL add one second). ``pad`` is added to the lengths only (ActionFormer's 1e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -21,8 +21,29 @@ from numpy.typing import ArrayLike
 from suite.evaluate import suppression_kernels as kernels
 from suite.evaluate.lookup import group_rows, ranked_rows
 from suite.evaluate.segments import Floats, Ints
+from suite.evaluate.suppression_best import soft_best
 
-_MODES = {"gaussian": kernels.GAUSSIAN, "linear": kernels.LINEAR}
+MODES = {"gaussian": kernels.GAUSSIAN, "linear": kernels.LINEAR}
+
+
+@dataclass(frozen=True)
+class RankedGroups:
+    """N segments in which suppression acts inside groups: G groups in ascending order, best score first in each.
+
+    ``rows`` (N,) are rows of the input; ``start``, ``end`` and ``score`` (N,) are copies in this order; group g holds
+    the places ``edges[g]:edges[g + 1]``.
+    """
+
+    rows: Ints
+    start: Floats
+    end: Floats
+    score: Floats
+    edges: Ints
+
+    @property
+    def bounds(self) -> tuple[Ints, Ints]:
+        """(G,) where groups begin, and where they end."""
+        return self.edges[:-1], self.edges[1:]
 
 
 def video_class_groups(video: ArrayLike, label: ArrayLike) -> Ints:
@@ -43,12 +64,8 @@ def hard_nms(
     pad: float = 0.0,
 ) -> Ints:
     """Rows (K,) that survive: the best stays, those whose tIoU with it is >= ``threshold`` fall, and so on."""
-    starts, ends, scores = _columns(start, end, score)
-    kept = [
-        rows[kernels.hard(starts[rows], ends[rows], threshold, plus, pad)]
-        for rows in _groups(starts, ends, scores, group)
-    ]
-    return np.concatenate([np.zeros(0, dtype=np.int64), *kept])
+    found = ranked_groups(start, end, score, group)
+    return found.rows[kernels.hard_groups(found.start, found.end, *found.bounds, threshold, plus, pad)]
 
 
 def soft_nms(
@@ -82,17 +99,50 @@ def soft_nms(
     Returns:
         rows (K,) and their decayed scores (K,).
     """
-    starts, ends, scores = _columns(start, end, score)
-    picked, reached = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
+    found = ranked_groups(start, end, score, group)
     most = np.iinfo(np.int64).max if limit is None else limit
-    for rows in _groups(starts, ends, scores, group):
-        kept, value = kernels.soft(
-            starts[rows], ends[rows], scores[rows], _MODES[decay], sigma, threshold, width_slope, strict,
-            min_score, most, keep_last, plus, pad,
-        )  # fmt: skip
-        picked.append(rows[kept])
-        reached.append(value)
-    return np.concatenate(picked), np.concatenate(reached)
+    rows, reached = kernels.soft_groups(
+        found.start, found.end, found.score, *found.bounds, MODES[decay], sigma, threshold, width_slope, strict,
+        min_score, most, keep_last, plus, pad,
+    )  # fmt: skip
+    return found.rows[rows], reached
+
+
+def soft_nms_best(
+    found: RankedGroups,
+    videos: Ints,
+    limit: int,
+    *,
+    decay: Literal["gaussian", "linear"] = "gaussian",
+    sigma: float = 0.5,
+    threshold: float = 0.0,
+    width_slope: float = 0.0,
+    strict: bool = False,
+    min_score: float = 0.0,
+    plus: float = 0.0,
+    pad: float = 0.0,
+) -> tuple[Ints, Floats]:
+    """The ``limit`` best picks that :func:`soft_nms` makes in the groups of each video, without making the others.
+
+    Args:
+        found: scores that are not negative.
+        videos: (V + 1,) video v holds the groups ``videos[v]:videos[v + 1]`` (:func:`groups_of_videos`).
+
+    Returns:
+        rows (K,) of the input video by video, best first inside each, and their decayed scores (K,): those that
+        :func:`best_rows` finds among all picks.
+    """
+    rule = (decay == "gaussian", float(sigma), float(threshold), float(width_slope), bool(strict), float(min_score))
+    rows, reached = soft_best(
+        found.start, found.end, found.score.copy(), found.edges, videos, limit, (*rule, float(plus), float(pad))
+    )
+    return found.rows[rows], reached
+
+
+def groups_of_videos(found: RankedGroups, video: Ints) -> Ints:
+    """(V + 1,) where the groups of each video begin; ``video`` (N,) as the rows of the input, a group lies in one."""
+    firsts = video[found.rows[found.edges[:-1]]]
+    return np.concatenate([np.zeros(min(1, len(firsts)), np.int64), np.flatnonzero(np.diff(firsts)) + 1, [len(firsts)]])
 
 
 def one_shot_decay(
@@ -112,13 +162,9 @@ def one_shot_decay(
     Returns:
         rows (N,) and their scores (N,).
     """
-    starts, ends, scores = _columns(start, end, score)
-    picked, reached = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
-    for rows in _groups(starts, ends, scores, group):
-        kept, value = kernels.one_shot(starts[rows], ends[rows], scores[rows], threshold, sigma, plus)
-        picked.append(rows[kept])
-        reached.append(value)
-    return np.concatenate(picked), np.concatenate(reached)
+    found = ranked_groups(start, end, score, group)
+    rows, reached = kernels.one_shot_groups(found.start, found.end, found.score, *found.bounds, threshold, sigma, plus)
+    return found.rows[rows], reached
 
 
 def vote(
@@ -168,9 +214,11 @@ def _columns(start: ArrayLike, end: ArrayLike, score: ArrayLike) -> tuple[Floats
     return np.asarray(start, np.float64), np.asarray(end, np.float64), np.asarray(score, np.float64)
 
 
-def _groups(start: Floats, end: Floats, score: Floats, group: ArrayLike | None) -> Iterator[Ints]:
-    """Rows of each group, best score first."""
-    keys = np.zeros(len(start), dtype=np.int64) if group is None else np.asarray(group, dtype=np.int64)
-    order = ranked_rows(np.arange(len(keys)), keys, score, (start, end))
-    edges = np.flatnonzero(np.diff(keys[order])) + 1
-    yield from (rows for rows in np.split(order, edges) if len(rows))
+def ranked_groups(start: ArrayLike, end: ArrayLike, score: ArrayLike, group: ArrayLike | None = None) -> RankedGroups:
+    """The order in which suppression looks at segments: by group, descending score, start, end."""
+    starts, ends, scores = _columns(start, end, score)
+    keys = np.zeros(len(starts), dtype=np.int64) if group is None else np.asarray(group, dtype=np.int64)
+    order = ranked_rows(np.arange(len(keys)), keys, scores, (starts, ends))
+    inner = np.flatnonzero(np.diff(keys[order])) + 1
+    edges = np.concatenate([np.zeros(min(1, len(order)), np.int64), inner, [len(order)]]).astype(np.int64)
+    return RankedGroups(order, starts[order], ends[order], scores[order], edges)

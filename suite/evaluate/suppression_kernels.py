@@ -40,6 +40,17 @@ def hard(start: Floats, end: Floats, threshold: float, plus: float, pad: float) 
 
 
 @compiled
+def hard_groups(start: Floats, end: Floats, lows: Ints, highs: Ints, threshold: float, plus: float, pad: float) -> Ints:
+    """Rows kept of all groups; group g holds the rows ``lows[g]:highs[g]``, best first."""
+    kept, count = np.empty(len(start), dtype=np.int64), 0
+    for low, high in zip(lows, highs):
+        own = hard(start[low:high], end[low:high], threshold, plus, pad)
+        kept[count : count + len(own)] = own + low
+        count += len(own)
+    return kept[:count]
+
+
+@compiled
 def one_shot(
     start: Floats, end: Floats, score: Floats, threshold: float, sigma: float, plus: float
 ) -> tuple[Ints, Floats]:
@@ -64,6 +75,20 @@ def one_shot(
                 moved += 1
     rows[count:] = lowered[:moved]
     return rows, scores[rows]
+
+
+@compiled
+def one_shot_groups(
+    start: Floats, end: Floats, score: Floats, lows: Ints, highs: Ints, threshold: float, sigma: float, plus: float
+) -> tuple[Ints, Floats]:
+    """:func:`one_shot` in each of the groups ``lows[g]:highs[g]``."""
+    rows, scores, count = np.empty(len(start), dtype=np.int64), np.empty(len(start)), 0
+    for low, high in zip(lows, highs):
+        own, reached = one_shot(start[low:high], end[low:high], score[low:high], threshold, sigma, plus)
+        rows[count : count + len(own)] = own + low
+        scores[count : count + len(own)] = reached
+        count += len(own)
+    return rows[:count], scores[:count]
 
 
 @compiled
@@ -144,3 +169,34 @@ def soft(
             alive += 1
         size, best = alive, next_best
     return picked[:count], reached[:count]
+
+
+@compiled
+def soft_groups(
+    start: Floats,
+    end: Floats,
+    score: Floats,
+    lows: Ints,
+    highs: Ints,
+    mode: int,
+    sigma: float,
+    threshold: float,
+    slope: float,
+    strict: bool,
+    min_score: float,
+    limit: int,
+    keep_last: bool,
+    plus: float,
+    pad: float,
+) -> tuple[Ints, Floats]:
+    """:func:`soft` in each of the groups ``lows[g]:highs[g]``; the arrays are used up."""
+    rows, scores, count = np.empty(len(start), dtype=np.int64), np.empty(len(start)), 0
+    for low, high in zip(lows, highs):
+        own, reached = soft(
+            start[low:high], end[low:high], score[low:high],
+            mode, sigma, threshold, slope, strict, min_score, limit, keep_last, plus, pad,
+        )  # fmt: skip
+        rows[count : count + len(own)] = own + low
+        scores[count : count + len(own)] = reached
+        count += len(own)
+    return rows[:count], scores[:count]

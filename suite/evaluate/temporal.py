@@ -90,10 +90,10 @@ def match_segments(
             ground truth.
     """
     required_score(predictions)
-    truth_row = _counted_truth(truth, protocol, videos)
+    truth_row = counted_truth(truth, protocol, videos)
     counted = truth.take(truth_row)
     classes = distinct(counted.label)
-    rows = _counted_predictions(predictions, classes, protocol, videos)
+    rows = counted_predictions(predictions, classes, protocol, videos)
     if ambiguous is not None and protocol.ambiguous == "drop":
         rows = rows[~near_ambiguous(predictions.take(rows), ambiguous)]
     rows, found = _ranked(rows, predictions, protocol)
@@ -123,7 +123,7 @@ def near_ambiguous(segments: Segments, ambiguous: Segments) -> Bools:
     return touches(low, high, segments.start, segments.end, marked.start, marked.end)
 
 
-def _counted_truth(truth: Segments, protocol: TemporalProtocol, videos: ArrayLike | None) -> Ints:
+def counted_truth(truth: Segments, protocol: TemporalProtocol, videos: ArrayLike | None) -> Ints:
     """Rows of the annotations that count, sorted by label, video, start, end: the order that decides equal tIoUs."""
     keep = np.ones(len(truth), dtype=bool) if videos is None else np.isin(truth.video, videos)
     if protocol.duplicate_tolerance is not None:
@@ -135,7 +135,7 @@ def _counted_truth(truth: Segments, protocol: TemporalProtocol, videos: ArrayLik
     return rows[np.lexsort((kept.end, kept.start, kept.video, kept.label))]
 
 
-def _counted_predictions(
+def counted_predictions(
     predictions: Segments, classes: Ints, protocol: TemporalProtocol, videos: ArrayLike | None
 ) -> Ints:
     """Rows of the detections that count.

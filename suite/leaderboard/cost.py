@@ -21,6 +21,7 @@ from suite.leaderboard.steps import Timed, begun, draws_epochs, kind_of, light_o
 from suite.presets import preset_of
 from suite.registry import method
 from suite.report.matching import key_of
+from suite.sealing import checked, with_check
 from suite.spec.base import content_hash
 from suite.spec.run import RunSpec
 from suite.writing import write_whole
@@ -28,8 +29,8 @@ from suite.writing import write_whole
 
 @dataclass(frozen=True)
 class Memory:
-    """What a run needs, in bytes: ``process``, its peak with the scores of the whole test split, and the packed
-    ``features`` at the published size, which are mapped from disk and stay in memory as far as there is room."""
+    """What a run needs, in bytes: ``process``, its peak with scores and predictions of the whole test split, and the
+    packed ``features`` at the published size, which are mapped from disk and stay in memory as far as there is room."""
 
     process: float
     features: float
@@ -93,7 +94,10 @@ class Costs:
         card = find_card(spec.dataset)
         size = size_of(card)
         rows = (size.train + size.unlabelled + size.test) * max(1, size.length)
-        return Memory(found.peak + size.test * found.kept, 4.0 * (card.layout.channels or 0) * rows)
+        # Scores of two splits are held of the point that validation chose, of the last one and of the one under way.
+        points = min(3, spec.epochs or 3)
+        evaluated = size.test * (2 * points * found.kept + 2 * found.judged)
+        return Memory(found.peak + evaluated, 4.0 * (card.layout.channels or 0) * rows)
 
     def _key(self, spec: RunSpec) -> str:
         return ", ".join(filter(None, (key_for(spec), self.setting)))
@@ -102,15 +106,14 @@ class Costs:
         everything = _held(self.path)
         timings = {key: vars(one) for key, one in self.known.items()}
         everything[platform.node()] = {"timed": timings, "runs": self.runs}
-        write_whole(self.path, json.dumps(everything, indent=1))
+        write_whole(self.path, json.dumps(with_check(everything), indent=1))
 
 
 def _held(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        return checked(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def name_of(spec: RunSpec) -> str:

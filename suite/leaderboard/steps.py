@@ -6,10 +6,13 @@ import multiprocessing
 import resource
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from suite.data import find_card
 from suite.errors import SuiteError
@@ -18,13 +21,15 @@ from suite.registry import method
 from suite.spec.base import content_hash
 from suite.spec.run import RunSpec
 from suite.tasks import task
+from suite.tasks.data import SPLITS
 
 if TYPE_CHECKING:
+    from suite.method import Scores
     from suite.train.stepper import Solo
     from suite.train.training import Training
 
 FEW = {"recognition": 512, "weak-localization": 24, "semi-localization": 6, "actor-detection": 4}
-SCORED = 2  # test samples whose scoring is timed
+SCORED = 4  # test samples (of actors: clips) whose scoring is timed
 TIMED = 3  # steps timed in each phase, the first of which warms up
 ENOUGH = 5.0  # seconds after which no further step is timed
 
@@ -35,8 +40,9 @@ class Timed:
 
     They are those of the processor: what other programs take meanwhile is no cost of a run.
 
-    ``peak`` is the largest resident memory of a process that does so (0: not measured), ``kept`` what the scores of a
-    test sample take, both in bytes.
+    ``peak`` is the largest resident memory of a process that does so and has a run's libraries, less the noise that it
+    trains on (0: not measured; of :func:`timed` itself: that noise). Of a test sample, ``kept`` is what its scores take
+    and ``judged`` what it takes at most to decode and evaluate them. All in bytes.
     """
 
     step: Mapping[str, float]
@@ -44,6 +50,7 @@ class Timed:
     score: float
     peak: float = 0.0
     kept: float = 0.0
+    judged: float = 0.0
 
 
 def timed_alone(spec: RunSpec) -> Timed:
@@ -66,12 +73,16 @@ def _in_process(spec: RunSpec, clips: int) -> Timed:
 
 
 def _measured(spec: RunSpec, clips: int) -> Timed:
+    import ray.train.torch  # noqa: F401
+
+    import suite.work.execute  # noqa: F401
     from suite.work.preparation import Machine, threads
 
     with threads(Machine().threads):
         found = timed(spec, clips)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return replace(found, peak=float(peak if sys.platform == "darwin" else peak * 1024))  # Linux counts in KiB
+    held = float(peak if sys.platform == "darwin" else peak * 1024)  # Linux counts in KiB
+    return replace(found, peak=held - found.peak)
 
 
 def timed(spec: RunSpec, clips: int = 1) -> Timed:
@@ -79,8 +90,6 @@ def timed(spec: RunSpec, clips: int = 1) -> Timed:
 
     On pixels a step has as many ``clips``, and is counted as often as they go into the method's batch.
     """
-    import torch
-
     light, scale = light_of(spec, clips)
     few = smallest(light)
     training, stepper = begun(light, spec, few)
@@ -93,13 +102,39 @@ def timed(spec: RunSpec, clips: int = 1) -> Timed:
                 stepper.enter()
             entering[kind] = _clocked(stepper.enter) / few
             step[kind] = _steps(training, stepper) * scale
-    network, test = training.run.network.eval(), training.data.test
+    score, kept, judged = _evaluated(training)
+    noise = sum(_bytes(getattr(training.data, split)) for split in SPLITS)
+    return Timed(step, entering, score, noise, kept, judged)
+
+
+def _evaluated(training: Training) -> tuple[float, float, float]:
+    """Of a test sample more: seconds to score and decode it, bytes of its scores, bytes to decode and evaluate it."""
+    import torch
+
+    light, network, test = training.method, training.run.network.eval(), training.data.test
+    few = test.take(np.arange(SCORED // 2))  # of actors: clips
     with torch.no_grad():
+        light.decode(first := light.score(network, few, training.run), few)  # what happens once in a process
         start = time.process_time()
-        scores = light.score(network, test, training.run)
-        light.decode(scores, test)
-        score = (time.process_time() - start) / max(1, len(test))
-    return Timed(step, entering, score, kept=sum(one.nbytes for one in scores.values()) / max(1, len(test)))
+        light.decode(scores := light.score(network, test, training.run), test)
+        score = (time.process_time() - start) / SCORED
+    judged = max(0, _judged(training, scores, test) - _judged(training, first, few)) / (SCORED - SCORED // 2)
+    return score, sum(one.nbytes for one in scores.values()) / SCORED, judged
+
+
+def _judged(training: Training, scores: Scores, test: Any) -> int:
+    """Bytes that decoding and evaluating take at most."""
+    tracemalloc.start()
+    try:
+        training.evaluation.task.evaluate(training.method.decode(scores, test), test, training.data)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def _bytes(samples: Any) -> int:
+    """What the arrays of a split hold."""
+    return sum(one.nbytes for one in vars(samples).values() if isinstance(one, np.ndarray))
 
 
 def light_of(spec: RunSpec, clips: int = 1) -> tuple[Method, int]:

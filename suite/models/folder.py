@@ -10,7 +10,7 @@ import json
 import logging
 import shutil
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from suite.models.card import card
 from suite.models.kept import NAME, Kept
 from suite.places import Places
 from suite.results.schema import Outcome, to_table
+from suite.sealing import checked, with_check
 from suite.spec.pinned import KEPT, PinnedFile
 from suite.train.selection import SELECTIONS
 from suite.train.storage import checkpoint
@@ -45,6 +46,7 @@ class ModelFolder:
         try:
             found: dict[str, Any] = json.loads((self.path / CONFIG).read_text(encoding="utf-8"))
             newer = found["format"] > FORMAT
+            found = found if newer else checked(found)
             needed = (found["request"]["method"], found["task"], found["form"]["splits"], *found["selections"].values())
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise DataError(f"{self.path / CONFIG} cannot be read; export or train the model again.") from None
@@ -93,15 +95,12 @@ def model_of(run: str, places: Places) -> ModelFolder:
     """The model of the run with the id ``run``; raises :class:`UsageError` with the way to get it."""
     path = models_folder(places) / run
     if not (path / CONFIG).is_file():
-        raise UsageError(f"the weights of run {run} were not kept; train it again with suite train … --again.")
+        raise UsageError(f"no weights of run {run} are kept here; train it again with suite train … --again.")
     return ModelFolder(path)
 
 
-def keep_models(outcomes: Iterable[Outcome], places: Places) -> None:
-    """Write the models that ``outcomes`` carry, before their rows are recorded.
-
-    What cannot be written is logged and is no failure of the run, whose numbers do not need it.
-    """
+def keep_models(outcomes: Iterable[Outcome], places: Places) -> Iterator[tuple[Outcome, str]]:
+    """Write the models that ``outcomes`` carry; yields those whose models could not be written, and why."""
     for outcome in outcomes:
         kept: Kept | None = outcome.extra.get(NAME)
         if kept is None or outcome.run["status"] != "finished":
@@ -116,7 +115,29 @@ def keep_models(outcomes: Iterable[Outcome], places: Places) -> None:
             if kept.weights:
                 write(outcome, kept, models_folder(places) / outcome.id)
         except (OSError, SuiteError) as error:
-            logger.warning("the weights of run %s were not kept: %s", outcome.id, str(error).rstrip("."))
+            yield outcome, str(error).rstrip(".")
+
+
+def adopt(model: ModelFolder, run: str, places: Places) -> None:
+    """Copy ``model``, of another place, to where that of ``run`` belongs among those of ``places``.
+
+    It appears whole, in place of one that was there. Raises :class:`DataError` for one that is damaged, and
+    :class:`OSError` where nothing can be written.
+    """
+    selections = list(model.config["selections"])
+    for selection in selections:
+        model.tensors(selection)
+    target = models_folder(places) / run
+    partial = target.with_name(f".{run}-{uuid.uuid4().hex[:8]}")
+    try:
+        for name in (CONFIG, README, *(_file(selection, selections) for selection in selections)):
+            if (model.path / name).is_file():
+                (partial / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(model.path / name, partial / name)
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def write(outcome: Outcome, kept: Kept, folder: Path) -> None:
@@ -127,7 +148,9 @@ def write(outcome: Outcome, kept: Kept, folder: Path) -> None:
         for name in names:
             checkpoint.save(partial / _file(name, names), kept.weights[name], _facts(outcome.run, kept, name))
         config = _config(outcome.run, kept, names)
-        (partial / CONFIG).write_text(json.dumps(config, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (partial / CONFIG).write_text(
+            json.dumps(with_check(config), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         metrics = to_table("metrics", outcome.metrics, outcome.id, "").to_pylist()
         (partial / README).write_text(card(config, metrics), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+from zlib import crc32
 
 import numpy as np
 
@@ -18,8 +19,8 @@ from suite.rehearsal.dials import DIALS
 from suite.spec.card import DatasetCard
 
 Step = Callable[[int], None]  # called with the bytes that were written
-VERSION = 2  # of the generator: what it writes for the same request never changes silently
-STREAMS = 1  # the version whose draws these are
+VERSION = 3  # of the generator: what it writes for the same request never changes silently
+STREAMS = 3  # the version whose draws these are
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Request:
     dials: Mapping[str, Value] = field(default_factory=dict)
 
     def generator(self, *stream: int) -> np.random.Generator:
-        """A stream of its own for each purpose and item: how many items there are never changes one of them."""
-        return np.random.Generator(np.random.PCG64([STREAMS, self.seed, *stream]))
+        """A stream of its own for each card, purpose and item: how many items there are never changes one of them."""
+        return np.random.Generator(np.random.PCG64([STREAMS, crc32(self.card.name.encode()), self.seed, *stream]))
 
     def width(self, published: int, small: int) -> int:
         """The feature width asked for; raises :class:`UsageError` for one that two modalities cannot share."""

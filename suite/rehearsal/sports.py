@@ -17,8 +17,11 @@ from suite.rehearsal.timelines import TEST, TRAIN, chosen
 from suite.tasks.actors.tables import BoxTable
 from suite.tasks.actors.ucf_files import AnnotatedTubes, read_test_list, read_tubes
 
-CLASSES, GROUPS, CLIPS, LENGTH = 24, 25, 4, 60  # generated videos: of each class so many groups of so many clips
+CLASSES, GROUPS = 24, 25  # groups of each class
 TEST_GROUPS = 7  # the first groups test, as in split 1
+PUBLISHED = {TRAIN: 2284, TEST: 910}  # videos
+TUBES, BOXES = 4458, 573862
+LATE = 60  # frames at most before a generated tube begins
 FEW, SHORT = 144, 12  # videos when nothing is said (six a class), and frames of each: all of the test count
 MARGIN = 16  # frames of a clip after its key frame
 NAMING = "{index:05d}.jpg"
@@ -165,16 +168,38 @@ def _tubes(found: AnnotatedTubes) -> dict[str, list[Tube]]:
 
 
 def _generated(asked: Request) -> dict[str, list[Tube]]:
-    """A person a video, who drifts through the picture."""
-    videos = {}
-    for label in range(1, CLASSES + 1):
-        sport = f"Sport{label:02d}"
-        for group in range(1, GROUPS + 1):
-            for clip in range(1, CLIPS + 1):
-                generator = asked.generator(15, label, group, clip)
-                size, speed = generator.integers(60, 140, 2), generator.integers(-1, 2, 2)
-                start = [generator.integers(30, side - extent - 30) for side, extent in zip((WIDTH, HEIGHT), size)]
-                path = np.array(start) + np.arange(LENGTH)[:, None] * speed // 2
-                boxes = np.concatenate([path, np.tile(size, (LENGTH, 1))], axis=1)
-                videos[f"{sport}/v_{sport}_g{group:02d}_c{clip:02d}"] = [(label, 1, boxes)]
-    return videos
+    """As many videos, tubes and boxes as were published: people who drift through the picture."""
+    count = sum(PUBLISHED.values())
+    tubes, lengths = _spread(TUBES, count), iter(_spread(BOXES, TUBES).tolist())
+    return {
+        name: [_drifting(asked.generator(15, place, number), label, next(lengths)) for number in range(tubes[place])]
+        for place, (name, label) in enumerate(_listed())
+    }
+
+
+def _listed() -> list[tuple[str, int]]:
+    """Name and label of each generated video: the groups of each part hold about equally many clips."""
+    parts = {TEST: range(1, TEST_GROUPS + 1), TRAIN: range(TEST_GROUPS + 1, GROUPS + 1)}
+    clips: dict[tuple[int, int], int] = {}
+    for part, groups in parts.items():
+        cells = [(label, group) for label in range(1, CLASSES + 1) for group in groups]
+        clips |= dict(zip(cells, _spread(PUBLISHED[part], len(cells)).tolist(), strict=True))
+    return [
+        (f"Sport{label:02d}/v_Sport{label:02d}_g{group:02d}_c{clip:02d}", label)
+        for (label, group), number in sorted(clips.items())
+        for clip in range(1, number + 1)
+    ]
+
+
+def _spread(total: int, parts: int) -> np.ndarray:
+    """(parts,) int that add up to ``total`` and differ by one at most."""
+    return np.diff(np.arange(parts + 1) * total // parts)
+
+
+def _drifting(generator: np.random.Generator, label: int, length: int) -> Tube:
+    """A person who is there for ``length`` frames, and moves by at most half a pixel a frame."""
+    size, speed = generator.integers(60, 140, 2), generator.integers(-1, 2, 2)
+    room = np.array([WIDTH, HEIGHT]) - size
+    path = generator.integers(0, room + 1) + np.arange(length)[:, None] * speed // 2
+    boxes = np.concatenate([np.clip(path, 0, room), np.tile(size, (length, 1))], axis=1)
+    return label, 1 + int(generator.integers(0, LATE + 1)), boxes

@@ -18,11 +18,11 @@ from suite.rehearsal.request import Request, at_hand
 from suite.spec.card import Size
 
 TRAIN, TEST = "train", "test"
-SECONDS = {"thumos": 144.0, "activitynet": 114.0}  # median length of a video
+SECONDS = {"thumos": 144.0, "activitynet": 82.0}  # median length of a generated video; means are the published ones
 CO_OCCURRENCE = {"thumos": 0.15, "activitynet": 0.0}
 LIKE_THUMOS = Size(train=200, test=212, classes=20)  # of a card that states no published size
 SMALL = 60  # videos of a pack when nothing is said: half a minute to write, a minute to train on
-RATE = 30.0  # frames per second of generated videos
+RATE = {"thumos": 30.0, "activitynet": 25.0}  # frames per second of generated videos
 
 
 @dataclass(frozen=True)
@@ -122,12 +122,17 @@ def _videos(
 def _generated_json(asked: Request) -> dict[str, Any]:
     """A database like the published one, of planted timelines, as large as it is asked for."""
     train, test = (asked.card.options[f"{part}_subsets"][0] for part in (TRAIN, TEST))
+    family = _family(asked)
     database = {
-        name: {"duration": seconds, "frames": round(seconds * RATE), "subset": train if part == TRAIN else test,
+        name: {"duration": seconds, "frames": round(seconds * RATE[family]), "subset": train if part == TRAIN else test,
                "annotations": rows}
         for name, part, seconds, rows in _generated(asked)
     }  # fmt: skip
     return database if asked.card.options["annotations"][0] == "thumos14_412.json" else {"database": database}
+
+
+def _family(asked: Request) -> str:
+    return "activitynet" if asked.card.name.startswith("activitynet") else "thumos"
 
 
 def _generated(asked: Request) -> list[tuple[str, str, float, list[dict[str, Any]]]]:
@@ -136,7 +141,7 @@ def _generated(asked: Request) -> list[tuple[str, str, float, list[dict[str, Any
     classes, train, test = size.classes, size.train, size.test
     # Class scores are found by the names of classes: where the card has names, they are taken.
     known = sorted(asked.card.options.get("class_columns", ())) or [f"action_{n:03d}" for n in range(classes)]
-    family = "activitynet" if asked.card.name.startswith("activitynet") else "thumos"
+    family = _family(asked)
     form = "video_{}_{:07d}" if family == "thumos" else "v_{}_{:06d}"
     names = [form.format("validation", place + 1) for place in range(train)]
     names += [form.format("test", place + 1) for place in range(test)]
@@ -199,15 +204,16 @@ def _csv(columns: Sequence[str], rows: Sequence[Mapping[str, str]], kept: set[st
 
 
 def _generated_list(asked: Request) -> dict[str, bytes]:
+    rate = RATE[_family(asked)]
     database, lines = {}, ["video,numFrame,seconds,fps,rfps,subset,featureFrame"]
     for name, part, seconds, rows in _generated(asked):
-        frames = round(seconds * RATE)
+        frames = round(seconds * rate)
         covered = frames // 16 * 16
         database[name] = {
             "duration_second": seconds, "duration_frame": frames, "annotations": rows, "feature_frame": covered
         }  # fmt: skip
         subset = "training" if part == TRAIN else "validation"
-        lines.append(f"{name},{frames},{seconds},{RATE},{RATE},{subset},{covered}")
+        lines.append(f"{name},{frames},{seconds},{rate},{rate},{subset},{covered}")
     return {
         activitynet.ANNOTATIONS: json.dumps(database).encode(),
         activitynet.INFO: ("\n".join(lines) + "\n").encode(),

@@ -18,6 +18,7 @@ from suite.report.numbers import headlines
 from suite.report.rows import run_pages, script_json
 from suite.report.run_page import FOLDER
 from suite.results.ledger import Ledger
+from suite.sealing import checked, with_check
 from suite.writing import write_whole
 
 SUFFIX = ".about.json"
@@ -47,7 +48,7 @@ class IndexContent:
 
 def leave(file: Path, about: About) -> None:
     """Describe the page ``file`` for the index."""
-    write_whole(file.with_suffix(SUFFIX), json.dumps(asdict(about), ensure_ascii=False))
+    write_whole(file.with_suffix(SUFFIX), json.dumps(with_check(asdict(about)), ensure_ascii=False))
 
 
 def refresh(reports: Path, ledger: Ledger) -> Path:
@@ -78,7 +79,7 @@ def _pages(reports: Path) -> dict[str, list[tuple[str, About]]]:
 def _read(file: Path) -> About | None:
     """A description, or None for a file that is none (another version's, half written)."""
     try:
-        known = json.loads(file.read_text(encoding="utf-8"))
+        known = checked(json.loads(file.read_text(encoding="utf-8")))
         return About(**{**known, "lines": tuple(known.get("lines", ()))})
     except (OSError, ValueError, TypeError):
         return None

@@ -17,7 +17,8 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from suite.errors import SuiteError
+from suite.errors import DataError, SuiteError
+from suite.results import log
 from suite.results.checksums import Checksums
 from suite.results.location import is_uri
 from suite.results.native import held_back
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 ResultT = TypeVar("ResultT")
 Query = Callable[[pl.LazyFrame], pl.LazyFrame]
+State = tuple[set[Path], int]  # data files, version
 REMEDY = "`suite results repair` sets damaged files aside and says which runs to do again."
 
 TIDY_EVERY = 100  # commits
@@ -55,7 +57,7 @@ class Store:
         if self._table is None:
             self._table = self._checked(self._find)
         else:
-            self._checked(self._table.update_incremental)
+            self._checked(self._look)
         return self._table
 
     def append(self, rows: pa.Table) -> None:
@@ -94,19 +96,31 @@ class Store:
             return pl.LazyFrame(schema=_polars(self.schema))
         if is_uri(self.uri):
             rows = pl.scan_delta(table, storage_options=self.options or None)
-        else:  # by decoded paths: scan_delta opens `file://` addresses as they are, with `%20` for a blank
-            rows = pl.scan_parquet(
-                _paths(table),
-                glob=False,
-                hive_partitioning=False,
-                schema=_polars(self.schema),
-                missing_columns="insert",
-            )
+        else:
+            self._checked(partial(self._require_whole, table))
+            rows = self._scan_files(_paths(table))
+        return self._filled(rows)
+
+    def _scan_files(self, files: list[Path]) -> pl.LazyFrame:
+        """Files by decoded paths: scan_delta opens `file://` addresses as they are, with `%20` for a blank."""
+        schema = _polars(self.schema)
+        return pl.scan_parquet(files, glob=False, hive_partitioning=False, schema=schema, missing_columns="insert")
+
+    def _filled(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         held = rows.collect_schema().names()
         for name, blank in ADDED.get(self.name, {}).items():
             filled = pl.lit(blank, dtype=_polars(self.schema)[name])
             rows = rows.with_columns((pl.col(name).fill_null(filled) if name in held else filled).alias(name))
         return rows.select(self.schema.names)
+
+    def rows_of(self, files: list[Path]) -> pl.DataFrame:
+        """The rows of some data files of a local table, whether its log knows them or not."""
+        return self._filled(self._scan_files(files)).collect()
+
+    def paths(self) -> list[Path]:
+        """The data files of the newest version of a local table."""
+        table = self.open()
+        return _paths(table) if table else []
 
     @property
     def exists(self) -> bool:
@@ -124,7 +138,28 @@ class Store:
             return None
         table = DeltaTable(self.uri, storage_options=self.options)
         self._check_version(_version(table))
+        if not is_uri(self.uri):
+            folder = Path(self.uri)
+            Checksums(folder).require(log.needed(folder, table.version()))
         return table
+
+    def _look(self) -> None:
+        """Bring the open table up to date."""
+        assert self._table is not None
+        before = self._table.version()
+        self._table.update_incremental()
+        if not is_uri(self.uri):
+            folder = Path(self.uri)
+            Checksums(folder).require(log.between(folder, before, self._table.version()))
+
+    def _require_whole(self, table: DeltaTable, again: bool = False) -> None:
+        """Raise :class:`DataError` where a data file of ``table`` is not as it was written; remote stores see to it."""
+        if not is_uri(self.uri):
+            Checksums(Path(self.uri)).require(_paths(table), again)
+
+    def _checkpoint(self, table: DeltaTable) -> None:
+        if is_uri(self.uri) or not log.checkpoint_file(Path(self.uri), table.version()).exists():
+            table.create_checkpoint()
 
     def _check_version(self, version: int) -> None:
         if 1 <= version <= SCHEMA_VERSION:
@@ -136,9 +171,12 @@ class Store:
         )
 
     def _append(self, rows: pa.Table) -> None:
+        version = None
         if self._table is None:
-            self._table = self._find() or self._create()
-        before = self._data_files(self._table)
+            self._table = self._find()
+            version = None if self._table else -1  # of a new table, the first commit counts as new
+            self._table = self._table or self._create()
+        before = self._state(self._table, version)
         try:
             self._upgrade(self._table)
             write_deltalake(self._table, rows, mode="append", writer_properties=_WRITER, commit_properties=_COMMIT)
@@ -148,13 +186,17 @@ class Store:
         self._tidy(self._table)
         self._sum(self._table, before)
 
-    def _data_files(self, table: DeltaTable) -> set[Path]:
-        return set() if is_uri(self.uri) else set(_paths(table))
+    def _state(self, table: DeltaTable, version: int | None = None) -> State:
+        """The data files and the version of ``table``, or the ``version`` that is given."""
+        files = set() if is_uri(self.uri) else set(_paths(table))
+        return files, table.version() if version is None else version
 
-    def _sum(self, table: DeltaTable | None, before: set[Path]) -> None:
-        """Record checksums of the data files that are new since ``before``."""
+    def _sum(self, table: DeltaTable | None, before: State) -> None:
+        """Record checksums of the files that are new since ``before``."""
         if table is not None and not is_uri(self.uri):
-            Checksums(Path(self.uri)).add(sorted(self._data_files(table) - before))
+            folder, (files, version) = Path(self.uri), before
+            new = log.between(folder, version, table.version())
+            Checksums(folder).add([*sorted(set(_paths(table)) - files), *new])
 
     def _upgrade(self, table: DeltaTable) -> None:
         """Give a table of an older schema the columns that it lacks, and the version that older suites refuse."""
@@ -178,23 +220,26 @@ class Store:
     def _delete(self, predicate: str) -> None:
         table = self.open()
         if table is not None:
+            before = self._state(table)
+            self._require_whole(table, again=True)
             table.delete(predicate, commit_properties=_COMMIT)
+            self._sum(table, before)
 
     def _compact(self, keep_hours: float) -> None:
         table = self.open()
         if table is None:
             return
-        before = self._data_files(table)
         self._merge(table)
         table.vacuum(int(keep_hours), dry_run=False, enforce_retention_duration=False, full=True)
-        table.create_checkpoint()
-        self._sum(table, before)
+        self._checkpoint(table)
         if not is_uri(self.uri):
-            Checksums(Path(self.uri)).keep({path.name for path in self._data_files(table)})
+            folder = Path(self.uri)
+            Checksums(folder).keep([*_paths(table), *log.files(folder)])
 
     def _merge(self, table: DeltaTable) -> None:
         """Small files as few, in the order in which they were written: rows of a run are a course in time."""
         if len(table.file_uris()) > 1:
+            self._require_whole(table, again=True)  # what is damaged would be written anew as if it were whole
             table.optimize.compact(target_size=_TARGET, writer_properties=_WRITER, commit_properties=_COMMIT)
 
     def _tidy(self, table: DeltaTable) -> None:
@@ -206,8 +251,8 @@ class Store:
             return
         try:
             self._merge(table)
-            table.create_checkpoint()
-        except (DeltaError, OSError) as error:  # another writer deletes or compacts, or the disk is full
+            self._checkpoint(table)
+        except (DeltaError, OSError, DataError) as error:  # another writer deletes or compacts, or the disk is full
             logger.debug("%s was not tidied: %s", self.uri, error)
             self._table = None
 
@@ -216,6 +261,9 @@ class Store:
         try:
             with held_back():
                 return act()
+        except DataError as error:
+            self._table = None
+            raise SuiteError(f"the ledger table {self.uri} is damaged ({error}); {REMEDY}") from None
         except (DeltaError, OSError, TableNotFoundError) as error:
             self._table = None
             said = " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from suite.errors import DataError, UsageError
+from suite.sealing import sealed
 
 _FORM = re.compile(r"(?P<path>.+)@sha256:(?P<digest>[0-9a-f]{64})", re.DOTALL)
 KEPT = "model.safetensors"  # the weights of a kept model, in its folder, which bears the name of its run
@@ -45,12 +46,17 @@ class PinnedFile:
         return f"{name} (SHA-256 {self.digest[:SHORT]}…)" if self.digest else name
 
     def pin(self) -> PinnedFile:
-        """The same file, by its absolute path and with its checksum; raises :class:`UsageError` if it is not there."""
+        """The same file, by its absolute path and with its checksum.
+
+        Raises :class:`UsageError` if it is not there, or has a checksum of itself inside and is not what that says.
+        """
         if self.digest:
             return self
         path = self.path.expanduser().absolute()
         if not path.is_file():
             raise UsageError(f"there is no file {path}; give the path of a file that exists.")
+        if path.name == KEPT and sealed(path) is False:
+            raise UsageError(f"{path} is damaged: its checksum is another; train its run again, or give another file.")
         return PinnedFile(path, sha256_of(path))
 
     def require(self) -> Path:

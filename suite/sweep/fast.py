@@ -21,7 +21,7 @@ def metric_values(
 
     ``predictions`` are for ``samples``, the validation split of ``data``.
     """
-    several = list(predictions)
+    several = predictions if isinstance(predictions, Sequence) else list(predictions)
     wanted = [(objective.metric, objective.threshold) for objective in objectives]
     short = task.quick(several, samples, data, wanted) if several else None
     if short is not None:

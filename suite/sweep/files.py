@@ -9,9 +9,10 @@ from typing import Any
 
 from suite.declarations import shipped
 from suite.environment import PLUGINS
-from suite.errors import UsageError, did_you_mean
+from suite.errors import DataError, UsageError, did_you_mean
 from suite.places import Places
 from suite.registry import canonical_name, names
+from suite.sealing import checked, with_check
 from suite.spec.base import load_toml, validate
 from suite.spec.sweep import SweepSpec, parse_over
 from suite.writing import write_whole
@@ -38,7 +39,7 @@ def known_sweep(name: str, places: Places) -> SweepSpec:
     file = _stored(name, places)
     if "/" in name or not file.is_file():
         return find_sweep(name)
-    spec, beside = SweepSpec.model_validate_json(file.read_text(encoding="utf-8")), file.with_name(METHOD_FILES)
+    spec, beside = _read(file), file.with_name(METHOD_FILES)
     lacking = [method for method in spec.methods if canonical_name(method) not in names()]
     files = json.loads(beside.read_text(encoding="utf-8")) if lacking and beside.is_file() else []
     if files:
@@ -50,8 +51,18 @@ def known_sweep(name: str, places: Places) -> SweepSpec:
 def store(spec: SweepSpec, places: Places) -> None:
     """Keep ``spec`` beside the ledger, so that its name alone finds it again, and which files its methods came from."""
     file = _stored(spec.name, places)
-    write_whole(file, spec.model_dump_json(indent=2, exclude_defaults=True) + "\n")
+    held = with_check(spec.model_dump(mode="json", exclude_defaults=True))
+    write_whole(file, json.dumps(held, indent=2, ensure_ascii=False) + "\n")
     write_whole(file.with_name(METHOD_FILES), json.dumps(PLUGINS.paths()))
+
+
+def _read(file: Path) -> SweepSpec:
+    try:
+        return SweepSpec.model_validate(checked(json.loads(file.read_text(encoding="utf-8"))))
+    except (OSError, ValueError) as error:
+        said = " ".join(str(error).split())
+        remedy = "`suite results repair` sets it aside, and running the sweep writes it again."
+        raise DataError(f"the sweep in {file} cannot be read ({said[:200]}); {remedy}") from None
 
 
 def _stored(name: str, places: Places) -> Path:

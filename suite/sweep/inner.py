@@ -1,7 +1,8 @@
 """The inner loop: parameters that only post-process are searched over the scores of trained networks, not by training.
 
-Thousands of settings a second where a setting moves a threshold over fixed scores; elsewhere as fast as the method
-decodes. The choice is made on validation data; test data are decoded once, with what was chosen.
+Tens of thousands of settings a second where a setting moves a threshold over fixed scores, hundreds where it thins
+candidates that all settings share; elsewhere as fast as the method decodes. The choice is made on validation data; test
+data are decoded once, with what was chosen.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from suite.sweep.fast import metric_values
 from suite.sweep.history import known_objectives
 from suite.sweep.problem import Problem
 from suite.sweep.space import Parameter, Space, Values
+from suite.tasks.scoring.decodings import Decodings
 from suite.train.evaluation import judge
 from suite.train.start import with_values
 from suite.work.preparation import Prepared
@@ -142,7 +144,7 @@ def _judged(runs: Sequence[Scored], settings: Sequence[Values], objectives: Sequ
     total = np.zeros((len(settings), len(objectives)))
     for run in runs:
         scores, samples = run.points["validation"]["validation"], run.prepared.data.validation
-        predictions = (run.method(values).decode(scores, samples) for values in settings)
+        predictions = Decodings([run.method(values) for values in settings], scores, samples)
         total += metric_values(predictions, samples, run.prepared.data, run.prepared.task, objectives)
     return total / len(runs)
 

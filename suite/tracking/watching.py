@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from suite.errors import UsageError, did_you_mean, redacted
+from suite.errors import UsageError, did_you_mean, pass_on_interruption, redacted
 from suite.tracking.base import Point, Steps, Tracked, Tracker
 from suite.tracking.files import CsvTracker, TensorBoardTracker
 from suite.tracking.services import MlflowTracker, WandbTracker
@@ -67,5 +67,6 @@ class Following:
         try:
             act()
         except Exception as error:  # whatever another program's library raises: the training is worth more
+            pass_on_interruption(error)
             self.trackers.pop(name, None)
             logger.warning("%s logs this run no further: %s", name, redacted(f"{type(error).__name__}: {error}")[:300])

@@ -6,6 +6,7 @@ batch, and normalization layers see the whole batch. Results then agree up to th
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,12 @@ class Workers:
             return module
         # Frozen parts, and those that a phase's loss leaves out, get no gradient; DDP would wait for them.
         return nn.parallel.DistributedDataParallel(module, find_unused_parameters=True)
+
+    def apart(self, module: nn.Module) -> AbstractContextManager[None]:
+        """Inside, a backward pass of the wrapped ``module`` adds to this worker's gradients and exchanges none."""
+        if isinstance(module, nn.parallel.DistributedDataParallel):
+            return module.no_sync()
+        return nullcontext()
 
     def agree(self, go_on: bool, device: torch.device) -> bool:
         """The leader's decision, known to all."""

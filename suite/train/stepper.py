@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -56,10 +58,13 @@ class Objective(nn.Module):
 
 
 class Solo:
-    """Trains one network as its phases say: optimizer, precision, clipping, teacher; with others on its workers."""
+    """Trains one network as its phases say: optimizer, precision, clipping, teacher; with others on its workers.
 
-    def __init__(self, training: Training) -> None:
-        self.training, self.trainings = training, [training]
+    ``accumulate``: how many pieces a worker computes its part of a batch in, the gradients added up.
+    """
+
+    def __init__(self, training: Training, accumulate: int = 1) -> None:
+        self.training, self.trainings, self.accumulate = training, [training], accumulate
         self.workers = Workers.current()
         self.precision = PRECISIONS.get(training.settings.precision)
         # bfloat16 has the range of float32, so only gradients of float16 can become too small to hold.
@@ -92,7 +97,8 @@ class Solo:
             parameter.requires_grad_(not phase.trainable or name.startswith(phase.trainable))
         run.teacher = averaged_copy(run.network) if phase.average else None
         self.objective = None
-        self.pieces = Pieces(run, run.network)
+        # A worker that took more pieces in the middle of a step would leave the others waiting.
+        self.pieces = Pieces(run, run.network, self.accumulate, grows=self.workers.size == 1)
 
     def begin_epoch(self) -> None:
         """See :class:`Stepper`."""
@@ -109,11 +115,7 @@ class Solo:
         set_rate(optimizer, phase, run.step, steps_per_epoch)
         run.network.train()
         share, weight = self.workers.share(to_device(batch, run.device))
-        if self.workers.size == 1:
-            parts = self.pieces.compute(share, self._backward, self._clear)
-        else:  # a worker that takes more pieces than others would leave them waiting
-            self._clear()
-            parts = self._backward(share, weight)
+        parts = self.pieces.compute(share, partial(self._backward, weight), self._clear)
         if phase.clip_norm is not None:
             # The limit is for the true gradients and not for those multiplied by the loss scale.
             self.scaler.unscale_(optimizer)
@@ -130,14 +132,15 @@ class Solo:
         assert self.optimizer is not None
         self.optimizer.zero_grad(set_to_none=True)
 
-    def _backward(self, batch: Batch, weight: float) -> dict[str, Tensor]:
-        """The loss parts of ``batch`` times ``weight``, and their gradient."""
+    def _backward(self, weight: float, piece: Batch, share: float, last: bool) -> dict[str, Tensor]:
+        """The loss parts of a piece of the batch times its share and this worker's ``weight``, and their gradient."""
         assert self.objective is not None
         half = self.precision is not None
-        with torch.autocast(self.training.run.device.type, dtype=self.precision, enabled=half):
-            parts = {name: part * weight for name, part in self.objective(batch).items()}
-        # Parts may be in half precision; they are added in single precision, where small ones are not lost.
-        self.scaler.scale(torch.stack([part.float() if half else part for part in parts.values()]).sum()).backward()
+        with nullcontext() if last else self.workers.apart(self.objective):
+            with torch.autocast(self.training.run.device.type, dtype=self.precision, enabled=half):
+                parts = {name: part * (weight * share) for name, part in self.objective(piece).items()}
+            # Parts may be in half precision; they are added in single precision, where small ones are not lost.
+            self.scaler.scale(torch.stack([part.float() if half else part for part in parts.values()]).sum()).backward()
         return parts
 
     def hand_back(self) -> None:

@@ -17,18 +17,19 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from psutil import NoSuchProcess, Process, wait_procs
 
-from suite.errors import SuiteError, UsageError
+from suite.errors import SuiteError, UsageError, pass_on_interruption
 
 ANSWER = 120.0  # seconds within which an actor must answer
 START = 300.0  # the same while it starts, which on a busy machine is minutes
 CONNECT = 5.0  # seconds within which a port must answer
+STARTS = 3  # times that Ray may try to start here
 PROBE_EVERY = 5.0  # seconds between looks at the cluster's control store
 TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
@@ -41,7 +42,8 @@ class ClusterLostError(SuiteError):
 def connected(address: str | None, cpus: float = 0) -> Iterator[None]:
     """Inside, this process is connected to the cluster at ``address``, or to one of its own with room for ``cpus``.
 
-    A process that is connected already stays as it is. Raises :class:`UsageError` where nothing answers at ``address``.
+    A process that is connected already stays as it is. Raises :class:`UsageError` where nothing answers at ``address``,
+    and :class:`SuiteError` where none can be started here.
     """
     _before_import(local=address is None)
     import ray
@@ -120,8 +122,8 @@ def _connect(address: str | None, cpus: float) -> None:
 
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL, "namespace": _namespace()}
     if address is None:
-        room = max(round(cpus), cores())
-        ray.init(address="local", num_cpus=room, include_dashboard=False, runtime_env=_interpreter(), **quiet)
+        quiet |= {"num_cpus": max(round(cpus), cores()), "include_dashboard": False, "runtime_env": _interpreter()}
+        _start(lambda: ray.init(address="local", **quiet))
         return
     try:
         # Ray tries for a long time to reach a dead address; a closed port is known at once.
@@ -130,6 +132,25 @@ def _connect(address: str | None, cpus: float) -> None:
         ray.init(address=address, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"no Ray cluster answers at '{address}'; start one or leave --address out.") from error
+
+
+def _start(begin: Callable[[], Any]) -> None:
+    """Start Ray here, again where the machine was too busy for its half a minute."""
+    import ray
+
+    for left in reversed(range(STARTS)):
+        try:
+            begin()
+            return
+        except Exception as error:  # Ray has no kind of its own for it
+            pass_on_interruption(error)
+            ray.shutdown()
+            if not left or "timed out during startup" not in str(error):
+                said = " ".join(str(error).split())[:200].rstrip(".")
+                raise SuiteError(
+                    f"Ray could not start on this machine ({said}); the same command tries again, with --jobs 1 "
+                    "without it."
+                ) from error
 
 
 def cores() -> int:

@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from suite.errors import SuiteError
+from suite.errors import SuiteError, pass_on_interruption
 from suite.places import Places
 from suite.results.schema import Outcome
 from suite.spec.run import RunSpec
@@ -14,7 +14,6 @@ from suite.train.loop import Loop
 from suite.train.stepper import Solo
 from suite.train.storage.reporter import Reporter, Silent
 from suite.train.storage.saving import Checkpoints
-from suite.train.training import Training
 from suite.work.memory import Watched, confine, require_share
 from suite.work.onlookers import Onlookers
 from suite.work.preparation import Machine, prepare, threads
@@ -45,9 +44,10 @@ def execute(
             checkpoint = places.checkpoint(prepared.run) if machine.checkpoints else None
             training = prepared.training(machine.device, places.derived, checkpoint)
             onlookers = Onlookers([training], [spec], [row], machine, places)
-            complete = _carry_out(training, reporter or Silent(), onlookers)
+            complete = _carry_out(Solo(training, machine.accumulate), reporter or Silent(), onlookers)
     # Whatever a method raises must become a row: one broken run may not end a board of hundreds.
     except Exception as error:
+        pass_on_interruption(error)
         if onlookers is not None:
             onlookers.broken("failed")
         failed = {**row, "seconds": time.monotonic() - clock}
@@ -57,9 +57,9 @@ def execute(
     return onlookers.ended([outcome])[0]
 
 
-def _carry_out(training: Training, reporter: Reporter, onlookers: Onlookers) -> bool:
+def _carry_out(stepper: Solo, reporter: Reporter, onlookers: Onlookers) -> bool:
     """Train as :func:`suite.train.loop.train` does, before ``onlookers``; False when the reporter stopped it."""
-    stepper = Solo(training)
+    training = stepper.training
     checkpoints = Checkpoints(stepper, onlookers.keepers[0])
     complete = Loop(stepper, onlookers.beside(reporter), checkpoints).run()
     if training.error is not None:
@@ -74,5 +74,6 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, SuiteError):
         return str(error)
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return f"out of memory ({error}); lower the batch size or use a machine with more."
+        remedy = "compute a batch in pieces (--accumulate 4), lower its size, or use a machine with more"
+        return f"out of memory ({error}); {remedy}."
     return f"{type(error).__name__}: {error}"

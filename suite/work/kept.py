@@ -6,15 +6,12 @@ where there is room, and the next command that works on the same outputs records
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,11 +20,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from suite.data.storage.locks import locked
-from suite.errors import SuiteError
+from suite.errors import DataError, SuiteError
 from suite.places import Places
+from suite.results.checksums import sha256
 from suite.results.ledger import Ledger
-from suite.results.location import data_home
 from suite.results.schema import Outcome, to_table
+from suite.results.store import REMEDY
+from suite.sealing import checked, with_check
+from suite.work.kept_places import MODEL, kept, places_to_keep
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +56,10 @@ def ready(places: Places) -> Ledger:
     """
     places.require_writable()
     ledger = Ledger(places.ledger)
+    if any(path.name.endswith(MODEL) for path in kept(places)):
+        from suite.work.kept_models import take_up_models  # brings torch
+
+        take_up_models(places)
     if recorded := record_kept(ledger, places):
         logger.info("recorded %d runs that an earlier command had to keep: %s", len(recorded), ", ".join(recorded[:4]))
     return ledger
@@ -63,14 +67,16 @@ def ready(places: Places) -> Ledger:
 
 def record_kept(ledger: Ledger, places: Places) -> list[str]:
     """Record what earlier commands had to keep; returns the runs. Raises :class:`SuiteError` where it still fails."""
-    if not any(_kept(places)):
+    if not any(kept_outcomes(places)):
         return []
     recorded = []
     with locked(places.local / "kept"):
         finished = ledger.finished()
-        for folder in _kept(places):
-            outcome = _read(folder)
-            if outcome is None:
+        for folder in kept_outcomes(places):
+            try:
+                outcome = read_kept(folder)
+            except DataError as error:  # its run is done again; what is left of it stays until it is set aside
+                logger.warning("%s", str(error).rstrip("."))
                 continue
             if outcome.id not in finished:  # where a command died before the next line, it is there already
                 ledger.record(outcome)
@@ -83,7 +89,7 @@ def record_kept(ledger: Ledger, places: Places) -> list[str]:
 
 def _keep(outcome: Outcome, places: Places, problem: str) -> Path:
     """Write ``outcome`` to the first place that takes it; returns the place."""
-    for place in _places(places):
+    for place in places_to_keep(places):
         partial = place / f".{uuid.uuid4().hex}"
         try:
             place.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -101,19 +107,29 @@ def _write(outcome: Outcome, folder: Path) -> None:
     for name in LONG:
         pq.write_table(to_table(name, getattr(outcome, name), outcome.id, ""), folder / f"{name}.parquet")
     with (folder / ROW).open("w", encoding="utf-8") as file:
-        json.dump({name: _plain(value) for name, value in outcome.run.items()}, file)
+        row = {name: _plain(value) for name, value in outcome.run.items()}
+        json.dump(with_check({"row": row, "files": _sums(folder)}), file)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _read(folder: Path) -> Outcome | None:
-    """The outcome kept in ``folder``; None for one that cannot be read, which stays there."""
+def read_kept(folder: Path) -> Outcome:
+    """The outcome kept in ``folder``; raises :class:`DataError` for one that is not as it was written."""
     try:
-        row: Mapping[str, Any] = json.loads((folder / ROW).read_text(encoding="utf-8"))
+        note = checked(json.loads((folder / ROW).read_text(encoding="utf-8")))
+        row: Mapping[str, Any] = note["row"] if "files" in note else note  # without checksums by an earlier suite
+        if note.get("files", {}) not in ({}, _sums(folder)):
+            raise ValueError("a checksum is another: a disk or a hand changed a table")
         tables = {name: _without_owner(pq.read_table(folder / f"{name}.parquet")) for name in LONG}
         return Outcome({**row, "started": datetime.fromisoformat(row["started"])}, **tables)
-    except (OSError, ValueError, KeyError, TypeError):  # pyarrow's own errors are of these kinds
-        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's own errors are of these kinds
+        said = " ".join(str(error).split())
+        raise DataError(f"what was kept of a run in {folder} cannot be read ({said[:200]}); {REMEDY}") from None
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each table."""
+    return {name: sha256(folder / f"{name}.parquet") for name in LONG}
 
 
 def _without_owner(table: pa.Table) -> pa.Table:
@@ -124,18 +140,6 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _kept(places: Places) -> Iterator[Path]:
-    """The folders of outcomes that were kept for these outputs, of this user only."""
-    for place in _places(places):
-        with suppress(OSError):
-            if place.stat().st_uid == os.getuid():
-                yield from sorted(path for path in place.iterdir() if (path / ROW).is_file())
-
-
-def _places(places: Places) -> Iterator[Path]:
-    """Where to keep: beside the ledger, else with the user's data, else with temporary files."""
-    absolute = places.absolute()
-    name = hashlib.sha256(os.fsencode(absolute.outputs)).hexdigest()[:16]
-    yield absolute.local.absolute() / "kept"
-    yield data_home() / "weak-action-suite" / "kept" / name
-    yield Path(tempfile.gettempdir()) / f"weak-action-suite-{os.getuid()}" / "kept" / name
+def kept_outcomes(places: Places) -> Iterator[Path]:
+    """The folders of outcomes that were kept for these outputs."""
+    return (path for path in kept(places) if (path / ROW).is_file())

@@ -16,16 +16,16 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from suite.places import Places
-from suite.results.location import is_uri
+from suite.sealing import checked, with_check
 from suite.train.storage.reporter import Progress, Reporter
 from suite.work.progress import Pace, Running, Standing, noted
+from suite.work.small_files import SmallFiles
 from suite.work.source import HERE
-from suite.writing import write_whole
 
+FOLDER = "status"
 EVERY = 3.0  # seconds between two writings of a note
 REMOTE_EVERY = 15.0  # the same into a remote store, where each costs a request
 SILENT = 60.0  # seconds without a word after which a command counts as dead
@@ -52,7 +52,7 @@ class Notes:
     """The note of this process, written at most every few seconds."""
 
     def __init__(self, places: Places) -> None:
-        self.folder = _Folder(places)
+        self.folder = SmallFiles(places, FOLDER)
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}.json"
         self.every = REMOTE_EVERY if self.folder.remote else EVERY
         self.written = -self.every
@@ -63,15 +63,14 @@ class Notes:
         if time.monotonic() - self.written < self.every or not self.writing.acquire(blocking=False):
             return
         self.written = time.monotonic()
-        text = json.dumps(
-            {
-                "standing": asdict(standing),
-                "command": f"suite {' '.join(sys.argv[1:])}",
-                "host": socket.gethostname(),
-                "process": os.getpid(),
-                "time": time.time(),
-            }
-        )
+        note = {
+            "standing": asdict(standing),
+            "command": f"suite {' '.join(sys.argv[1:])}",
+            "host": socket.gethostname(),
+            "process": os.getpid(),
+            "time": time.time(),
+        }
+        text = json.dumps(with_check(note))
         if self.folder.remote:  # a slow store must not hold up the work
             threading.Thread(target=self._write, args=(text,), daemon=True).start()
         else:
@@ -118,10 +117,10 @@ def noting(places: Places) -> Iterator[Notes]:
 
 def read_notes(places: Places) -> list[Note]:
     """The notes of all commands that work on these outputs, on whatever machine; old ones of dead ones are removed."""
-    folder, found = _Folder(places), []
-    for name in folder.names():
+    folder, found = SmallFiles(places, FOLDER), []
+    for name in folder.names(".json"):
         with suppress(OSError, ValueError, KeyError, TypeError):  # being written, or removed meanwhile
-            note = _parsed(json.loads(folder.read(name)))
+            note = _parsed(checked(json.loads(folder.read(name))))
             if note.age > FORGET:
                 folder.remove(name)
             else:
@@ -135,45 +134,3 @@ def _parsed(known: dict[str, Any]) -> Note:
     age = max(0.0, time.time() - float(known["time"]))
     standing = Standing(**inside, running=running)
     return Note(standing, str(known["command"]), str(known["host"]), int(known["process"]), age)
-
-
-class _Folder:
-    """The files ``status/*.json`` of the outputs, on a disk or in a remote store."""
-
-    def __init__(self, places: Places) -> None:
-        self.place = f"{places.outputs.rstrip('/')}/status"
-        self.remote = is_uri(places.outputs)
-
-    def _at(self) -> tuple[Any, str]:
-        import fsspec
-
-        found: tuple[Any, str] = fsspec.core.url_to_fs(self.place)
-        return found
-
-    def names(self) -> list[str]:
-        """Of the notes that are there."""
-        files, folder = self._at()
-        files.invalidate_cache()
-        try:
-            return sorted(path.rpartition("/")[2] for path in files.ls(folder, detail=False) if path.endswith(".json"))
-        except FileNotFoundError:
-            return []
-
-    def read(self, name: str) -> str:
-        """The text of a note."""
-        files, folder = self._at()
-        text: str = files.cat_file(f"{folder}/{name}").decode()
-        return text
-
-    def write(self, name: str, text: str) -> None:
-        """Put a note there at once: readers see the old one or the new one."""
-        files, folder = self._at()
-        if self.remote:  # a store puts whole objects
-            files.pipe_file(f"{folder}/{name}", text.encode())
-            return
-        write_whole(Path(folder) / name, text)
-
-    def remove(self, name: str) -> None:
-        """A note that is not needed any more."""
-        files, folder = self._at()
-        files.rm_file(f"{folder}/{name}")

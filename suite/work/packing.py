@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from suite.errors import pass_on_interruption
 from suite.method import Method, Phase
 from suite.places import Places
 from suite.registry import method as find_method
@@ -56,7 +57,7 @@ def run_packed(
     None stands for a run that has to be trained by itself, or that was stopped because ``reporter`` said so.
     """
     found: dict[int, Outcome] = {}
-    for members in groups(specs) if not machine.workers else []:
+    for members in groups(specs) if not machine.workers and machine.accumulate == 1 else []:
         found |= dict(zip(members, _run([specs[i] for i in members], places, machine, group, reporter)))
     return [found.get(index) for index in range(len(specs))]
 
@@ -87,7 +88,8 @@ def _run(specs: Sequence[RunSpec], places: Places, machine: Machine, group: str,
                 return []
             onlookers = Onlookers(trainings, specs, rows, machine, places)
             complete = Loop(Stacked(trainings), onlookers.beside(reporter)).run()
-    except Exception:  # whatever it was: trained alone, the method reports the error itself
+    except Exception as error:  # whatever it was: trained alone, the method reports the error itself
+        pass_on_interruption(error)
         logger.debug("%s is not packed", specs[0].method, exc_info=True)
         _REFUSED.add(specs[0].method)
         return []

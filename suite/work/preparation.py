@@ -48,7 +48,8 @@ class Machine:
     recorded in the row, their group is started by the launcher. ``checkpoints=False`` keeps a short run off the disk.
     ``keep`` says whose weights are kept with the run: of the epoch that validation chose, of the last, of all
     selections, or none; ``log`` names the trackers (:mod:`suite.tracking`) that get its curves while it trains.
-    ``share`` of the GPU's memory is what the process may use.
+    ``share`` of the GPU's memory is what the process may use. A batch (of a worker) is computed in ``accumulate``
+    pieces.
     """
 
     device: str = "cpu"
@@ -58,13 +59,14 @@ class Machine:
     keep: Keep = "none"
     log: tuple[str, ...] = ()
     share: float = 1.0
+    accumulate: int = 1
 
     @classmethod
     def of(cls, resources: Resources, keep: Keep = "none", log: tuple[str, ...] = ()) -> Machine:
         """The machine of a run that holds ``resources``."""
         device, cores = "cuda" if resources.gpu else "cpu", max(1, int(resources.cpu))
         share = min(1.0, resources.gpu) if resources.gpu else 1.0
-        return cls(device, cores, resources.workers, keep=keep, log=log, share=share)
+        return cls(device, cores, resources.workers, keep=keep, log=log, share=share, accumulate=resources.accumulate)
 
     def facts(self) -> dict[str, Any]:
         """What the row of a run says of it."""
@@ -73,6 +75,7 @@ class Machine:
             "threads": self.threads,
             "workers": self.workers,
             "checkpoints": self.checkpoints,
+            "accumulate": self.accumulate,
         }
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from suite.models.folder import keep_models
 from suite.places import Places
 from suite.registry import method as find_method
 from suite.results.ledger import Ledger
@@ -26,6 +25,7 @@ from suite.tasks.data import TaskData
 from suite.train.selection import EVALUATED, Judged
 from suite.train.training import Training
 from suite.work.kept import record_or_keep
+from suite.work.kept_models import keep_models_or_later
 from suite.work.preparation import Machine, Prepared
 
 
@@ -87,7 +87,7 @@ def settle(outcome: Outcome, ledger: Ledger, places: Places) -> None:
 
     The weights that it carries are written first: a run in the ledger has them already.
     """
-    keep_models([outcome], places)
+    keep_models_or_later([outcome], places)
     record_or_keep(ledger, [outcome], places)
     if outcome.run["status"] == "finished":
         places.checkpoint(outcome.id).unlink(missing_ok=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from suite.errors import SuiteError, TrainingError
-from suite.models.folder import keep_models
 from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
@@ -16,6 +15,7 @@ from suite.spec.run import RunSpec
 from suite.train.storage.reporter import Progress, Reporter
 from suite.work.execute import execute
 from suite.work.kept import record_or_keep
+from suite.work.kept_models import keep_models_or_later
 from suite.work.launch import launch
 from suite.work.packing import run_packed
 from suite.work.preparation import Machine
@@ -120,7 +120,7 @@ class Runner:
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Record runs in one commit; only then may their checkpoints go (a failed run may go on from its own)."""
-        keep_models(outcomes, self.places)
+        keep_models_or_later(outcomes, self.places)
         record_or_keep(self.ledger, outcomes, self.places)
         for outcome in outcomes:
             if outcome.run["status"] != "failed":

@@ -1,6 +1,7 @@
 """Run every benchmark, or those named: ``python -m tests.benchmarks [evaluate store ...]``.
 
-Each prints ratios measured in one run on the same work; absolute times hold for the machine at hand only.
+Each prints ratios measured in one run on the same work; absolute times hold for the machine that measured them.
+``python -m tests.benchmarks results [NAME ...]`` also writes ``RESULTS.md`` (:mod:`tests.benchmarks.results`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,11 @@ import tests.benchmarks
 def main() -> None:
     """Run the benchmarks one after the other."""
     known = [m.name for m in pkgutil.iter_modules(tests.benchmarks.__path__) if m.name.startswith("bench_")]
+    if sys.argv[1:2] == ["results"]:
+        from tests.benchmarks import results
+
+        results.main(sys.argv[2:], [name.removeprefix("bench_") for name in known])
+        return
     asked = [f"bench_{word.removeprefix('bench_')}" for word in sys.argv[1:]] or known
     unknown = sorted(set(asked) - set(known))
     if unknown:

@@ -7,6 +7,8 @@ import resource
 import subprocess
 import sys
 
+from tests.benchmarks.rows import Row, record
+
 TIMES = 5
 MAIN = "import sys; sys.argv = ['suite', *{words!r}]; from suite.cli import main; main()"
 SHELL = {
@@ -21,9 +23,11 @@ ASKED: dict[str, tuple[str, dict[str, str]]] = {
     "suite --version": (MAIN.format(words=["--version"]), {}),
     "suite list methods": (MAIN.format(words=["list", "methods"]), {}),
     "suite list datasets": (MAIN.format(words=["list", "datasets"]), {}),
+    "suite list sweeps": (MAIN.format(words=["list", "sweeps"]), {}),
     "suite plan quick": (MAIN.format(words=["plan", "quick"]), {}),
     "suite report quick": (MAIN.format(words=["report", "quick"]), {}),
 }
+LEAST = {title: 0.3 for title in ASKED if title.startswith(("completion", "suite list", "suite plan"))}
 
 
 def seconds(code: str, environment: dict[str, str]) -> float:
@@ -41,10 +45,9 @@ def seconds(code: str, environment: dict[str, str]) -> float:
 
 def main() -> None:
     """Print a line for each."""
-    bare = seconds("pass", {})
-    print(f"python alone: {bare:.2f} s of CPU")
+    record(Row("start", "python alone", "", None, seconds("pass", {})))
     for title, (code, environment) in ASKED.items():
-        print(f"{title}: {seconds(code, environment):.2f} s")
+        record(Row("start", title, "", None, seconds(code, environment), least=LEAST.get(title)))
 
 
 if __name__ == "__main__":

@@ -4,45 +4,101 @@ from __future__ import annotations
 
 import json
 import os
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-
-import torch
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Row:
     """``what`` took ``seconds`` of CPU time here, ``ratio`` times less than ``against`` in the same run.
 
-    ``share`` is the part of the machine's measured ceiling that was reached, None where none was measured.
+    ``share`` is the part of the machine's measured ceiling that was reached, None where none was measured. ``target``
+    is the ratio that is aimed at; with ``least`` the number of seconds, which then has no ratio.
     """
 
     benchmark: str
     what: str
     against: str
-    ratio: float
+    ratio: float | None
     seconds: float
     share: float | None = None
+    target: float | None = None
+    least: float | None = None
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the target was reached; None without one."""
+        if self.least is not None:
+            return self.seconds <= self.least
+        return None if self.target is None or self.ratio is None else self.ratio >= self.target
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The ``seconds`` of CPU time of ``what`` at some ``sizes`` of ``axis`` go like size to the ``exponent``."""
+
+    benchmark: str
+    what: str
+    axis: str
+    sizes: Sequence[int]
+    seconds: Sequence[float]
+    exponent: float
 
 
 def record(row: Row) -> None:
     """Print ``row`` and keep it with the machine and the day, where the environment names a file."""
-    share = "" if row.share is None else f", {row.share:.0%} of the ceiling"
-    print(f"{row.what}: {row.seconds:.3g} s, {row.ratio:.2f} times as fast as {row.against}{share}", flush=True)
-    if path := os.environ.get("BENCHMARK_ROWS"):
-        line = {**asdict(row), "machine": machine(), "date": datetime.now(UTC).date().isoformat()}
-        with Path(path).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+    parts = [f"{row.what}: {row.seconds:.3g} s"]
+    parts += [] if row.ratio is None else [f"{row.ratio:.2f} times as fast as {row.against}"]
+    parts += [] if row.share is None else [f"{row.share:.0%} of the ceiling"]
+    parts += [] if row.reached is None else [f"target {row.target or row.least:g}"]
+    print(", ".join(parts), flush=True)
+    _keep({"kind": "row", **asdict(row)})
+
+
+def grown(benchmark: str, what: str, axis: str, work: Callable[[int], Callable[[], Any]], sizes: Sequence[int]) -> None:
+    """Measure what ``work(size)`` returns at each of the ``sizes``, print the fitted exponent and keep it."""
+    seconds = [least(work(size)) for size in sizes]
+    exponent = fitted(sizes, seconds)
+    told = ", ".join(f"{size:,}: {taken:.3g} s" for size, taken in zip(sizes, seconds))
+    print(f"{what}, {axis} {told}; exponent {exponent:.2f}", flush=True)
+    _keep({"kind": "growth", **asdict(Growth(benchmark, what, axis, list(sizes), seconds, exponent))})
+
+
+def fitted(sizes: Sequence[int], seconds: Sequence[float]) -> float:
+    """The slope of log seconds over log size, by least squares."""
+    import numpy as np
+
+    return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
+
+
+def least(work: Callable[[], object], repeats: int = 3) -> float:
+    """The least CPU seconds of some calls; the first is left out: it compiles and fills caches."""
+    work()
+    taken = []
+    for _ in range(repeats):
+        start = time.process_time()
+        work()
+        taken.append(time.process_time() - start)
+    return min(taken)
 
 
 def machine() -> str:
-    """The processor, how many threads torch uses, and what MKL was restricted to."""
+    """The processor, how many threads it has here and a computation takes, and what MKL was restricted to."""
     names = [line.split(":", 1)[1].strip() for line in _processor() if line.startswith("model name")]
-    limited = os.environ.get("MKL_ENABLE_INSTRUCTIONS")
-    return f"{names[0] if names else 'unknown processor'}, threads: {torch.get_num_threads()}" + (
-        f", MKL limited to {limited}" if limited else ""
-    )
+    limited, threads = os.environ.get("MKL_ENABLE_INSTRUCTIONS"), os.environ.get("OMP_NUM_THREADS", "all")
+    found = f"{names[0] if names else 'unknown processor'}, {os.cpu_count()} threads, {threads} for a computation"
+    return found + (f", MKL limited to {limited}" if limited else "")
+
+
+def _keep(line: dict[str, Any]) -> None:
+    if path := os.environ.get("BENCHMARK_ROWS"):
+        dated = {**line, "machine": machine(), "date": datetime.now(UTC).date().isoformat()}
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(dated) + "\n")
 
 
 def _processor() -> list[str]:

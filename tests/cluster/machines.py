@@ -54,12 +54,17 @@ class Machines:
         head = ["--head", f"--port={store}", f"--ray-client-server-port={client}", "--include-dashboard=true"]
         head += ["--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}"]
         self.nodes: list[subprocess.Popen[bytes]] = []
+        self.workers: list[subprocess.Popen[bytes]] = []
         try:
-            self._start(head, cpus=0)
-            self.workers = [self._start([f"--address={self.address}"]) for _ in range(2)]
+            self._fill(head)
         except BaseException:
             self.end()
             raise
+
+    def _fill(self, head: list[str]) -> None:
+        self._start(head, cpus=0)
+        for _ in range(2):
+            self.add()
 
     def add(self) -> None:
         """One more worker."""
@@ -99,6 +104,14 @@ class Machines:
     def status(self, job: str) -> str:
         """What Ray's dashboard says of a job: PENDING, RUNNING, SUCCEEDED, FAILED or STOPPED."""
         return str(self.ask(f"/api/jobs/{job}")["status"])
+
+    def alive(self) -> int:
+        """How many nodes live, the head among them; 0 while the dashboard does not answer yet."""
+        try:
+            found = self.ask("/nodes?view=summary")["data"]["summary"]
+        except OSError:
+            return 0
+        return sum(node["raylet"]["state"] == "ALIVE" for node in found)
 
     def actors(self) -> dict[str, str]:
         """The actors that live, as the dashboard shows them: the name of each to its class."""

@@ -14,6 +14,7 @@ import pytest
 
 from suite.places import Places
 from suite.results.ledger import Ledger
+from tests.cluster.growing import MOST, Growing
 from tests.cluster.machines import Machines
 from tests.work.drivers import WORLD, board
 
@@ -117,6 +118,34 @@ def test_ctrl_c_twice_leaves_no_actor_and_no_lock_behind(machines: Machines, tmp
     until(lambda: not machines.actors(), lambda: str(machines.actors()), seconds=120)
     until(lambda: not any(map(held, (out / "leases").glob("*.lock"))), lambda: "a lease is held", seconds=60)
     assert not list((out / "status").glob("*.json"))
+
+
+def test_a_cluster_grows_and_shrinks_with_the_work(tmp_path: Path) -> None:
+    """None at first; a sweep and a slower board ask for three; when the sweep ends, two of them go."""
+    cluster = Growing()
+    try:
+        slow = board(tmp_path, seeds=3, seconds=20.0, epochs=2)
+        of_board, of_sweep = tmp_path / "board", tmp_path / "sweep"
+        drivers = [
+            cluster.start(of_sweep, tmp_path / "here", *sweep_words(9), "--max-cpus", "2"),
+            cluster.start(of_board, tmp_path / "there", "leaderboard", slow, "--max-cpus", "1"),
+        ]
+
+        def said() -> str:
+            return f"{cluster.alive()} nodes; {[driver.poll() for driver in drivers]}"
+
+        until(lambda: cluster.alive() == 1 + MOST, said)
+        until(lambda: drivers[0].poll() is not None, said)
+        until(lambda: cluster.alive() == 2, said)
+        assert drivers[1].poll() is None, "the board ended too early to tell"
+        for driver in drivers:
+            _, words = driver.communicate(timeout=600)
+            assert driver.returncode == 0 and "Traceback" not in words, words
+        until(lambda: cluster.alive() == 1, said)
+        assert len(finished(of_sweep)) == 9 and len(finished(of_board)) == 3
+        assert set(finished(of_sweep).values()) | set(finished(of_board).values()) == {1}
+    finally:
+        cluster.end()
 
 
 def held(lock: Path) -> bool:

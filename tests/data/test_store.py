@@ -21,6 +21,7 @@ from suite.data.storage.rows import LazyRows
 from suite.data.storage.store import build_once, open_store, verify_store, write_store
 from suite.errors import DataError
 from suite.evaluate.segments import Segments
+from suite.sealing import checked, with_check
 from suite.tasks.data import TaskData
 from suite.tasks.recognition.samples import Clips
 
@@ -78,6 +79,23 @@ def test_any_arrays_come_back_equal(tmp_path_factory: pytest.TempPathFactory, va
         assert not after.flags.writeable
 
 
+def test_equal_arrays_are_kept_once(tmp_path: Path) -> None:
+    """Also where they come as blocks of other sizes, and whatever stands between and behind them."""
+    rows = np.random.default_rng(0).standard_normal((1000, 16), dtype=np.float32)
+    parts = (rows[:400], rows[400:])
+    again = LazyRows((1000, 16), lambda: iter(parts))
+    other = rows.copy()
+    other[-1, -1] += 1
+    value = {"test": rows, "between": other, "validation": again, "ints": rows.view(np.int32), "last": rows[:1]}
+    folder = write(tmp_path / "store", value)
+    assert (folder / "arrays.bin").stat().st_size < 3 * rows.nbytes + 1000
+    assert verify_store(folder)
+    found = open_store(folder)
+    for key, expected in {**value, "validation": rows}.items():
+        assert found[key].dtype == expected.dtype
+        np.testing.assert_array_equal(found[key], expected)
+
+
 def test_rows_are_streamed_and_narrowed(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(10, 4))
     lazy = LazyRows((10, 4), lambda: iter([rows[:1], rows[1:7], rows[7:]]))
@@ -122,13 +140,15 @@ def test_changed_bytes_are_found(tmp_path: Path) -> None:
         file.seek(40)
         file.write(b"\xff")
     assert not verify_store(folder)
+    with pytest.raises(DataError, match=r"arrays\.bin is not as it was written"):
+        open_store(folder)
 
 
 def test_the_index_cannot_name_a_foreign_class(tmp_path: Path) -> None:
     folder = write(tmp_path / "store", [np.arange(3)])
-    index = json.loads((folder / "index.json").read_text())
+    index = checked(json.loads((folder / "index.json").read_text()))
     index["tree"] = {"class": "subprocess:Popen", "fields": {"args": {"value": "true"}}}
-    (folder / "index.json").write_text(json.dumps(index))
+    (folder / "index.json").write_text(json.dumps(with_check(index)))
     with pytest.raises(DataError, match="outside the suite"):
         open_store(folder)
 
@@ -206,11 +226,11 @@ def test_processes_that_come_together_build_once(tmp_path: Path) -> None:
 def test_opening_an_epic_size_store_costs_no_memory(tmp_path: Path) -> None:
     rows, channels = 67_217, 4_096
     folder = write(tmp_path / "store", {"features": np.zeros((1, channels), np.float32)})
-    index = json.loads((folder / "index.json").read_text())
+    index = checked(json.loads((folder / "index.json").read_text()))
     size = rows * channels * 4
     index["arrays"]["features"]["shape"] = [rows, channels]
     index["bytes"] = size
-    (folder / "index.json").write_text(json.dumps(index))
+    (folder / "index.json").write_text(json.dumps(with_check(index)))
     os.truncate(folder / "arrays.bin", size)  # sparse: takes no room on the disk either
     process = run(
         """

@@ -5,12 +5,14 @@ Inputs are random numbers of plausible size: what is measured is agreement, time
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
 
 Tensors = dict[str, Any]  # tensors and plain numbers
 
@@ -76,20 +78,61 @@ def recognition_head(full: bool) -> Case:
     return Case(FeatureMLP(channels, classes, hidden), inputs, loss, clips, "clips", 131 * 50 if full else 0)
 
 
-def actionformer(full: bool) -> Case:
-    """ActionFormer at THUMOS size: two videos padded to 2,304 snippets of 2,048 channels."""
+class Stack(nn.Module):
+    """Networks of one shape side by side, as the suite trains packed trials: (N, ...) weights, one mapped forward."""
+
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        parameters, buffers = stack_module_state(list(networks))
+        self.stacks = nn.ParameterDict({name.replace(".", "/"): stack for name, stack in parameters.items()})
+        for name, stack in buffers.items():
+            self.register_buffer(name.replace(".", "/"), stack)
+        self.skeleton = [copy.deepcopy(networks[0]).to("meta")]  # in a list: its tensors are not this module's
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, D) -> (N, B, C), the same samples for every network."""
+        skeleton = self.skeleton[0].train(self.training)
+        stacks = {name.replace("/", "."): stack for name, stack in [*self.stacks.items(), *self.named_buffers()]}
+        return vmap(lambda own: functional_call(skeleton, own, (features,)), randomness="same")(stacks)
+
+
+def packed_heads(full: bool) -> Case:
+    """The same head 256 times, as trials of a sweep are packed, each with its own weights."""
+    from methods.networks.mlp import FeatureMLP
+    from methods.recognition.parts import losses
+
+    alone, count = recognition_head(full), 256 if full else 3
+    channels, classes = alone.inputs["features"].shape[1], alone.inputs["target"].shape[1]
+    heads = [FeatureMLP(channels, classes, 1024 if full else 8) for _ in range(count)]
+
+    def loss(network: nn.Module, inputs: Tensors) -> Tensor:
+        logits = network(inputs["features"]).flatten(0, 1)
+        target, pseudo = (inputs[name].repeat(count, 1) for name in ("target", "pseudo"))
+        return count * (losses.mask_bce(logits, target, pseudo) + losses.pseudo_single_bce(logits, target, pseudo))
+
+    return Case(Stack(heads), alone.inputs, loss, count * alone.samples, "clips")
+
+
+def unpadded_actionformer(full: bool) -> Case:
+    """ActionFormer on two videos of 1,300 and 1,000 snippets, padded no further than its numbers need."""
+    return actionformer(full, (1300, 1000) if full else (96, 70))
+
+
+def actionformer(full: bool, lengths: tuple[int, int] | None = None) -> Case:
+    """ActionFormer at THUMOS size: two videos of 2,048 channels, padded to 2,304 snippets (to ``lengths``)."""
     from methods.networks.actionformer.config import ActionFormerConfig
     from methods.networks.actionformer.losses import detector_losses
     from methods.networks.actionformer.model import ActionFormer, pyramid_points
     from methods.networks.actionformer.targets import Targets
 
     config = ActionFormerConfig(2048, 20) if full else ActionFormerConfig(16, 3, 16, max_length=256, windows=(9,) * 4)
-    length, videos = config.max_length, 2
+    longest, videos = config.max_length, 2
+    length = max(lengths) if lengths else longest
     points = len(pyramid_points(config.computed_length(length), config))
     instance = torch.where(torch.rand(videos, points) < 0.05, 0, -1)
     inputs = {
         "features": torch.randn(videos, length, config.input_dim),
-        "length": torch.tensor([length, length - length // 8]),
+        "length": torch.tensor(lengths or (longest, longest - longest // 8)),
         "classes": (torch.rand(videos, points, config.classes) < 0.02).float(),
         "offsets": 5 * torch.rand(videos, points, 2),
         "instance": instance,
@@ -151,34 +194,50 @@ def acar(full: bool) -> Case:
     return slowfast(full, relation=True)
 
 
-def teacher_student(full: bool) -> Case:
-    """A semi-supervised step on people's features: a teacher without gradient, learnable thresholds, two views."""
-    from methods.actor_detection.parts.losses import balanced_mean, pseudo_label_loss
+def teacher_student(full: bool, together: bool = False) -> Case:
+    """A semi-supervised step on people's features: labelled ones, a teacher without gradient, the student's view.
+
+    ``together``: labelled people and the student's view in one forward pass; the teacher has weights of its own.
+    """
+    from methods.actor_detection.parts.losses import balanced_mean, multi_label_loss, pseudo_label_loss
     from methods.actor_detection.parts.thresholds import gated_targets
     from methods.networks.actor_mlp import ActorMLP
 
     people, channels, classes = (4096, 2304, 60) if full else (32, 16, 7)
     network = ActorMLP(torch.zeros(channels), torch.ones(channels), classes, 512 if full else 8)
-    inputs = {"weak": torch.randn(people, channels), "strong": torch.randn(people, channels)}
+    network.teacher = copy.deepcopy(network).requires_grad_(False)
+    inputs = {name: torch.randn(people, channels) for name in ("labelled", "weak", "strong")}
+    inputs["labels"] = (torch.rand(people, classes) < 0.04).float()
     inputs["thresholds"] = torch.full((classes,), 0.5)
 
     def loss(network: nn.Module, inputs: Tensors) -> Tensor:
-        with torch.no_grad():  # the weak view of teacher and student could go through one product; the teacher has none
-            scores = network(inputs["weak"]).float().sigmoid()
+        with torch.no_grad():
+            scores = network.teacher(inputs["weak"]).float().sigmoid()  # type: ignore[operator]
+        views = inputs["labelled"], inputs["strong"]
+        labelled, strong = network(torch.cat(views)).chunk(2) if together else map(network, views)
+        supervised = balanced_mean(multi_label_loss(labelled.float(), inputs["labels"]))
         pseudo = gated_targets(scores, inputs["thresholds"], 0.1, 10.0)
-        return balanced_mean(pseudo_label_loss(network(inputs["strong"]).float(), pseudo))
+        return supervised + 0.3 * balanced_mean(pseudo_label_loss(strong.float(), pseudo))
 
-    return Case(network, inputs, loss, people, "people", 0)
+    return Case(network, inputs, loss, 2 * people, "people", 0)
+
+
+def one_forward(full: bool) -> Case:
+    """The same step with one forward pass of the student."""
+    return teacher_student(full, together=True)
 
 
 CASES: dict[str, Callable[[bool], Case]] = {
     "ASL": action_selection,
     "recognition head": recognition_head,
+    "256 recognition heads": packed_heads,
     "ActionFormer": actionformer,
+    "ActionFormer without padding": unpadded_actionformer,
     "BMN": boundary_matching,
     "SlowFast 8x8 R50": slowfast,
     "ACAR": acar,
     "teacher and student": teacher_student,
+    "teacher and student, one forward": one_forward,
 }
 
 

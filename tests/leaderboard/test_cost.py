@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -12,6 +15,7 @@ from suite.leaderboard.cost import Costs, expected, name_of, published_lengths
 from suite.leaderboard.generated import generated, size_of
 from suite.leaderboard.steps import Timed, smallest, timed, timed_alone
 from suite.registry import method
+from suite.rehearsal import draft, rehearse, request
 from suite.runs import resolve_run
 
 SMALL = {"embedding": 16, "levels": 3, "window": 9, "max_length": 576, "heads": 2}
@@ -85,12 +89,15 @@ def test_timings_are_kept_and_failures_stay_unknown(tmp_path, monkeypatch):
     unsized = resolve_run("topk-mil", "hapt-clips-30", {})
     said: list[str] = []
     costs = Costs.of(tmp_path)
-    costs.measure([one, other, unsized], said.append, lambda spec: replace(timed(spec), peak=2.0**30, kept=1000.0))
+    costs.measure(
+        [one, other, unsized], said.append, lambda spec: replace(timed(spec), peak=2.0**30, kept=1000.0, judged=10.0)
+    )
     assert [line.split(" ")[0] for line in said] == ["timed", "not"], "equal settings but for a rate are timed once"
     again = Costs.of(tmp_path)
     assert again.seconds(one) == costs.seconds(one) > 0 and again.seconds(unsized) is None
     memory = again.memory(one)
-    assert memory.process == 2**30 + 212 * 1000 and memory.features == 4 * 2048 * 318 * (200 + 212)
+    assert memory.process == 2**30 + 212 * (3 * 2 * 1000 + 2 * 10), "scores of three points and two splits"
+    assert memory.features == 4 * 2048 * 318 * (200 + 212)
     assert Costs.of(tmp_path, "batch=2").memory(one) is None, "another setting of all runs is another cost"
     assert name_of(one) != name_of(one.model_copy(update={"epochs": 2}))
     assert name_of(one) != name_of(other) and again.seconds(other) == pytest.approx(again.seconds(one))
@@ -111,6 +118,48 @@ def test_clips_of_pixels_are_timed_one_at_a_time(monkeypatch):
     (length,) = published_lengths(spec)
     assert length.steps == spec.params["steps"] and set(found.step) == {length.kind}
     assert found.entering[length.kind] * tiny.size.train < 0.05 * found.step[length.kind] * length.steps
+
+
+def test_the_test_split_is_scored_and_judged_sample_by_sample():
+    """What a run's first decoding costs (imports) is not counted again for each sample, nor what metrics take alone."""
+    spec = resolve_run("topk-mil", "thumos-14", {"hidden": 4, "positions": 8, "epochs": 2, "batch": 4})
+    found = timed(spec)
+    assert 0 < found.kept < 2**20 and 0 < found.judged < 2**20 and found.peak > 2048 * 318 * 4 * (24 + 4), (
+        "the noise, which a run has not"
+    )
+
+
+@pytest.mark.slow
+def test_memory_in_the_plan_is_that_of_the_run(tmp_path, monkeypatch):
+    """A rehearsal pack, trained on by the command in a process of its own, beside what the plan says of its size."""
+    root, places = tmp_path / "data", ("--data", str(tmp_path / "data"), "--out", str(tmp_path / "out"))
+    asked = request("thumos-14", tmp_path, root, videos=40, channels=2048)
+    made = draft(asked)
+    rehearse(asked, made)
+    ran = [
+        sys.executable,
+        "-c",
+        "from suite.cli import main; main()",
+        "train",
+        "action-selection",
+        "thumos-14[validation=test]",
+        *places,
+    ]
+    said = subprocess.run([*ran, "--epochs", "1", "--json"], check=True, capture_output=True, text=True).stdout
+    measured = json.loads(said)["memory"] * 2**30
+    card = find_card("thumos-14")
+    test = sum(video.part == "test" for video in made.listed.videos)
+    length = round(made.packed / 4 / 2048 / 40)
+    size = card.size.model_copy(update={"train": 40 - test, "test": test, "length": length})
+    for module in ("cost", "steps"):
+        monkeypatch.setattr(
+            f"suite.leaderboard.{module}.find_card", lambda name: card.model_copy(update={"size": size})
+        )
+    spec = resolve_run("action-selection", "thumos-14[validation=test]", {}, epochs=1)
+    costs = Costs.of(tmp_path)
+    costs.measure([spec], print)
+    planned = costs.memory(spec)
+    assert measured == pytest.approx(planned.process + planned.features, rel=0.3)
 
 
 @pytest.mark.slow

@@ -231,7 +231,7 @@ def test_another_training_starts_from_kept_weights(runs: dict[str, str], places:
     network = method_of(by_id, find_method(small.method)).network(load(small.dataset, cache=places.cache))
     kept = kept_models(places)[run].tensors()
     assert all(torch.equal(tensor, kept[name]) for name, tensor in network.state_dict().items())
-    with pytest.raises(UsageError, match="were not kept; train it again"):
+    with pytest.raises(UsageError, match="are kept here; train it again"):
         resolve_run(small.method, small.dataset, {**small.params, "weights": "0" * 16}, models=models)
 
 

@@ -57,21 +57,23 @@ def test_how_many_videos_are_asked_for_changes_no_features(write, tmp_path):
 
 
 def test_the_posterior_is_right_as_often_as_it_says(write, tmp_path):
-    root = write("thumos-14", videos=60, channels=64, dials={"class_snr": 2.0, "hard_instances": 0.0})
+    """Evidence comes in quarters: a snippet whose centre is up to a quarter of one outside counts as inside."""
+    root = write("thumos-14", videos=412, channels=64, dials={"class_snr": 2.0, "hard_instances": 0.0})
     data = load("thumos-14", "", root, tmp_path / "cache")
     test = data.train
     known = np.asarray(test.oracle["posterior"])
     inside = np.zeros_like(known)
     seconds = (np.arange(len(known)) - np.repeat(test.offsets[:-1], test.lengths) + 0.5) * 16 / 25.0
     video = np.repeat(np.arange(len(test)), test.lengths)
-    found = test.segments
+    found, outside = test.segments, 0.25 * 16 / 25.0
     for place in range(len(found)):
-        rows = (video == found.video[place]) & (seconds >= found.start[place]) & (seconds < found.end[place])
+        rows = (video == found.video[place]) & (seconds >= found.start[place] - outside)
+        rows &= seconds <= found.end[place] + outside
         inside[rows, found.label[place]] = 1
     for low, high in ((0.05, 0.3), (0.3, 0.7), (0.7, 0.95)):
         rows = (known > low) & (known < high)
         assert rows.sum() > 100
-        assert inside[rows].mean() == pytest.approx(known[rows].mean(), abs=0.08)
+        assert inside[rows].mean() == pytest.approx(known[rows].mean(), abs=0.04)
 
 
 def test_background_is_stronger_in_rgb(write, tmp_path):
@@ -139,6 +141,13 @@ def test_generated_timelines_are_as_many_as_were_published(monkeypatch, tmp_path
     )
     for name, videos in (("thumos-14-tsn", 412), ("activitynet-13-i3d", 14377), ("activitynet-13-tsn", 14377)):
         assert len(_generated(request(name, tmp_path, tmp_path / "to", full=True))) == videos
+
+
+@pytest.mark.parametrize("name", ["thumos-14", "thumos-14-dense", "activitynet-12"])
+def test_generated_videos_are_as_long_as_published_ones(name, tmp_path):
+    made = draft(request(name, tmp_path, tmp_path / "to", full=True))
+    mean = made.packed / 4 / made.width / len(made.listed.videos)
+    assert mean == pytest.approx(find_card(name).size.length, rel=0.15)
 
 
 def test_real_annotations_are_taken_from_another_folder_and_generated_ones_never(write, tmp_path):

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from suite.data import load
+from suite.data import find_card, load
+from suite.data.readers.ucf101 import HEIGHT, WIDTH
 from suite.rehearsal import draft, request
 from suite.tasks.actors.ucf_files import read_tubes
 from tests.rehearsal.test_localization import digest
 
 UCF = {"videos": 96, "channels": None}
-AVA = {"videos": 4, "channels": None}
+AVA = {"videos": 8, "channels": None}
 
 
 @pytest.mark.parametrize(
@@ -77,6 +78,28 @@ def test_tubes_are_written_as_they_are_read(write, monkeypatch):
     tubes = read_tubes(root / "ucf101_24" / "finalAnnots.mat")
     assert len(tubes.videos) == 96 and len(tubes.classes) == 24
     assert (tubes.box[:, 2:] > tubes.box[:, :2]).all()
+
+
+def test_ucf_has_as_many_videos_tubes_and_boxes_as_were_published(tmp_path):
+    made = draft(request("ucf101-24", tmp_path, tmp_path / "to", full=True))
+    counts = find_card("ucf101-24").counts
+    tubes = [tube for found in made.videos.values() for tube in found]
+    assert (len(made.videos), len(made.test)) == (counts["videos"], counts["test_videos"]) and made.test <= set(
+        made.videos
+    )
+    assert (len(tubes), sum(len(boxes) for _, _, boxes in tubes)) == (counts["tubes"], counts["boxes"])
+    assert len({label for label, _, _ in tubes}) == counts["classes"]
+    assert made.frames == pytest.approx(572022, rel=0.01), "frames of the real tubes and the clips around them"
+    every = np.concatenate([boxes for _, _, boxes in tubes])
+    assert every[:, :2].min() >= 0 and (every[:, :2] + every[:, 2:] <= [WIDTH, HEIGHT]).all()
+
+
+def test_versions_of_a_dataset_are_drawn_apart(tmp_path):
+    one, other = (draft(request(name, tmp_path, tmp_path, videos=8)) for name in ("ava-v2.1", "ava-v2.2"))
+    assert one.holds.partition(",")[0] == other.holds.partition(",")[0] == "8 videos"
+    for part in ("train", "test"):
+        boxes = [made.tables[part].box for made in (one, other)]
+        assert boxes[0].shape != boxes[1].shape or not np.isclose(*boxes).any()
 
 
 def test_published_size_is_said_and_not_written(tmp_path):

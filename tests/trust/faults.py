@@ -1,14 +1,16 @@
 """Commands of the suite under a file system that fails at its n-th call; run with ``failing.c`` preloaded.
 
 ``python -m tests.trust.faults FOLDER MODE STEP[@FIRST] [KIND ...]`` prints a line of JSON per command and mode: calls
-FIRST, FIRST + STEP, ... are tried, so that a long range can be run in pieces. Each trial is a
-fork of this process, which has imported everything: a second or two instead of ten.
+FIRST, FIRST + STEP, ... are tried, so that a long range can be run in pieces. Each trial is a fork of this process,
+which has imported what the commands import and starts no threads of its own: a second or two instead of ten.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
+import importlib
 import json
 import os
 import re
@@ -20,7 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-TIME = re.compile(r"\d{4}-\d\d-\d\d|\b\d\d:\d\d\b")
+TIME = re.compile(rb"\d{4}-\d\d-\d\d|\b\d\d:\d\d\b")
 MODES = {"once": 1, "full": 2, "kill": 3}
 WORLD = "planted-verbs[train=40,validation=30,test=30,verbs=8]"
 TRAIN = ("train", "assume-negative", WORLD, "--epochs", "2", "--json")
@@ -93,8 +95,17 @@ class Machine:
             done = self.faults.fault_count()
             self.faults.fault_arm(b"", 0, 0)
             sys.stdout.flush()
+            (self.folder / "modules").write_text("\n".join(sys.modules), encoding="utf-8")
             os.write(counts, str(done).encode())
             os._exit(code)
+
+    def learn(self, words: Sequence[str]) -> None:
+        """Run a command once, and import here what it imported, so that later forks need not."""
+        code, _ = self.run(words)
+        assert code == 0, self.said.read_text()
+        for name in (self.folder / "modules").read_text(encoding="utf-8").split():
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
 
     def fresh(self, template: Path | None) -> None:
         """Start from a copy of ``template``, or from nothing."""
@@ -137,8 +148,8 @@ def numbers(out: Path) -> Any:
 def pages(folder: Path) -> dict[str, str]:
     """A fingerprint of each page below ``folder`` and of what lies beside it, whenever it was made."""
     files = [file for file in folder.rglob("*") if file.is_file() and not file.name.startswith(".")]
-    texts = {str(file.relative_to(folder)): file.read_text(encoding="utf-8") for file in files}
-    return {name: hashlib.sha256(TIME.sub("", text).encode()).hexdigest() for name, text in texts.items()}
+    held = {str(file.relative_to(folder)): file.read_bytes() for file in files}
+    return {name: hashlib.sha256(TIME.sub(b"", data)).hexdigest() for name, data in held.items()}
 
 
 def try_command(
@@ -150,6 +161,7 @@ def try_command(
     code, record.calls = machine.run(words)
     assert code == 0, machine.said.read_text()
     wanted = machine.ask(numbers)
+    assert isinstance(wanted, dict), wanted
     for at in range(first, record.calls + 1, step):
         machine.fresh(template)
         code, _ = machine.run(words, at, mode)
@@ -165,14 +177,14 @@ def try_command(
         if isinstance(found, dict) and found["finished"] > wanted["finished"]:
             record.repeated.append(str(at))
         elif code != 0 or found != wanted:
-            told = _differing(found, wanted) if isinstance(found, dict) else found
+            told = differing(found, wanted) if isinstance(found, dict) else found
             record.lost.append(
                 f"{at}: {code}, {said[-300:]} | {machine.said.read_text(errors='replace')[-300:]} {told}"
             )
     return record
 
 
-def _differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+def differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """What differs, in few words."""
     told = {key: found[key] for key in found if key != "pages" and found[key] != wanted[key]}
     names = sorted({*found["pages"], *wanted["pages"]})
@@ -193,11 +205,9 @@ def main() -> None:
     board.write_text(BOARD)
     trained, paged = folder / "trained", folder / "paged"
     for seed in ("0", "1", "2"):
-        code, _ = machine.run((*TRAIN, "--seed", seed))
-        assert code == 0, machine.said.read_text()
+        machine.learn((*TRAIN, "--seed", seed))
     shutil.copytree(machine.out, trained, symlinks=True)
-    code, _ = machine.run(("leaderboard", str(board), "--jobs", "1", "--json"))
-    assert code == 0, machine.said.read_text()
+    machine.learn(("leaderboard", str(board), "--jobs", "1", "--json"))
     shutil.copytree(machine.out, paged, symlinks=True)
     shutil.rmtree(paged / "reports")
     commands: dict[str, tuple[Sequence[str], Path | None]] = {

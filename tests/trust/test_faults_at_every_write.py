@@ -15,7 +15,7 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 
 HERE = Path(__file__).parent
-STEP = os.environ.get("FAULT_STEP", "8")  # 1: every call, an hour and more; 8@2: every eighth from the second on
+STEP = os.environ.get("FAULT_STEP", "8")  # 1: every call, 20 minutes of a core; 8@2: every eighth from the second on
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tests.trust.flips import KINDS as FLIPPED
 from tests.trust.fuzz import KINDS
 from tests.trust.loads import LOADS
 from tests.trust.survival import KINDS as COMMANDS
@@ -15,6 +16,8 @@ def test_the_page_names_every_command_file_and_load_and_nothing_lost() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert all(what in text for what in COMMANDS.values()) and all(f"| {kind.name} |" in text for kind in KINDS)
     assert all(" ".join((load.__doc__ or "").split()).rstrip(".") in text for load in LOADS.values())
+    assert all(f"| {kind.name} |" in text for kind in FLIPPED)
+    assert "bits, 0 other numbers without a word." in text
     assert " faults, 0 runs lost or repeated or tracebacks." in text and " files, no traceback." in text
 
 

@@ -75,6 +75,15 @@ class Driver:
         assert not names, f"processes are left: {names}"
         return code
 
+    def wait_for_end(self, seconds: float = 1200.0) -> None:
+        """Until the driver ended, however it does."""
+        until = time.monotonic() + seconds
+        while self.process.poll() is None:
+            assert time.monotonic() < until, f"it does not end: {self.said()}"
+            self.family()
+            time.sleep(0.3)
+        self.end()
+
     def kill(self) -> None:
         """SIGKILL; what the driver started must follow it by itself, or is swept up."""
         self.family()

@@ -17,7 +17,15 @@ from torch import Tensor
 from methods.networks.actionformer.model import Detections
 from methods.networks.actionformer.preparation import Grid
 from suite.evaluate.segments import Segments, required_score
-from suite.evaluate.suppression import best_rows, hard_nms, soft_nms, video_class_groups, vote
+from suite.evaluate.suppression import (
+    best_rows,
+    groups_of_videos,
+    hard_nms,
+    ranked_groups,
+    soft_nms_best,
+    video_class_groups,
+    vote,
+)
 
 AREA_PAD = 1e-6  # the reference adds this to every length against division by zero
 
@@ -89,14 +97,16 @@ def suppress(found: Segments, rule: NmsRule) -> Segments:
     score = required_score(found)
     group = video_class_groups(found.video, found.label) if rule.class_wise else found.video
     if rule.soft:
-        rows, values = soft_nms(
-            found.start, found.end, score, sigma=rule.sigma, min_score=rule.min_score, group=group, pad=AREA_PAD
-        )
+        ranked = ranked_groups(found.start, found.end, score, group)
+        rows, values = soft_nms_best(
+            ranked, groups_of_videos(ranked, found.video), rule.limit,
+            sigma=rule.sigma, min_score=rule.min_score, pad=AREA_PAD,
+        )  # fmt: skip
     else:
-        rows = hard_nms(found.start, found.end, score, rule.threshold, group=group, pad=AREA_PAD)
+        standing = hard_nms(found.start, found.end, score, rule.threshold, group=group, pad=AREA_PAD)
+        rows = standing[best_rows(score[standing], rule.limit, found.video[standing])]
         values = score[rows]
-    best = best_rows(values, rule.limit, found.video[rows])
-    kept = replace(found.take(rows[best]), score=values[best])
+    kept = replace(found.take(rows), score=values)
     if rule.voting <= 0 or rule.class_wise:
         return kept
     # Every candidate votes, the suppressed ones included (released code): those around a kept segment refine it.

@@ -10,7 +10,14 @@ import torch
 from torch import nn
 
 from methods.networks.actionformer.config import GLOBAL_WINDOW, ActionFormerConfig
-from methods.networks.actionformer.decoding import NmsRule, candidates, fuse_class_scores, suppress, to_seconds
+from methods.networks.actionformer.decoding import (
+    AREA_PAD,
+    NmsRule,
+    candidates,
+    fuse_class_scores,
+    suppress,
+    to_seconds,
+)
 from methods.networks.actionformer.losses import detector_losses, update_normalizer
 from methods.networks.actionformer.model import ActionFormer, Detections
 from methods.networks.actionformer.optim import decay_groups
@@ -18,15 +25,15 @@ from methods.networks.actionformer.preparation import Sample
 from methods.networks.actionformer.release import RELEASE
 from methods.networks.actionformer.targets import Targets
 from methods.semi_localization.parts.batches import GridVideos, detector_batch, endless, padded, random_crop
-from methods.semi_localization.parts.detector import NOTHING, Detector, Labels
+from methods.semi_localization.parts.detector import COLUMNS, NOTHING, Detector, Labels
 from methods.semi_localization.parts.external_classes import class_scores_of
+from suite.evaluate.scoring.pool import Pool, Thinning
 from suite.evaluate.segments import Segments
 from suite.method import Batch, Losses, Run, Scores, Value, hyper
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
 from suite.weights import InitialWeights
 
-COLUMNS = ("video", "label", "start", "end", "score")
 ACTIVITYNET: Mapping[str, Value] = {
     "embedding": 256,
     "window": 7,
@@ -209,7 +216,20 @@ class AnchorFree(InitialWeights, Detector):
             limit=self.max_segments,
             voting=self.voting,
         )
-        kept = suppress(Segments(*(scores[name] for name in COLUMNS)), rule)
-        videos = self.on_grid(samples)
-        final = to_seconds(kept, [videos.grid(row) for row in range(len(samples))])
+        final = self.in_seconds(suppress(Segments(*(scores[name] for name in COLUMNS)), rule), samples)
         return fuse_class_scores(final, scores["class_scores"]) if self.class_agnostic else final
+
+    def in_seconds(self, found: Segments, samples: Videos) -> Segments:
+        """Grid cells to seconds."""
+        videos = self.on_grid(samples)
+        return to_seconds(found, [videos.grid(row) for row in range(len(samples))])
+
+    def pool(self, scores: Scores, samples: Videos) -> Pool:
+        found = Segments(*(scores[name] for name in COLUMNS))
+        return Pool(self.in_seconds(found, samples), found.start, found.end)
+
+    def thinning(self) -> Thinning | None:
+        if self.class_agnostic:
+            return None
+        # Votes count only where suppression does not act inside classes, so they change nothing here.
+        return Thinning("soft", sigma=self.nms_sigma, min_score=self.min_score, limit=self.max_segments, pad=AREA_PAD)

@@ -16,6 +16,7 @@ from torch import nn
 from methods.semi_localization.parts.detector import NOTHING, Detector, Labels
 from methods.semi_localization.parts.part import adopt
 from suite.errors import UsageError
+from suite.evaluate.scoring.pool import Pool, Thinning
 from suite.evaluate.segments import Segments
 from suite.method import Average, Batch, Losses, Method, Optimizer, Phase, Run, Schedule, Scores, Selection, hyper
 from suite.tasks.data import TaskData
@@ -164,6 +165,19 @@ class SemiLocalization(Method):
 
     def decode(self, scores: Scores, samples: Videos) -> Segments:
         return self.detector.decode(scores, samples)
+
+    # What searches share (suite.tasks.localization.scoring.search) ------------------------------------------------
+
+    thins: ClassVar[frozenset[str]] = frozenset({"nms_sigma", "min_score", "max_segments", "voting"})
+    chooses: ClassVar[str] = ""
+
+    def pool(self, scores: Scores, samples: Videos) -> Pool:
+        """The detector's candidates."""
+        return self.detector.pool(scores, samples)
+
+    def thinning(self) -> Thinning | None:
+        """What the detector does with them."""
+        return self.detector.thinning()
 
 
 def labelled_rows(data: TaskData[Videos]) -> np.ndarray:

@@ -9,12 +9,14 @@ import numpy as np
 from torch import nn
 
 from methods.semi_localization.parts.part import Part
+from suite.evaluate.scoring.pool import Pool, Thinning
 from suite.evaluate.segments import Segments
 from suite.method import Batch, Losses, Run, Scores
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
 
 NOTHING = Segments.empty()
+COLUMNS = ("video", "label", "start", "end", "score")  # of scores
 
 
 class Labels(NamedTuple):
@@ -61,3 +63,13 @@ class Detector(Part):
     def decode(self, scores: Scores, samples: Videos) -> Segments:
         """Candidates to predictions; only ``post`` hyper-parameters matter here."""
         raise TypeError(f"{type(self).__name__} predicts nothing: implement decode().")
+
+    # What searches share (suite.tasks.localization.scoring.search) ------------------------------------------------
+
+    def pool(self, scores: Scores, samples: Videos) -> Pool:
+        """The candidates, which depend on no ``post`` parameter; asked for where :meth:`thinning` says something."""
+        return Pool(Segments(*(scores[name] for name in COLUMNS)))
+
+    def thinning(self) -> Thinning | None:
+        """What :meth:`decode` does with the candidates; None where it does more than thinning them."""
+        return None

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.semi_localization.parts.batches import endless
-from methods.semi_localization.parts.detector import Detector, Labels
+from methods.semi_localization.parts.detector import COLUMNS, Detector, Labels
 from methods.semi_localization.parts.masks import (
     MaskNetwork,
     class_loss,
@@ -26,13 +26,12 @@ from methods.semi_localization.parts.masks_released import (
     released_suppression,
 )
 from methods.semi_localization.parts.windows import Windows
+from suite.evaluate.scoring.pool import Thinning
 from suite.evaluate.segments import Segments
 from suite.evaluate.suppression import best_rows, soft_nms, video_class_groups
 from suite.method import Batch, Losses, Run, Scores, hyper
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
-
-COLUMNS = ("video", "label", "start", "end", "score")
 
 
 class MaskDetector(Detector):
@@ -141,6 +140,11 @@ class MaskDetector(Detector):
             )
         best = best_rows(values, self.max_segments, found.video[rows])
         return replace(found.take(rows[best]), score=values[best])
+
+    def thinning(self) -> Thinning | None:
+        if self.arithmetic == "released":
+            return None
+        return Thinning("soft", sigma=self.nms_sigma, min_score=self.min_score, limit=self.max_segments)
 
 
 def suppressed_by_video(found: Segments) -> tuple[np.ndarray, np.ndarray]:

@@ -29,17 +29,18 @@ from methods.networks.bmn.release import RELEASE
 from methods.networks.bmn.sampling import valid_cells
 from methods.networks.bmn.targets import Code, proposal_extents
 from methods.semi_localization.parts.batches import endless
-from methods.semi_localization.parts.detector import Detector, Labels
+from methods.semi_localization.parts.detector import COLUMNS, Detector, Labels
 from methods.semi_localization.parts.external_classes import class_scores_of
+from methods.semi_localization.parts.proposal_suppression import ANY, GROWING, WidthRule, suppressed, times
 from methods.semi_localization.parts.windows import Windows, window_batch
+from suite.evaluate.scoring.pool import Pool, Thinning
 from suite.evaluate.segments import Segments
-from suite.evaluate.suppression import best_rows, soft_nms, video_class_groups, vote
+from suite.evaluate.suppression import best_rows
 from suite.method import Batch, Losses, Run, Scores, Value, hyper
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
 from suite.weights import InitialWeights
 
-COLUMNS = ("video", "label", "start", "end", "score")
 PROPOSALS: dict[Code, Callable[[Maps], Proposals]] = {
     "original": original_proposals,
     "community": community_proposals,
@@ -305,7 +306,7 @@ class ProposalNetwork(InitialWeights, Detector):
 
     def decode(self, scores: Scores, samples: Videos) -> Segments:
         found = Segments(*(scores[name] for name in COLUMNS))
-        kept = self.suppressed(found, np.asarray(samples.duration))
+        kept = self.suppressed(found, samples.duration)
         if not self.class_agnostic:
             return kept
         table = np.asarray(scores["class_scores"])
@@ -318,27 +319,23 @@ class ProposalNetwork(InitialWeights, Detector):
         )
 
     def suppressed(self, found: Segments, duration: np.ndarray) -> Segments:
-        """Soft-NMS within each video and class: Gaussian (OpenTAD), or BMN's whose threshold grows with the width."""
-        assert found.score is not None
-        group = video_class_groups(found.video, found.label)
-        if self.code != "opentad":
-            # The threshold of BMN's authors grows with the width as a share of the video, hence times in shares of it.
-            size = duration[found.video]
-            rows, values = soft_nms(
-                found.start / size, found.end / size, found.score, sigma=self.nms_sigma, threshold=0.5,
-                width_slope=0.4, strict=True, min_score=self.min_score, group=group,
-            )  # fmt: skip
-        else:
-            rows, values = soft_nms(
-                found.start, found.end, found.score, sigma=self.nms_sigma, min_score=self.min_score, group=group
-            )
-        best = best_rows(values, self.max_segments, found.video[rows])
-        kept = replace(found.take(rows[best]), score=values[best])
-        if self.voting <= 0:
-            return kept
-        mine = group[rows[best]]
-        start, end = vote(
-            kept.start, kept.end, found.start, found.end, found.score, self.voting,
-            group=mine, candidate_group=group, by_overlap=False,
+        """Soft-NMS within each video and class."""
+        return suppressed(
+            found, self.width_rule, duration,
+            sigma=self.nms_sigma, min_score=self.min_score, limit=self.max_segments, voting=self.voting,
         )  # fmt: skip
-        return replace(kept, start=start, end=end)
+
+    @property
+    def width_rule(self) -> WidthRule:
+        """From which overlap on a score is lowered."""
+        return ANY if self.code == "opentad" else GROWING
+
+    def pool(self, scores: Scores, samples: Videos) -> Pool:
+        found = Segments(*(scores[name] for name in COLUMNS))
+        return Pool(found, *times(found, self.width_rule, samples.duration))
+
+    def thinning(self) -> Thinning | None:
+        if self.class_agnostic or self.voting > 0:
+            return None
+        rule = Thinning("soft", sigma=self.nms_sigma, min_score=self.min_score, limit=self.max_segments)
+        return replace(rule, **self.width_rule)

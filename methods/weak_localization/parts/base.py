@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from methods.weak_localization.parts.localize import Activation, NonMaximumSuppression, localize
 from methods.weak_localization.parts.proposals import Runs
 from methods.weak_localization.parts.sampling import random_index, uniform_index
+from suite.evaluate.scoring.pool import Pool, Thinning
 from suite.evaluate.segments import Segments
 from suite.method import Batch, Method, Optimizer, Phase, Run, Scores, hyper
 from suite.tasks.data import TaskData
@@ -36,7 +38,9 @@ class WeakLocalization(Method):
     hidden: int = hyper(512, low=1, high=65_536, help="units of a hidden layer")
     evaluate_every: int = hyper(4, low=1, high=10_000, help="epochs between evaluations")
     scale: int = hyper(24, low=1, high=1000, post=True, help="points a position after linear upsampling")
-    nms: str = hyper("hard", choices=("hard", "decay", "none"), post=True, help="suppression inside video and class")
+    nms: Literal["hard", "decay", "none"] = hyper(
+        "hard", choices=("hard", "decay", "none"), post=True, help="suppression inside video and class"
+    )
     nms_threshold: float = hyper(0.5, low=0.0, high=1.0, post=True, help="tIoU from which a proposal is suppressed")
     nms_plus: float = hyper(0.0, low=0.0, high=10.0, post=True, help="seconds added to lengths and overlaps in NMS")
 
@@ -76,8 +80,30 @@ class WeakLocalization(Method):
         return {"index": torch.from_numpy(np.array(index))}
 
     def decode(self, scores: Scores, samples: Videos) -> Segments:
-        suppression = NonMaximumSuppression(self.nms, self.nms_threshold, plus=self.nms_plus)
-        return localize(self.activations(scores, samples), samples, self.propose, self.scale, suppression)
+        return self.suppression()(self.proposals(scores, samples))
+
+    def proposals(self, scores: Scores, samples: Videos) -> Segments:
+        """Scored segments of all videos before suppression."""
+        nothing = NonMaximumSuppression("none")
+        return localize(self.activations(scores, samples), samples, self.propose, self.scale, nothing)
+
+    def suppression(self) -> NonMaximumSuppression:
+        """What is done with the proposals; depends on the parameters in ``thins`` alone."""
+        return NonMaximumSuppression(self.nms, self.nms_threshold, plus=self.nms_plus)
+
+    # What searches share (suite.tasks.localization.scoring.search) ----------------------------------------------
+
+    thins: ClassVar[frozenset[str]] = frozenset({"nms", "nms_threshold", "nms_plus", "nms_sigma"})
+    chooses: ClassVar[str] = ""
+
+    def pool(self, scores: Scores, samples: Videos) -> Pool:
+        """The proposals; settings that differ in ``thins`` alone have the same."""
+        return Pool(self.proposals(scores, samples))
+
+    def thinning(self) -> Thinning | None:
+        """:meth:`suppression`, as a search applies it to the pool; None where decoding does something else."""
+        rule = self.suppression()
+        return Thinning(rule.kind, rule.threshold, rule.sigma, rule.plus)
 
     # For subclasses ---------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class NonMaximumSuppression:
     lowered (the released ASL); ``none`` keeps all. ``plus`` seconds are added to lengths and overlaps.
     """
 
-    kind: str = "hard"
+    kind: Literal["hard", "decay", "none"] = "hard"
     threshold: float = 0.5
     sigma: float = 0.35
     plus: float = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import torch
@@ -49,7 +50,9 @@ class PeakLocalizer(Stepwise):
     )
     initialization: str = hyper("xavier", choices=CHOICES, source="released code: Xavier uniform, biases 0")
     scale: int = hyper(1, low=1, high=1000, post=True, source="released code: no upsampling")
-    nms: str = hyper("none", choices=("hard", "decay", "none"), post=True, source="released code: none")
+    nms: Literal["hard", "decay", "none"] = hyper(
+        "none", choices=("hard", "decay", "none"), post=True, source="released code: none"
+    )
     peak_weight: float = hyper(1.0, low=0.0, high=10.0, post=True, help="video score's weight in a proposal's score")
     detection_count: str = hyper(
         "floor",

@@ -149,6 +149,14 @@ def min_max(signal: np.ndarray) -> np.ndarray:
     return (signal - low) / np.where(span == 0, 1.0, span)
 
 
+def shown_classes(probability: np.ndarray, threshold: float, fallback: bool = True) -> np.ndarray:
+    """(V, C) bool, the :func:`chosen_classes` of each video; ``probability`` (V, C)."""
+    shown = probability >= threshold
+    none = np.flatnonzero(~shown.any(axis=1)) if fallback else np.zeros(0, np.int64)
+    shown[none, probability[none].argmax(axis=1)] = True
+    return np.asarray(shown)
+
+
 def chosen_classes(
     probability: np.ndarray, threshold: float, fallback: bool = True, skip_first: bool = False
 ) -> np.ndarray:

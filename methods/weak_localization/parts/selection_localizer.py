@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -11,12 +12,11 @@ from torch import Tensor, nn
 
 from methods.weak_localization.parts.base import WeakLocalization, as_tensor, looked_at, per_snippet
 from methods.weak_localization.parts.distinct import once
-from methods.weak_localization.parts.localize import Activation, NonMaximumSuppression, localize
+from methods.weak_localization.parts.localize import Activation, NonMaximumSuppression
 from methods.weak_localization.parts.networks import SnippetScores
-from methods.weak_localization.parts.proposals import ProposalRule, Runs, chosen_classes, propose
+from methods.weak_localization.parts.proposals import ProposalRule, Runs, propose, shown_classes
 from methods.weak_localization.parts.sampling import interpolation, uniform_index
 from methods.weak_localization.parts.selection import pool, select, top_k
-from suite.evaluate.segments import Segments
 from suite.method import Batch, Run, Scores, hyper
 from suite.tasks.localization.samples import Videos
 
@@ -51,7 +51,9 @@ class SelectionLocalizer(WeakLocalization):
         source="released run: .2 (the class weight lands in its place); declared: .25",
     )
     class_weight: float = hyper(0.2, low=0.0, high=10.0, post=True, symbol="γ", source="released code")
-    nms: str = hyper("decay", choices=("hard", "decay", "none"), post=True, source="released scripts: --soft_nms")
+    nms: Literal["hard", "decay", "none"] = hyper(
+        "decay", choices=("hard", "decay", "none"), post=True, source="released scripts: --soft_nms"
+    )
     nms_threshold: float = hyper(0.4, low=0.0, high=1.0, post=True, source="released code")
     nms_sigma: float = hyper(0.35, low=0.01, high=10.0, post=True, source="released code")
     nms_plus: float = hyper(1.0, low=0.0, high=10.0, post=True, source="released code: +1 second")
@@ -99,19 +101,20 @@ class SelectionLocalizer(WeakLocalization):
         """(T, K) what is thresholded in one video; depends on post-processing parameters only."""
         return class_score
 
-    def classes(self, probability: np.ndarray) -> np.ndarray:
-        """The classes a video localizes."""
-        return chosen_classes(probability, self.class_threshold)
+    def shown(self, probability: np.ndarray) -> np.ndarray:
+        """(V, C) bool, the classes that each video localizes; ``probability`` (V, C)."""
+        return shown_classes(probability, self.class_threshold)
 
     def places(self, length: int) -> np.ndarray:
         """(T,) which of the ``length`` positions looked at in a video are thresholded, in order."""
         return uniform_index(length, self.positions)
 
     def activations(self, scores: Scores, samples: Videos) -> Iterator[Activation]:
+        shown = self.shown(scores["probability"])
         for video, probability in enumerate(scores["probability"]):
             first, last = scores["offsets"][video : video + 2]
             rows = first + self.places(int(last - first))
-            classes = self.classes(probability)
+            classes = np.flatnonzero(shown[video])
             signal = self.signal(scores["class_score"][rows][:, classes], scores["actionness"][rows])
             yield Activation(classes, probability[classes], np.asarray(signal, dtype=np.float64))
 
@@ -119,9 +122,10 @@ class SelectionLocalizer(WeakLocalization):
         levels = tuple(np.linspace(self.threshold_low, self.threshold_high, self.thresholds))
         return propose(signal, probability, ProposalRule(levels, self.outer, self.class_weight, self.strict))
 
-    def decode(self, scores: Scores, samples: Videos) -> Segments:
-        suppression = NonMaximumSuppression(self.nms, self.nms_threshold, self.nms_sigma, self.nms_plus)
-        return localize(self.activations(scores, samples), samples, self.propose, self.scale, suppression)
+    def suppression(self) -> NonMaximumSuppression:
+        return NonMaximumSuppression(self.nms, self.nms_threshold, self.nms_sigma, self.nms_plus)
+
+    chooses: ClassVar[str] = "class_threshold"
 
 
 def video_probability(

@@ -17,11 +17,12 @@ from torch.nn import functional as F
 from methods.weak_localization.parts.base import per_snippet
 from methods.weak_localization.parts.distinct import once
 from methods.weak_localization.parts.initialization import CHOICES, initialized
-from methods.weak_localization.parts.localize import Activation, NonMaximumSuppression, localize
+from methods.weak_localization.parts.localize import Activation
 from methods.weak_localization.parts.networks import check_width, halves, snippet_mlp
 from methods.weak_localization.parts.proposals import Runs, chosen_classes, ranked_runs
 from methods.weak_localization.parts.sampling import uniform_index
 from methods.weak_localization.parts.stepwise import Stepwise
+from suite.evaluate.scoring.pool import Thinning
 from suite.evaluate.segments import Segments
 from suite.method import Batch, Run, Scores, hyper
 from suite.tasks.data import TaskData
@@ -165,17 +166,14 @@ class TwoStreamLocalizer(Stepwise):
         return ranked_runs(signal >= self.threshold, rank)
 
     def decode(self, scores: Scores, samples: Videos) -> Segments:
-        found = self.proposals(scores, samples)
-        suppression = NonMaximumSuppression(self.nms, self.nms_threshold, plus=self.nms_plus)
+        found, suppression = self.proposals(scores, samples), self.suppression()
         if self.suppress == "all":
             return suppression(found)
         both = self.predicted_by_both(scores["probability"])[found.video, found.label]
         return Segments.concatenate([suppression(found.take(both)), found.take(~both)])
 
-    def proposals(self, scores: Scores, samples: Videos) -> Segments:
-        """Proposals of both modalities, before suppression."""
-        nothing = NonMaximumSuppression("none")
-        return localize(self.activations(scores, samples), samples, self.propose, self.scale, nothing)
+    def thinning(self) -> Thinning | None:
+        return super().thinning() if self.suppress == "all" else None
 
     def predicted_by_both(self, probability: np.ndarray) -> np.ndarray:
         """(V, C) bool, classes that both modalities predict in a video; ``probability`` (V, 2, C)."""

@@ -14,6 +14,7 @@ from suite.data.storage import generated
 from suite.environment import DATA
 from suite.errors import DataError
 from suite.hyper import Value
+from suite.sealing import checked, with_check
 from suite.spec.base import content_hash
 from suite.spec.card import DatasetCard, FileSpec
 
@@ -84,7 +85,7 @@ def _remembered(path: Path, size: int, changed: int, cache: Path) -> str:
     stamp = {"path": str(path), "size": size, "changed": changed}
     note = cache / "hashes" / f"{content_hash(stamp['path'])}.json"
     try:
-        known = json.loads(note.read_text(encoding="utf-8"))
+        known = checked(json.loads(note.read_text(encoding="utf-8")))
         if {key: known[key] for key in stamp} == stamp:
             return str(known["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -94,7 +95,7 @@ def _remembered(path: Path, size: int, changed: int, cache: Path) -> str:
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the answer
         note.parent.mkdir(parents=True, exist_ok=True)
         partial = note.with_suffix(f".{uuid.uuid4().hex}")
-        partial.write_text(json.dumps({**stamp, "sha256": digest}), encoding="utf-8")
+        partial.write_text(json.dumps(with_check({**stamp, "sha256": digest})), encoding="utf-8")
         partial.replace(note)
     return digest
 

@@ -1,7 +1,9 @@
 """The feature store: all arrays of one dataset version in one memory-mapped file, with an index.
 
-Layout of a store folder: ``arrays.bin`` (every array, row-major, each starting at a multiple of 64 bytes) and
-``index.json`` (dtype, shape and offset of each array, the tree that puts them together, the file's size and SHA-256).
+Layout of a store folder: ``arrays.bin`` (every array, row-major, each starting at a multiple of 64 bytes; equal ones
+are there once, as where validation is the test) and ``index.json`` (dtype, shape and offset of each array, the tree
+that puts them together, the file's size and SHA-256, and a checksum of the index itself). Small stores are compared
+with their SHA-256 when they are opened.
 A store is built in a temporary folder that is renamed when it is complete, so a folder with an index is a whole one.
 Opening reads the index and maps the file: no array is copied, and all processes of a node share the pages.
 """
@@ -16,6 +18,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,9 +27,11 @@ import numpy as np
 from suite.data.storage.locks import locked
 from suite.data.storage.rows import LazyRows, blocks_of
 from suite.data.storage.tree import class_name, flatten, restore
-from suite.errors import DataError, SuiteError
+from suite.errors import DataError, SuiteError, pass_on_interruption
+from suite.sealing import checked, with_check
 
 ALIGNMENT = 64
+SMALL = 2**28  # bytes that are read as a whole at opening: half a second
 FORMAT = 1
 DATA, INDEX = "arrays.bin", "index.json"
 Check = Callable[[str, int, np.ndarray], None]  # array's key, first row, block; raises DataError
@@ -70,20 +75,33 @@ def write_store(
         "tree": tree,
     }
     with (folder / INDEX).open("w", encoding="utf-8") as text:
-        json.dump(index, text)
+        json.dump(with_check(index), text)
         _sync(text)
 
 
 class _Stream:
-    """Appends arrays to a file, counting and hashing what goes in."""
+    """Appends arrays to a file, counting and hashing what goes in; an array that is there already is not kept twice."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.size, self.digest = file, 0, hashlib.sha256()
+        self.written: dict[tuple[str, tuple[int, ...], bytes], int] = {}
 
     def write(self, data: bytes | memoryview) -> None:
         self.file.write(data)
         self.digest.update(data)
         self.size += len(data)
+
+    def once(self, kind: str, shape: tuple[int, ...], start: int, own: bytes, before: hashlib._Hash) -> int:
+        """Where the array is kept that was written from ``start`` on and whose digest is ``own``.
+
+        If an equal one stands earlier, what was written is taken back, to the digest ``before``.
+        """
+        kept = self.written.setdefault((kind, shape, own), start)
+        if kept != start:
+            self.file.seek(start)
+            self.file.truncate()
+            self.size, self.digest = start, before
+        return kept
 
     def pad(self, minimum: int = 0) -> None:
         self.write(bytes(max(minimum - self.size, -self.size % ALIGNMENT)))
@@ -91,7 +109,7 @@ class _Stream:
     def add(self, key: str, rows: np.ndarray | LazyRows, dtype: str | None, check: Check) -> dict[str, Any]:
         self.pad()
         kind = _storable(np.dtype(dtype or rows.dtype), rows)
-        offset, done = self.size, 0
+        start, done, own, before = self.size, 0, hashlib.sha256(), self.digest.copy()
         for block in blocks_of(rows):
             if block.shape[1:] != tuple(rows.shape[1:]):
                 wide = f"{block.shape[1:]} wide, not {rows.shape[1:]}"
@@ -100,9 +118,12 @@ class _Stream:
                 block = np.ascontiguousarray(block, dtype=kind)
             check(key, done, block)
             done += len(block) if block.ndim else 1
-            self.write(block.reshape(-1).view(np.uint8).data if block.size else b"")
+            content = block.reshape(-1).view(np.uint8).data if block.size else b""
+            own.update(content)
+            self.write(content)
         if rows.shape and done != rows.shape[0]:
             raise DataError(f"'{key}': the reader announced {rows.shape[0]} rows and gave {done}; correct the reader.")
+        offset = self.once(kind.str, tuple(rows.shape), start, own.digest(), before)
         return {"dtype": kind.str, "shape": list(rows.shape), "offset": offset}
 
 
@@ -122,9 +143,9 @@ def read_index(folder: Path) -> dict[str, Any]:
     """The index of a complete store; raises :class:`DataError` when the store was damaged after it was completed."""
     remedy = f"delete {folder} and prepare it again (suite data prepare --force does both)"
     try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        index = checked(json.loads((folder / INDEX).read_text(encoding="utf-8")))
         actual = (folder / DATA).stat().st_size
-        if not isinstance(index, dict) or not {"bytes", "sha256", "arrays", "tree"} <= index.keys():
+        if not {"bytes", "sha256", "arrays", "tree"} <= index.keys():
             raise ValueError("the index is incomplete")
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"the packed features in {folder} cannot be read ({error}); {remedy}.") from None
@@ -137,12 +158,30 @@ def read_index(folder: Path) -> dict[str, Any]:
     return index
 
 
+def _require_small(folder: Path, index: dict[str, Any]) -> None:
+    """Raise :class:`DataError` where the arrays of a small store are not those that were written."""
+    state = (folder / DATA).stat()
+    if state.st_size <= SMALL and _digest(folder / DATA, state.st_size, state.st_mtime_ns) != index["sha256"]:
+        raise DataError(
+            f"{folder / DATA} is not as it was written: its SHA-256 is another; delete {folder} and prepare it again "
+            "(suite data prepare --force does both)."
+        )
+
+
+@lru_cache(maxsize=1024)
+def _digest(file: Path, size: int, changed: int) -> str:
+    """The SHA-256 of a file, taken once by a process as long as its size and time stay as they are."""
+    with file.open("rb") as held:
+        return hashlib.file_digest(held, "sha256").hexdigest()
+
+
 def open_store(folder: Path, kinds: Sequence[type] = ()) -> Any:
     """The stored value, its arrays read-only views of the mapped file; takes the same time whatever the size.
 
     ``kinds`` are dataclasses from outside the suite that it may hold.
     """
     index = read_index(folder)
+    _require_small(folder, index)
     with (folder / DATA).open("rb") as file:
         pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     try:
@@ -213,6 +252,7 @@ def _in_one_sentence(folder: Path) -> Iterator[None]:
     except SuiteError:
         raise
     except Exception as error:
+        pass_on_interruption(error)
         said = " ".join(str(error).split())[:300]
         raise DataError(
             f"cannot pack {folder.name} ({type(error).__name__}: {said}); suite data verify names damaged files."

@@ -1,7 +1,7 @@
 """Checkpoints: everything a training needs to go on as if nothing had happened, in one safetensors file.
 
-Tensors are stored as tensors, the rest as JSON in the file's metadata. Nothing is ever unpickled. A checkpoint is
-written beside its place and renamed, so a killed writer leaves the one before.
+Tensors are stored as tensors, the rest as JSON in the file's metadata, with a checksum of the whole file. Nothing is
+ever unpickled. A checkpoint is written beside its place and renamed, so a killed writer leaves the one before.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from suite.errors import DataError
+from suite.sealing import BLANK, TENSORS, seal, sealed
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -28,7 +29,8 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
         path.parent.mkdir(parents=True, exist_ok=True)
         # Cloned, since safetensors refuses tensors that share memory, as rows of one stack and tied weights do.
         own = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
-        save_file(own, temporary, metadata={"facts": json.dumps(facts)})
+        save_file(own, temporary, metadata={"facts": json.dumps(facts), TENSORS: BLANK})
+        seal(temporary)
         temporary.replace(path)
     except (OSError, SafetensorError) as error:  # the library has an error of its own for a disk that is full
         with suppress(OSError):
@@ -40,11 +42,14 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and facts of a checkpoint; raises :class:`DataError` when the file is damaged."""
     try:
+        if sealed(path) is False:
+            raise ValueError("its checksum is another: a disk or a hand changed it")
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
             return tensors, json.loads((file.metadata() or {})["facts"])
     except Exception as error:
-        raise DataError(f"the checkpoint {path} cannot be read ({error}); delete it to train anew.") from error
+        remedy = "`suite results repair` sets it aside, or delete it to train anew."
+        raise DataError(f"the checkpoint {path} cannot be read ({error}); {remedy}") from error
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

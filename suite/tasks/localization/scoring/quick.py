@@ -12,6 +12,8 @@ from suite.evaluate.segments import Segments
 from suite.tasks.base import Wanted
 from suite.tasks.localization.evaluator import scored
 from suite.tasks.localization.samples import Videos
+from suite.tasks.localization.scoring.search import map_per_tiou
+from suite.tasks.scoring.decodings import Decodings
 
 
 def map_only(
@@ -23,9 +25,15 @@ def map_only(
     thresholds = [threshold for _, threshold in wanted]
     tious = [threshold for threshold in thresholds if threshold is not None]
     narrowed = protocol if None in thresholds else protocol.at(*tious)
-    rows = []
-    for one in predictions:
-        result = scored(one, samples, narrowed)
-        at = {round(float(t), 6): float(v) for t, v in zip(result.tiou, result.map_per_tiou)}
-        rows.append([result.average_map if t is None else at.get(round(t, 6), math.nan) for t in thresholds])
+    found = map_per_tiou(predictions, samples, narrowed) if isinstance(predictions, Decodings) else None
+    if found is None:
+        results = (scored(one, samples, narrowed) for one in predictions)
+        found = [(result.tiou, result.map_per_tiou) for result in results]
+    rows = [_wanted(tiou, values, thresholds) for tiou, values in found]
     return np.array(rows, dtype=np.float64).reshape(len(predictions), len(wanted))
+
+
+def _wanted(tiou: np.ndarray, values: np.ndarray, thresholds: Sequence[float | None]) -> list[float]:
+    """The average mAP for None, else mAP at a threshold."""
+    at = {round(float(t), 6): float(v) for t, v in zip(tiou, values)}
+    return [float(values.mean()) if t is None else at.get(round(t, 6), math.nan) for t in thresholds]

@@ -16,9 +16,12 @@ OWN = ("IoU own threshold", "F1 own threshold")
 
 def by_threshold(predictions: Sequence[ClipScores], samples: Clips, wanted: Wanted) -> np.ndarray | None:
     """(predictions, wanted) metrics of predictions that differ in their thresholds only; None for all others."""
-    if not {name for name, _ in wanted} <= set(OWN) or len({id(one.logits) for one in predictions}) != 1:
+    if not {name for name, _ in wanted} <= set(OWN):
         return None
-    probability = multilabel.probabilities(np.asarray(predictions[0].logits, dtype=np.float64))
-    found = set_curve(probability, samples.truth, samples.known).at([one.threshold for one in predictions])
+    several = list(predictions)
+    if len({id(one.logits) for one in several}) != 1:
+        return None
+    probability = multilabel.probabilities(np.asarray(several[0].logits, dtype=np.float64))
+    found = set_curve(probability, samples.truth, samples.known).at([one.threshold for one in several])
     values = dict(zip(OWN, found, strict=True))
     return np.stack([values[name] for name, _ in wanted], axis=1)

@@ -1,0 +1,101 @@
+"""mAP of many settings of post-processing over the same scores, with all that they share done once.
+
+Candidates are made once for all settings that differ in suppression and in the threshold on classes alone; they are
+sorted once, and their overlaps with the truth are taken once (:mod:`suite.evaluate.scoring`). Numbers are those of
+decoding and scoring each setting by itself, to the bit; settings that a method does not cover go that way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from suite.evaluate.protocols import TemporalProtocol
+from suite.evaluate.scoring.pool import Picked, Pool, Thinning
+from suite.evaluate.scoring.rematch import Rematch, covers
+from suite.method import Hyper, Scores
+from suite.tasks.localization.evaluator import counted_videos, scored
+from suite.tasks.localization.samples import Videos
+from suite.tasks.scoring.decodings import Decodings
+
+
+@runtime_checkable
+class Searchable(Protocol):
+    """A method whose decoding is candidates that are then thinned."""
+
+    @property
+    def hypers(self) -> Mapping[str, Hyper]:
+        """Its declared parameters."""
+
+    @property
+    def thins(self) -> frozenset[str]:
+        """Parameters on which :meth:`pool` does not depend."""
+
+    @property
+    def chooses(self) -> str:
+        """A parameter of which a lower value shows more classes of a video, each with the same candidates; or empty."""
+
+    def pool(self, scores: Scores, samples: Videos) -> Pool:
+        """The candidates."""
+
+    def thinning(self) -> Thinning | None:
+        """What decoding does with them; None for settings where it does something else."""
+
+
+def map_per_tiou(
+    decodings: Decodings, samples: Videos, protocol: TemporalProtocol
+) -> list[tuple[np.ndarray, np.ndarray]] | None:
+    """Of each setting tIoUs (T,) and mAP (T,); None where nothing is shared."""
+    methods: Sequence[Any] = decodings.methods
+    if not covers(protocol) or not all(isinstance(method, Searchable) for method in methods):
+        return None
+    alike: dict[Hashable, list[int]] = {}
+    for place, method in enumerate(methods):
+        alike.setdefault(_candidates_of(method), []).append(place)
+    found: dict[int, np.ndarray] = {}
+    for places in alike.values():
+        if len(places) > 1:
+            found |= _of_one_pool({place: methods[place] for place in places}, decodings, samples, protocol)
+    tiou = np.asarray(protocol.tiou, dtype=np.float64)
+    return [
+        (tiou, found[place] if place in found else scored(decodings[place], samples, protocol).map_per_tiou)
+        for place in range(len(methods))
+    ]
+
+
+def _candidates_of(method: Searchable) -> Hashable:
+    """The values on which the candidates depend."""
+    post = {name for name, declared in method.hypers.items() if declared.post}
+    return tuple(getattr(method, name) for name in sorted(post - method.thins - {method.chooses}))
+
+
+def _of_one_pool(
+    methods: Mapping[int, Any], decodings: Decodings, samples: Videos, protocol: TemporalProtocol
+) -> dict[int, np.ndarray]:
+    """mAP (T,) of the settings that have the same candidates, but for those that are not covered."""
+    rules = {place: method.thinning() for place, method in methods.items()}
+    covered = {place: rule for place, rule in rules.items() if rule is not None}
+    if not covered:
+        return {}
+    lead = min((methods[place] for place in covered), key=lambda method: getattr(method, method.chooses or "seed", 0))
+    pool = lead.pool(decodings.scores, samples)
+    rematch = Rematch(samples.segments, pool, protocol, counted_videos(samples, protocol))
+    shown = lead.shown(decodings.scores["probability"]) if lead.chooses else None
+    found = {}
+    for place, rule in covered.items():
+        picked = _picked(pool, rule, methods[place], shown, decodings.scores)
+        if picked is not None:
+            found[place] = rematch.map_per_tiou(picked)
+    return found
+
+
+def _picked(pool: Pool, rule: Thinning, method: Any, shown: np.ndarray | None, scores: Scores) -> Picked | None:
+    """What a setting predicts; ``shown`` (V, C) are the classes whose candidates are in the pool, None for all."""
+    if shown is None:
+        return pool.thinned(rule)
+    own = method.shown(scores["probability"])
+    if (own & ~shown).any():
+        return None
+    return pool.thinned(rule, own[pool.found.video, pool.found.label])

@@ -1,0 +1,115 @@
+"""Pools of candidates: what many settings share gives each the numbers that it has alone, to the bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from suite.evaluate import suppression
+from suite.evaluate.protocols import ACTIVITYNET, THUMOS_KIT, WTALC, TemporalProtocol
+from suite.evaluate.scoring.pool import Pool, Thinning
+from suite.evaluate.scoring.rematch import Rematch, covers
+from suite.evaluate.segments import Segments
+from suite.evaluate.temporal import temporal_map
+
+VIDEOS = np.arange(4)
+PROTOCOLS = [
+    ACTIVITYNET.at(0.1, 0.5, 0.9),
+    WTALC,
+    TemporalProtocol("strict", (0.25, 0.5), strict=True, interpolation="eleven", min_prediction_length=1.0),
+]
+
+
+def drawn(seed: int, size: int, decimals: int, scored: bool = True) -> Segments:
+    """Segments of 5 videos (one does not take part) and 4 classes, with many equal scores and times."""
+    generator = np.random.default_rng(seed)
+    video, label = generator.integers(0, 5, size), generator.integers(0, 4, size)
+    start = np.round(generator.uniform(0, 20, size), decimals)
+    end = start + np.round(generator.exponential(4, size), decimals)
+    return Segments(video, label, start, end, np.round(generator.random(size), decimals) if scored else None)
+
+
+def plainly(found: Segments, rule: Thinning) -> Segments:
+    """What the suppression of all candidates and then the choice of the best leave."""
+    assert found.score is not None
+    group = suppression.video_class_groups(found.video, found.label)
+    columns, values = (found.start, found.end, found.score), found.score
+    if rule.kind == "none":
+        return found
+    if rule.kind == "hard":
+        rows = suppression.hard_nms(*columns, rule.threshold, group=group, plus=rule.plus)
+        values = found.score[rows]
+    elif rule.kind == "decay":
+        rows, values = suppression.one_shot_decay(
+            *columns, threshold=rule.threshold, sigma=rule.sigma, group=group, plus=rule.plus
+        )
+    else:
+        rows, values = suppression.soft_nms(
+            *columns, sigma=rule.sigma, threshold=rule.threshold, width_slope=rule.width_slope, strict=rule.strict,
+            min_score=rule.min_score, group=group, plus=rule.plus, pad=rule.pad,
+        )  # fmt: skip
+        best = suppression.best_rows(values, rule.limit, found.video[rows])
+        rows, values = rows[best], values[best]
+    chosen = found.take(rows)
+    return Segments(chosen.video, chosen.label, chosen.start, chosen.end, values)
+
+
+def same(one: Segments, other: Segments) -> None:
+    for name in ("video", "label", "start", "end", "score"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), name)
+
+
+RULES = st.builds(
+    Thinning,
+    st.sampled_from(["none", "hard", "decay", "soft"]),
+    threshold=st.sampled_from([0.0, 0.3, 0.5, 1.0]),
+    sigma=st.sampled_from([0.05, 0.35, 2.0]),
+    plus=st.sampled_from([0.0, 1.0]),
+    min_score=st.sampled_from([0.0, 0.1, 0.5]),
+    width_slope=st.sampled_from([0.0, 0.05]),
+    strict=st.booleans(),
+    limit=st.sampled_from([1, 5, 200]),
+)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0, 1, 3, 40, 300]), st.sampled_from([1, 2, 9]), RULES)
+@settings(max_examples=150, deadline=None)
+def test_a_setting_leaves_what_it_leaves_alone(seed, size, decimals, rule):
+    found = drawn(seed, size, decimals)
+    picked = Pool(found).thinned(rule)
+    assert picked is not None
+    same(picked.segments, plainly(found, rule))
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0, 2, 60, 300]), st.sampled_from([1, 9]), RULES)
+@settings(max_examples=100, deadline=None)
+def test_matching_once_gives_the_average_precisions_of_matching_each(seed, size, decimals, rule):
+    found, truth = drawn(seed, size, decimals), drawn(seed + 1, 30, 1, scored=False)
+    pool = Pool(found)
+    for protocol in PROTOCOLS:
+        assert covers(protocol)
+        shared = Rematch(truth, pool, protocol, VIDEOS)
+        picked = pool.thinned(rule)
+        expected = temporal_map(truth, plainly(found, rule), protocol, VIDEOS)
+        np.testing.assert_array_equal(shared.average_precision(picked), expected.ap)
+        np.testing.assert_array_equal(shared.map_per_tiou(picked), expected.map_per_tiou)
+
+
+@pytest.mark.parametrize("kind", ["none", "hard", "decay"])
+def test_groups_that_a_setting_does_not_have_take_no_part(kind):
+    found = drawn(3, 200, 2)
+    kept = np.isin(found.label, [0, 2]) & (found.video != 1)
+    rule = Thinning(kind, threshold=0.3, sigma=0.3)
+    picked = Pool(found).thinned(rule, kept)
+    assert picked is not None
+    same(picked.segments, plainly(found.take(np.flatnonzero(kept)), rule))
+
+
+def test_what_is_not_covered_says_so():
+    found = drawn(5, 40, 2)
+    assert found.score is not None
+    negative = Pool(Segments(found.video, found.label, found.start, found.end, found.score - 0.5))
+    assert negative.thinned(Thinning("soft")) is None
+    assert not covers(THUMOS_KIT) and not covers(ACTIVITYNET.at(0.0, 0.5))
