@@ -272,6 +272,8 @@ def _decoded(
     if earliest > 0:
         container.seek(int((earliest + begin - slack) / unit), stream=stream, backward=True)
     context = stream.codec_context
+    if context is None:
+        raise ValueError("no decoder knows this stream")
     context.thread_count = 1
     for packet in container.demux(stream):
         early = packet.pts is not None and float(packet.pts * unit) - begin < before
