@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# A product with fewer rows, columns or terms a sum is over before oneDNN has put its operands in order (measured by
-# tests/benchmarks/bench_products.py); gradients of the input need more, since the weights are put in order for them.
-LEAST, LEAST_ROWS_BACK = 128, 512
+# A product with fewer rows, columns or terms a sum is over before oneDNN has put its operands in order. For the same
+# reason gradients, which need transposed operands, are MKL's (tests/benchmarks/bench_products.py).
+LEAST, LEAST_ROWS = 128, 512
 
 
 def linear(values: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -59,7 +59,7 @@ def _image(features: Tensor) -> Tensor:
 def _takes(values: Tensor, weight: Tensor) -> bool:
     """Whether a product is one that oneDNN computes: float32 on a CPU, large enough in every direction."""
     plain = values.device.type == "cpu" and values.dtype == weight.dtype == torch.float32
-    large = min(weight.shape) >= LEAST and values.numel() >= LEAST * weight.shape[1]
+    large = min(weight.shape) >= LEAST and values.numel() >= LEAST_ROWS * weight.shape[1]
     return plain and large and _available() and not torch.is_autocast_enabled("cpu")
 
 
@@ -68,29 +68,23 @@ def _available() -> bool:
     return bool(there and hasattr(torch.ops.mkldnn, "_linear_pointwise"))  # an operator that torch does not document
 
 
-def _times(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
-    """(M, K) times (N, K) transposed, plus ``bias`` (N,)."""
-    out: Tensor = torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
-    return out
-
-
 class _Product(torch.autograd.Function):
-    """A linear map and its gradients as products of oneDNN."""
+    """A linear map by oneDNN, its gradients by MKL."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(values, weight)
-        return _times(values, weight, bias)
+        out: Tensor = torch.ops.mkldnn._linear_pointwise(values, weight, bias, "none", [], "")
+        return out
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, out: Tensor) -> tuple[Tensor | None, ...]:
         values, weight = ctx.saved_tensors
         of_values, of_weight, of_bias = ctx.needs_input_grad
-        back = _times if len(out) >= LEAST_ROWS_BACK else F.linear
         return (
-            back(out, weight.t()) if of_values else None,
-            out.t() @ values if of_weight else None,  # oneDNN would copy an operand first
+            out @ weight if of_values else None,
+            out.t() @ values if of_weight else None,
             out.sum(0) if of_bias else None,
         )
 

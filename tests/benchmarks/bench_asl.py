@@ -1,8 +1,8 @@
 """Action Selection Learning: each distinct snippet once against every sampled position, and inference with evaluation.
 
 ``python -m tests.benchmarks.bench_asl [--steps N] [--device cuda]``. Lengths are those of the THUMOS-14 training videos
-where the annotations are at hand (``SUITE_DATA``), else drawn from the log-normal law fitted to them. Prints one JSON
-document; ratios are of medians measured in this run.
+where the annotations are at hand (``SUITE_DATA``), else drawn from the log-normal law fitted to them. Times on a CPU
+are CPU seconds; ratios are of medians measured in this run.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from suite.method import Run
 from suite.tasks import task
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
+from tests.benchmarks.rows import Row, record
 
 ANNOTATIONS = "thumos14/thumos14_412.json"
 WIDTH, HIDDEN, CLASSES, POSITIONS, BATCH = 2048, 512, 20, 750, 16
@@ -52,6 +53,11 @@ def durations(subset: str) -> np.ndarray:
 def lengths(subset: str) -> np.ndarray:
     """Snippets of 16 frames at 25 fps in each video."""
     return np.maximum(1, (durations(subset) * 25 / 16).astype(np.int64))
+
+
+def clock(device: str) -> float:
+    """CPU seconds where the CPU computes, else seconds."""
+    return time.process_time() if device == "cpu" else time.perf_counter()
 
 
 class Training:
@@ -92,10 +98,10 @@ def training_ratio(steps: int, device: str) -> dict[str, float]:
     for step in range(steps + 1):
         index, labels = training.batch(generator)
         for distinct in (True, False):
-            began = time.perf_counter()
+            began = clock(device)
             training.step(index, labels, distinct)
             if step:  # the first pair warms up
-                times[distinct].append(time.perf_counter() - began)
+                times[distinct].append(clock(device) - began)
     fast, naive = (1e3 * statistics.median(times[form]) for form in (True, False))
     return {"naive_ms": naive, "distinct_ms": fast, "ratio": naive / fast}
 
@@ -110,14 +116,14 @@ def inference_seconds(device: str) -> dict[str, float]:
     run = Run(data, network, 0, torch_device, lambda name, value: None, lambda key, make: make())
     warm = method.decode(method.score(network, few(samples), run), few(samples))
     task(method.task).evaluate(warm, few(samples), data)
-    began = time.perf_counter()
+    began = clock(device)
     with torch.no_grad():
         scores = method.score(network, samples, run)
-    scored = time.perf_counter()
+    scored = clock(device)
     found = method.decode(scores, samples)
-    decoded = time.perf_counter()
+    decoded = clock(device)
     task(method.task).evaluate(found, samples, data)
-    ended = time.perf_counter()
+    ended = clock(device)
     parts = {"score": scored - began, "localize": decoded - scored, "evaluate": ended - decoded}
     return {**parts, "total": ended - began, "videos": float(len(count)), "detections": float(len(found))}
 
@@ -158,7 +164,11 @@ def main() -> None:
     options = parser.parse_args()
     training = training_ratio(options.steps, options.device)
     inference = inference_seconds(options.device)
-    print(json.dumps({"threads": torch.get_num_threads(), "training": training, "inference": inference}, indent=1))
+    seconds, what = training["distinct_ms"] / 1e3, "ASL, a training step of 16 videos of THUMOS-14"
+    record(Row("asl", what, "every sampled snippet", training["ratio"], seconds, target=5.0))
+    what = f"ASL, inference and evaluation of {inference['videos']:.0f} videos"
+    record(Row("asl", what, "", None, inference["total"], least=0.9))
+    print(", ".join(f"{part} {inference[part]:.3g} s" for part in ("score", "localize", "evaluate")))
 
 
 if __name__ == "__main__":

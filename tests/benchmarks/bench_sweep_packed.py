@@ -18,6 +18,7 @@ from suite.train.storage.reporter import Silent
 from suite.work.execute import execute
 from suite.work.packing import run_packed
 from suite.work.preparation import Machine
+from tests.benchmarks.rows import Row, record
 
 
 def main() -> None:
@@ -56,7 +57,8 @@ def main() -> None:
         f"{members} networks of {hidden} units, {epochs} epochs, {device}; greatest difference of a logit {apart:.1g}"
     )
     print(f"separate: {3600 * members / separate:.0f} trials an hour; packed: {3600 * members / packed:.0f}")
-    print(f"ratio: {separate / packed:.2f}")
+    what = f"{members} networks of {hidden} units trained as one stack, {epochs} epochs"
+    record(Row("sweep_packed", what, "one after the other", separate / packed, packed, target=3.0))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from methods.networks.actionformer import layers
+from methods.networks.actionformer import layers, model
 
 
 def plain_convolve(features: Tensor, weight: Tensor, bias: Tensor | None, stride: int = 1) -> Tensor:
@@ -42,8 +42,10 @@ def plain_banded_attention(query: Tensor, key: Tensor, value: Tensor, valid: Ten
 def plain_order() -> Iterator[None]:
     """Networks that run inside take the plain layers."""
     kept = layers.convolve, layers.banded_attention
-    layers.convolve, layers.banded_attention = plain_convolve, plain_banded_attention
+    layers.convolve = model.convolve = plain_convolve
+    layers.banded_attention = plain_banded_attention
     try:
         yield
     finally:
         layers.convolve, layers.banded_attention = kept
+        model.convolve = layers.convolve

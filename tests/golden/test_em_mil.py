@@ -222,7 +222,7 @@ def detected(name: str, **params) -> tuple[EMMIL, np.ndarray]:
 @pytest.mark.parametrize("name", VIDEOS)
 def test_the_single_cut(name):
     method, rows = detected(name)
-    chosen = method.classes(DETECT[f"{name}__video_prediction"])
+    chosen = np.flatnonzero(method.shown(DETECT[f"{name}__video_prediction"][None])[0])
     assert np.array_equal(chosen, DETECT[f"{name}__classes"])
     key = (DETECT[f"{name}__key_rgb"] + DETECT[f"{name}__key_flow"]) / 2
     label = (DETECT[f"{name}__class_rgb"] + DETECT[f"{name}__class_flow"]) / 2

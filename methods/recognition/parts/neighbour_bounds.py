@@ -22,7 +22,7 @@ from torch import Tensor
 
 from methods.recognition.parts import neighbour_kernels as kernels
 
-BLOCK = 4096  # rows of one product, and as many columns
+BLOCK = 2048  # rows of one product, and as many columns
 ROOM = 256  # candidates that a row may have at once, more for large K; a row that needs more is not settled
 SMALLEST = 2.0**-125  # products below it may become zero
 
