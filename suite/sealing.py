@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-KEY = "check"  # in a JSON object
+KEY, MARK = "check", "checked"  # in a JSON object: its checksum, and that it has one
 BLANK = "0" * 64  # in the header of a file of tensors, until it is sealed
 TENSORS = "sha256"
 
@@ -23,16 +23,17 @@ _LENGTH = 8  # bytes before the header of a safetensors file, which say how long
 
 
 def with_check(value: Mapping[str, Any]) -> dict[str, Any]:
-    """``value``, which has to be JSON, with the SHA-256 of its content under one more key."""
-    return {**value, KEY: _digest(value)}
+    """``value``, which has to be JSON, with the SHA-256 of its content under one more key, and a key that says so."""
+    return {**value, MARK: True, KEY: _digest(value)}
 
 
 def checked(value: Any) -> dict[str, Any]:
     """What :func:`with_check` was given, of what was read; raises :class:`ValueError` where it is something else."""
     if not isinstance(value, dict):
         raise ValueError("it is no JSON object")
-    inside = {name: one for name, one in value.items() if name != KEY}
-    if KEY in value and value[KEY] != _digest(inside):
+    inside = {name: one for name, one in value.items() if name not in (KEY, MARK)}
+    # Two keys, since one whose name a disk changed would make the file one without a checksum.
+    if (KEY in value or MARK in value) and value.get(KEY) != _digest(inside):
         raise ValueError("its checksum is another: a disk or a hand changed it")
     return inside
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -19,6 +20,7 @@ from suite.errors import DataError
 if TYPE_CHECKING:
     import av
 
+LEAD = 1.0  # seconds before the earliest picture that are decoded whole
 FPS = 30  # the rate AVA's frame lists, UCF101-24 and the published networks are made for
 
 
@@ -50,8 +52,9 @@ def read_video(
 ) -> np.ndarray:
     """The pictures shown at ``times`` (any order, repeats allowed), (len(times), H, W, 3).
 
-    Seeks to the last intra-coded frame before the earliest time and decodes from there once. Times after the last
-    picture give the last picture, as long as the one at ``needed`` is there.
+    Seeks to the last intra-coded frame before the earliest time and decodes from there once, without the pictures on
+    the way that no other is decoded from. Times after the last picture give the last picture, as long as the one at
+    ``needed`` is there.
 
     Raises :class:`DataError` when the file is missing, holds no video, cannot be decoded or ends before ``needed``.
     """
@@ -59,11 +62,14 @@ def read_video(
 
     wanted = np.asarray(times, dtype=np.float64)
     order = np.argsort(wanted, kind="stable")
-    with _open(path) as container:
+    try:
         try:
-            pictures = np.stack(list(_shown_at(container, wanted[order], short_side, path, needed)))
-        except (av.FFmpegError, ValueError):  # damaged packets, headers that lie, a size that changes on the way
-            raise DataError(f"{path} cannot be decoded at about {wanted.min():.2f} s; get the file anew.") from None
+            found = _read(path, wanted[order], short_side, needed, wanted.min() - LEAD)
+        except _TooFewError:
+            found = _read(path, wanted[order], short_side, needed, -np.inf)
+        pictures = np.stack(found)
+    except (av.FFmpegError, ValueError):  # damaged packets, headers that lie, a size that changes on the way
+        raise DataError(f"{path} cannot be decoded at about {wanted.min():.2f} s; get the file anew.") from None
     return np.asarray(pictures[np.argsort(order, kind="stable")])
 
 
@@ -153,6 +159,28 @@ class ClipSource:
         times = clip_indices(centre, self.frames, self.rate) / fps
         return read_video(path, times.tolist(), self.short_side, needed=centre / fps)
 
+    def neighbours(self, indices: Sequence[int]) -> list[list[int]]:
+        """``indices`` in their order, in runs of which each is decoded at once: the next clips of the same video."""
+        reach, runs = self.frames * self.rate, [[int(index)] for index in indices[:1]]
+        for before, index in pairwise(map(int, indices)):
+            near = 0 <= int(self.centres[index]) - int(self.centres[before]) <= reach
+            if not self.pattern and near and str(self.files[index]) == str(self.files[before]):
+                runs[-1].append(index)
+            else:
+                runs.append([index])
+        return runs
+
+    def together(self, run: Sequence[int]) -> list[np.ndarray]:
+        """The clips of one of the runs of :meth:`neighbours`, each as :meth:`clip` gives it; raises what that does."""
+        if len(run) == 1:
+            return [self.clip(run[0])]
+        path, centres = Path(str(self.files[run[0]])), self.centres[np.asarray(run)]
+        fps = self.fps or frame_rate(path)
+        chosen = np.stack([clip_indices(int(centre), self.frames, self.rate) for centre in centres])
+        distinct, place = np.unique(chosen, return_inverse=True)
+        pictures = read_video(path, (distinct / fps).tolist(), self.short_side, needed=float(centres.max()) / fps)
+        return [pictures[own] for own in place.reshape(chosen.shape)]
+
     def take(self, index: np.ndarray) -> ClipSource:
         """The clips at ``index``."""
         return ClipSource(
@@ -183,21 +211,45 @@ def _open(path: str | Path) -> av.container.InputContainer:
     return container
 
 
+class _TooFewError(Exception):
+    """A picture was passed over that may be the one that is shown."""
+
+
+def _read(
+    path: str | Path, times: np.ndarray, short_side: int | None, needed: float, before: float
+) -> list[np.ndarray]:
+    """The pictures at ascending ``times``; of those before ``before`` seconds only some are decoded."""
+    with _open(path) as container:
+        return list(_shown_at(container, times, short_side, path, needed, before))
+
+
 def _shown_at(
-    container: av.container.InputContainer, times: np.ndarray, short_side: int | None, path: str | Path, needed: float
+    container: av.container.InputContainer,
+    times: np.ndarray,
+    short_side: int | None,
+    path: str | Path,
+    needed: float,
+    before: float,
 ) -> Iterator[np.ndarray]:
-    """For ascending ``times`` the picture shown at each; the last one for times after it."""
+    """For ascending ``times`` the picture shown at each; the last one for times after it.
+
+    Raises :class:`_TooFewError` where the first of them would lie before ``before``.
+    """
     current: av.VideoFrame | None = None
     picture: np.ndarray | None = None
     end, done = 0.0, 0
-    for frame, begin, slack in _decoded(container, float(times[0])):
+    for frame, begin, slack in _decoded(container, float(times[0]), before):
         while done < len(times) and current is not None and frame.time - begin > times[done] + slack:
+            if done == 0 and current.time - begin < before:
+                raise _TooFewError
             picture = _pixels(current, short_side) if picture is None else picture
             yield picture
             done += 1
         if done == len(times):
             return
         current, picture, end = frame, None, frame.time - begin + 2 * slack
+    if before > -np.inf and (current is None or current.time - begin < before):
+        raise _TooFewError
     if current is None or needed >= end:
         raise DataError(f"{path} ends at {end:.2f} s, before its key frame at {needed:.2f} s; get the file anew.")
     last = _pixels(current, short_side)
@@ -205,17 +257,30 @@ def _shown_at(
         yield last
 
 
-def _decoded(container: av.container.InputContainer, earliest: float) -> Iterator[tuple[av.VideoFrame, float, float]]:
-    """Frames from the last seek point before ``earliest`` on, with the stream's begin and half a frame's length."""
+def _decoded(
+    container: av.container.InputContainer, earliest: float, before: float
+) -> Iterator[tuple[av.VideoFrame, float, float]]:
+    """Frames from the last seek point before ``earliest`` on, with the stream's begin and half a frame's length.
+
+    Before the second ``before`` frames are left out from which no other is decoded. One thread decodes: clips are
+    decoded side by side already.
+    """
     stream = container.streams.video[0]
     unit = stream.time_base or Fraction(1, 1000)
     begin = float((stream.start_time or 0) * unit)
     slack = 0.5 / float(stream.average_rate or FPS)
     if earliest > 0:
         container.seek(int((earliest + begin - slack) / unit), stream=stream, backward=True)
-    for frame in container.decode(stream):
-        if frame.time is not None:
-            yield frame, begin, slack
+    context = stream.codec_context
+    if context is None:
+        raise ValueError("no decoder knows this stream")
+    context.thread_count = 1
+    for packet in container.demux(stream):
+        early = packet.pts is not None and float(packet.pts * unit) - begin < before
+        context.skip_frame = "NONREF" if early else "DEFAULT"
+        for frame in packet.decode():
+            if frame.time is not None:
+                yield frame, begin, slack
 
 
 def _pixels(frame: av.VideoFrame, short_side: int | None) -> np.ndarray:

@@ -51,7 +51,7 @@ class Costs:
 
         ``setting`` says in words what all runs have otherwise than their methods' presets (a shortened board).
         """
-        path = folder / "cache" / "steps.json"
+        path = folder / "cache" / "timed.json"
         held = _held(path).get(platform.node(), {})
         try:
             timings = {key: Timed(**values) for key, values in held["timed"].items()}

@@ -103,6 +103,69 @@ def test_clip_from_a_frame_folder(tmp_path: Path) -> None:
         missing.clip(0)
 
 
+@pytest.fixture(scope="module")
+def long_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten seconds without a second seek point, with pictures that no other is decoded from."""
+    import av
+
+    path = tmp_path_factory.mktemp("long") / "long.mp4"
+    options = {"preset": "medium", "g": "600", "bf": "3", "sc_threshold": "0"}
+    generator = np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for picture in np.concatenate([numbered(frames=250), numbered(frames=50)]):
+            noisy = np.clip(picture + generator.integers(-9, 9, picture.shape), 0, 255).astype(np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(noisy, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def whole(path: Path) -> np.ndarray:
+    """Every picture of a file, decoded from its start."""
+    import av
+
+    with av.open(str(path)) as container:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+
+
+def test_what_is_passed_over_changes_no_pixel(long_video: Path) -> None:
+    pictures = whole(long_video)
+    for first in (0, 29, 31, 100, 187, 260, 299):
+        wanted = np.minimum(np.arange(first, first + 12, 2), 299)
+        np.testing.assert_array_equal(read_video(long_video, (wanted / 30).tolist()), pictures[wanted])
+    np.testing.assert_array_equal(read_video(long_video, [12.0]), pictures[-1:], "long after the last picture")
+
+
+def test_pictures_before_a_gap_are_not_passed_over(tmp_path: Path) -> None:
+    """A rate that changes: the picture shown may be seconds old."""
+    import av
+
+    path = tmp_path / "gap.mp4"
+    moments = [*range(60), 200, 201]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"preset": "medium", "g": "600", "bf": "3"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for picture, moment in zip(numbered(frames=62), moments, strict=True):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            frame.pts = moment
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert [number(picture) for picture in read_video(path, [5.0, 6.7])] == [59, 61]
+
+
+def test_neighbours_in_a_video_are_decoded_together(long_video: Path, video: Path) -> None:
+    files = np.array([str(long_video)] * 6 + [str(video)] * 2)
+    source = ClipSource(files, np.array([30, 45, 60, 61, 150, 299, 40, 73]), frames=8, rate=2, short_side=24)
+    runs = source.neighbours(range(8))
+    assert runs == [[0, 1, 2, 3], [4], [5], [6], [7]]
+    for run in runs:
+        for index, clip in zip(run, source.together(run), strict=True):
+            np.testing.assert_array_equal(clip, source.clip(index))
+    assert source.neighbours([2, 0, 1]) == [[2], [0, 1]]
+    assert source.neighbours([]) == []
+
+
 def test_broken_files_are_one_sentence(tmp_path: Path, video: Path) -> None:
     with pytest.raises(DataError, match="missing"):
         read_video(tmp_path / "none.mp4", [0.0])

@@ -101,7 +101,7 @@ def test_timings_are_kept_and_failures_stay_unknown(tmp_path, monkeypatch):
     assert Costs.of(tmp_path, "batch=2").memory(one) is None, "another setting of all runs is another cost"
     assert name_of(one) != name_of(one.model_copy(update={"epochs": 2}))
     assert name_of(one) != name_of(other) and again.seconds(other) == pytest.approx(again.seconds(one))
-    (tmp_path / "cache" / "steps.json").write_text("{broken")
+    (tmp_path / "cache" / "timed.json").write_text("{broken")
     assert Costs.of(tmp_path).seconds(one) is None
 
 

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-TIME = re.compile(rb"\d{4}-\d\d-\d\d|\b\d\d:\d\d\b")
+TIME = re.compile(rb'\d{4}-\d\d-\d\d|\b\d\d:\d\d\b|"check": "[0-9a-f]{64}"')  # and what is taken of it
 MODES = {"once": 1, "full": 2, "kill": 3}
 WORLD = "planted-verbs[train=40,validation=30,test=30,verbs=8]"
 TRAIN = ("train", "assume-negative", WORLD, "--epochs", "2", "--json")

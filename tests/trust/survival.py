@@ -20,6 +20,8 @@ KINDS = {
     "train": "training with a checkpoint after every epoch: preparation, checkpoints, append",
     "compact": "compaction of a ledger of three runs",
     "page": "the page of a board, pages of its runs and methods, the index",
+}
+ON_RAY = {
     "ray board": "a board of six runs on two workers of Ray: appends of one worker",
     "ray sweep": "a sweep of six trials on two workers of Ray: appends of one worker",
 }
@@ -71,6 +73,7 @@ class Part:
 FAULTS = Part(
     "Faults at writes",
     "Each call was tried (`FAULT_STEP=1`), but where fewer are said to be: these lie at even steps. "
+    "`tests/trust/test_faults_on_ray.py` tries a sample within workers of Ray; its rows stand here once it ran. "
     "After each fault the same command was given again without one; its numbers, and its pages, had to be those "
     "without faults.",
     FAULT_COLUMNS,
@@ -108,7 +111,7 @@ def fault_rows(found: Sequence[Mapping[str, Any]]) -> dict[Row, Row]:
     """Faults at the calls of commands, and what became of them; pieces of one command and fault are added up."""
     pieces: dict[Row, list[Mapping[str, Any]]] = {}
     for one in found:
-        pieces.setdefault((KINDS[one["kind"]], MODES[one["mode"]]), []).append(one)
+        pieces.setdefault(((KINDS | ON_RAY)[one["kind"]], MODES[one["mode"]]), []).append(one)
     rows = {}
     for key, parts in pieces.items():
         counts = [sum(one[name] for one in parts) for name in ("tried", "went_on", "sentence", "killed")]
@@ -151,7 +154,7 @@ def load_rows(found: Sequence[Mapping[str, Any]]) -> dict[Row, Row]:
 def page(folder: Path, before: str = "") -> str:
     """The whole page; rows of ``before``, the page as it was, stay where no record of ``folder`` tells otherwise."""
     faults = FAULTS.rows(before) | fault_rows(records(folder / "faults.jsonl"))
-    faults = {key: row for key, row in faults.items() if key[0] in KINDS.values()}
+    faults = {key: row for key, row in faults.items() if key[0] in (KINDS | ON_RAY).values()}
     flips = FLIPS.rows(before) | flip_rows(records(folder / "flips.jsonl"))
     flipped = sum(int(row[1]) for row in flips.values())
     silent = sum(int(row[4]) for row in flips.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,20 +52,38 @@ class Decoder:
         except DataError as error:
             self.broken[index] = str(error)
             return None
-        if len(self.known) < self.keep:
-            self.known[index] = frames
-        return np.asarray(frames)
+        return self._kept(index, frames)
 
     def ahead(self, groups: Iterable[np.ndarray]) -> Iterator[list[np.ndarray | None]]:
         """The clips of each group, in order, while the next groups are being decoded."""
         with ThreadPoolExecutor(self.threads) as pool:
-            waiting: list[list[Future[np.ndarray | None]]] = []
+            waiting: list[list[Future[list[np.ndarray | None]]]] = []
             for group in groups:
-                waiting.append([pool.submit(self.clip, int(index)) for index in group])
+                waiting.append([pool.submit(self.clips, run) for run in self.runs(group)])
                 if len(waiting) > AHEAD:
-                    yield [future.result() for future in waiting.pop(0)]
+                    yield [clip for future in waiting.pop(0) for clip in future.result()]
             for futures in waiting:
-                yield [future.result() for future in futures]
+                yield [clip for future in futures for clip in future.result()]
+
+    def runs(self, group: np.ndarray) -> list[list[int]]:
+        """The clips of a group in runs that are decoded at once, where the source knows of any."""
+        indices = [int(index) for index in group]
+        if not hasattr(self.source, "neighbours"):
+            return [[index] for index in indices]
+        runs: list[list[int]] = self.source.neighbours(indices)
+        return runs
+
+    def clips(self, run: list[int]) -> list[np.ndarray | None]:
+        """:meth:`clip` of each; neighbours in a video are decoded in one pass."""
+        if len(run) > 1 and not any(index in self.known or index in self.broken for index in run):
+            with suppress(DataError):  # then one by one, to know which it is
+                return [self._kept(index, frames) for index, frames in zip(run, self.source.together(run), strict=True)]
+        return [self.clip(index) for index in run]
+
+    def _kept(self, index: int, frames: np.ndarray) -> np.ndarray:
+        if len(self.known) < self.keep:
+            self.known[index] = frames
+        return np.asarray(frames)
 
 
 class ClipInputs:

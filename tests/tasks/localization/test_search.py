@@ -105,10 +105,25 @@ def test_settings_together_are_settings_one_by_one(case: str, videos: Videos) ->
 
 def test_most_settings_decode_nothing(videos: Videos, monkeypatch: pytest.MonkeyPatch) -> None:
     kind = method_class("actionformer")
-    monkeypatch.setattr(kind, "decode", lambda *_: pytest.fail("decoded"))
+    owner = next(base for base in kind.__mro__ if "decode" in vars(base))
+    monkeypatch.setattr(owner, "decode", lambda *_: pytest.fail("decoded"))
     methods = [kind(nms_sigma=sigma) for sigma in (0.1, 0.2, 0.3)]
     scores = candidate_scores(np.random.default_rng(2))
     assert map_per_tiou(Decodings(methods, scores, videos), videos, ACTIVITYNET.at(0.5)) is not None
+
+
+def test_a_subclass_that_decodes_otherwise_is_decoded(videos: Videos) -> None:
+    kind = method_class("actionformer")
+
+    class Other(kind):
+        """Predicts nothing."""
+
+        def decode(self, scores, samples):
+            return Segments.empty(scored=True)
+
+    scores = candidate_scores(np.random.default_rng(2))
+    methods = [Other(nms_sigma=sigma) for sigma in (0.1, 0.2)]
+    assert map_per_tiou(Decodings(methods, scores, videos), videos, ACTIVITYNET.at(0.5)) is None
 
 
 def test_a_protocol_that_is_not_covered_is_scored_one_by_one(videos: Videos) -> None:

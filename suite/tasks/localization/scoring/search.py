@@ -49,7 +49,7 @@ def map_per_tiou(
 ) -> list[tuple[np.ndarray, np.ndarray]] | None:
     """Of each setting tIoUs (T,) and mAP (T,); None where nothing is shared."""
     methods: Sequence[Any] = decodings.methods
-    if not covers(protocol) or not all(isinstance(method, Searchable) for method in methods):
+    if not covers(protocol) or not all(_says_how_it_decodes(method) for method in methods):
         return None
     alike: dict[Hashable, list[int]] = {}
     for place, method in enumerate(methods):
@@ -63,6 +63,22 @@ def map_per_tiou(
         (tiou, found[place] if place in found else scored(decodings[place], samples, protocol).map_per_tiou)
         for place in range(len(methods))
     ]
+
+
+def _says_how_it_decodes(method: Any) -> bool:
+    """Whether pool and thinning describe the decoding of this very class: not where a subclass decodes otherwise."""
+    if not isinstance(method, Searchable):
+        return False
+    parts = [method, method.detector] if hasattr(method, "detector") else [method]
+    return all(
+        min(_place(type(part), "pool"), _place(type(part), "thinning")) <= _place(type(part), "decode")
+        for part in parts
+    )
+
+
+def _place(kind: type, name: str) -> int:
+    """How many classes up from ``kind`` the attribute is defined."""
+    return next(place for place, base in enumerate(kind.__mro__) if name in vars(base))
 
 
 def _candidates_of(method: Searchable) -> Hashable:
@@ -79,7 +95,7 @@ def _of_one_pool(
     covered = {place: rule for place, rule in rules.items() if rule is not None}
     if not covered:
         return {}
-    lead = min((methods[place] for place in covered), key=lambda method: getattr(method, method.chooses or "seed", 0))
+    lead = min((methods[place] for place in covered), key=_lowest)
     pool = lead.pool(decodings.scores, samples)
     rematch = Rematch(samples.segments, pool, protocol, counted_videos(samples, protocol))
     shown = lead.shown(decodings.scores["probability"]) if lead.chooses else None
@@ -89,6 +105,11 @@ def _of_one_pool(
         if picked is not None:
             found[place] = rematch.map_per_tiou(picked)
     return found
+
+
+def _lowest(method: Any) -> float:
+    """What is lowest for the setting that shows most classes."""
+    return float(getattr(method, method.chooses)) if method.chooses else 0.0
 
 
 def _picked(pool: Pool, rule: Thinning, method: Any, shown: np.ndarray | None, scores: Scores) -> Picked | None:
