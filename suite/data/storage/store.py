@@ -1,7 +1,7 @@
 """The feature store: all arrays of one dataset version in one memory-mapped file, with an index.
 
-Layout of a store folder: ``arrays.bin`` (every array, row-major, each starting at a multiple of 64 bytes; equal ones are
-there once, as where validation is the test) and
+Layout of a store folder: ``arrays.bin`` (every array, row-major, each starting at a multiple of 64 bytes; equal ones
+are there once, as where validation is the test) and
 ``index.json`` (dtype, shape and offset of each array, the tree that puts them together, the file's size and SHA-256).
 A store is built in a temporary folder that is renamed when it is complete, so a folder with an index is a whole one.
 Opening reads the index and maps the file: no array is copied, and all processes of a node share the pages.
