@@ -11,7 +11,6 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import fsspec
@@ -22,7 +21,7 @@ from suite.leaderboard.run import Terms, run_plan
 from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.work import store_leases
-from suite.work.leases import leased, taken
+from suite.work.leases import leased
 from suite.work.store_leases import StoreLease
 from tests.leaderboard.fakes import fake_execute, plan
 from tests.results.test_remote import bucket  # noqa: F401  (a fixture)
@@ -182,54 +181,62 @@ def slow_execute(spec, places, reporter=None, machine=None, group=""):
     return fake_execute(spec, places, reporter, machine, group)
 
 
-def drive(folder: str, name: str, environment: Mapping[str, str]) -> None:
-    """A board of a machine called ``name``, whose files are its own and whose ledger is in the bucket."""
+def be(name: str, folder: str, environment: Mapping[str, str]) -> Places:
+    """This process becomes a machine called ``name``, whose files are its own and whose outputs are in the bucket."""
     os.environ.update(environment)
     os.chdir(folder)
     quick(setattr)
     store_leases.machine = lambda: name
-    places = Places("s3://lab/outputs")
+    return Places("s3://lab/outputs")
+
+
+def drive(name: str, folder: str, environment: Mapping[str, str]) -> None:
+    """A board of eight runs, of which one fails."""
+    places = be(name, folder, environment)
     run_plan(plan(Ledger(places.ledger), 8), places, terms=Terms(jobs=1), execute=slow_execute)
 
 
-def carries_out(name: str) -> bool:
-    """Whether the machine called ``name`` holds a lease in the bucket."""
-    files = fsspec.filesystem("s3")
-    files.invalidate_cache()
-    for path in files.find("lab/outputs/leases"):
-        with suppress(FileNotFoundError):
-            if json.loads(files.cat_file(path))["machine"] == name:
-                return True
-    return False
+def hold(name: str, folder: str, environment: Mapping[str, str]) -> None:
+    """Carries out a run of that board without end."""
+    places = be(name, folder, environment)
+    with leased(places, [plan(Ledger(places.ledger), 8).asked[2].run]):
+        Path(folder, "held").touch()
+        time.sleep(600)
 
 
-@pytest.mark.parametrize("kill", [pytest.param(False, marks=pytest.mark.slow), True])
-def test_two_machines_do_every_run_once(
-    bucket: Mapping[str, str],  # noqa: F811
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    kill: bool,
-) -> None:
-    drivers = []
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        drivers.append(SPAWN.Process(target=drive, args=(str(tmp_path / name), name, dict(bucket))))
-    for driver in drivers:
-        driver.start()
-    for key, value in bucket.items():
-        monkeypatch.setenv(key, value)
-    places = Places("s3://lab/outputs")
-    ledger = Ledger(places.ledger)
-    if kill:
-        end = time.monotonic() + 60
-        while not (len(ledger.runs()) and carries_out("one")):
-            assert time.monotonic() < end
-        os.kill(drivers[0].pid, signal.SIGKILL)
+def started(work, name: str, folder: Path, environment: Mapping[str, str]):
+    (folder / name).mkdir()
+    process = SPAWN.Process(target=work, args=(name, str(folder / name), dict(environment)), daemon=True)
+    process.start()
+    return process
+
+
+def finished(environment: Mapping[str, str]) -> Counter[str]:
+    """Finished attempts by run."""
+    attempts = Ledger("s3://lab/outputs/ledger", environment).runs(all_attempts=True)
+    return Counter(attempts.filter(status="finished")["run"])
+
+
+@pytest.mark.slow
+def test_two_machines_do_every_run_once(bucket: Mapping[str, str], tmp_path: Path) -> None:  # noqa: F811
+    drivers = [started(drive, name, tmp_path, bucket) for name in ("one", "two")]
     for driver in drivers:
         driver.join(300)
-    assert [driver.exitcode for driver in drivers] == [-signal.SIGKILL if kill else 0, 0]
-    attempts = ledger.runs(all_attempts=True)
-    finished = Counter(attempts.filter(status="finished")["run"])
-    assert len(finished) == 7 and set(finished.values()) == {1}, "one of eight fails"
-    monkeypatch.chdir(tmp_path)
-    assert not any(taken(places, run) for run in finished)
+    assert [driver.exitcode for driver in drivers] == [0, 0]
+    assert len(finished(bucket)) == 7 and set(finished(bucket).values()) == {1}
+
+
+def test_what_a_dead_machine_was_carrying_out_is_done_by_another(
+    bucket: Mapping[str, str],  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    holder = started(hold, "one", tmp_path, bucket)
+    end = time.monotonic() + 200
+    while not (tmp_path / "one" / "held").exists():
+        assert time.monotonic() < end and holder.is_alive()
+        time.sleep(0.1)
+    os.kill(holder.pid, signal.SIGKILL)
+    driver = started(drive, "two", tmp_path, bucket)
+    driver.join(300)
+    assert driver.exitcode == 0
+    assert len(finished(bucket)) == 7 and set(finished(bucket).values()) == {1}
