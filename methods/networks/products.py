@@ -57,10 +57,10 @@ def _image(features: Tensor) -> Tensor:
 
 
 def _takes(values: Tensor, weight: Tensor) -> bool:
-    """Whether a product is one that oneDNN computes: float32 on a CPU, large enough in every direction."""
+    """Whether oneDNN computes a product: float32 on a CPU, large enough in every direction, of rows without gaps."""
     plain = values.device.type == "cpu" and values.dtype == weight.dtype == torch.float32
     large = min(weight.shape) >= LEAST and values.numel() >= LEAST_ROWS * weight.shape[1]
-    return plain and large and _available() and not torch.is_autocast_enabled("cpu")
+    return plain and large and values.is_contiguous() and _available() and not torch.is_autocast_enabled("cpu")
 
 
 def _available() -> bool:

@@ -48,7 +48,8 @@ def html(table: PaperTable) -> str:
             span = f'scope="rowgroup" colspan="{len(table.columns) + 2}"'
             lines.append(f'<tr class="group"><th {span}>{escape(group)}</th></tr>')
         cells = "".join(_html_cell(row.cells.get(column)) for column in table.columns)
-        lines.append(f'<tr><th scope="row">{escape(row.label)}</th>{cells}<td>{escape(row.state)}</td></tr>')
+        state = f'<td class="words">{escape(row.state)}</td>'
+        lines.append(f'<tr><th scope="row">{escape(row.label)}</th>{cells}{state}</tr>')
     return "\n".join([*lines, "</table>"])
 
 

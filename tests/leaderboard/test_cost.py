@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +14,10 @@ from suite.errors import UsageError
 from suite.leaderboard.cost import Costs, expected, name_of, published_lengths
 from suite.leaderboard.generated import generated, size_of
 from suite.leaderboard.steps import Timed, smallest, timed, timed_alone
+from suite.places import Places
 from suite.registry import method
 from suite.rehearsal import draft, rehearse, request
+from suite.results.ledger import Ledger
 from suite.runs import resolve_run
 
 SMALL = {"embedding": 16, "levels": 3, "window": 9, "max_length": 576, "heads": 2}
@@ -132,21 +134,14 @@ def test_the_test_split_is_scored_and_judged_sample_by_sample():
 @pytest.mark.slow
 def test_memory_in_the_plan_is_that_of_the_run(tmp_path, monkeypatch):
     """A rehearsal pack, trained on by the command in a process of its own, beside what the plan says of its size."""
-    root, places = tmp_path / "data", ("--data", str(tmp_path / "data"), "--out", str(tmp_path / "out"))
-    asked = request("thumos-14", tmp_path, root, videos=40, channels=2048)
+    places = Places(str(tmp_path / "out"), str(tmp_path / "data"))
+    asked = request("thumos-14", tmp_path, Path(places.data), videos=40, channels=2048)
     made = draft(asked)
     rehearse(asked, made)
-    ran = [
-        sys.executable,
-        "-c",
-        "from suite.cli import main; main()",
-        "train",
-        "action-selection",
-        "thumos-14[validation=test]",
-        *places,
-    ]
-    said = subprocess.run([*ran, "--epochs", "1", "--json"], check=True, capture_output=True, text=True).stdout
-    measured = json.loads(said)["memory"] * 2**30
+    command = [sys.executable, "-c", "from suite.cli import main; main()", "train", "action-selection"]
+    command += ["thumos-14[validation=test]", "--epochs", "1", "--data", places.data, "--out", places.outputs]
+    subprocess.run(command, check=True, capture_output=True)
+    measured = Ledger(places.ledger).runs()["memory"].max() * 2**30
     card = find_card("thumos-14")
     test = sum(video.part == "test" for video in made.listed.videos)
     length = round(made.packed / 4 / 2048 / 40)

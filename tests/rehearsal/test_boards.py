@@ -29,6 +29,7 @@ def command(*words: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # half a minute each where nothing else runs
 @pytest.mark.parametrize("name", CUTS)
 def test_a_cut_of_the_board_is_rehearsed_from_packs_to_page(name, tmp_path, monkeypatch):
     table, packs, length, settings = CUTS[name]

@@ -154,6 +154,23 @@ def scan(product: np.ndarray, first: int, second: int, squares: np.ndarray, move
 
 
 @compiled
+def _exact(source: np.ndarray, row: int, own: np.ndarray, low: np.ndarray, k: int, lanes: np.ndarray) -> np.ndarray:
+    """Squared distances (n,) of ``row`` to its candidates ``own``; inf where ``low`` says that ``k`` are nearer."""
+    exact, best = np.full(len(own), np.inf), np.full(k, np.inf)
+    for place in np.argsort(low):
+        if low[place] > np.sqrt(best[k - 1]) * (1.0 + SLACK):
+            break
+        exact[place] = _squared_distance(source[row], source[own[place]], lanes)
+        slot = k - 1
+        if exact[place] < best[slot]:
+            while slot > 0 and best[slot - 1] > exact[place]:
+                best[slot] = best[slot - 1]
+                slot -= 1
+            best[slot] = exact[place]
+    return exact
+
+
+@compiled
 def ranked(source: np.ndarray, k: int, heap: np.ndarray, limit: np.ndarray, count: np.ndarray, rows: np.ndarray,
            lows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """The ``k`` candidates (N, k) of each row that are nearest exactly, and the rows (U,) that held too many."""
@@ -161,9 +178,9 @@ def ranked(source: np.ndarray, k: int, heap: np.ndarray, limit: np.ndarray, coun
     for row in range(len(source)):
         if count[row] < 0:
             continue
-        own = np.sort(rows[row, : count[row]][lows[row, : count[row]] <= heap[row, 0]])
-        exact = np.empty(len(own))
-        for place in range(len(own)):
-            exact[place] = _squared_distance(source[row], source[own[place]], lanes)
+        chosen = np.flatnonzero(lows[row, : count[row]] <= heap[row, 0])
+        chosen = chosen[np.argsort(rows[row][chosen])]
+        own, low = rows[row][chosen], lows[row][chosen]
+        exact = _exact(source, row, own, low, k, lanes)
         found[row] = own[np.argsort(exact, kind="mergesort")[:k]]
     return found, np.flatnonzero(count < 0)
