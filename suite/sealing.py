@@ -34,7 +34,7 @@ def checked(value: Any) -> dict[str, Any]:
     inside = {name: one for name, one in value.items() if name not in (KEY, MARK)}
     # Two keys, since one whose name a disk changed would make the file one without a checksum.
     if (KEY in value or MARK in value) and value.get(KEY) != _digest(inside):
-        raise ValueError("its checksum is another: a disk or a hand changed it")
+        raise ValueError("its checksum is another: the file was changed later")
     return inside
 
 

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from suite.work.source import Watch
 
 SweepArgument = Annotated[str, typer.Argument(help="Sweep name, or a TOML file.", autocompletion=sweeps)]
+PiecesOption = Annotated[
+    int | None, typer.Option(help="Pieces of a batch computed one by one, gradients added: less memory.", min=1)
+]
 OverOption = Annotated[
     str, typer.Option(help="Axes: q,beta (declared ranges), q=0.1..1, lr=1e-5..1e-2:log, neighbours=5/10.")
 ]
@@ -76,9 +79,7 @@ def run(
     cpu: Annotated[float | None, typer.Option(help="CPU cores of a trial.")] = None,
     gpu: Annotated[float | None, typer.Option(help="GPUs of a trial; shares allowed.", min=0)] = None,
     workers: Annotated[int | None, typer.Option(help="Ray Train workers of a trial; 0: none.", min=0)] = None,
-    accumulate: Annotated[
-        int | None, typer.Option(help="Pieces of a batch computed one by one, gradients added.", min=1)
-    ] = None,
+    accumulate: PiecesOption = None,
     packed: Annotated[int | None, typer.Option(help="Configurations trained as one; 0: never.", min=0)] = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="At the end, write TensorBoard files of all trials.")

@@ -119,7 +119,7 @@ def read_kept(folder: Path) -> Outcome:
         note = checked(json.loads((folder / ROW).read_text(encoding="utf-8")))
         row: Mapping[str, Any] = note["row"] if "files" in note else note  # without checksums by an earlier suite
         if note.get("files", {}) not in ({}, _sums(folder)):
-            raise ValueError("a checksum is another: a disk or a hand changed a table")
+            raise ValueError("a checksum is another: a table was changed later")
         tables = {name: _without_owner(pq.read_table(folder / f"{name}.parquet")) for name in LONG}
         return Outcome({**row, "started": datetime.fromisoformat(row["started"])}, **tables)
     except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's own errors are of these kinds

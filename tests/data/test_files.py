@@ -11,6 +11,7 @@ import pytest
 
 from suite.data.storage import files
 from suite.data.storage.files import sha256_of
+from suite.sealing import checked, with_check
 
 
 def notes(cache: Path) -> list[Path]:
@@ -32,7 +33,7 @@ def test_a_hash_is_remembered_across_processes(tmp_path: Path) -> None:
     sha256_of(path, cache)
     files._remembered.cache_clear()  # as a new process would start
     (note,) = notes(cache)
-    note.write_text(json.dumps(json.loads(note.read_text()) | {"sha256": "remembered"}))
+    note.write_text(json.dumps(with_check(checked(json.loads(note.read_text())) | {"sha256": "remembered"})))
     assert sha256_of(path, cache) == "remembered"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from suite.data import fingerprint, load
 from suite.data.loading import dataset_request
 from suite.data.reading import Reader
 from suite.errors import DataError, SuiteError, UsageError
+from suite.sealing import checked, with_check
 from tests.data.conftest import Toy
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -174,7 +176,8 @@ def test_a_store_of_another_version_is_built_anew(toy: Toy, old: str, new: str) 
     index = dataset_request("toy").store_folder() / "index.json"
     text = index.read_text()
     assert old in text
-    index.write_text(text.replace(old, new))
+    changed = json.dumps(checked(json.loads(text))).replace(old, new)
+    index.write_text(json.dumps(with_check(json.loads(changed))))
     np.testing.assert_array_equal(load("toy").train.features, first.train.features)
     assert toy.reads() == 2
     assert old in index.read_text()

@@ -20,6 +20,7 @@ from suite.places import Places
 from suite.registry import method, method_for
 from suite.results.ledger import Ledger
 from suite.runs import resolve_run, run_id
+from suite.sealing import checked, with_check
 from suite.spec.run import RunSpec
 from suite.spec.sweep import SweepSpec
 from suite.sweep.check import check
@@ -212,8 +213,8 @@ def test_a_model_of_other_code_says_so_in_a_line(
     with caplog.at_level(logging.WARNING):
         load_model(copied)
         assert "code" not in caplog.text
-        config = json.loads((copied / "config.json").read_text())
-        (copied / "config.json").write_text(json.dumps({**config, "code": "0" * 16}))
+        config = checked(json.loads((copied / "config.json").read_text()))
+        (copied / "config.json").write_text(json.dumps(with_check({**config, "code": "0" * 16})))
         assert load_model(copied).classes
     (line,) = [record.getMessage() for record in caplog.records]
     assert line.startswith("the code of mask-bce has changed since model") and "(00000000, now" in line

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import fsspec
 import pytest
 
 from suite.results.ledger import Ledger
@@ -30,6 +31,7 @@ def bucket():
         wait_for(port)
         keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region_name": "us-east-1"}
         boto3.client("s3", endpoint_url=endpoint, **keys).create_bucket(Bucket="lab")
+        fsspec.get_filesystem_class("s3").clear_instance_cache()  # those of another test have its address
         yield {"AWS_ENDPOINT_URL": endpoint, "AWS_ALLOW_HTTP": "true", **KEYS}
     finally:
         server.kill()

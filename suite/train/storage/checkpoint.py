@@ -43,7 +43,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and facts of a checkpoint; raises :class:`DataError` when the file is damaged."""
     try:
         if sealed(path) is False:
-            raise ValueError("its checksum is another: a disk or a hand changed it")
+            raise ValueError("its checksum is another: the file was changed later")
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
             return tensors, json.loads((file.metadata() or {})["facts"])
