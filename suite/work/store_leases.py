@@ -28,6 +28,9 @@ LOOK = 4.0  # seconds between looks at a lease that another process holds, half 
 
 Objects = dict[int, str]
 
+_SEEN: dict[str, tuple[Objects, float]] = {}  # what this process saw of each lease last, and since when it is so
+_TAKEN: dict[str, float] = {}  # when this process last found each lease taken
+
 
 class StoreLease:
     """The lease of one run in the store of ``places``; what the store's library raises is passed on."""
@@ -37,8 +40,6 @@ class StoreLease:
         self.owner = {"machine": machine(), "process": os.getpid(), "lease": uuid.uuid4().hex}
         self.number = 0
         self.next_look = 0.0
-        self.seen: Objects = {}
-        self.since = 0.0
         self.writing = threading.Lock()
         self.released = threading.Event()
 
@@ -49,6 +50,7 @@ class StoreLease:
             time.sleep(min(left, seconds))
             return False
         if self._take():
+            _SEEN.pop(self.files.place, None)
             threading.Thread(target=self._renew, daemon=True).start()
             return True
         self.next_look = time.monotonic() + LOOK * random.uniform(0.5, 1.5)
@@ -63,9 +65,18 @@ class StoreLease:
                 self._remove(numbers)  # its own last: until then the run is taken
 
     def taken(self) -> bool:
-        """Whether another process holds the lease, or held it and has not been silent for long enough."""
+        """Whether another process holds the lease, or held it and has not been silent for long enough.
+
+        Asked again at once, it answers from memory: each look costs requests.
+        """
+        place, now = self.files.place, time.monotonic()
+        if now - _TAKEN.get(place, -LOOK) < LOOK:
+            return True
         objects = self._objects()
-        return bool(objects) and not _dead(objects[max(objects)])
+        if objects and not self._free(objects):
+            _TAKEN[place] = now
+            return True
+        return False
 
     def _take(self) -> bool:
         before = self._objects()
@@ -82,9 +93,11 @@ class StoreLease:
 
     def _free(self, objects: Objects) -> bool:
         """Whether its holder is dead, or was silent for long enough."""
-        if objects != self.seen:
-            self.seen, self.since = objects, time.monotonic()
-        return time.monotonic() - self.since >= EXPIRE or _dead(objects[max(objects)])
+        seen, since = _SEEN.get(self.files.place, ({}, 0.0))
+        if objects != seen:
+            since = time.monotonic()
+            _SEEN[self.files.place] = objects, since
+        return time.monotonic() - since >= EXPIRE or _dead(objects[max(objects)])
 
     def _put(self, own: str) -> bool:
         """Whether ``own`` is the object of this number now."""
