@@ -29,7 +29,7 @@ JSON = (
     "reports/claims/verdicts.json",
     "sweeps/*/sweep.json",
     "cache/data/hashes/*.json",
-    "cache/steps.json",
+    "cache/timed.json",
 )
 TENSORS = ("checkpoints/*.safetensors", "cache/derived/*.safetensors")
 

@@ -74,7 +74,7 @@ def make(outputs: Path) -> None:
     leave(page, About("claims", "Claims", "2026-01-01 10:00 UTC", "2 claims", ("one: holds", "gain 0.25")))
     verdicts = {one.name: {"kind": "holds", "why": "gain 0.25", "made": "2026-01-01"} for one in find_claims(())}
     write_whole(page.with_name("verdicts.json"), json.dumps(with_check(verdicts)))
-    write_whole(outputs / "cache" / "steps.json", json.dumps(with_check({"host": {"timed": {"a": 0.25}, "runs": {}}})))
+    write_whole(outputs / "cache" / "timed.json", json.dumps(with_check({"host": {"timed": {"a": 0.25}, "runs": {}}})))
     page.write_text("page")
     files.sha256_of(page, places.cache)
     Notes(places).tell(Standing("board", 1, 5, 0, (), "", 3.0, 12.5))
@@ -178,7 +178,7 @@ KINDS = (
     Kind("sweep as it was asked for", _glob("sweeps/*/sweep.json"), _sweep),
     Kind("what the index says of a page", _glob("reports/**/*.about.json"), _about),
     Kind("verdicts of claims", _glob("reports/claims/verdicts.json"), _verdicts),
-    Kind("timings of steps", _glob("cache/steps.json"), _steps),
+    Kind("timings of steps", _glob("cache/timed.json"), _steps),
     Kind("where a command stands", _glob("status/*.json"), _status, repaired=False),
 )
 
