@@ -218,8 +218,8 @@ def merge(
     found = take_over(ready(places), Ledger.of(str(source)), origin or source.name, places if verify else None)
     weights, lost = merge_models(places, Places(str(source)), found.taken)
     if json:
-        told = {"taken": found.taken, "known": found.known, "refused": found.refused}
-        emit_json({**told, "weights": weights, "weights_refused": lost})
+        runs = {"taken": found.taken, "known": found.known, "refused": found.refused}
+        emit_json({**runs, "weights": weights, "weights_refused": lost})
     else:
         said = f"{len(found.taken)} runs taken over" + (f", {len(weights)} with their weights" if weights else "")
         say(f"{said}, {len(found.known)} were here already, {len(found.refused)} refused.")

@@ -60,8 +60,8 @@ def repair(out: OutOption = "outputs", json: JsonOption = False) -> None:
     found, beside = set_aside(ledger_of(out)), set_aside_damaged(Places(out))
     again, files = found.again.to_dicts(), [*found.files, *beside.files]
     if json:
-        told = {"set_aside": files, "recovered": found.recovered, "lost_tables": found.lost_tables, "again": again}
-        emit_json({**told, "weights": beside.weights, "unrecorded": beside.unrecorded})
+        ledger = {"set_aside": files, "recovered": found.recovered, "lost_tables": found.lost_tables, "again": again}
+        emit_json({**ledger, "weights": beside.weights, "unrecorded": beside.unrecorded})
         return
     if found.whole and not beside.files:
         say("nothing is damaged.")
