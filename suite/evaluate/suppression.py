@@ -141,8 +141,13 @@ def soft_nms_best(
 
 def groups_of_videos(found: RankedGroups, video: Ints) -> Ints:
     """(V + 1,) where the groups of each video begin; ``video`` (N,) as the rows of the input, a group lies in one."""
-    firsts = video[found.rows[found.edges[:-1]]]
-    return np.concatenate([np.zeros(min(1, len(firsts)), np.int64), np.flatnonzero(np.diff(firsts)) + 1, [len(firsts)]])
+    return _edges(video[found.rows[found.edges[:-1]]])
+
+
+def _edges(keys: Ints) -> Ints:
+    """(G + 1,) where stretches of equal ``keys`` begin, and where the last one ends; (1,) without any."""
+    inner = np.flatnonzero(np.diff(keys)) + 1
+    return np.concatenate([np.zeros(min(1, len(keys)), np.int64), inner, [len(keys)]]).astype(np.int64)
 
 
 def one_shot_decay(
@@ -219,6 +224,4 @@ def ranked_groups(start: ArrayLike, end: ArrayLike, score: ArrayLike, group: Arr
     starts, ends, scores = _columns(start, end, score)
     keys = np.zeros(len(starts), dtype=np.int64) if group is None else np.asarray(group, dtype=np.int64)
     order = ranked_rows(np.arange(len(keys)), keys, scores, (starts, ends))
-    inner = np.flatnonzero(np.diff(keys[order])) + 1
-    edges = np.concatenate([np.zeros(min(1, len(order)), np.int64), inner, [len(order)]]).astype(np.int64)
-    return RankedGroups(order, starts[order], ends[order], scores[order], edges)
+    return RankedGroups(order, starts[order], ends[order], scores[order], _edges(keys[order]))

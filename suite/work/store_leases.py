@@ -2,7 +2,7 @@
 
 The store has to refuse to put an object where one is already, as the ledger needs it to (S3: ``If-None-Match``). The
 holder of a run's lease is who put the object ``leases/RUN/N`` with the highest N, and puts it anew every ``RENEW``
-seconds. A process that has seen it unchanged for ``EXPIRE`` seconds puts N + 1 and holds the lease from then on. Each process
+seconds. A process that has seen it unchanged for ``EXPIRE`` seconds puts N + 1 and holds the lease from then on. It
 measures that time by its own clock: clocks of different machines are never compared.
 """
 

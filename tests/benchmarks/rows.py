@@ -63,8 +63,8 @@ def grown(benchmark: str, what: str, axis: str, work: Callable[[int], Callable[[
     """Measure what ``work(size)`` returns at each of the ``sizes``, print the fitted exponent and keep it."""
     seconds = [least(work(size)) for size in sizes]
     exponent = fitted(sizes, seconds)
-    told = ", ".join(f"{size:,}: {taken:.3g} s" for size, taken in zip(sizes, seconds))
-    print(f"{what}, {axis} {told}; exponent {exponent:.2f}", flush=True)
+    times = ", ".join(f"{size:,}: {taken:.3g} s" for size, taken in zip(sizes, seconds))
+    print(f"{what}, {axis} {times}; exponent {exponent:.2f}", flush=True)
     _keep({"kind": "growth", **asdict(Growth(benchmark, what, axis, list(sizes), seconds, exponent))})
 
 

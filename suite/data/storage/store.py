@@ -176,8 +176,10 @@ def _digest(file: Path, size: int, changed: int) -> str:
 
 
 def open_store(folder: Path, kinds: Sequence[type] = ()) -> Any:
-    """The stored value, its arrays read-only views of the mapped file; takes the same time whatever the size.
+    """The stored value, its arrays read-only views of the mapped file.
 
+    A store up to ``SMALL`` bytes is read once by each process, for its checksum; a larger one takes the same time
+    whatever its size.
     ``kinds`` are dataclasses from outside the suite that it may hold.
     """
     index = read_index(folder)
