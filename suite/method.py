@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
-import numpy as np
-
 from suite.errors import UsageError, did_you_mean
 from suite.hyper import Hyper, Presets, Value, checked, extended, hyper
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from torch import Tensor, nn
 
@@ -44,7 +43,7 @@ Selection = Literal["validation", "last", "oracle"]  # how the epoch is chosen: 
 Batch = dict[
     str, Any
 ]  # tensors (first dimension: samples) or nested batches, e.g. {"labelled": {...}, "unlabelled": {...}}
-Scores = dict[str, np.ndarray]  # what a network says of a split, before post-processing
+Scores = dict[str, "np.ndarray"]  # what a network says of a split, before post-processing
 Losses = dict[str, "Tensor"]  # named parts, each a mean over the batch; their sum is optimized
 
 
@@ -162,6 +161,7 @@ class Run:
     def resident(self, name: str, array: np.ndarray) -> Tensor:
         """``array`` as a tensor that stays on the device under ``name`` (no copy of a memory map on the CPU)."""
         if name not in self.residents:
+            import numpy as np
             import torch
 
             with warnings.catch_warnings():  # a read-only map is fine: nobody writes to what resides here
