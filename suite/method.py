@@ -141,7 +141,8 @@ class Run:
 
     ``memory`` holds tensors the method wants to keep (pseudo-labels, running statistics): it travels with
     checkpoints. ``teacher`` is the averaged or frozen copy when the phase keeps one. ``log`` adds to the curves.
-    ``cached(key, make)`` computes arrays once per content and keeps them on disk.
+    ``cached(key, make)`` computes arrays once per content and keeps them on disk; :meth:`once` keeps something while an
+    evaluation point is taken.
     """
 
     data: Any
@@ -157,6 +158,19 @@ class Run:
     epoch: int = 0
     step: int = 0
     residents: dict[str, Tensor] = field(default_factory=dict)
+    point: dict[Any, Any] | None = None
+
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """``make()``, once per ``key`` while an evaluation point is taken, during which no weight moves; else anew.
+
+        For what scores, losses and analyses of one point share: outputs of ``network`` on ``samples`` are kept under
+        their ids, as both live as long.
+        """
+        if self.point is None:
+            return make()
+        if key not in self.point:
+            self.point[key] = make()
+        return self.point[key]
 
     def resident(self, name: str, array: np.ndarray) -> Tensor:
         """``array`` as a tensor that stays on the device under ``name`` (no copy of a memory map on the CPU)."""

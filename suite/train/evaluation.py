@@ -33,10 +33,12 @@ class Evaluation:
         """Take an evaluation point with the weights that the phase evaluates."""
         network = run.teacher if run.phase.evaluate == "average" and run.teacher is not None else run.network
         network.eval()
+        run.point = {}
         with torch.no_grad():
             self.scores = {split: self.method.score(network, self.data.split(split), run) for split in EVALUATED}
             judged = judge(self.method, self.task, self.data, self.scores)
             self._analyse(network, run)
+        run.point = None
         self._draw(run, judged.metrics)
         if run.phase.select:
             point = Point(judged.metrics, judged.predictions, run.phase.name, run.epoch + 1, run.step)
