@@ -50,7 +50,7 @@ class StackedOptimizer:
     def _adam(self, names: Sequence[str], step: int, rate: Tensor) -> None:
         """One update of the parameters ``names``, all of them by one call for each operation."""
         parameters = [self.parameters[name] for name in names]
-        gradients: Sequence[Tensor] = [p.grad for p in parameters if p.grad is not None]
+        gradients = [p.grad for p in parameters if p.grad is not None]
         decays = [self._decay_like(name) for name in names]
         # Decoupled from the moments in AdamW (Loshchilov and Hutter 2019), part of the gradient, hence of the moments,
         # in Adam.
@@ -58,7 +58,7 @@ class StackedOptimizer:
             for parameter, decay in zip(parameters, decays, strict=True):
                 parameter.mul_(1 - _like(rate, parameter) * decay)
         else:
-            gradients = torch._foreach_add(gradients, torch._foreach_mul(decays, parameters))
+            gradients = list(torch._foreach_add(gradients, torch._foreach_mul(decays, parameters)))
         for name, parameter in zip(names, parameters, strict=True):
             if name not in self.state:
                 self.state[name] = [torch.zeros_like(parameter), torch.zeros_like(parameter)]
