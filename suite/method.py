@@ -71,19 +71,19 @@ class Run:
     epoch: int = 0
     step: int = 0
     residents: dict[str, Tensor] = field(default_factory=dict)
-    point: dict[Any, Any] | None = None
+    point: dict[Any, tuple[Any, Any]] | None = None
 
-    def once(self, key: Any, make: Callable[[], Any]) -> Any:
-        """``make()``, once per ``key`` while an evaluation point is taken, during which no weight moves; else anew.
+    def once(self, what: str, of: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """``make()``: ``what`` follows from the objects ``of``, once while an evaluation point is taken, else anew.
 
-        For what scores, losses and analyses of one point share: outputs of ``network`` on ``samples`` are kept under
-        their ids, as both live as long.
+        No weight moves during a point, so that its scores, losses and analyses share outputs of networks on samples.
         """
         if self.point is None:
             return make()
+        key = what, *map(id, of)
         if key not in self.point:
-            self.point[key] = make()
-        return self.point[key]
+            self.point[key] = of, make()  # the objects are held, so that no other gets the id of one of them
+        return self.point[key][1]
 
     def resident(self, name: str, array: np.ndarray) -> Tensor:
         """``array`` as a tensor that stays on the device under ``name`` (no copy of a memory map on the CPU)."""

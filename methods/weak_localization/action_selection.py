@@ -24,7 +24,7 @@ from methods.weak_localization.parts.selection import (
     selected_positions,
     top_k,
 )
-from methods.weak_localization.parts.selection_localizer import SelectionLocalizer, class_score, fused
+from methods.weak_localization.parts.selection_localizer import SelectionLocalizer, fused
 from methods.weak_localization.parts.selection_recipes import LITERAL, PUBLISHED
 from suite.method import Batch, Losses, Phase, Presets, Run, Selection, Stopping, hyper
 from suite.tasks.data import TaskData
@@ -155,19 +155,19 @@ class ActionSelection(SelectionLocalizer):
             parts |= self.actionness_losses(scores, t_pos, t_neg)
         return parts
 
-    def selection(self, scores: SnippetScores) -> Tensor:
-        return fused(self.selecting_score(scores), scores.actionness, self.select_by, self.beta)
+    def selection(self, scores: SnippetScores, run: Run | None = None) -> Tensor:
+        return fused(self.selecting_score(scores, run), scores.actionness, self.select_by, self.beta)
 
     def training_selection(self, scores: SnippetScores, run: Run) -> Tensor:
         """h of a training step. While F is trained first and G has learned nothing, h is the class score alone."""
         if run.phase.name == "classifier" and self.schedule != "alternating":
-            return self.selecting_score(scores)
-        return self.selection(scores)
+            return self.selecting_score(scores, run)
+        return self.selection(scores, run)
 
-    def selecting_score(self, scores: SnippetScores) -> Tensor:
+    def selecting_score(self, scores: SnippetScores, run: Run | None) -> Tensor:
         """s (..., C) of eq. 6."""
         form = self.class_score if self.selection_score == "same" else self.selection_score
-        return class_score(scores.logits, form)
+        return self.class_scores(scores, run, form)
 
     def target(self, mask: Tensor, batch: Batch, run: Run) -> tuple[Tensor, Tensor]:
         """What G learns to separate: T_pos and T_neg, masks (B, T)."""

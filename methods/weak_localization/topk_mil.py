@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from methods.weak_localization.parts.networks import SnippetScores, check_width, detached, snippet_mlp
 from methods.weak_localization.parts.selection import classification_loss, pool, top_k
-from methods.weak_localization.parts.selection_localizer import SelectionLocalizer, class_score
+from methods.weak_localization.parts.selection_localizer import SelectionLocalizer
 from methods.weak_localization.parts.selection_recipes import LITERAL, PUBLISHED
 from suite.method import Batch, Losses, Presets, Run, Selection
 from suite.tasks.data import TaskData
@@ -48,5 +48,5 @@ class TopKMIL(SelectionLocalizer):
         chosen = top_k(self.training_selection(detached(scores), run), self.divisor)
         return {"classification": classification_loss(pool(scores.logits, chosen), self.labels(run, batch))}
 
-    def selection(self, scores: SnippetScores) -> Tensor:
-        return class_score(scores.logits, self.class_score)
+    def selection(self, scores: SnippetScores, run: Run | None = None) -> Tensor:
+        return self.class_scores(scores, run)

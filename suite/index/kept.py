@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
-from importlib.metadata import EntryPoints, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,8 @@ def _own_files() -> Iterator[str]:
 
 
 @cache
-def _installed() -> EntryPoints:
-    """What installed packages offer: reading it of each takes a hundredth of a second."""
+def _installed() -> Any:
+    """What installed packages offer, which takes a hundredth of a second to read (its type depends on the Python)."""
     return entry_points()
 
 

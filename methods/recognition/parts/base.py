@@ -174,7 +174,7 @@ class SinglePositive(Method):
     def logits(self, network: nn.Module, samples: Clips, run: Run) -> np.ndarray:
         """(N, C) what ``network`` says of a split; computed once for the scores and the loss of an evaluation point."""
         found: np.ndarray = run.once(
-            ("logits", id(network), id(samples)), lambda: in_chunks(network, samples.features, run.device)
+            "logits", (network, samples), lambda: in_chunks(network, samples.features, run.device)
         )
         return found
 

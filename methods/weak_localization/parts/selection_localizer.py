@@ -79,7 +79,7 @@ class SelectionLocalizer(WeakLocalization):
         Computed once for the scores and the analyses of an evaluation point.
         """
         found: tuple[SnippetScores, np.ndarray] = run.once(
-            ("outputs", id(network), id(samples)), lambda: self._outputs_of_split(network, samples, run)
+            "outputs", (network, samples), lambda: self._outputs_of_split(network, samples, run)
         )
         return found
 
@@ -94,17 +94,27 @@ class SelectionLocalizer(WeakLocalization):
 
     def score(self, network: nn.Module, samples: Videos, run: Run) -> Scores:
         outputs, offsets = self.outputs_of_split(network, samples, run)
-        probability = video_probability(outputs.logits, self.selection(outputs), offsets, self.positions, self.divisor)
-        kept = {"class_score": class_score(outputs.logits, self.class_score), "actionness": mean_actionness(outputs)}
+        probability = video_probability(
+            outputs.logits, self.selection(outputs, run), offsets, self.positions, self.divisor
+        )
+        kept = {"class_score": self.class_scores(outputs, run), "actionness": mean_actionness(outputs)}
         return {"offsets": offsets, "probability": probability, **{k: v.numpy() for k, v in kept.items()}}
 
-    def selection(self, scores: SnippetScores) -> Tensor:
+    def class_scores(self, scores: SnippetScores, run: Run | None, form: str = "") -> Tensor:
+        """s (..., C) in the ``form`` that is asked for, by default :attr:`class_score`."""
+        form = form or self.class_score
+        if run is None:
+            return class_score(scores.logits, form)
+        found: Tensor = run.once(f"class score, {form}", (scores.logits,), lambda: class_score(scores.logits, form))
+        return found
+
+    def selection(self, scores: SnippetScores, run: Run | None = None) -> Tensor:
         """h (..., C) by which positions are pooled in inference, and in training unless :meth:`training_selection`."""
         raise TypeError(f"{self.name} selects nothing: implement selection().")
 
     def training_selection(self, scores: SnippetScores, run: Run) -> Tensor:
         """h (..., C) by which positions are chosen in a training step."""
-        return self.selection(scores)
+        return self.selection(scores, run)
 
     def signal(self, class_score: np.ndarray, actionness: np.ndarray) -> np.ndarray:
         """(T, K) what is thresholded in one video; depends on post-processing parameters only."""
