@@ -36,10 +36,6 @@ EXCUSED = {
     "maps = [x.float().cpu()": "pseudo-labels are decoded: maps go to the host, which makes proposals of them",
     "in propose:": "pseudo-labels are decoded: maps go to the host, which makes proposals of them",
     "semi_localization/npl.py": "pseudo-labels are decoded: the host ranks and filters them",
-    "semi_localization/sstap.py": "means over the windows that the teacher is sure of, whose number decides the branch",
-    "semi_localization/spot.py": "hidden cells are taken out of the windows",
-    "parts/masks.py": "masks of the snippets that lie in an action",
-    "outside the suite": "the backward pass of a selection by a mask, which is listed where it was made",
 }
 
 
