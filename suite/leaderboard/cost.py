@@ -94,9 +94,9 @@ class Costs:
         card = find_card(spec.dataset)
         size = size_of(card)
         rows = (size.train + size.unlabelled + size.test) * max(1, size.length)
-        # Scores of two splits are held of the point that validation chose, of the last one and of the one under way.
+        # Scores are held of the point that validation chose, of the last one and of the one under way.
         points = min(3, spec.epochs or 3)
-        evaluated = size.test * (2 * points * found.kept + 2 * found.judged)
+        evaluated = _scored(spec) * (points * found.kept + found.judged)
         return Memory(found.peak + evaluated, 4.0 * (card.layout.channels or 0) * rows)
 
     def _key(self, spec: RunSpec) -> str:
@@ -172,11 +172,15 @@ def published_lengths(spec: RunSpec) -> list[Length]:
 
 def expected(spec: RunSpec, found: Timed) -> float:
     """Seconds of a run at the published size, by steps, beginnings of phases and evaluations."""
-    size, total = size_of(find_card(spec.dataset)), 0.0
+    train, total = size_of(find_card(spec.dataset)).train, 0.0
     for one in published_lengths(spec):
         # A schedule may have a phase that was not among those timed: the costliest of them stands for it.
         step = found.step.get(one.kind, max(found.step.values()))
-        # At each evaluation two splits are scored, of which the published recipes take one for the other.
-        looks = max(1.0, one.evaluations) * 2 * size.test
-        total += one.steps * step + size.train * found.entering.get(one.kind, 0.0) + looks * found.score
+        looks = max(1.0, one.evaluations) * _scored(spec)
+        total += one.steps * step + train * found.entering.get(one.kind, 0.0) + looks * found.score
     return total
+
+
+def _scored(spec: RunSpec) -> int:
+    """Samples that an evaluation scores: of two splits, taken as equally long, or of the test alone for both."""
+    return size_of(find_card(spec.dataset)).test * (1 if spec.dials.get("validation") == "test" else 2)
