@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
-import numpy as np
-
 from suite.errors import UsageError, did_you_mean
 from suite.hyper import Hyper, Presets, Value, checked, extended, hyper
+from suite.phases import Average, Optimizer, Phase, Schedule, Stopping
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from torch import Tensor, nn
 
@@ -41,99 +42,11 @@ __all__ = [
 ]
 
 Selection = Literal["validation", "last", "oracle"]  # how the epoch is chosen: on validation data, none, on test data
-Batch = dict[
-    str, Any
-]  # tensors (first dimension: samples) or nested batches, e.g. {"labelled": {...}, "unlabelled": {...}}
-Scores = dict[str, np.ndarray]  # what a network says of a split, before post-processing
+# Tensors, whose first dimension is samples, or nested batches, as {"labelled": {...}, "unlabelled": {...}}. A list has
+# an entry per sample, too, and stays with the host.
+Batch = dict[str, Any]
+Scores = dict[str, "np.ndarray"]  # what a network says of a split, before post-processing
 Losses = dict[str, "Tensor"]  # named parts, each a mean over the batch; their sum is optimized
-
-
-@dataclass(frozen=True)
-class Optimizer:
-    """How weights move: ``adam`` (L2 added to the gradient), ``adamw`` (decoupled decay) or ``sgd``.
-
-    ``epsilon`` is added to the root of Adam's second moment after the bias correction; with ``epsilon_hat`` before it,
-    the other form that Kingma and Ba give (ICLR 2015, end of §2), which TensorFlow computes.
-    """
-
-    name: Literal["adam", "adamw", "sgd"] = "adam"
-    lr: float = 1e-4
-    weight_decay: float = 0.0
-    betas: tuple[float, float] = (0.9, 0.999)
-    epsilon: float = 1e-8
-    epsilon_hat: bool = False
-    momentum: float = 0.0
-    nesterov: bool = False
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """The learning rate over a phase, as a factor of the base rate (:mod:`suite.train.schedules` has the formulas).
-
-    ``warmup-cosine``: linear from 0 over ``warmup`` epochs, then cosine to ``floor`` (an absolute rate);
-    ``one-cycle``: rise over the first ``warmup`` fraction from 1/25, fall to 1/(25 · 10⁴);
-    ``step``: linear from ``start`` times the base rate over ``warmup`` epochs, then times ``gamma`` at each epoch in
-    ``milestones``.
-    """
-
-    kind: Literal["constant", "warmup-cosine", "one-cycle", "step"] = "constant"
-    warmup: float = 0.0
-    floor: float = 0.0
-    start: float = 0.0
-    milestones: tuple[float, ...] = ()
-    gamma: float = 0.1
-
-
-@dataclass(frozen=True)
-class Average:
-    """A moving average of the weights, kept beside the network: the teacher, or the weights that are evaluated.
-
-    ``decay=1`` freezes it: the copy of the network at the phase's start. ``warmup`` uses
-    ``min(decay, (a + n) / (b + n))`` after step n, with ``ramp = (a, b)``. Parameters whose name starts with one of
-    ``exclude`` are copied.
-    """
-
-    decay: float = 0.999
-    warmup: bool = False
-    ramp: tuple[float, float] = (1.0, 10.0)
-    exclude: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Stopping:
-    """Stop when every watched curve on validation data had its best value more than ``patience`` evaluations ago.
-
-    A curve is ``loss``, a metric of the task, ``headline`` (the task's), or ``selection``: the one that chooses epochs.
-    """
-
-    patience: int = 20
-    watch: tuple[str, ...] = ("loss", "selection")
-
-
-@dataclass(frozen=True)
-class Phase:
-    """One stretch of training. Give ``epochs`` or ``steps``; a method's list of phases is its whole schedule.
-
-    ``start``: ``continue`` from the current weights, ``fresh`` weights, or the last phase's ``average``.
-    ``trainable``: prefixes of the parameters that learn (all, if empty). ``evaluate_every`` counts epochs.
-    ``evaluate``: which weights are scored; ``select=False`` keeps this phase's evaluation points out of the selection;
-    ``fresh_optimizer=False`` goes on with the optimizer of the phase before (alternating schedules).
-    """
-
-    name: str = "train"
-    epochs: int = 0
-    steps: int = 0
-    optimizer: Optimizer = field(default_factory=Optimizer)
-    schedule: Schedule = field(default_factory=Schedule)
-    start: Literal["continue", "fresh", "average"] = "continue"
-    trainable: tuple[str, ...] = ()
-    clip_norm: float | None = None
-    average: Average | None = None
-    evaluate: Literal["network", "average"] = "network"
-    evaluate_every: int = 1
-    select: bool = True
-    fresh_optimizer: bool = True
-    stopping: Stopping | None = None
 
 
 @dataclass
@@ -142,7 +55,8 @@ class Run:
 
     ``memory`` holds tensors the method wants to keep (pseudo-labels, running statistics): it travels with
     checkpoints. ``teacher`` is the averaged or frozen copy when the phase keeps one. ``log`` adds to the curves.
-    ``cached(key, make)`` computes arrays once per content and keeps them on disk.
+    ``cached(key, make)`` computes arrays once per content and keeps them on disk; :meth:`once` keeps something while an
+    evaluation point is taken.
     """
 
     data: Any
@@ -158,10 +72,35 @@ class Run:
     epoch: int = 0
     step: int = 0
     residents: dict[str, Tensor] = field(default_factory=dict)
+    point: dict[Any, Any] | None = None
+
+    @contextmanager
+    def at_a_point(self) -> Iterator[None]:
+        """While an evaluation point is taken; see :meth:`once`."""
+        self.point = {}
+        try:
+            yield
+        finally:
+            self.point = None
+
+    def once(self, what: str, network: nn.Module, samples: Any, make: Callable[[], Any]) -> Any:
+        """``make()``, once while an evaluation point is taken, during which no weight moves; else anew.
+
+        For what scores, losses and analyses of a point share: ``what`` they want of ``network`` on ``samples``.
+        """
+        if self.point is None:
+            return make()
+        key = (what, id(network), id(samples))
+        if key not in self.point:
+            # Both are kept with it: of something that is gone, another object may have the id.
+            self.point[key] = (make(), network, samples)
+        return self.point[key][0]
 
     def resident(self, name: str, array: np.ndarray) -> Tensor:
         """``array`` as a tensor that stays on the device under ``name`` (no copy of a memory map on the CPU)."""
         if name not in self.residents:
+            import numpy as np
+            import numpy as np
             import torch
 
             with warnings.catch_warnings():  # a read-only map is fine: nobody writes to what resides here
@@ -173,7 +112,7 @@ class Run:
 class Method:
     """A learning method. Subclass it, declare hyper-parameters, implement the verbs.
 
-    >>> import torch
+    >>> import numpy as np, torch
     >>> from suite.tasks.actors.samples import ActorScores
     >>> class Linear(Method):
     ...     name, task = "linear", "actor-detection"

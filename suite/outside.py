@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from suite.data.loading import dataset_request
+from suite.data.request import dataset_request
 from suite.errors import DataError, UsageError
 from suite.places import Places
 from suite.results import given

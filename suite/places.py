@@ -36,6 +36,11 @@ class Places:
         return f"{self.outputs.rstrip('/')}/ledger"
 
     @property
+    def brief(self) -> Path:
+        """What the ledger's table of runs says in brief."""
+        return self.local / "cache" / "runs.json"
+
+    @property
     def cache(self) -> Path:
         """Packed features of datasets."""
         return self.local / "cache" / "data"

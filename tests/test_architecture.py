@@ -15,6 +15,7 @@ FLOORS = (
     (
         "sealing",
         "hyper",
+        "phases",
         "method",
         "spec",
         "presets",

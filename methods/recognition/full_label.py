@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.recognition.parts import losses
-from methods.recognition.parts.base import IGNORED, SinglePositive, complete_truth, in_chunks, known_of
+from methods.recognition.parts.base import IGNORED, SinglePositive, complete_truth, known_of
 from suite.method import Run, hyper
 from suite.tasks.recognition.samples import Clips
 
@@ -33,7 +33,7 @@ class FullLabel(SinglePositive):
         return self.known_objective(logits, truth[index].to(logits.dtype), known)
 
     def validation_loss(self, network: nn.Module, samples: Clips, run: Run) -> float:
-        logits = torch.from_numpy(in_chunks(network, samples.features, run.device))
+        logits = torch.from_numpy(self.logits(network, samples, run))
         truth = samples.oracle.get("complete", samples.truth)
         target = torch.from_numpy(np.array(truth, dtype=np.float32))
         return float(self.known_objective(logits, target, known_of(samples)))

@@ -138,7 +138,7 @@ def _run(runs: pl.DataFrame, name: str, ledger: Ledger) -> pl.DataFrame:
 def _board(side: Side, name: str, tuned: Callable[[Places], Tuned] | None) -> Side:
     """What the board shows by this ledger: the trials that validation data chose, answered by whatever code."""
     plan = make_plan(find_board(name), side.places, side.ledger, tuned(side.places) if tuned else None)
-    shown = chosen_runs(answered(plan.asked, plan.runs), side.ledger)
+    shown = chosen_runs(answered(plan.asked, side.ledger.runs()), side.ledger)
     labels = {one.run: one.row for one in reversed(shown)}
     return replace(side, runs=side.runs.filter(pl.col("run").is_in(sorted(labels))), labels=labels)
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from suite.leaderboard.plan import Plan, Tuned, find_board, make_plan
 from suite.leaderboard.printed import only
 from suite.leaderboard.shortened import shortened
 from suite.method import Value
 from suite.places import Places
-from suite.results.ledger import Ledger
 from suite.spec.board import Shortened
+
+if TYPE_CHECKING:
+    from suite.results.ledger import Ledger
 
 
 def planned(
-    name: str, places: Places, ledger: Ledger, table: str | None = None, short: Shortened | None = None
+    name: str, places: Places, ledger: Ledger | None, table: str | None = None, short: Shortened | None = None
 ) -> Plan:
     """What the leaderboard ``name`` (or its ``table`` alone) asks for, and what of it the ledger holds.
 
-    ``short`` asks for a rehearsal of it. Raises :class:`UsageError` for a board or table that is not there.
+    Without a ``ledger``, that of ``places`` is read in brief. ``short`` asks for a rehearsal of the board. Raises
+    :class:`UsageError` for a board or table that is not there.
     """
     board = only(find_board(name), table) if table else find_board(name)
     return make_plan(shortened(board, short) if short else board, places, ledger, tuned(places))

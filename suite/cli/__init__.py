@@ -28,6 +28,7 @@ GOES_ON = "interrupted; what was finished is kept, the same command goes on from
 COMPLETES = "_SUITE_COMPLETE"  # how a shell asks the program called suite
 FULL = (errno.ENOSPC, errno.EDQUOT)
 NO_ROOM = (*FULL, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)  # the disk's, not ours
+ELSEWHERE = {"list": "listing", "show": "showing", "export": "predict", "diff": "compare"}  # commands by their module
 
 HELP = """Train, sweep, score and compare methods that learn from weak, noisy or incomplete video labels.
 
@@ -43,7 +44,7 @@ def _show_version(asked: bool) -> None:
 
 
 def build(first: str = "") -> typer.Typer:
-    """The application with every command registered, or, where ``first`` names a module here, that module's alone.
+    """The application with every command registered, or with those alone of the module that holds ``first``.
 
     Most of the time until a command starts, or a shell is answered, goes into commands that are not the one meant.
     """
@@ -52,7 +53,8 @@ def build(first: str = "") -> typer.Typer:
     )
     app.callback()(_options)
     names = [info.name for info in pkgutil.iter_modules(__path__)]
-    alone = [first] if first in names and hasattr(_module(first), "register") else names
+    holder = ELSEWHERE.get(first, first)
+    alone = [holder] if holder in names and hasattr(_module(holder), "register") else names
     for module in map(_module, alone):
         if hasattr(module, "register"):
             module.register(app)

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from suite.cli.complete import runs as complete_runs
+from suite.cli.table import plain_table
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and the end of a line
 TRACKERS = ("csv", "tensorboard", "wandb", "mlflow")
@@ -124,18 +125,28 @@ def emit(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], as_json: boo
     if as_json:
         emit_json(list(rows))
         return
+    cells = [[_text(row.get(column)) for column in columns] for row in rows]
+    wide = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
+    text = plain_table(columns, cells, wide) if wide and not title else None
+    if text is None:
+        _print_folded(columns, cells, wide, title)
+    else:
+        print(text)
+    if not rows:
+        print("nothing to list")
+
+
+def _print_folded(columns: Sequence[str], cells: Sequence[Sequence[str]], width: int | None, title: str) -> None:
+    """A table as wide as the terminal, or ``width``, whose cells go on in the next line where they have to."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(_text(row.get(column)) for column in columns))
-    wide = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
-    Console(width=wide, markup=False, highlight=False).print(table)  # hapt[labelled=0.1] holds a dial, not a style
-    if not rows:
-        print("nothing to list")
+    for row in cells:
+        table.add_row(*row)
+    Console(width=width, markup=False, highlight=False).print(table)  # hapt[labelled=0.1] holds a dial, not a style
 
 
 def _text(value: Any) -> str:

@@ -108,7 +108,7 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Compare files and every count with the card; exit code 1 when something differs."""
-    from suite.data.loading import dataset_request
+    from suite.data.request import dataset_request
     from suite.data.storage.verify import summary, verify
     from suite.places import Places
 
@@ -305,7 +305,8 @@ def prepare(
 
 
 def _prepare(name: str, task: str, places: Places, force: bool) -> Iterator[dict[str, Any]]:
-    from suite.data.loading import dataset_request, open_dataset
+    from suite.data.loading import open_dataset
+    from suite.data.request import dataset_request
 
     for each in [task] if task else dataset_request(name).card.tasks:
         asked, started = dataset_request(name, each, places.root, places.cache), time.perf_counter()

@@ -104,7 +104,7 @@ def _equal_scores(ties: Ties) -> str:
 
 def _named(dataset: str, places: Places) -> str:
     """``dataset`` as it was given; a rehearsal pack as tables name it, for it is marked here, too."""
-    from suite.data.loading import dataset_request
+    from suite.data.request import dataset_request
     from suite.spec.card import GENERATED
 
     asked = dataset_request(dataset, root=places.root)

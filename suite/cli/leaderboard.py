@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from suite.leaderboard.plan import Plan
     from suite.leaderboard.run import Result, Terms
     from suite.places import Places
+    from suite.results.ledger import Ledger
     from suite.spec.board import Shortened
 
 NameArgument = Annotated[
@@ -157,13 +158,16 @@ def make(
     from suite.api.planned import planned
     from suite.environment import PLUGINS
     from suite.places import Places
-    from suite.results.ledger import Ledger
-    from suite.work.kept import ready
 
     PLUGINS.add(methods_files or [])
     places = Places(out, data)
-    ledger = ready(places) if runs else Ledger(places.ledger)
-    return places, planned(name, places, ledger, table, short)
+    return places, planned(name, places, _ready(places) if runs else None, table, short)
+
+
+def _ready(places: Places) -> Ledger:
+    from suite.work.kept import ready  # brings what writes a ledger
+
+    return ready(places)
 
 
 def short_of(epochs: int | None, seeds: int | None, settings: list[str] | None) -> Shortened:

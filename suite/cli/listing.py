@@ -61,13 +61,10 @@ def _presets(row: dict[str, Any]) -> str:
 
 def list_tasks(json: JsonOption = False) -> None:
     """The tasks: what they learn from, what they predict, their headline metric."""
-    from suite.tasks import tasks
+    from suite.index.tasks import declared_tasks
 
-    rows = [
-        {"name": t.name, "learns from": t.learns_from, "predicts": t.predicts, "headline": t.headline}
-        for t in tasks().values()
-    ]
-    emit(rows, ("name", "learns from", "predicts", "headline"), json)
+    columns = ("name", "learns from", "predicts", "headline")
+    emit([{name: row[name.replace(" ", "_")] for name in columns} for row in declared_tasks()], columns, json)
 
 
 def list_leaderboards(json: JsonOption = False) -> None:

@@ -70,7 +70,7 @@ def plan(
         show_plan(name, jobs, out, data, methods_files, json)
         return
     # Steps are measured with the methods; all else follows from what these declare, without waiting for torch.
-    with nullcontext() if time else declarations():
+    with nullcontext() if time else declarations(of_tasks=True):
         places, made = make(name, out, data, methods_files, table, short_of(epochs, seeds, settings))
         _show_board(made, places, jobs, bool(table), time, json)
 
@@ -146,6 +146,8 @@ def _say_rest(made: Plan, costs: Costs, lacking: list[Lack], rows: list[dict[str
 
 def _tell_missing(lacking: list[Lack]) -> None:
     """What to put where, dataset by dataset, and how to try everything without."""
+    if not lacking:
+        return
     from suite.data import find_card
     from suite.rehearsal.request import can_rehearse
 

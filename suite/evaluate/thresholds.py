@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from suite.errors import UsageError
+from suite.evaluate.lookup import stable_descending
 from suite.evaluate.multilabel import _pair, has_value
 from suite.evaluate.segments import Floats
 
@@ -45,11 +46,11 @@ def set_curve(scores: ArrayLike, truth: ArrayLike, known: ArrayLike | None = Non
     if known is not None:
         counted = has_value(present, known)
         values, present = values[counted], present[counted]
-    order = np.argsort(-values, axis=1, kind="stable")
+    order = stable_descending(values)
     ranked = np.take_along_axis(values, order, axis=1)
     shared = np.take_along_axis(present, order, axis=1).cumsum(axis=1)
     predicted, labels = np.arange(1, values.shape[1] + 1), present.sum(axis=1, keepdims=True)
-    down = np.argsort(-ranked, axis=None, kind="stable")
+    down = stable_descending(ranked.reshape(-1))
     level = ranked.reshape(-1)[down]
     # Equal scores enter together; what is unknown has -inf and is never predicted.
     ends = np.append(level[1:] != level[:-1], True)[: len(level)] & (level > -np.inf)

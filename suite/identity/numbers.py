@@ -11,6 +11,7 @@ ROOMS = (
     "suite.evaluate",
     "suite.hyper",
     "suite.method",
+    "suite.phases",
     "suite.tasks",
     "suite.train",
     "suite.weights",

@@ -16,13 +16,8 @@ from typing import Any
 
 from suite.data import find_card
 from suite.errors import SuiteError
-from suite.leaderboard.generated import size_of
-from suite.leaderboard.steps import Timed, begun, draws_epochs, kind_of, light_of, on_pixels, smallest, timed_alone
-from suite.presets import preset_of
-from suite.registry import method
-from suite.report.matching import key_of
+from suite.leaderboard.timed import Timed, key_for, name_of, scored, size_of
 from suite.sealing import checked, with_check
-from suite.spec.base import content_hash
 from suite.spec.run import RunSpec
 from suite.writing import write_whole
 
@@ -69,6 +64,9 @@ class Costs:
 
         A setting that cannot be trained on noise stays unknown. ``measured`` does the timing (:func:`timed_alone`).
         """
+        from suite.leaderboard.lengths import expected  # brings what trains
+        from suite.leaderboard.steps import timed_alone
+
         for spec in {name_of(one): one for one in specs}.values():
             key = self._key(spec)
             try:
@@ -96,7 +94,7 @@ class Costs:
         rows = (size.train + size.unlabelled + size.test) * max(1, size.length)
         # Scores are held of the point that validation chose, of the last one and of the one under way.
         points = min(3, spec.epochs or 3)
-        evaluated = _scored(spec) * (points * found.kept + found.judged)
+        evaluated = scored(spec) * (points * found.kept + found.judged)
         return Memory(found.peak + evaluated, 4.0 * (card.layout.channels or 0) * rows)
 
     def _key(self, spec: RunSpec) -> str:
@@ -114,73 +112,3 @@ def _held(path: Path) -> dict[str, Any]:
         return checked(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return {}
-
-
-def name_of(spec: RunSpec) -> str:
-    """What runs of one setting and length share, whatever their seed."""
-    return content_hash([*key_of(spec), *([str(spec.epochs)] if spec.epochs else [])])
-
-
-def key_for(spec: RunSpec) -> str:
-    """What runs of one cost per step share: ablations and shares of labels change how many, hardly how long."""
-    return f"{spec.method}, {preset_of(method(spec.method), spec.params)}, {spec.dataset}"
-
-
-@dataclass(frozen=True)
-class Length:
-    """How long one phase is: its kind, its steps, and how many times it is evaluated."""
-
-    kind: str
-    steps: float
-    evaluations: float
-
-
-def lengths(spec: RunSpec, train: int) -> list[Length]:
-    """The phases of a run with ``train`` training samples."""
-    light = light_of(spec)[0]
-    training, stepper = begun(light, spec, train, counted=True)
-    found: list[Length] = []
-    known: dict[str, int] = {}
-    for index, phase in enumerate(training.phases):
-        training.place(index)
-        if (kind := kind_of(phase)) not in known:
-            if draws_epochs(light):  # what the phase has prepared is drawn from
-                stepper.enter()
-            known[kind] = max(1, light.steps_per_epoch(training.run, training.generator(0)))
-        steps = phase.steps or phase.epochs * known[kind]
-        found.append(Length(kind, steps, steps / known[kind] / phase.evaluate_every))
-    return found
-
-
-def published_lengths(spec: RunSpec) -> list[Length]:
-    """The phases of a run at the published size.
-
-    Where epochs would have to be drawn, or samples are clips of pixels, phases are counted at two small sizes and
-    continued on a straight line: their lengths follow from the number of samples, or do not depend on it.
-    """
-    light, size = light_of(spec)[0], size_of(find_card(spec.dataset))
-    if not draws_epochs(light) and not on_pixels(spec):
-        return lengths(spec, size.train)
-    few = smallest(light)
-    pairs = zip(lengths(spec, few), lengths(spec, 2 * few), strict=True)
-    far = (size.train - few) / few
-    return [
-        Length(a.kind, a.steps + (b.steps - a.steps) * far, a.evaluations + (b.evaluations - a.evaluations) * far)
-        for a, b in pairs
-    ]
-
-
-def expected(spec: RunSpec, found: Timed) -> float:
-    """Seconds of a run at the published size, by steps, beginnings of phases and evaluations."""
-    train, total = size_of(find_card(spec.dataset)).train, 0.0
-    for one in published_lengths(spec):
-        # A schedule may have a phase that was not among those timed: the costliest of them stands for it.
-        step = found.step.get(one.kind, max(found.step.values()))
-        looks = max(1.0, one.evaluations) * _scored(spec)
-        total += one.steps * step + train * found.entering.get(one.kind, 0.0) + looks * found.score
-    return total
-
-
-def _scored(spec: RunSpec) -> int:
-    """Samples that an evaluation scores: of two splits, taken as equally long, or of the test alone for both."""
-    return size_of(find_card(spec.dataset)).test * (1 if spec.dials.get("validation") == "test" else 2)

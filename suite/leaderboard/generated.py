@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from suite.errors import UsageError
 from suite.evaluate.segments import Segments
+from suite.leaderboard.timed import size_of
 from suite.spec.card import DatasetCard, Size
 from suite.tasks import task
 from suite.tasks.actors.samples import Actors
@@ -52,13 +52,6 @@ class Noise:
         if self.empty:
             return np.broadcast_to(np.float32(0), (count, channels))
         return self.draws.standard_normal((count, channels), dtype=np.float32)
-
-
-def size_of(card: DatasetCard) -> Size:
-    """The published size that the card states; raises :class:`UsageError` where it states none."""
-    if card.size is None:
-        raise UsageError(f"{card.name} states no published size; add [size] to its card to estimate what runs cost.")
-    return card.size
 
 
 def generated(

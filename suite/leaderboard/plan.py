@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from suite.data import find_card
 from suite.declarations import shipped
@@ -18,7 +16,7 @@ from suite.leaderboard.printed import with_printed_runs
 from suite.method import Method
 from suite.places import Places
 from suite.registry import canonical_name, method, methods
-from suite.results.ledger import Ledger
+from suite.results.brief import Brief, brief, in_brief
 from suite.runs import data_fingerprint, dataset_label, method_code, require_files, resolve_run
 from suite.spec.base import canonical_json
 from suite.spec.board import (
@@ -34,6 +32,9 @@ from suite.spec.card import parse_dataset_name
 from suite.spec.run import RunSpec
 from suite.work.timings import Timings
 
+if TYPE_CHECKING:
+    from suite.results.ledger import Ledger
+
 # The best parameters of a sweep: (sweep, method, dataset) to values.
 Tuned = Callable[[str, str, str], Mapping[str, Value]]
 
@@ -42,22 +43,24 @@ Codes = dict[tuple[str, bool], str]  # by method, and whether it starts from wei
 
 @dataclass(frozen=True)
 class Plan:
-    """A leaderboard resolved to runs; ``runs`` is the ledger's table of runs when the plan was made."""
+    """A leaderboard resolved to runs; ``runs`` are those of the ledger when the plan was made."""
 
     board: LeaderboardSpec
     asked: tuple[BoardRun, ...]
-    runs: pl.DataFrame
+    runs: Brief
 
     @cached_property
     def finished(self) -> set[str]:
         """The ids of asked runs that need not run again."""
-        done = self.runs.filter(pl.col("status") == "finished")["run"].to_list()
-        return set(done) & {asked.run for asked in self.asked}
+        return self._asked_with("finished")
 
     @cached_property
     def failed(self) -> set[str]:
         """The ids of asked runs whose last attempt failed: they are tried again."""
-        return set(self.runs.filter(pl.col("status") == "failed")["run"]) & {asked.run for asked in self.asked}
+        return self._asked_with("failed")
+
+    def _asked_with(self, status: str) -> set[str]:
+        return {row["run"] for row in self.runs if row["status"] == status} & {asked.run for asked in self.asked}
 
     @cached_property
     def todo(self) -> tuple[BoardRun, ...]:
@@ -83,8 +86,8 @@ class Plan:
     @cached_property
     def outdated(self) -> int:
         """How many of the runs to do are finished in the ledger under other names: code or data have changed since."""
-        done = self.runs.filter(pl.col("status") == "finished")
-        held = set(done.select("method", "dataset", "protocol", "seed", "params", "epochs").iter_rows())
+        names = ("method", "dataset", "protocol", "seed", "params", "epochs")
+        held = {tuple(row[name] for name in names) for row in self.runs if row["status"] == "finished"}
         specs = ((asked.spec, asked.dataset) for asked in self.todo)
         return sum(
             (s.method, dataset, s.protocol, s.seed, canonical_json(s.params), s.epochs) in held for s, dataset in specs
@@ -128,8 +131,8 @@ def _shipped() -> dict[str, Path]:
     return {path.stem: path for path in (shipped("reports") / "leaderboards").glob("*.toml")}
 
 
-def make_plan(board: LeaderboardSpec, places: Places, ledger: Ledger, tuned: Tuned | None = None) -> Plan:
-    """Resolve ``board`` to runs and compare them with ``ledger``.
+def make_plan(board: LeaderboardSpec, places: Places, ledger: Ledger | None = None, tuned: Tuned | None = None) -> Plan:
+    """Resolve ``board`` to runs and compare them with ``ledger``, by default that of ``places``, read in brief.
 
     Raises :class:`UsageError` for anything the board asks that does not exist. Runs whose data are missing are kept as
     blocked, unless nothing else is left: then the reason is raised as :class:`DataError` (a paper's board still has
@@ -138,7 +141,8 @@ def make_plan(board: LeaderboardSpec, places: Places, ledger: Ledger, tuned: Tun
     asked = _named(list(_expand(board, tuned, places.root)), places)
     if asked and not board.printed and all(one.blocked for one in asked):
         raise DataError(asked[0].blocked)
-    return Plan(board, tuple(asked), ledger.runs())
+    runs = brief(places.ledger, places.brief) if ledger is None else in_brief(ledger.runs())
+    return Plan(board, tuple(asked), runs)
 
 
 def _expand(board: LeaderboardSpec, tuned: Tuned | None, root: Path | None) -> Iterable[BoardRun]:

@@ -7,15 +7,16 @@ import resource
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from suite.data import find_card
 from suite.errors import SuiteError
+from suite.leaderboard.timed import Timed
 from suite.method import Method, Phase
 from suite.registry import method
 from suite.spec.base import content_hash
@@ -32,25 +33,6 @@ FEW = {"recognition": 512, "weak-localization": 24, "semi-localization": 6, "act
 SCORED = 4  # test samples (of actors: clips) whose scoring is timed
 TIMED = 3  # steps timed in each phase, the first of which warms up
 ENOUGH = 5.0  # seconds after which no further step is timed
-
-
-@dataclass(frozen=True)
-class Timed:
-    """Seconds on this machine: of a ``step`` by phase, of ``entering`` it per training sample, of scoring a sample.
-
-    They are those of the processor: what other programs take meanwhile is no cost of a run.
-
-    ``peak`` is the largest resident memory of a process that does so and has a run's libraries, less the noise that it
-    trains on (0: not measured; of :func:`timed` itself: that noise). Of a test sample, ``kept`` is what its scores take
-    and ``judged`` what it takes at most to decode and evaluate them. All in bytes.
-    """
-
-    step: Mapping[str, float]
-    entering: Mapping[str, float]
-    score: float
-    peak: float = 0.0
-    kept: float = 0.0
-    judged: float = 0.0
 
 
 def timed_alone(spec: RunSpec) -> Timed:

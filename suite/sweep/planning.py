@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from suite.places import Places
-from suite.results.ledger import Ledger
+from suite.results.brief import brief
 from suite.spec.sweep import DEFAULT_TRIALS, SweepSpec
 from suite.sweep.proposals import Proposals
 from suite.sweep.tuned import Finding, findings
@@ -33,7 +33,7 @@ class StudyPlan:
 
 def plan_sweep(spec: SweepSpec, places: Places) -> list[StudyPlan]:
     """The plan of every study of ``spec``; nothing is run."""
-    timings = Timings.of(Ledger(places.ledger).runs())
+    timings = Timings.of(brief(places.ledger, places.brief))
     return [_plan(finding, timings) for finding in findings(spec, places)]
 
 

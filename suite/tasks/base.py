@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from suite.tasks.data import TaskData
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
     from suite.evaluate.resampling import Statistic
@@ -101,6 +100,8 @@ class Task:
 
     def guess(self, samples: Any, classes: int) -> Any:
         """Some prediction for ``samples``, good or not, from which the names of the metrics are learned."""
+        import numpy as np
+
         return self.predictions(np.zeros((len(samples), classes), dtype=np.float32))
 
     # What a task may override -------------------------------------------------------------------------------------

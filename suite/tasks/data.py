@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 SPLITS = ("train", "validation", "test")
 
@@ -74,6 +75,8 @@ class TaskData(Generic[SamplesT]):
     @property
     def validates_on_test(self) -> bool:
         """Whether the validation samples are the test samples, so that what holds for the ones holds for the others."""
+        import numpy as np  # not for plans, which only declare data
+
         declared = bool(self.facts.get("validation_is_test"))
         return declared and np.array_equal(self.validation.ids, self.test.ids)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import polars as pl
-
+from suite.results.brief import Brief
 from suite.runs import dataset_label
 from suite.spec.run import RunSpec
 
 Key = tuple[object, ...]
+_KEYS = (("method", "dataset", "epochs"), ("method", "dataset"), ("dataset",), ("method",), ())
 
 
 @dataclass(frozen=True)
@@ -18,28 +20,26 @@ class Timings:
     """Median seconds of finished runs, from the most to the least specific key that has been seen."""
 
     medians: Mapping[Key, float]
+    labels: dict[Key, str] = field(default_factory=dict, compare=False, repr=False)  # of datasets with their dials
 
     @classmethod
-    def of(cls, runs: pl.DataFrame) -> Timings:
-        """Timings of the finished runs in a ledger's table of runs."""
-        done = runs.filter((pl.col("status") == "finished") & pl.col("seconds").is_finite())
-        medians: dict[Key, float] = {}
-        for keys in (["method", "dataset", "epochs"], ["method", "dataset"], ["dataset"], ["method"], []):
-            if keys:
-                rows = done.group_by(keys).agg(pl.col("seconds").median()).iter_rows()
-            else:
-                rows = iter([(done["seconds"].median(),)] if len(done) else [])
-            medians.update({(*keys, *row[:-1]): float(row[-1]) for row in rows})
-        return cls(medians)
+    def of(cls, runs: Brief) -> Timings:
+        """Timings of the finished ones among a ledger's runs."""
+        seconds: dict[Key, list[float]] = {}
+        for row in runs:
+            if row["status"] == "finished" and row["seconds"] is not None and math.isfinite(row["seconds"]):
+                for names in _KEYS:
+                    seconds.setdefault((*names, *(row[name] for name in names)), []).append(row["seconds"])
+        return cls({key: statistics.median(several) for key, several in seconds.items()})
 
     def expected(self, spec: RunSpec) -> float | None:
         """Expected seconds of one run, from the nearest runs there are; None where there is nothing to go by."""
-        keys = [*_same_dataset(spec), ("method", spec.method), ()]
+        keys = [*self._same_dataset(spec), ("method", spec.method), ()]
         return next((self.medians[key] for key in keys if key in self.medians), None)
 
     def known(self, spec: RunSpec) -> bool:
         """Whether a run on the same dataset has been timed."""
-        return any(key in self.medians for key in _same_dataset(spec))
+        return any(key in self.medians for key in self._same_dataset(spec))
 
     def total(self, specs: Iterable[RunSpec]) -> float | None:
         """Expected seconds of several runs; None when one of them has nothing to go by."""
@@ -47,9 +47,11 @@ class Timings:
         known = [seconds for seconds in expected if seconds is not None]
         return sum(known) if len(known) == len(expected) else None
 
-
-def _same_dataset(spec: RunSpec) -> list[Key]:
-    """Keys of runs on the same dataset, the most similar first."""
-    dataset = dataset_label(spec)
-    same = ("method", "dataset", "epochs", spec.method, dataset, spec.epochs)
-    return [same, ("method", "dataset", spec.method, dataset), ("dataset", dataset)]
+    def _same_dataset(self, spec: RunSpec) -> list[Key]:
+        """Keys of runs on the same dataset, the most similar first."""
+        asked = spec.dataset, *spec.dials.items()
+        if asked not in self.labels:  # of few datasets, thousands of runs
+            self.labels[asked] = dataset_label(spec)
+        dataset = self.labels[asked]
+        same = ("method", "dataset", "epochs", spec.method, dataset, spec.epochs)
+        return [same, ("method", "dataset", spec.method, dataset), ("dataset", dataset)]

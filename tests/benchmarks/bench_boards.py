@@ -28,7 +28,12 @@ from tests.benchmarks.rows import Row, record
 WORKERS, AIM = 2, 0.85
 RUNS: list[tuple[str, str, dict[str, Any], int | None]] = [
     ("mask-bce", "planted-verbs", {"hidden": 256, "batch": 128, "evaluate_every": 2, "lr": 0.001}, 24),
-    ("action-selection", "planted-videos", {"hidden": 64, "positions": 250, "lr": 0.001}, 8),
+    (
+        "action-selection",
+        "planted-videos",
+        {"hidden": 64, "positions": 250, "epochs": 40, "evaluate_every": 8, "warm_epochs": 10, "lr": 0.001},
+        None,
+    ),
 ]
 BOARD = """name = "timed"
 title = "Timed"

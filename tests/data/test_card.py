@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from suite.data.loading import dataset_request
+from suite.data.request import dataset_request
 from suite.data.storage.cards import all_cards, find_card, folders, shipped
 from suite.data.storage.files import require_with
 from suite.errors import DataError, UsageError

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from suite.data import find_card, load
-from suite.data.loading import dataset_request
 from suite.data.readers import hapt, hapt_signals
+from suite.data.request import dataset_request
 from suite.data.storage.verify import verify
 from suite.errors import DataError
 from suite.tasks.localization.samples import Videos

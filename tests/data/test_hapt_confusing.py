@@ -11,8 +11,8 @@ import pytest
 
 from suite.data import find_card, load
 from suite.data.checks import check_task_data
-from suite.data.loading import dataset_request
 from suite.data.readers import hapt_confusing
+from suite.data.request import dataset_request
 from suite.data.storage.verify import verify
 from tests.data.test_hapt import files, zipped
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from suite.data import fingerprint, load
-from suite.data.loading import dataset_request
 from suite.data.reading import Reader
+from suite.data.request import dataset_request
 from suite.errors import DataError, SuiteError, UsageError
 from suite.sealing import checked, with_check
 from tests.data.conftest import Toy

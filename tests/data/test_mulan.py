@@ -11,8 +11,8 @@ from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
 from suite.data import find_card, load
-from suite.data.loading import dataset_request
 from suite.data.readers import mulan
+from suite.data.request import dataset_request
 from suite.data.storage.verify import verify
 from suite.errors import DataError
 from suite.spec.card import FileSpec

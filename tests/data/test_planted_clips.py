@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from suite.data import load
-from suite.data.loading import dataset_request, open_dataset
+from suite.data.loading import open_dataset
 from suite.data.planted.clips import SHOT, detected, script, table
 from suite.data.planted.scenes import CLASSES, FPS, LABEL, MIRROR, POSES, WAYS, Behaviour, draw_cast, stage
 from suite.data.planted.shapes import Shape, moving_background, render
+from suite.data.request import dataset_request
 from suite.data.storage.cards import find_card
 from suite.errors import DataError
 

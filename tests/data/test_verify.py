@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from suite.data.loading import dataset_request, load
+from suite.data.loading import load
+from suite.data.request import dataset_request
 from suite.data.storage.verify import Agreement, measure, summary, verify
 from tests.data.conftest import Toy
 

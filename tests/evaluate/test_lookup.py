@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suite.evaluate.lookup import distinct, group_rows, pair_keys, positions, ranked_rows
+from suite.evaluate.lookup import distinct, group_rows, pair_keys, positions, ranked_rows, stable_descending
 
 DENSE = st.lists(st.integers(-3, 9), max_size=20)
 SPARSE = st.lists(st.sampled_from([-(2**40), -7, 0, 3, 2**33, 2**50]), max_size=20)
@@ -49,3 +49,12 @@ def test_ranked_rows_is_a_full_sort(rows):
     chosen = np.arange(0, len(rows), 2)
     expected = sorted(chosen, key=lambda row: (label[row], -score[row], key[row], row))
     assert ranked_rows(chosen, label, score.astype(float), (key,)).tolist() == expected
+
+
+@given(st.integers(0, 10_000), st.sampled_from([(30,), (7, 12), (4, 1), (1, 0), (200,)]), st.sampled_from([0, 1, 6]))
+@settings(max_examples=80, deadline=None)
+def test_stable_descending_keeps_the_order_of_equal_scores(seed, shape, decimals):
+    draws = np.random.default_rng(seed)
+    scores = draws.normal(size=shape).round(decimals)
+    scores = np.where(draws.random(shape) < 0.1, -np.inf, scores)  # and zeros of both signs among the rounded ones
+    np.testing.assert_array_equal(stable_descending(scores), np.argsort(-scores, axis=-1, kind="stable"))

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from suite.leaderboard.plan import Plan
+from suite.results.brief import in_brief
 from suite.results.ledger import Ledger
 from suite.spec.board import BoardRun, LeaderboardSpec
 from suite.spec.run import RunSpec
@@ -27,7 +28,7 @@ def plan(ledger: Ledger, count: int = 6, method: str = "mask-bce") -> Plan:
     for seed in range(count):
         spec = RunSpec(method=method, dataset="planted-verbs", seed=seed)
         asked.append(BoardRun(spec, outcome(method, seed).id, 0, "Mask BCE", "planted-verbs"))
-    return Plan(BOARD, tuple(asked), ledger.runs())
+    return Plan(BOARD, tuple(asked), in_brief(ledger.runs()))
 
 
 def fake_execute(spec, places, reporter=None, machine=None, group=""):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -149,6 +148,6 @@ def test_a_board_packs_what_differs_in_its_rate_alone(suite, tmp_path):
 def test_what_builds_the_page_again_names_the_file_of_a_board() -> None:
     table = {"title": "T", "datasets": ["planted-verbs"], "methods": ["ce"]}
     board = LeaderboardSpec.model_validate({"name": "tiny", "title": "Tiny", "tables": [table]})
-    plan = Plan(board, (), pl.DataFrame())
+    plan = Plan(board, (), ())
     assert builds_again(plan, "my boards/tiny.toml") == "suite report 'my boards/tiny.toml'"
     assert builds_again(plan, "tiny") == "suite report tiny"

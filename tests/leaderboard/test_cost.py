@@ -11,9 +11,11 @@ import pytest
 
 from suite.data import find_card
 from suite.errors import UsageError
-from suite.leaderboard.cost import Costs, expected, name_of, published_lengths
-from suite.leaderboard.generated import generated, size_of
-from suite.leaderboard.steps import Timed, smallest, timed, timed_alone
+from suite.leaderboard.cost import Costs
+from suite.leaderboard.generated import generated
+from suite.leaderboard.lengths import expected, published_lengths
+from suite.leaderboard.steps import smallest, timed, timed_alone
+from suite.leaderboard.timed import Timed, name_of, size_of
 from suite.places import Places
 from suite.registry import method
 from suite.rehearsal import draft, rehearse, request
@@ -114,7 +116,7 @@ def test_clips_of_pixels_are_timed_one_at_a_time(monkeypatch):
     """A step is timed on one clip and counted for each of the batch; entering the first phase costs nothing."""
     real = find_card("ava-v2.2")
     tiny = real.model_copy(update={"size": real.size.model_copy(update={"height": 16, "width": 16})})
-    for module in ("cost", "steps"):
+    for module in ("cost", "lengths", "steps"):
         monkeypatch.setattr(f"suite.leaderboard.{module}.find_card", lambda name: tiny)
     spec = resolve_run(
         "supervised-actors", "ava-v2.2", {"preset": "published", "width": 8, "blocks": "1-1", "alpha": 4}
@@ -149,7 +151,7 @@ def test_memory_in_the_plan_is_that_of_the_run(tmp_path, monkeypatch):
     test = sum(video.part == "test" for video in made.listed.videos)
     length = round(made.packed / 4 / 2048 / 40)
     size = card.size.model_copy(update={"train": 40 - test, "test": test, "length": length})
-    for module in ("cost", "steps"):
+    for module in ("cost", "lengths", "steps"):
         monkeypatch.setattr(
             f"suite.leaderboard.{module}.find_card", lambda name: card.model_copy(update={"size": size})
         )

@@ -10,12 +10,12 @@ from typer.testing import CliRunner
 from suite.cli import build
 from suite.declarations import shipped
 from suite.errors import UsageError
-from suite.leaderboard.cost import Costs, key_for, name_of
+from suite.leaderboard.cost import Costs
 from suite.leaderboard.missing import lacks
 from suite.leaderboard.plan import find_board, make_plan
 from suite.leaderboard.printed import only
 from suite.leaderboard.shortened import shortened
-from suite.leaderboard.steps import Timed
+from suite.leaderboard.timed import Timed, key_for, name_of
 from suite.places import Places
 from suite.rehearsal import draft, rehearse, request
 from suite.report.matching import key_of, wanted

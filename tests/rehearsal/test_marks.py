@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from suite.data import find_card, load
-from suite.data.loading import dataset_request
+from suite.data.request import dataset_request
 from suite.data.storage.generated import MARK
 from suite.data.storage.verify import summary, verify
 from suite.errors import DataError, UsageError

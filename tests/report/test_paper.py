@@ -14,6 +14,7 @@ from suite.leaderboard.printed import only
 from suite.places import Places
 from suite.report import paper_forms
 from suite.report.build import Content, gather, write
+from suite.results.brief import COLUMNS
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
 from tests.results.ledgers import outcome
@@ -37,7 +38,7 @@ class Empty:
     def runs(self):
         import polars as pl
 
-        return pl.DataFrame(schema={"run": pl.String, "status": pl.String, "seconds": pl.Float64})
+        return pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.String))
 
 
 def made(one, values: dict[str, float], curve: tuple[str, float] | None = None) -> Outcome:

@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from suite.errors import TrainingError
+from suite.tasks import task
 from suite.train import loop
 from suite.train.storage.reporter import Calling
-from suite.train.training import Settings
+from suite.train.training import Settings, Training
 from tests.train.world import Tiny, train, training, weights, world
 
 
@@ -146,3 +147,33 @@ def test_a_training_with_a_checkpoint_leaves_its_end_there(tmp_path: Path):
     for scores in ("scores", "selected"):  # a search of post-processing needs them
         one, other = getattr(again, scores), getattr(resumed, scores)
         assert all(np.array_equal(one[split]["logits"], other[split]["logits"]) for split in ("validation", "test"))
+
+
+def test_what_a_point_shares_is_computed_once_and_never_kept():
+    """Outputs for the scores and the loss of one evaluation point; the next one has other weights."""
+    seen: list[float] = []
+
+    class Sharing(Tiny):
+        name = "sharing"
+
+        def _once(self, network, samples, run):
+            def make():
+                seen.append(float(next(network.parameters()).sum()))
+                return seen[-1]
+
+            return run.once("sum", network, samples, make)
+
+        def score(self, network, samples, run):
+            self._once(network, samples, run)
+            return super().score(network, samples, run)
+
+        def validation_loss(self, network, samples, run):
+            assert self._once(network, samples, run) == float(next(network.parameters()).sum())
+            return 0.0
+
+    own = Training(Sharing(), world(), task("recognition"), Settings())
+    loop.train(own)
+    points = sum(phase.epochs for phase in own.phases)
+    assert len(seen) == 2 * points and len(set(seen)) == points, "one for each of two splits at each point"
+    anew = [own.run.once("sum", own.run.network, own.data.test, lambda value=value: value) for value in (1, 2)]
+    assert own.run.point is None and anew == [1, 2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from suite.results.brief import in_brief
 from suite.results.ledger import Ledger
 from suite.runs import resolve_run
 from suite.work.timings import Timings
@@ -13,7 +14,7 @@ def test_expected_time_is_that_of_the_nearest_runs(tmp_path):
     for seed, seconds in enumerate((2.0, 4.0, 9.0)):
         ledger.record(outcome("mask-bce", seed, seconds=seconds))
     ledger.record(outcome("ce", 0, seconds=100.0, epochs=5))
-    timings = Timings.of(ledger.runs())
+    timings = Timings.of(in_brief(ledger.runs()))
     same, other, focal = (resolve_run(method, "planted-verbs") for method in ("mask-bce", "ce", "focal"))
     assert timings.expected(same) == 4.0 and timings.expected(other) == 100.0
     assert timings.expected(focal) == 6.5  # the dataset's median

@@ -169,14 +169,21 @@ class SinglePositive(Method):
         return settled(logits, target, run.resident("known", train.known)[index])
 
     def score(self, network: nn.Module, samples: Clips, run: Run) -> Scores:
-        return {"logits": in_chunks(network, samples.features, run.device)}
+        return {"logits": self.logits(network, samples, run)}
+
+    def logits(self, network: nn.Module, samples: Clips, run: Run) -> np.ndarray:
+        """(N, C) what ``network`` says of a split; computed once for the scores and the loss of an evaluation point."""
+        found: np.ndarray = run.once(
+            "logits", network, samples, lambda: in_chunks(network, samples.features, run.device)
+        )
+        return found
 
     def decode(self, scores: Scores, samples: Clips) -> ClipScores:
         logits = scores["logits"]
         return ClipScores(logits, self.threshold or self.own_threshold(logits.shape[1]))
 
     def validation_loss(self, network: nn.Module, samples: Clips, run: Run) -> float:
-        logits = torch.from_numpy(in_chunks(network, samples.features, run.device))
+        logits = torch.from_numpy(self.logits(network, samples, run))
         if samples.target is None:
             target = losses.one_hot(torch.from_numpy(np.array(samples.label)), logits.shape[1], logits)
         else:

@@ -74,7 +74,16 @@ class SelectionLocalizer(WeakLocalization):
         return scores
 
     def outputs_of_split(self, network: nn.Module, samples: Videos, run: Run) -> tuple[SnippetScores, np.ndarray]:
-        """The network's outputs (N, ...) at the positions looked at, and where videos begin among them (V + 1,)."""
+        """The network's outputs (N, ...) at the positions looked at, and where videos begin among them (V + 1,).
+
+        Computed once for the scores and the analyses of an evaluation point.
+        """
+        found: tuple[SnippetScores, np.ndarray] = run.once(
+            "outputs", network, samples, lambda: self._outputs_of_split(network, samples, run)
+        )
+        return found
+
+    def _outputs_of_split(self, network: nn.Module, samples: Videos, run: Run) -> tuple[SnippetScores, np.ndarray]:
         if self.sampling == "index":
             wanted, offsets = looked_at(samples, self.positions)
             found = per_snippet(network, samples.rows, run.device, wanted)

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from suite.data.loading import DatasetRequest, open_dataset
+from suite.data.loading import open_dataset
 from suite.data.reading import find_reader
+from suite.data.request import DatasetRequest
 from suite.data.storage.files import as_written, fault, find, missing
 from suite.data.storage.generated import find_mark
 from suite.data.storage.store import verify_store

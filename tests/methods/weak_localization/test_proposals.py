@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from methods.weak_localization.parts.localize import Activation, NonMaximumSuppression, localize
-from methods.weak_localization.parts.proposals import Runs, min_max, ranked_runs, runs_above, upsample
+from methods.weak_localization.parts.proposals import (
+    ProposalRule,
+    Runs,
+    min_max,
+    outer_inner_contrast,
+    propose,
+    ranked_runs,
+    runs_above,
+    upsample,
+)
 from methods.weak_localization.parts.sampling import (
     crop_index,
     interpolation,
@@ -35,6 +44,28 @@ def test_runs_cover_exactly_the_active_points(active):
         assert np.array_equal(covered, mask)
     else:
         assert not len(first)
+
+
+@given(
+    st.integers(0, 10_000),
+    st.integers(1, 80),
+    st.sampled_from([(), (0.0,), (0.2, 0.5), tuple(np.linspace(0.1, 0.9, 9))]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_all_thresholds_at_once_propose_what_each_does(seed, points, thresholds, strict, zeroed):
+    """Byte for byte: a run's numbers may not depend on how many thresholds are looked at together."""
+    signal = np.cumsum(np.random.default_rng(seed).normal(size=points)).round(1) / 3
+    found = propose(signal, 0.3, ProposalRule(thresholds, 0.25, 0.2, strict, zeroed))
+    parts = []
+    for level in thresholds:
+        active = (signal > level if strict else signal >= level) & (signal > 0)
+        first, last = runs_above(active)
+        base = np.where(active, signal, 0.0) if zeroed else signal
+        parts.append(Runs(first, last, outer_inner_contrast(base, first, last, 0.25) + 0.2 * 0.3))
+    expected = Runs.concatenate(parts)
+    for one in ("first", "last", "score"):
+        assert getattr(found, one).tobytes() == getattr(expected, one).tobytes()
 
 
 @given(st.lists(st.booleans(), min_size=2, max_size=40), st.integers(0, 1000))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from suite.data import load
-from suite.data.loading import dataset_request, fingerprint
+from suite.data.request import dataset_request, fingerprint
 from suite.data.storage.cards import all_cards, find_card, shipped
 from suite.errors import UsageError
 from suite.evaluate.segments import Segments

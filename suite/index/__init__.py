@@ -1,35 +1,27 @@
-"""What methods declare, known without importing them: an index that is kept as long as their files stay as they are.
+"""What methods and tasks declare, known without importing them: an index, kept as long as files stay as they are.
 
 Importing all methods takes seconds, since they bring torch; their names, presets and hyper-parameters are wanted by
-listings and by completion, which has a fraction of a second. The index is a file of JSON in the user's cache, named by
-the content of everything that declarations depend on. Nothing but listings reads it: runs are resolved by the methods.
+listings and by completion, which has a fraction of a second. Plans need the tasks' declarations, too. The index is
+files of JSON (:mod:`suite.index.kept`). Nothing but listings and plans reads it: runs are resolved by the methods.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from importlib.metadata import entry_points
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite.environment import PLUGINS, STARTED, cache_home
-from suite.writing import write_whole
+from suite.index.kept import Declared, kept, sources_of
 
 if TYPE_CHECKING:
     from suite.method import Method
 
 # Nothing else of the suite is imported before it is needed: completion has a fraction of a second.
-FORMAT = 3
-KEPT = 8  # indexes in the cache: of other checkouts, or with files of one's own
 GROUP = "suite.methods"
 SOURCE = "source"  # where it lies, for prints of code, and the whole docstring; no matter of listings
-
-Declared = dict[str, Any]
+CONTRACT = ("method.py", "hyper.py", "presets.py", "weights/initial.py")
 
 
 def declared_methods() -> list[Declared]:
@@ -38,30 +30,35 @@ def declared_methods() -> list[Declared]:
 
     Raises :class:`UsageError` for files with methods that cannot be imported.
     """
-    file = cache_home() / f"methods-{_key()}.json"
-    with suppress(OSError, ValueError, TypeError):
-        held: list[Declared] = json.loads(file.read_text(encoding="utf-8"))
-        return held
+    here = Path(__file__).parents[1]
+    files = [*sources_of("methods"), *(str(here / name) for name in CONTRACT), *sources_of("suite.index")]
+    return kept("methods", files, GROUP, _described)
+
+
+def _described() -> list[Declared]:
     from suite import registry
 
-    found = [_describe(method) for method in registry.methods().values()]
-    _keep(file, found)
-    return found
+    return [_describe(method) for method in registry.methods().values()]
 
 
 @contextmanager
-def declarations() -> Iterator[None]:
+def declarations(*, of_tasks: bool = False) -> Iterator[None]:
     """Let methods be known by what they declare: for plans and whatever else trains nothing.
 
-    Their classes then have parameters, presets and a print of their code, and no network. Nothing is done where the
-    methods are imported already.
+    Their classes then have parameters, presets and a print of their code, and no network; so have tasks, where asked
+    for, and score nothing. Nothing is done where the methods are imported already.
     """
     if "torch" in sys.modules:
         yield
         return
-    from suite.registry import answering
+    from suite import registry, tasks
 
-    with answering({row["name"]: _stand_in(row) for row in declared_methods()}):
+    with ExitStack() as stack:
+        stack.enter_context(registry.answering({row["name"]: _stand_in(row) for row in declared_methods()}))
+        if of_tasks:
+            from suite.index.tasks import declared_tasks, stand_in
+
+            stack.enter_context(tasks.answering({row["name"]: stand_in(row) for row in declared_tasks()}))
         yield
 
 
@@ -94,42 +91,6 @@ def _stand_in(row: Declared) -> type[Method]:
     return type(row["name"], (Method,), {**hypers, **facts, **notes, **about})
 
 
-def _key() -> str:
-    """A print of all that declarations depend on: the shipped methods, the contract, installed and own methods."""
-    digest = hashlib.sha256(f"{FORMAT}\0{PLUGINS.value}".encode())
-    for file in _files():
-        digest.update(f"\0{file}\0".encode())
-        with suppress(OSError):
-            digest.update(file.read_bytes())
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.value):
-        digest.update(f"\0{point.value}\0{point.dist.version if point.dist else ''}".encode())
-    return digest.hexdigest()[:16]
-
-
-def _files() -> Iterator[Path]:
-    package = importlib.util.find_spec("methods")
-    for folder in (package.submodule_search_locations or []) if package else []:
-        yield from sorted(Path(folder).rglob("*.py"))
-    here = Path(__file__).parent
-    yield from (here / name for name in ("method.py", "hyper.py", "presets.py", "index.py", "weights/initial.py"))
-    for path in map(Path, PLUGINS.paths()):
-        yield from sorted(path.parent.glob("*.py"))  # what it imports lies beside it
-
-
-def _keep(file: Path, found: list[Declared]) -> None:
-    """Write the index; where that fails, the next listing takes as long as this one.
-
-    A process that runs since before a file changed may have imported the file as it was: its index would be wrong.
-    """
-    with suppress(OSError):
-        if any(path.stat().st_mtime >= STARTED for path in _files()):
-            return
-        write_whole(file, json.dumps(found))
-        old = sorted(file.parent.glob("methods-*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in old[KEPT:]:
-            path.unlink(missing_ok=True)
-
-
 def _describe(method: Any) -> Declared:
     from suite.identity.code import home
 
@@ -159,6 +120,4 @@ def _describe(method: Any) -> Declared:
     facts["module"] = method.__module__
     source = {"file": str(place)} if isinstance(place, Path) else {"module": place}
     facts[SOURCE] = {**source, "doc": method.__doc__}
-    described = {**facts, "about": doc, **notes, **presets, **selection, "hyper_parameters": hypers}
-    plain: Declared = json.loads(json.dumps(described, default=str))  # the same whether read or made
-    return plain
+    return {**facts, "about": doc, **notes, **presets, **selection, "hyper_parameters": hypers}
