@@ -100,7 +100,6 @@ class Run:
         """``array`` as a tensor that stays on the device under ``name`` (no copy of a memory map on the CPU)."""
         if name not in self.residents:
             import numpy as np
-            import numpy as np
             import torch
 
             with warnings.catch_warnings():  # a read-only map is fine: nobody writes to what resides here
