@@ -271,6 +271,10 @@ class Method:
     def after_step(self, run: Run) -> None:
         """Called after each optimizer step."""
 
+    def packs(self, data: Any) -> bool:
+        """Whether networks for ``data`` are small enough to be trained as a stack, where parameters may be packed."""
+        return True
+
     def steps_per_epoch(self, run: Run, generator: np.random.Generator) -> int:
         """Batches in an epoch, asked once a phase where the schedule or a budget in steps needs it."""
         return sum(1 for _ in self.batches(run, generator))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from suite.errors import UsageError
+from suite.evaluate import threshold_kernels as kernels
 from suite.evaluate.lookup import stable_descending
 from suite.evaluate.multilabel import _pair, has_value
 from suite.evaluate.segments import Floats
@@ -46,22 +47,8 @@ def set_curve(scores: ArrayLike, truth: ArrayLike, known: ArrayLike | None = Non
     if known is not None:
         counted = has_value(present, known)
         values, present = values[counted], present[counted]
-    order = stable_descending(values)
-    ranked = np.take_along_axis(values, order, axis=1)
-    shared = np.take_along_axis(present, order, axis=1).cumsum(axis=1)
-    predicted, labels = np.arange(1, values.shape[1] + 1), present.sum(axis=1, keepdims=True)
-    down = stable_descending(ranked.reshape(-1))
-    level = ranked.reshape(-1)[down]
-    # Equal scores enter together; what is unknown has -inf and is never predicted.
-    ends = np.append(level[1:] != level[:-1], True)[: len(level)] & (level > -np.inf)
-
-    def summed(per_rank: Floats) -> Floats:
-        steps = np.diff(per_rank, axis=1, prepend=0.0).reshape(-1)[down]
-        return np.asarray(steps.cumsum()[ends] / max(1, len(values)))
-
-    return SetCurve(
-        level[ends], summed(shared / (predicted + labels - shared)), summed(2 * shared / (predicted + labels))
-    )
+    level, iou, f1 = kernels.steps_by_rank(values, present, stable_descending(values))
+    return SetCurve(*kernels.summed(level, iou, f1, stable_descending(level), max(1, len(values))))
 
 
 def count_threshold(scores: ArrayLike, mean_count: float) -> float:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Nothing else of the suite is imported before it is needed: completion has a fraction of a second.
 GROUP = "suite.methods"
 SOURCE = "source"  # where it lies, for prints of code, and the whole docstring; no matter of listings
-CONTRACT = ("method.py", "hyper.py", "presets.py", "weights/initial.py")
+CONTRACT = ("method.py", "phases.py", "hyper.py", "presets.py", "weights/initial.py")
 
 
 def declared_methods() -> list[Declared]:

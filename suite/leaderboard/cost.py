@@ -82,11 +82,11 @@ class Costs:
 
     def seconds(self, spec: RunSpec) -> float | None:
         """Expected seconds of one run at the published size; None where its setting was never timed."""
-        return self.runs.get(name_of(spec))
+        return self.runs.get(name_of(spec)) if self.runs else None
 
     def memory(self, spec: RunSpec) -> Memory | None:
         """What one run needs at the published size; None where its setting was never measured."""
-        found = self.known.get(self._key(spec))
+        found = self.known.get(self._key(spec)) if self.known else None
         if found is None or not found.peak:
             return None
         card = find_card(spec.dataset)

@@ -40,7 +40,7 @@ def can_pack(method: type[Method], names: Iterable[str]) -> bool:
 
 def pays(method: Method, data: TaskData[Any], gpu: bool) -> bool:
     """Whether runs of ``method`` on ``data`` train faster as one stack than one by one."""
-    if not method.phases(data):
+    if not (method.packs(data) and _agree([method.phases(data)])):
         return False
     return gpu or sum(parameter.numel() for parameter in method.network(data).parameters()) <= SMALL_ON_CPU
 
@@ -84,7 +84,7 @@ def _run(specs: Sequence[RunSpec], places: Places, machine: Machine, group: str,
             prepared = [prepare(spec, places) for spec in specs]
             data = prepared[0].data
             trainings = [one.training(machine.device, places.derived, data=data) for one in prepared]
-            if not _agree([training.phases for training in trainings]):
+            if not (prepared[0].method.packs(data) and _agree([training.phases for training in trainings])):
                 return []
             onlookers = Onlookers(trainings, specs, rows, machine, places)
             complete = Loop(Stacked(trainings), onlookers.beside(reporter)).run()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -116,7 +115,7 @@ def people_rows(data: TaskData[Any]) -> list[dict[str, Any]]:
 
 def metric_rows(metrics: Iterable[Metric], split: str, selection: str) -> list[dict[str, Any]]:
     """One row of ``metrics`` per number that an evaluator returned."""
-    return [{"split": split, "selection": selection, **asdict(metric)} for metric in metrics]
+    return [{"split": split, "selection": selection, **vars(metric)} for metric in metrics]
 
 
 def _table(columns: Mapping[str, Any], split: str, selection: str) -> pa.Table:

@@ -77,16 +77,21 @@ class Clock:
 
 
 def inside(method: str, world: str, params: dict[str, Any], epochs: int | None) -> None:
-    """The share of a run that are its steps, and what evaluation takes; the second of two runs is timed."""
-    spec = resolve_run(method, world, params, epochs=epochs)
+    """The share of a run that are its steps, and what evaluation takes.
+
+    The second of two runs is timed, which differ in the learning rate: as the trials of a board do, they share packed
+    data and neighbours.
+    """
     with tempfile.TemporaryDirectory() as folder, Clock(Loop, "_run_epoch", "_evaluate") as clock:
-        for attempt in range(2):
+        for rate in (0.003, params["lr"]):
+            spec = resolve_run(method, world, {**params, "lr": rate}, epochs=epochs)
             clock.seconds = dict.fromkeys(clock.seconds, 0.0)
             start = time.perf_counter()
-            execute(spec, Places(f"{folder}/{attempt}" if attempt else folder), machine=Machine())
+            execute(spec, Places(folder), machine=Machine())
             whole = time.perf_counter() - start
     steps, looked = clock.seconds["_run_epoch"], clock.seconds["_evaluate"]
-    record(Row("boards", f"a run of {method} on {world}: share of steps", "", None, whole, steps / whole))
+    what = f"a further run of {method} on {world}: share of steps"
+    record(Row("boards", what, "", None, whole, steps / whole))
     print(f"  steps {steps:.2f} s, evaluation {looked:.2f} s, all else {whole - steps - looked:.2f} s", flush=True)
 
 

@@ -69,15 +69,17 @@ class ActorMethod(InitialWeights, Method):
     batch: int = hyper(
         16, low=1, high=4096, source="MM 2022 §4.2.3", help="clips per step, labelled and unlabelled each"
     )
-    lr: float = hyper(0.064, low=1e-6, high=100.0, log=True, source="ACAR: peak rate, supervised steps")
-    semi_lr: float = hyper(0.0064, low=1e-7, high=100.0, log=True, source="MM 2022 §4.2.3: peak of one cycle")
+    lr: float = hyper(0.064, low=1e-6, high=100.0, log=True, packed=True, source="ACAR: peak rate, supervised steps")
+    semi_lr: float = hyper(
+        0.0064, low=1e-7, high=100.0, log=True, packed=True, source="MM 2022 §4.2.3: peak of one cycle"
+    )
     rule: str = hyper("sgd", choices=("sgd", "adamw"), source="MM 2022 §4.2.3: SGD", help="optimizer")
     schedule: str = hyper(
         "one-cycle", choices=("one-cycle", "acar"), source="ACAR: 1 of 6 epochs from lr/8, falls at 5.6 and 5.8",
         help="learning rate of the supervised steps",
     )  # fmt: skip
     momentum: float = hyper(0.9, low=0.0, high=0.999, source="MM 2022 §4.2.3")
-    weight_decay: float = hyper(1e-7, low=0.0, high=1.0, source="MM 2022 §4.2.3")
+    weight_decay: float = hyper(1e-7, low=0.0, high=1.0, packed=True, source="MM 2022 §4.2.3")
     pose_softmax: bool = hyper(False, source="ACAR code; MM 2022 §3.2 has a sigmoid", help="softmax over the poses")
 
     hidden: int = hyper(256, low=1, high=65_536, help="feature network: units of a hidden layer")
@@ -128,6 +130,10 @@ class ActorMethod(InitialWeights, Method):
         dropout = self.dropout if self.head == "linear" else self.relation_dropout
         frozen = self.frozen_bn and bool(self.weights)  # what was never trained must not be frozen
         return self.initialized(ActorDetector(len(data.classes), *size, frozen, self.head, dropout), RELEASE)
+
+    def packs(self, data: TaskData[Actors]) -> bool:
+        """Networks over features: those over pixels are as large as one device can take."""
+        return data.train.frames is None
 
     def batches(self, run: Run, generator: np.random.Generator) -> Iterator[Batch]:
         labelled = self._stream(labelled_clips(run.data), generator)

@@ -15,7 +15,6 @@ import torch
 from scipy.stats import rankdata
 
 from methods.weak_localization.parts.base import uniform_grid
-from methods.weak_localization.parts.networks import SnippetScores
 from methods.weak_localization.parts.sampling import snippet_labels
 from methods.weak_localization.parts.selection import selected_positions, top_k
 from methods.weak_localization.parts.selection_localizer import SelectionLocalizer, positions_of
@@ -119,13 +118,13 @@ def look(method: SelectionLocalizer, run: Run, samples: Videos) -> Seen:
     # On random positions T_pos would change from epoch to epoch with the draws, however stable the selection is.
     outputs, offsets = method.outputs_of_split(run.network, samples, run)
     grid = torch.from_numpy(positions_of(offsets, method.positions))
-    on_grid = SnippetScores(*(part[grid] for part in outputs))
-    chosen = top_k(method.training_selection(on_grid, run), method.divisor)
+    # Each snippet's selection once: on the grid of a short video it stands several times.
+    chosen = top_k(method.training_selection(outputs, run)[grid], method.divisor)
     labels = torch.from_numpy(np.asarray(samples.video_labels, dtype=np.float32))
     t_pos = np.asarray(selected_positions(chosen, labels, method.positions).numpy() > 0)
     any_action: np.ndarray = np.any(snippet_truth(samples), axis=1)
     action = any_action[uniform_grid(samples, method.positions)]
-    return Seen(t_pos, on_grid.actionness.mean(dim=-1).numpy(), action)
+    return Seen(t_pos, outputs.actionness.mean(dim=-1)[grid].numpy(), action)
 
 
 def remember(method: SelectionLocalizer, run: Run) -> None:

@@ -33,11 +33,16 @@ def card_paths() -> dict[str, Path]:
 def find_card(name: str) -> DatasetCard:
     """The card of the dataset called ``name``; raises :class:`UsageError` with the nearest known name."""
     # Asked thousands of times by a board: look for the one file instead of listing all.
-    for folder in folders() if Path(name).name == name else ():
+    for path in _places(name, CARDS.value):
         with suppress(FileNotFoundError):
-            path = folder / f"{name}.toml"
             return _card(path, path.stat().st_mtime_ns)
     raise UsageError(f"there is no dataset '{name}'{did_you_mean(name, card_paths())}")
+
+
+@lru_cache(maxsize=256)
+def _places(name: str, own: str) -> tuple[Path, ...]:
+    """Where the card called ``name`` may lie, the folders of ``own`` first."""
+    return tuple(folder / f"{name}.toml" for folder in folders()) if Path(name).name == name else ()
 
 
 @lru_cache(maxsize=256)

@@ -9,12 +9,14 @@ GPU, where launches of kernels are the bottleneck, stacks are multiplied as stac
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 
 class _Each(torch.autograd.Function):
@@ -44,48 +46,105 @@ class _Each(torch.autograd.Function):
 
 
 def one_by_one(network: nn.Module) -> nn.Module:
-    """``network`` with its linear, convolutional and normalizing layers computed member by member under vmap."""
+    """``network`` with its linear, convolutional and normalizing layers computed member by member under vmap.
+
+    Where it is nothing but a chain of layers, it is computed so as a whole: vmap then has one call to keep account of.
+    """
+    layers = chained(network)
     for module in network.modules():
-        # By the exact type: a subclass may compute something else in its forward, and is better left to vmap, unless it
-        # says by which ``product`` of values, weight and bias it is linear.
-        kind = nn.Linear if isinstance(module, nn.Linear) and hasattr(module, "product") else type(module)
-        forward = _FORWARDS.get(kind)
-        if forward is not None:
-            module.forward = types.MethodType(forward, module)
+        if _kind(module) in _EACH and _kind(module) is not nn.ReLU:  # which is the same for a whole stack
+            module.forward = types.MethodType(_alone, module)
+    if layers:
+        network.forward = types.MethodType(partial(_in_turn, layers=layers), network)
     return network
 
 
-def _linear(self: nn.Linear, values: Tensor) -> Tensor:
-    out: Tensor = _Each.apply(getattr(self, "product", F.linear), values, self.weight, self.bias)
+class _Layers(fx.Tracer):
+    """Looks for the layers of a network, without looking into those that are computed member by member."""
+
+    def is_leaf_module(self, module: nn.Module, name: str) -> bool:
+        """Whether ``module`` is such a layer; containers are not."""
+        return _kind(module) in _EACH
+
+
+def chained(network: nn.Module) -> list[nn.Module]:
+    """The layers of ``network`` in their order, where each takes what the one before returns; else none."""
+    try:
+        nodes = list(_Layers().trace(network).nodes)
+    except Exception:  # whatever it does that cannot be followed, or another number of arguments
+        return []
+    first, *inner, last = nodes
+    in_turn = all(node.args == (before,) and not node.kwargs for before, node in pairwise(nodes))
+    plain = all(node.op == "call_module" for node in inner) and len({node.target for node in inner}) == len(inner)
+    if not (first.op == "placeholder" and last.op == "output" and in_turn and plain):
+        return []
+    return [network.get_submodule(str(node.target)) for node in inner]
+
+
+def _kind(module: nn.Module) -> type:
+    """By the exact type: a subclass may compute something else in its forward, and is better left to vmap, unless it
+    says by which ``product`` of values, weight and bias it is linear.
+    """
+    return nn.Linear if isinstance(module, nn.Linear) and hasattr(module, "product") else type(module)
+
+
+def _in_turn(self: nn.Module, values: Tensor, layers: Sequence[nn.Module]) -> Tensor:
+    """What ``layers`` make of ``values``, all of them for one member before the next."""
+    tensors: list[Tensor | None] = []
+    calls = []
+    for layer in layers:
+        own, call = _EACH[_kind(layer)](layer)
+        calls.append((call, slice(len(tensors), len(tensors) + len(own))))
+        tensors += own
+
+    def each(x: Tensor, *given: Tensor | None) -> Tensor:
+        for call, place in calls:
+            x = call(x, *given[place])
+        return x
+
+    out: Tensor = _Each.apply(each, values, *tensors)
     return out
 
 
-def _convolution(self: nn.Conv1d, values: Tensor) -> Tensor:
-    # The weights are arguments and not taken from the closure: only arguments are split by member.
-    def each(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return self._conv_forward(x, weight, bias)
-
-    out: Tensor = _Each.apply(each, values, self.weight, self.bias)
-    return out
+def _alone(self: nn.Module, values: Tensor) -> Tensor:
+    """One layer, member by member."""
+    return _in_turn(self, values, [self])
 
 
-def _normalization(self: nn.BatchNorm1d, values: Tensor) -> Tensor:
-    momentum = 0.1 if self.momentum is None else self.momentum
-    if self.training and self.num_batches_tracked is not None:
-        self.num_batches_tracked.add_(1)
+# Of a layer, its tensors as they are now (under vmap, stacks) and what is computed of values and a member's own.
+# Weights are arguments and not taken from the closure: only arguments are split by member.
+Own = tuple[list[Tensor | None], Callable[..., Tensor]]
+
+
+def _linear(layer: Any) -> Own:
+    return [layer.weight, layer.bias], getattr(layer, "product", F.linear)
+
+
+def _convolution(layer: Any) -> Own:
+    return [layer.weight, layer.bias], layer._conv_forward
+
+
+def _normalization(layer: Any) -> Own:
+    momentum = 0.1 if layer.momentum is None else layer.momentum
+    if layer.training and layer.num_batches_tracked is not None:
+        layer.num_batches_tracked.add_(1)
     # The rule of nn.BatchNorm1d: without running statistics the batch's own serve in evaluation too.
-    use = self.training or self.running_mean is None
+    use = layer.training or layer.running_mean is None
 
     # batch_norm updates the running statistics in place. Unbinding gives views, so what it updates are the stacks.
     def each(x: Tensor, mean: Tensor | None, var: Tensor | None, weight: Tensor | None, bias: Tensor | None) -> Tensor:
-        return F.batch_norm(x, mean, var, weight, bias, use, momentum, self.eps)
+        return F.batch_norm(x, mean, var, weight, bias, use, momentum, layer.eps)
 
-    out: Tensor = _Each.apply(each, values, self.running_mean, self.running_var, self.weight, self.bias)
-    return out
+    return [layer.running_mean, layer.running_var, layer.weight, layer.bias], each
 
 
-_FORWARDS: dict[type, Callable[..., Tensor]] = {
+def _rectification(layer: Any) -> Own:
+    return [], partial(F.relu, inplace=layer.inplace)
+
+
+_EACH: dict[type, Callable[[Any], Own]] = {
     nn.Linear: _linear,
     nn.Conv1d: _convolution,
     nn.BatchNorm1d: _normalization,
+    nn.ReLU: _rectification,
 }

@@ -27,44 +27,65 @@ class StackedOptimizer:
         self.settings, self.parameters = settings, dict(parameters)
         self.decay, self.scale = dict(decay), dict(scale)
         self.state: dict[str, list[Tensor]] = {}
+        self.shaped: dict[str, Tensor] = {}
         self.steps = dict.fromkeys(self.parameters, 0)  # of each, for the bias correction: not all move in every step
 
     @torch.no_grad()
     def step(self, rates: Tensor) -> None:
         """One update from the parameters' gradients with learning rates (members,)."""
+        alike: dict[tuple[int, int], list[str]] = {}  # parameters with one count of steps and one factor of the rate
         for name, parameter in self.parameters.items():
             # As in torch.optim: what had no part in this step's loss keeps its moments and its count of steps.
             if parameter.grad is None:
                 continue
             self.steps[name] += 1
-            rate = rates * self.scale[name]
-            decay = _like(self.decay[name], parameter)
             if self.settings.name == "sgd":
-                self._sgd(name, parameter, parameter.grad, _like(rate, parameter), decay)
+                rate, decay = (_like(values, parameter) for values in (rates * self.scale[name], self.decay[name]))
+                self._sgd(name, parameter, parameter.grad, rate, decay)
             else:
-                self._adam(name, parameter, parameter.grad, rate, decay)
+                alike.setdefault((self.steps[name], id(self.scale[name])), []).append(name)
+        for (step, _), names in alike.items():
+            self._adam(names, step, rates * self.scale[names[0]])
 
-    def _adam(self, name: str, parameter: Tensor, gradient: Tensor, rate: Tensor, decay: Tensor) -> None:
+    def _adam(self, names: Sequence[str], step: int, rate: Tensor) -> None:
+        """One update of the parameters ``names``, all of them by one call for each operation."""
+        parameters = [self.parameters[name] for name in names]
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        decays = [self._decay_like(name) for name in names]
         # Decoupled from the moments in AdamW (Loshchilov and Hutter 2019), part of the gradient, hence of the moments,
         # in Adam.
         if self.settings.name == "adamw":
-            parameter.mul_(1 - _like(rate, parameter) * decay)
+            for parameter, decay in zip(parameters, decays, strict=True):
+                parameter.mul_(1 - _like(rate, parameter) * decay)
         else:
-            gradient = gradient + decay * parameter
-        if name not in self.state:
-            self.state[name] = [torch.zeros_like(parameter), torch.zeros_like(parameter)]
-        mean, square = self.state[name]
-        (first, second), step = self.settings.betas, self.steps[name]
+            gradients = list(torch._foreach_add(gradients, torch._foreach_mul(decays, parameters)))
+        for name, parameter in zip(names, parameters, strict=True):
+            if name not in self.state:
+                self.state[name] = [torch.zeros_like(parameter), torch.zeros_like(parameter)]
+        means, squares = ([self.state[name][slot] for name in names] for slot in (0, 1))
+        first, second = self.settings.betas
         # The operations and their order are those of torch.optim.Adam, so that a member differs from a run alone by
         # rounding at most.
-        mean.lerp_(gradient, 1 - first)
-        square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
+        torch._foreach_lerp_(means, gradients, 1 - first)
+        torch._foreach_mul_(squares, second)
+        torch._foreach_addcmul_(squares, gradients, gradients, 1 - second)
         correction = (1 - second**step) ** 0.5
         # Kingma and Ba (2015, end of section 2), and TensorFlow after them, add epsilon-hat to the square root before
         # its bias correction; behind the correction that is epsilon divided by it.
         epsilon = self.settings.epsilon / (correction if self.settings.epsilon_hat else 1.0)
-        spread = (square.sqrt() / correction).add_(epsilon)
-        parameter.add_(_like(-rate / (1 - first**step), parameter) * mean / spread)
+        spreads = torch._foreach_sqrt(squares)
+        torch._foreach_div_(spreads, correction)
+        torch._foreach_add_(spreads, epsilon)
+        factor = (-rate / (1 - first**step)).to(parameters[0].dtype)
+        moves = torch._foreach_mul([_like(factor, parameter) for parameter in parameters], means)
+        torch._foreach_div_(moves, spreads)
+        torch._foreach_add_(parameters, moves)
+
+    def _decay_like(self, name: str) -> Tensor:
+        """The weight decays of a parameter in its shape, computed once."""
+        if name not in self.shaped:
+            self.shaped[name] = _like(self.decay[name], self.parameters[name])
+        return self.shaped[name]
 
     def _sgd(self, name: str, parameter: Tensor, gradient: Tensor, rate: Tensor, decay: Tensor) -> None:
         gradient = gradient + decay * parameter
@@ -82,7 +103,9 @@ class StackedOptimizer:
         """Go on with ``members`` (indices) only, whose stacks are ``parameters``."""
         self.parameters = {name: parameters[name] for name in self.parameters}
         self.decay = {name: values[members] for name, values in self.decay.items()}
-        self.scale = {name: values[members] for name, values in self.scale.items()}
+        kept = {id(values): values[members] for values in self.scale.values()}
+        self.scale = {name: kept[id(values)] for name, values in self.scale.items()}
+        self.shaped = {}
         # The counts of steps stay as they are: a parameter moves in the same steps in all members.
         self.state = {name: [slot[members] for slot in slots] for name, slots in self.state.items()}
 
@@ -92,8 +115,10 @@ def groups_of(trainings: Sequence[Training]) -> tuple[dict[str, Tensor], dict[st
     rows = [_groups(training) for training in trainings]
     device = trainings[0].run.device
     decay = {name: torch.tensor([row[name][0] for row in rows], dtype=torch.float64, device=device) for name in rows[0]}
-    scale = {name: torch.tensor([row[name][1] for row in rows], dtype=torch.float64, device=device) for name in rows[0]}
-    return decay, scale
+    factors = {name: tuple(row[name][1] for row in rows) for name in rows[0]}
+    # One tensor for parameters of the same factors, which then share a call.
+    shared = {own: torch.tensor(own, dtype=torch.float64, device=device) for own in set(factors.values())}
+    return decay, {name: shared[own] for name, own in factors.items()}
 
 
 def _groups(training: Training) -> dict[str, tuple[float, float]]:
