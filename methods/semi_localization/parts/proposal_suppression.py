@@ -13,7 +13,7 @@ from suite.evaluate.suppression import groups_of_videos, ranked_groups, soft_nms
 
 # Candidates that are ordered, suppressed and averaged together. Published recipes keep all of a window, which an
 # untrained network makes tens of millions in THUMOS-14's test videos: each copy of their columns takes gigabytes.
-AT_ONCE = 1_000_000
+AT_ONCE = 200_000
 
 
 class WidthRule(TypedDict):
