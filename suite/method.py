@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
@@ -41,9 +42,9 @@ __all__ = [
 ]
 
 Selection = Literal["validation", "last", "oracle"]  # how the epoch is chosen: on validation data, none, on test data
-Batch = dict[
-    str, Any
-]  # tensors (first dimension: samples) or nested batches, e.g. {"labelled": {...}, "unlabelled": {...}}
+# Tensors, whose first dimension is samples, or nested batches, as {"labelled": {...}, "unlabelled": {...}}. A list has
+# an entry per sample, too, and stays with the host.
+Batch = dict[str, Any]
 Scores = dict[str, "np.ndarray"]  # what a network says of a split, before post-processing
 Losses = dict[str, "Tensor"]  # named parts, each a mean over the batch; their sum is optimized
 
@@ -73,6 +74,15 @@ class Run:
     residents: dict[str, Tensor] = field(default_factory=dict)
     point: dict[Any, tuple[Any, Any]] | None = None
 
+    @contextmanager
+    def at_a_point(self) -> Iterator[None]:
+        """While an evaluation point is taken; see :meth:`once`."""
+        self.point = {}
+        try:
+            yield
+        finally:
+            self.point = None
+
     def once(self, what: str, of: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         """``make()``: ``what`` follows from the objects ``of``, once while an evaluation point is taken, else anew.
 
@@ -100,7 +110,7 @@ class Run:
 class Method:
     """A learning method. Subclass it, declare hyper-parameters, implement the verbs.
 
-    >>> import torch
+    >>> import numpy as np, torch
     >>> from suite.tasks.actors.samples import ActorScores
     >>> class Linear(Method):
     ...     name, task = "linear", "actor-detection"

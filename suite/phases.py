@@ -1,4 +1,4 @@
-"""What a method says of its training: a list of phases, each with its optimizer, its schedule and when it ends."""
+"""How a method asks to be trained: phases with their optimizer, schedule, average of weights and stopping rule."""
 
 from __future__ import annotations
 

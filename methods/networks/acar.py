@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from methods.networks.roi_align import by_image
 from methods.networks.slowfast_head import boxes_on_map, pool_actors, pool_in_time
 
 
@@ -62,20 +64,27 @@ class RelationHead(nn.Module):
         self.fc1 = nn.Linear(reduced, hidden, bias=False)
         self.fc2 = nn.Linear(2 * hidden, classes, bias=False)
 
-    def forward(self, slow: Tensor, fast: Tensor, boxes: Tensor, sizes: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        slow: Tensor,
+        fast: Tensor,
+        boxes: Tensor,
+        sizes: Tensor | None = None,
+        people: Sequence[int] | None = None,
+    ) -> Tensor:
         """Logits (R, C), in the order of the boxes.
 
         Args:
             slow, fast: (B, C, T, H, W).
             boxes: (R, 5) batch index and x1, y1, x2, y2 in [0, 1] of the padded batch; a clip may have none.
-            sizes: (B, 2) share of width and height of each clip that is not padding; None where nothing is padded.
+            sizes: (B, 2) share of width and height of each clip that is not padding; None where nothing is padded. On
+                the host, so that it does not wait for a device.
+            people: B numbers of boxes, where these come in the order of clips and lie within them.
         """
         maps = self.conv_reduce(torch.cat(pool_in_time(slow, fast), dim=1))
-        actors = pool_actors(maps, boxes_on_map(boxes, maps), self.resolution, 1.0, self.aligned)
+        actors = pool_actors(maps, boxes_on_map(boxes, maps), self.resolution, 1.0, self.aligned, people)
         relations = actors.new_zeros((len(boxes), self.fc1.out_features))
-        owner = boxes[:, 0].long()
-        for clip in owner.unique().tolist():
-            mine = (owner == clip).nonzero().squeeze(1)
+        for clip, mine in by_image(boxes, people):
             context = without_padding(maps[clip], None if sizes is None else sizes[clip])
             # Clip by clip: actors relate to those of their own clip only, whose number differs, and clips to their own
             # size.

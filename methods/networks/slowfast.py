@@ -156,7 +156,8 @@ class SlowFast(nn.Module):
 
     def forward(self, clip: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised RGB (B, 3, T, H, W), T fast frames; gives (B, C, T/alpha, h, w) and (B, C', T, h, w)."""
-        slow, fast = self.s1(clip[:, :, slow_indices(clip.shape[2], self.alpha).to(clip.device)], clip)
+        chosen = slow_indices(clip.shape[2], self.alpha).to(clip.device, non_blocking=True)
+        slow, fast = self.s1(clip[:, :, chosen], clip)
         slow, fast = self.s1_fuse(slow, fast)
         for index in range(self.stages):
             slow, fast = self.get_submodule(f"s{index + 2}")(slow, fast)

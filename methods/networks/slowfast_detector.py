@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from methods.networks.acar import RelationHead
 from methods.networks.slowfast import R50, SlowFast
-from methods.networks.slowfast_head import LinearActorHead
+from methods.networks.slowfast_head import LinearActorHead, boxes_on_map
 
 MEAN, STD = 0.45, 0.225  # of every channel, as the published weights expect
 
@@ -45,19 +45,23 @@ class ActorDetector(nn.Module):
         else:
             self.head = RelationHead(self.backbone.channels, classes, 16 * width, 8 * width, dropout=dropout)
 
-    def forward(self, clips: Tensor, boxes: Tensor, sizes: Tensor | None = None) -> Tensor:
-        """Logits (R, C) of boxes (R, 5): batch index, x1, y1, x2, y2; ``sizes`` (B, 2) as in :class:`RelationHead`."""
+    def forward(
+        self, clips: Tensor, boxes: Tensor, sizes: Tensor | None = None, people: Sequence[int] | None = None
+    ) -> Tensor:
+        """Logits (R, C) of boxes (R, 5): batch index, x1, y1, x2, y2.
+
+        ``sizes`` (B, 2) and the number of ``people`` of each clip as in :class:`RelationHead`.
+        """
         maps: tuple[Tensor, Tensor] = self.backbone((clips - MEAN) / STD)
         if isinstance(self.head, RelationHead):
-            return self.head.forward(maps[0], maps[1], boxes, sizes)
-        height, width = clips.shape[-2:]
-        pixels = boxes * boxes.new_tensor([1, width, height, width, height])
-        return self.head.forward(maps[0], maps[1], pixels)
+            return self.head.forward(maps[0], maps[1], boxes, sizes, people)
+        return self.head.forward(maps[0], maps[1], boxes_on_map(boxes, clips), people)
 
 
-def boxes_with_owner(boxes: Tensor, valid: Tensor) -> Tensor:
-    """Boxes (B, A, 4) padded to the most actors of a clip, to (R, 5) rows of clip index and box where ``valid``."""
-    owner = torch.arange(len(boxes), device=boxes.device, dtype=boxes.dtype)[:, None, None].expand(
-        -1, boxes.shape[1], 1
-    )
-    return torch.cat([owner, boxes], dim=2)[valid]
+def boxes_with_owner(boxes: Tensor, places: Tensor) -> Tensor:
+    """Boxes (B, A, 4) padded to the most actors of a clip, to (R, 5) rows of clip index and box.
+
+    ``places`` (R,): those of the actors among the B x A.
+    """
+    owner = (places // max(1, boxes.shape[1])).to(boxes.dtype)
+    return torch.cat([owner[:, None], boxes.flatten(0, 1)[places]], dim=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -13,9 +15,11 @@ def pool_in_time(slow: Tensor, fast: Tensor) -> tuple[Tensor, Tensor]:
     return slow.mean(dim=2), fast.mean(dim=2)
 
 
-def pool_actors(maps: Tensor, boxes: Tensor, resolution: int, scale: float, aligned: bool) -> Tensor:
+def pool_actors(
+    maps: Tensor, boxes: Tensor, resolution: int, scale: float, aligned: bool, people: Sequence[int] | None = None
+) -> Tensor:
     """The strongest response of every channel inside each box, (R, C): ROIAlign with adaptive samples, then maximum."""
-    pooled = roi_align(maps, boxes, resolution, scale, sampling_ratio=0, aligned=aligned)
+    pooled = roi_align(maps, boxes, resolution, scale, sampling_ratio=0, aligned=aligned, counts=people)
     return pooled.flatten(2).amax(dim=2)
 
 
@@ -49,14 +53,14 @@ class LinearActorHead(nn.Module):
         if bias:
             nn.init.zeros_(self.projection.bias)
 
-    def features(self, slow: Tensor, fast: Tensor, boxes: Tensor) -> Tensor:
-        """Actor features (R, slow + fast channels) of boxes (R, 5) with batch index."""
-        pooled = [pool_actors(maps, *self._place(boxes, maps)) for maps in pool_in_time(slow, fast)]
+    def features(self, slow: Tensor, fast: Tensor, boxes: Tensor, people: Sequence[int] | None = None) -> Tensor:
+        """Actor features (R, slow + fast channels) of boxes (R, 5) with batch index; ``people`` of each clip."""
+        pooled = [pool_actors(maps, *self._place(boxes, maps), people) for maps in pool_in_time(slow, fast)]
         return torch.cat(pooled, dim=1)
 
-    def forward(self, slow: Tensor, fast: Tensor, boxes: Tensor) -> Tensor:
+    def forward(self, slow: Tensor, fast: Tensor, boxes: Tensor, people: Sequence[int] | None = None) -> Tensor:
         """Logits (R, C)."""
-        return self.projection(self.dropout(self.features(slow, fast, boxes)))
+        return self.projection(self.dropout(self.features(slow, fast, boxes, people)))
 
     def _place(self, boxes: Tensor, maps: Tensor) -> tuple[Tensor, int, float, bool]:
         if self.scale is not None:
@@ -67,4 +71,5 @@ class LinearActorHead(nn.Module):
 def boxes_on_map(boxes: Tensor, maps: Tensor) -> Tensor:
     """Boxes (R, 5) in [0, 1] of the padded batch, in cells of the map; a new tensor, the given one stays as it is."""
     height, width = maps.shape[-2:]
-    return boxes * boxes.new_tensor([1, width, height, width, height])
+    owner, left, top, right, bottom = boxes.unbind(1)
+    return torch.stack([owner, left * width, top * height, right * width, bottom * height], dim=1)

@@ -114,7 +114,7 @@ class MeanTeacher(TeacherStudent):
         student = network(resample(features, warp) * mask[:, :, None])[0]
         valid = boundary_network(network).valid
         teacher = self._warped(taught(run.teacher, network, features), valid, warp, run)
-        return {**parts, "consistency": self.weight(run) * disagreement(student, teacher)}
+        return {**parts, "consistency": self.weight(run) * disagreement(student, teacher).mean()}
 
     def _warped(self, found: BoundaryMap, valid: Tensor, positions: Tensor, run: Run) -> BoundaryMap:
         layout = self.detector.config(run.data).layout

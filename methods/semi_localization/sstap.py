@@ -156,16 +156,13 @@ class SSTAP(TeacherStudent):
 
     @staticmethod
     def _agree(student: BoundaryMap, teacher: BoundaryMap, trusted: Tensor, known: int) -> Tensor:
-        """Disagreement over labelled windows plus that over trusted unlabelled ones."""
-        groups = [trusted.clone(), trusted.clone()]
-        groups[0][known:], groups[1][:known] = False, False
-        # Zero, but with a gradient: no window may be trusted. The released code gives NaN there.
-        total = student.start.sum() * 0
-        for rows in groups:
-            if bool(rows.any()):
-                pair = (BoundaryMap(*(part[rows] for part in found)) for found in (student, teacher))
-                total = total + disagreement(*pair)
-        return total
+        """Disagreement over labelled windows plus that over trusted unlabelled ones.
+
+        0 where no window is trusted (the released code gives NaN); which ones are is not asked, so that no host waits.
+        """
+        every = disagreement(student, teacher) * trusted
+        groups = ((every[:known], trusted[:known]), (every[known:], trusted[known:]))
+        return sum((part.sum() / rows.sum().clamp(min=1) for part, rows in groups), start=every.new_zeros(()))
 
     def _auxiliary(self, network: SelfSupervisedBMN, features: Tensor, swapped: Tensor, known: int) -> Losses:
         kept = F.dropout(torch.ones_like(features[:, :, :1]), self.drop)

@@ -16,7 +16,7 @@ from typing import Any
 
 from suite.data import find_card
 from suite.errors import SuiteError
-from suite.leaderboard.timed import Timed, key_for, name_of, size_of
+from suite.leaderboard.timed import Timed, key_for, name_of, scored, size_of
 from suite.sealing import checked, with_check
 from suite.spec.run import RunSpec
 from suite.writing import write_whole
@@ -92,9 +92,9 @@ class Costs:
         card = find_card(spec.dataset)
         size = size_of(card)
         rows = (size.train + size.unlabelled + size.test) * max(1, size.length)
-        # Scores of two splits are held of the point that validation chose, of the last one and of the one under way.
+        # Scores are held of the point that validation chose, of the last one and of the one under way.
         points = min(3, spec.epochs or 3)
-        evaluated = size.test * (2 * points * found.kept + 2 * found.judged)
+        evaluated = scored(spec) * (points * found.kept + found.judged)
         return Memory(found.peak + evaluated, 4.0 * (card.layout.channels or 0) * rows)
 
     def _key(self, spec: RunSpec) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from suite.data import find_card
 from suite.leaderboard.steps import begun, draws_epochs, kind_of, light_of, on_pixels, smallest
-from suite.leaderboard.timed import Timed, size_of
+from suite.leaderboard.timed import Timed, scored, size_of
 from suite.spec.run import RunSpec
 
 
@@ -56,11 +56,10 @@ def published_lengths(spec: RunSpec) -> list[Length]:
 
 def expected(spec: RunSpec, found: Timed) -> float:
     """Seconds of a run at the published size, by steps, beginnings of phases and evaluations."""
-    size, total = size_of(find_card(spec.dataset)), 0.0
+    train, total = size_of(find_card(spec.dataset)).train, 0.0
     for one in published_lengths(spec):
         # A schedule may have a phase that was not among those timed: the costliest of them stands for it.
         step = found.step.get(one.kind, max(found.step.values()))
-        # At each evaluation two splits are scored, of which the published recipes take one for the other.
-        looks = max(1.0, one.evaluations) * 2 * size.test
-        total += one.steps * step + size.train * found.entering.get(one.kind, 0.0) + looks * found.score
+        looks = max(1.0, one.evaluations) * scored(spec)
+        total += one.steps * step + train * found.entering.get(one.kind, 0.0) + looks * found.score
     return total

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from suite.data import find_card
 from suite.errors import UsageError
 from suite.presets import preset_of
 from suite.registry import method
@@ -38,6 +39,11 @@ def size_of(card: DatasetCard) -> Size:
     if card.size is None:
         raise UsageError(f"{card.name} states no published size; add [size] to its card to estimate what runs cost.")
     return card.size
+
+
+def scored(spec: RunSpec) -> int:
+    """Samples that an evaluation scores: of two splits, taken as equally long, or of the test alone for both."""
+    return size_of(find_card(spec.dataset)).test * (1 if spec.dials.get("validation") == "test" else 2)
 
 
 def name_of(spec: RunSpec) -> str:

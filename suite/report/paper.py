@@ -37,8 +37,13 @@ class PaperRow:
 
     @property
     def name(self) -> str:
-        """The row with its group."""
-        return f"{self.label}, {self.group}" if self.group else self.label
+        """The row with its group, as lists separated by commas can take it."""
+        return self.at("")
+
+    def at(self, column: str) -> str:
+        """The row with its group and a column."""
+        inside = ", ".join(filter(None, (self.group, column)))
+        return f"{self.label} ({inside})" if inside else self.label
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class PaperTable:
         for row in self.rows:
             for column, one in row.cells.items():
                 for part in filter(None, (note.strip() for note in one.printed.note.split(";"))):
-                    place = f"{row.name} ({column})" if "inconsistent" in part else row.name
+                    place = row.at(column if "inconsistent" in part else "")
                     found.setdefault(part, {})[place] = None
         return [f"{self._listed(list(places))}: {note}." for note, places in found.items()]
 

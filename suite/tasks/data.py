@@ -72,6 +72,14 @@ class TaskData(Generic[SamplesT]):
         train, validation, test = (splits[split] for split in SPLITS)
         return cls(name, task, tuple(classes), train, validation, test, facts=facts)
 
+    @property
+    def validates_on_test(self) -> bool:
+        """Whether the validation samples are the test samples, so that what holds for the ones holds for the others."""
+        import numpy as np  # not for plans, which only declare data
+
+        declared = bool(self.facts.get("validation_is_test"))
+        return declared and np.array_equal(self.validation.ids, self.test.ids)
+
     def split(self, name: str) -> SamplesT:
         """The split called ``train``, ``validation`` or ``test``."""
         samples: SamplesT = getattr(self, name)

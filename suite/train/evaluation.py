@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -15,6 +15,8 @@ from suite.tasks.data import TaskData
 from suite.train.selection import EVALUATED, Judged, Point, Selector
 from suite.train.stopping import should_stop
 from suite.train.storage.curves import Curves
+
+Found = TypeVar("Found")
 
 
 @dataclass
@@ -33,12 +35,10 @@ class Evaluation:
         """Take an evaluation point with the weights that the phase evaluates."""
         network = run.teacher if run.phase.evaluate == "average" and run.teacher is not None else run.network
         network.eval()
-        run.point = {}
-        with torch.no_grad():
-            self.scores = {split: self.method.score(network, self.data.split(split), run) for split in EVALUATED}
+        with torch.no_grad(), run.at_a_point():
+            self.scores = of_each(lambda split: self.method.score(network, self.data.split(split), run), self.data)
             judged = judge(self.method, self.task, self.data, self.scores)
             self._analyse(network, run)
-        run.point = None
         self._draw(run, judged.metrics)
         if run.phase.select:
             point = Point(judged.metrics, judged.predictions, run.phase.name, run.epoch + 1, run.step)
@@ -82,7 +82,13 @@ class Evaluation:
 
 def judge(method: Method, task: Task, data: TaskData[Any], scores: Mapping[str, Scores]) -> Judged:
     """What ``method`` predicts from the raw scores of both evaluated splits, and its metrics."""
-    decoded = {split: method.decode(scores[split], data.split(split)) for split in EVALUATED}
+    decoded = of_each(lambda split: method.decode(scores[split], data.split(split)), data)
     predictions = task.calibrated(decoded, data)
-    metrics = {split: task.evaluate(predictions[split], data.split(split), data) for split in EVALUATED}
-    return Judged(metrics, predictions)
+    return Judged(of_each(lambda split: task.evaluate(predictions[split], data.split(split), data), data), predictions)
+
+
+def of_each(act: Callable[[str], Found], data: TaskData[Any]) -> dict[str, Found]:
+    """What ``act`` gives for each evaluated split; asked once, and shared, where they are the same samples."""
+    if data.validates_on_test:
+        return dict.fromkeys(EVALUATED, act("test"))
+    return {split: act(split) for split in EVALUATED}

@@ -20,12 +20,17 @@ SHOWN = 4  # names of nodes in a sentence
 Node = tuple[str, str]  # a node's name and the print of its code; empty where it has none to speak of
 
 
-@cache
 def code_print() -> str:
     """16 hexadecimal digits of all that a node needs: the suite, its methods, cards, and a user's own files.
 
     Files count as bytes, since to parse all of them (as a run's name does with those of its method) takes seconds.
     """
+    return _print_with(PLUGINS.value, CARDS.value)
+
+
+@cache
+def _print_with(plugins: str, cards: str) -> str:
+    """The print while a user's own files are these: a process may name others later."""
     found = hashlib.sha256()
     for kind, path, inside in sorted(_files()):
         found.update(f"{kind}/{inside}\0".encode())

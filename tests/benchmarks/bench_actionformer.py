@@ -5,15 +5,18 @@ average of the weights, on batches of two with 2,048 channels. "Padded" computes
 reference does (3.04 s on two cores of another machine, 5.95 CPU seconds); "plain" does so with the layers as one would
 first write them; "as long as needed" computes what can matter, for lengths that are quantiles of THUMOS-14's validation
 videos. The step is also set against its matrix products alone, at the rate of one large product on this machine, which
-no order of work beats in float32. Needs about 6 GB.
+no order of work beats in float32. Needs about 6 GB. ``ACTIONFORMER_RELEASE=FOLDER``, a checkout of the released code,
+adds its step on the same videos, taken by turns with ours.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import os
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -37,6 +40,7 @@ from tests.benchmarks.rows import Row, record
 SECONDS = (31, 51, 81, 112, 136, 168, 191, 229, 311, 601)  # 5 %, 15 % ... 95 % of the 200 videos' durations
 SNIPPETS_A_SECOND = 7.5  # 30 frames a second, a snippet every 4
 CHANNELS = 2048
+TURNS = 4  # of steps by turns
 
 
 def random_sample(length: int, generator: np.random.Generator) -> Sample:
@@ -119,6 +123,27 @@ def decoding_cost(length: int) -> Cost:
     return median_cost(decode, runs=7)
 
 
+def against_released(
+    folder: Path, network: ActionFormer, samples: Sequence[Sample], batch: dict[str, torch.Tensor], least: float
+) -> None:
+    """Steps of the released code and ours by turns, on the same videos."""
+    from tests.benchmarks.released_actionformer import ReleasedTraining, video_of
+
+    theirs, own = ReleasedTraining(folder), Training(copy.deepcopy(network))
+    videos = [video_of(sample) for sample in samples]
+    taken: dict[str, list[float]] = {"theirs": [], "own": []}
+    for turn in range(1 + TURNS):
+        for name, step in (("theirs", lambda: theirs.step(videos)), ("own", lambda: own.step(batch))):
+            cpu = time.process_time()
+            step()
+            if turn:  # the first is to warm up
+                taken[name].append(time.process_time() - cpu)
+    released, ours = (float(np.median(taken[name])) for name in ("theirs", "own"))
+    print(f"released {released:.2f} s of CPU, ours {ours:.2f}: {released / ours:.2f} times as fast")
+    what = "ActionFormer, a step of 2 videos of 2,304 snippets"
+    record(Row("actionformer", what, "the released code", released / ours, ours, least / ours, target=1.2))
+
+
 def loss_curves(network: ActionFormer, batch: dict[str, torch.Tensor], steps: int) -> None:
     """Losses of both precisions from the same start on the same batch."""
     for bfloat16 in (False, True):
@@ -139,10 +164,13 @@ def main() -> None:
     longest = config.max_length
     lengths = [min(longest, int(seconds * SNIPPETS_A_SECOND)) for seconds in SECONDS]
     pairs = pairs_of(lengths, generator)[: asked.pairs]
-    full = detector_batch([random_sample(longest, generator) for _ in range(2)], config)
+    samples = [random_sample(longest, generator) for _ in range(2)]
+    full = detector_batch(samples, config)
     fitted = [detector_batch([random_sample(n, generator) for n in pair], config) for pair in pairs]
     print(f"{torch.get_num_threads()} threads; reference on another machine: 3.04 s")
     least = matrix_seconds(network, full)
+    if folder := os.environ.get("ACTIONFORMER_RELEASE"):
+        against_released(Path(folder), network, samples, full, least)
     with plain_order():
         plain = epoch_cost(network, [full] * 2)
     print(f"padded to {longest}, plain, float32: {plain}")
@@ -150,7 +178,7 @@ def main() -> None:
     print(f"padded to {longest}, float32:       {padded}; peak {peak_gigabytes():.1f} GB")
     what = f"ActionFormer, a step of 2 videos padded to {longest}"
     against = "layers as one would first write them"
-    record(Row("actionformer", what, against, plain.cpu / padded.cpu, padded.cpu, least / padded.cpu, target=1.2))
+    record(Row("actionformer", what, against, plain.cpu / padded.cpu, padded.cpu, least / padded.cpu))
     for name, batches, bfloat16 in (
         ("padded, bfloat16", [full] * 2, True),
         ("as long as needed, float32", fitted, False),

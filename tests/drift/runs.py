@@ -1,7 +1,9 @@
-"""Small runs of every task, and their numbers."""
+"""Small runs of every task, and their numbers; ``python -m tests.drift.runs`` prints them as JSON."""
 
 from __future__ import annotations
 
+import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from suite.work.execute import execute
 from suite.work.preparation import Machine
 
 FILE = Path(__file__).with_name("numbers.json")
+OTHERS = Path(__file__).with_name("numbers-others.json")  # of the other supported Python versions
 DIGITS = 6
 
 VERBS = "planted-verbs[train=200,validation=100,test=100,verbs=12]"
@@ -47,5 +50,15 @@ def measured(name: str, folder: Path) -> dict[str, float]:
     return {key: round(float(value), DIGITS) for key, value in sorted({**found, **losses}.items())}
 
 
+def all_measured() -> dict[str, dict[str, float]]:
+    """:func:`measured` of every run."""
+    with tempfile.TemporaryDirectory() as folder:
+        return {name: measured(name, Path(folder)) for name in RUNS}
+
+
 def _key(row: Any) -> str:
     return row["metric"] if row["threshold"] is None else f"{row['metric']} @{row['threshold']:.3g}"
+
+
+if __name__ == "__main__":
+    print(json.dumps(all_measured()))

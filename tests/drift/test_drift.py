@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.drift.runs import FILE, RUNS, measured
+from tests.drift.runs import FILE, OTHERS, RUNS, measured
 
 CHANGELOG = Path(__file__).resolve().parents[2] / "CHANGELOG.md"
 TOLERANCE = {"metric": 0.015, "loss": 1e-3}
@@ -20,15 +22,27 @@ def plain(text: str) -> str:
     return " ".join(text.split())
 
 
+def content(file: Path) -> Any:
+    """What ``file`` says."""
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
 def agreed() -> dict[str, dict[str, float]]:
-    """The numbers in the file."""
-    found: dict[str, dict[str, float]] = json.loads(FILE.read_text(encoding="utf-8"))["numbers"]
-    return found
+    """The numbers of this Python version."""
+    found: dict[str, dict[str, float]] = content(FILE)["numbers"]
+    others: dict[str, dict[str, dict[str, float]]] = content(OTHERS)["numbers"]
+    return others.get("{}.{}".format(*sys.version_info), found)
 
 
 def allowed(key: str, value: float) -> float:
     """By how much a number may differ."""
     return TOLERANCE["loss"] * max(1.0, abs(value)) if key.startswith("loss") else TOLERANCE["metric"]
+
+
+def differing(found: dict[str, float], wanted: dict[str, float]) -> dict[str, tuple[float, float]]:
+    """Numbers that differ by more than is allowed: what was wanted and what was found."""
+    pairs = {key: (wanted[key], found[key]) for key in wanted}
+    return {key: (one, other) for key, (one, other) in pairs.items() if abs(one - other) > allowed(key, one)}
 
 
 SLOW = ("npl", "supervised-actors", "fixmatch-actors")
@@ -38,13 +52,24 @@ SLOW = ("npl", "supervised-actors", "fixmatch-actors")
 def test_numbers_are_those_agreed_on(name: str, tmp_path: Path) -> None:
     found, wanted = measured(name, tmp_path), agreed()[name]
     assert found.keys() == wanted.keys()
-    moved = {
-        key: (wanted[key], found[key]) for key in wanted if abs(found[key] - wanted[key]) > allowed(key, wanted[key])
-    }
+    moved = differing(found, wanted)
     assert not moved, f"{moved}: where that is meant, say why in CHANGELOG.md and run python -m tests.drift REASON"
 
 
-def test_the_last_change_has_its_reason_in_the_changelog() -> None:
-    content = json.loads(FILE.read_text(encoding="utf-8"))
-    assert content["reason"] and plain(content["reason"]) in plain(CHANGELOG.read_text(encoding="utf-8"))
-    assert content["tolerance"] == TOLERANCE and content["numbers"].keys() == RUNS.keys()
+@pytest.mark.parametrize("version", ["3.12", "3.13"])
+def test_other_pythons_give_the_same_numbers(version: str) -> None:
+    here, there = content(FILE)["numbers"], content(OTHERS)["numbers"][version]
+    assert {name: list(numbers) for name, numbers in there.items()} == {name: list(here[name]) for name in RUNS}
+    moved = {name: differing(there[name], here[name]) for name in RUNS}
+    assert not any(moved.values()), moved
+
+
+@pytest.mark.parametrize("file", [FILE, OTHERS])
+def test_the_last_change_has_its_reason_in_the_changelog(file: Path) -> None:
+    found = content(file)
+    assert found["reason"] and plain(found["reason"]) in plain(CHANGELOG.read_text(encoding="utf-8"))
+    assert found["tolerance"] == TOLERANCE
+
+
+def test_every_run_has_its_numbers() -> None:
+    assert content(FILE)["numbers"].keys() == RUNS.keys()

@@ -115,7 +115,8 @@ def packed_heads(full: bool) -> Case:
 
 def unpadded_actionformer(full: bool) -> Case:
     """ActionFormer on two videos of 1,300 and 1,000 snippets, padded no further than its numbers need."""
-    return actionformer(full, (1300, 1000) if full else (96, 70))
+    # Of a few positive points one whose boundary crosses the truth's moves the gradient by a tenth in half precision.
+    return actionformer(full, (1300, 1000) if full else (208, 176))
 
 
 def actionformer(full: bool, lengths: tuple[int, int] | None = None) -> Case:

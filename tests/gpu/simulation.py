@@ -1,4 +1,6 @@
-"""Train methods on the simulated device and on the CPU: ``python -m tests.gpu.simulation METHOD ...`` prints JSON.
+"""Train methods on the simulated device and on the CPU: ``python -m tests.gpu.simulation NAME ...`` prints JSON.
+
+A name is a method's, or one of ``CLIPS``.
 
 A process of its own, because torch wants to know its devices before the first gradient.
 """
@@ -26,7 +28,18 @@ from suite.train.storage.reporter import Silent
 from suite.train.storage.saving import Checkpoints
 from suite.work.preparation import prepare
 from tests.gpu.simulated import register, simulated_device, waits
-from tests.models.worlds import small_of
+from tests.models.worlds import Small, small_of
+
+WORLD = (
+    "planted-clips[train_videos=4,unlabelled_videos=2,validation_videos=2,test_videos=2,width=48,height=40,frames=8,"
+    "short_side=32]"
+)
+FEW = {"width": 8, "blocks": "1-1", "alpha": 4, "steps": 2, "semi_steps": 2, "evaluate_steps": 1, "batch": 3}
+# On clips of pixels, with both heads and all augmentations.
+CLIPS = {
+    "clips, linear head": Small("fixmatch-actors", WORLD, {**FEW, "geometric": True, "jitter": 0.1}),
+    "clips, relation head": Small("fixmatch-actors", WORLD, {**FEW, "geometric": True, "head": "relation"}),
+}
 
 # Waits inside a step that are known, by the place that asks for them, and why they stay.
 EXCUSED = {
@@ -36,10 +49,6 @@ EXCUSED = {
     "maps = [x.float().cpu()": "pseudo-labels are decoded: maps go to the host, which makes proposals of them",
     "in propose:": "pseudo-labels are decoded: maps go to the host, which makes proposals of them",
     "semi_localization/npl.py": "pseudo-labels are decoded: the host ranks and filters them",
-    "semi_localization/sstap.py": "means over the windows that the teacher is sure of, whose number decides the branch",
-    "semi_localization/spot.py": "hidden cells are taken out of the windows",
-    "parts/masks.py": "masks of the snippets that lie in an action",
-    "outside the suite": "the backward pass of a selection by a mask, which is listed where it was made",
 }
 
 
@@ -81,8 +90,8 @@ def _cuda_waits(device: torch.device) -> Iterator[None]:
 
 
 def trained(name: str, device: str, places: Places) -> Seen:
-    """Train ``name`` on its small world."""
-    small = small_of(name)
+    """Train the method called ``name`` on its small world, or one of ``CLIPS``."""
+    small = CLIPS.get(name) or small_of(name)
     prepared = prepare(resolve_run(small.method, small.dataset, small.params, epochs=small.epochs), places)
     stepper = Watching(prepared.training(device, places.derived))
     stepper.seen = Seen()
@@ -111,5 +120,5 @@ def compared(name: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     register()
-    for one in sys.argv[1:] or methods():
+    for one in sys.argv[1:] or [*methods(), *CLIPS]:
         print(json.dumps({"method": one, **compared(one)}), flush=True)

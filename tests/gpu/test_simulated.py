@@ -15,10 +15,10 @@ from methods.networks.actionformer.losses import detector_losses
 from methods.networks.actionformer.model import Detections
 from methods.networks.actionformer.targets import Targets
 from suite.registry import methods
-from tests.gpu.simulation import EXCUSED
+from tests.gpu.simulation import CLIPS, EXCUSED
 
 ROOT = Path(__file__).resolve().parents[2]
-FEW = ("mask-bce", "action-selection", "actionformer")
+FEW = ("mask-bce", "action-selection", "actionformer", "clips, linear head")
 
 
 def simulated(*names: str) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def test_few_methods_train_there_without_a_wait() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(methods()))
+@pytest.mark.parametrize("name", [*sorted(methods()), *CLIPS])
 def test_every_method_trains_there_without_a_wait(name: str) -> None:
     check(name, simulated(name)[name])
 

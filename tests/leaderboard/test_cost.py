@@ -66,6 +66,9 @@ def test_steps_follow_from_the_phases_at_the_published_size():
     seconds = expected(spec, Timed({length.kind: 2.0}, {length.kind: 0.0}, 0.0))
     assert seconds == pytest.approx(2.0 * 100 * 200 / 16, rel=0.001), "steps times seconds"
     looked = expected(spec, Timed({length.kind: 0.0}, {length.kind: 0.0}, 0.5))
+    assert looked == pytest.approx(0.5 * 212 * 25), "the test split is scored for both at each evaluation"
+    held_out = resolve_run("topk-mil", "thumos-14", {"preset": "published"})
+    looked = expected(held_out, Timed({length.kind: 0.0}, {length.kind: 0.0}, 0.5))
     assert looked == pytest.approx(0.5 * 2 * 212 * 25), "two splits are scored at each evaluation"
 
 

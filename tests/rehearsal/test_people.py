@@ -106,4 +106,7 @@ def test_published_size_is_said_and_not_written(tmp_path):
     whole = draft(request("ava-v2.2", tmp_path, tmp_path / "to", full=True))
     assert whole.size > 50 * 2**30
     assert "299 videos" in whole.holds and "340×256" in whole.holds
+    size = find_card("ava-v2.2").size
+    drawn = {part: whole.videos[part] * whole.frames_each[part] for part in ("train", "test")}
+    assert drawn == {"train": pytest.approx(size.train, rel=0.01), "test": pytest.approx(size.test, rel=0.01)}
     assert not Path(tmp_path / "to").exists()

@@ -106,7 +106,7 @@ def test_a_row_that_did_not_run_has_its_command_and_its_reason(content):
     assert rows["DGAM"].why.startswith("known by its published numbers only") and not rows["DGAM"].commands
     assert content.papers[0].command == "suite leaderboard paper:asl --table 'Table 1'"
     assert content.papers[0].protocols == ["BaSNet: number of the method's own authors, whose protocols differ."]
-    assert [note for note in content.papers[0].notes if note.startswith("ASL-a, Ablation (mAP): inconsistent")]
+    assert [note for note in content.papers[0].notes if note.startswith("ASL-a (Ablation, mAP): inconsistent")]
 
 
 def test_curves_and_means_over_datasets(tmp_path):

@@ -34,6 +34,8 @@ def audit(run: Run = asked) -> tuple[int, str]:
         reason = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
         return 0, f"not audited: the advisories cannot be reached ({reason[:200]})."
     skipped = [one["name"] for one in found if "skip_reason" in one]
+    if found and len(skipped) == len(found):  # an index of packages alone, without advisories
+        return 0, f"not audited: the index knows none of {len(found)} dependencies ({found[0]['skip_reason'][:200]})."
     known = [f"{one['name']} {one['version']}: {bug['id']}, fixed in {', '.join(bug['fix_versions']) or 'no release'}"
              for one in found for bug in one.get("vulns", ())]  # fmt: skip
     told = [*known, f"{len(found) - len(skipped)} dependencies audited, {len(known)} advisories known"]

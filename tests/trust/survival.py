@@ -73,7 +73,7 @@ class Part:
 FAULTS = Part(
     "Faults at writes",
     "Each call was tried (`FAULT_STEP=1`), but where fewer are said to be: these lie at even steps. "
-    "`tests/trust/test_faults_on_ray.py` tries a sample within workers of Ray; its rows stand here once it ran. "
+    "`tests/trust/test_faults_on_ray.py` tries a sample within workers of Ray (`RAY_FAULTS`). "
     "After each fault the same command was given again without one; its numbers, and its pages, had to be those "
     "without faults.",
     FAULT_COLUMNS,

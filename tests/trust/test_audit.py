@@ -29,3 +29,9 @@ def test_nothing_known_passes() -> None:
 def test_an_index_that_cannot_be_reached_is_a_sentence() -> None:
     code, text = audit(answered("", "Traceback\nConnectionError: no route", 1))
     assert code == 0 and text == "not audited: the advisories cannot be reached (ConnectionError: no route)."
+
+
+def test_an_index_without_advisories_has_audited_nothing() -> None:
+    found = [{"name": name, "skip_reason": "no such release"} for name in "ab"]
+    code, text = audit(answered(json.dumps({"dependencies": found})))
+    assert code == 0 and text == "not audited: the index knows none of 2 dependencies (no such release)."

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from suite.results.ledger import Ledger
+from suite.work.tune_workers import TuneWorker
 from tests.work.drivers import Driver, board
 
 pytestmark = pytest.mark.slow
@@ -34,7 +35,7 @@ def goes_on(folder: Path) -> None:
 
 def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
     driver = started(tmp_path)
-    driver.named("Trainable")[0].kill()
+    driver.named(TuneWorker.__name__)[0].kill()
     assert driver.end() == 0, driver.said()
     assert len(driver.finished()) == 12 and set(driver.finished().values()) == {1}
     assert "Traceback" not in driver.said()
@@ -104,7 +105,7 @@ def test_another_ray_of_the_machine_does_not_matter_to_a_local_run(tmp_path: Pat
     stale = {"RAY_ADDRESS": "127.0.0.1:9", "RAY_TMPDIR": str(ray)}
     driver = Driver(tmp_path, ["leaderboard", board(tmp_path, seeds=4), "--jobs", "2", "--json"], **stale)
     driver.wait(lambda: len(driver.finished()) >= 1)
-    for process in [*driver.named("raylet"), *driver.named("gcs_server"), *driver.named("Trainable")]:
+    for process in [*driver.named("raylet"), *driver.named("gcs_server"), *driver.named(TuneWorker.__name__)]:
         for one in process.net_connections():
             assert one.status != "LISTEN" or one.laddr.ip.endswith("127.0.0.1"), (process.name(), one)
     assert driver.end() == 0, driver.said()

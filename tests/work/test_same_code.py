@@ -32,7 +32,7 @@ def test_the_print_follows_every_file_and_no_place(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("SUITE_METHODS", str(own))
 
     def print_now() -> str:
-        same_code.code_print.cache_clear()
+        same_code._print_with.cache_clear()
         return same_code.code_print()
 
     before = print_now()
@@ -44,7 +44,7 @@ def test_the_print_follows_every_file_and_no_place(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("SUITE_METHODS", str(moved))
     assert print_now() == before
     monkeypatch.undo()
-    print_now()
+    assert same_code.code_print() != before, "own files that are named later count, too"
 
 
 @pytest.mark.slow

@@ -37,7 +37,7 @@ class RandAugment:
         """The augmented clip and its boxes; all that is random comes from ``generator``."""
         names = [*PHOTOMETRIC, *(GEOMETRIC if self.geometric else ())]
         for name in generator.choice(names, size=self.operations).tolist():
-            strength = self._strength(len(clip), generator).to(clip)
+            strength = _sent(self._strength(len(clip), generator), clip)
             if name in PHOTOMETRIC:
                 clip = PHOTOMETRIC[name](clip, strength).clamp(0, 1)
             else:
@@ -60,7 +60,7 @@ def flipped(clip: Tensor, boxes: Tensor, share: float = 1.0) -> tuple[Tensor, Te
 
 def jittered(boxes: Tensor, amount: float, generator: np.random.Generator) -> Tensor:
     """Corners moved by up to ``amount`` of the box's size (ACAR: 0.075), cut to the frame; order and number stay."""
-    draws = torch.from_numpy(generator.uniform(-amount, amount, size=tuple(boxes.shape))).to(boxes)
+    draws = _sent(torch.from_numpy(generator.uniform(-amount, amount, size=tuple(boxes.shape))), boxes)
     size = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
     return (boxes + draws * size).clamp(0, 1)
 
@@ -74,11 +74,18 @@ def moved(clip: Tensor, boxes: Tensor, matrices: Tensor) -> tuple[Tensor, Tensor
     # grid_sample fills with zeros, which is grey once the middle of the range is at zero.
     frames = F.grid_sample(clip - 0.5, grid, align_corners=False) + 0.5
     matrix = matrices[len(clip) // 2].to(boxes)
-    x, y = boxes[:, [0, 2, 0, 2]] * 2 - 1, boxes[:, [1, 1, 3, 3]] * 2 - 1
+    left, top, right, bottom = (2 * boxes - 1).unbind(1)
+    corners = torch.stack([left, top, right, top, left, bottom, right, bottom], dim=1).unflatten(1, (4, 2))
     # The maps lead from output to input, as affine_grid takes them; boxes go the other way, by the inverse.
-    corners = torch.stack([x, y], dim=2) - matrix[:, 2]
-    corners = (torch.linalg.solve(matrix[:, :2], corners.unsqueeze(3)).squeeze(3) + 1) / 2
+    offsets = (corners - matrix[:, 2]).unsqueeze(3)
+    # Of solve_ex no error is asked, for which the host would wait: these matrices are never singular.
+    corners = (torch.linalg.solve_ex(matrix[:, :2], offsets).result.squeeze(3) + 1) / 2
     return frames, torch.cat([corners.amin(dim=1), corners.amax(dim=1)], dim=1).clamp(0, 1)
+
+
+def _sent(values: Tensor, like: Tensor) -> Tensor:
+    """``values`` of the host with device and type of ``like``; the host does not wait."""
+    return values.to(like.device, like.dtype, non_blocking=True)
 
 
 # Photometric operations: clip (T, 3, H, W), strength (T,) in [-1, 1] ------------------------------------------------
@@ -90,7 +97,8 @@ def _blend(other: Tensor, clip: Tensor, strength: Tensor) -> Tensor:
 
 
 def _grey(clip: Tensor) -> Tensor:
-    return (clip * clip.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(dim=1, keepdim=True)
+    red, green, blue = clip.split(1, dim=1)
+    return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def _brightness(clip: Tensor, strength: Tensor) -> Tensor:
@@ -106,7 +114,8 @@ def _colour(clip: Tensor, strength: Tensor) -> Tensor:
 
 
 def _sharpness(clip: Tensor, strength: Tensor) -> Tensor:
-    kernel = clip.new_tensor([[1, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13
+    kernel = clip.new_full((3, 3), 1 / 13)
+    kernel[1, 1] = 5 / 13
     padded = F.pad(clip, (1, 1, 1, 1), mode="replicate")
     return _blend(F.conv2d(padded, kernel.expand(3, 1, 3, 3), groups=3), clip, strength)
 

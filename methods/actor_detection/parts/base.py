@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.actor_detection.parts.augment_clips import RandAugment, Time
-from methods.actor_detection.parts.clip_inputs import ClipAugmentation, ClipInputs
+from methods.actor_detection.parts.clip_inputs import ClipAugmentation, ClipInputs, places_of
 from methods.actor_detection.parts.feature_inputs import FeatureAugmentation, FeatureInputs, View
 from methods.actor_detection.parts.losses import action_probabilities, balanced_mean, multi_label_loss
 from methods.networks.slowfast_detector import ActorDetector, Head
@@ -245,14 +245,18 @@ class ActorMethod(InitialWeights, Method):
 
 def rows_of(part: Batch) -> Tensor:
     """(n,) rows of the training set that a part of a batch holds, in the order of its logits."""
-    rows: Tensor = part["rows"]
-    return rows[part["valid"]] if "valid" in part else rows
+    return _of_people(part, "rows")
 
 
 def draws_of(part: Batch) -> Tensor:
     """(n,) a uniform number for each actor of a part."""
-    draws: Tensor = part["uniform"]
-    return draws[part["valid"]] if "valid" in part else draws
+    return _of_people(part, "uniform")
+
+
+def _of_people(part: Batch, name: str) -> Tensor:
+    """(n,) values of a part: parts of features have one for each of their people, parts of clips padded ones."""
+    values: Tensor = part[name]
+    return values.flatten()[places_of(part)] if "people" in part else values
 
 
 def labelled_clips(data: TaskData[Actors]) -> np.ndarray:

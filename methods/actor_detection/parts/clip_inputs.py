@@ -87,10 +87,12 @@ class Decoder:
 
 
 class ClipInputs:
-    """Batches of clips padded to one size: ``frames`` (B, T, H, W, 3) uint8, ``boxes`` (B, A, 4) and ``valid`` (B, A).
+    """Batches of clips padded to one size: ``frames`` (B, T, H, W, 3) uint8, ``boxes`` (B, A, 4), ``rows`` (B, A).
 
-    Boxes are cut to the picture and in [0, 1] of the padded batch. ``mirror``: the class that each class becomes in the
-    mirror image. ``still`` shows the key frame instead of every frame: what can be recognized without motion.
+    Of the A places of a clip the first ones are its people, whose number is in the list ``people``; lists stay with the
+    host, which needs their values. Boxes are cut to the picture and in [0, 1] of the padded batch. ``mirror``: the
+    class that each class becomes in the mirror image. ``still`` shows the key frame instead of every frame: what can be
+    recognized without motion.
     """
 
     def __init__(
@@ -102,7 +104,7 @@ class ClipInputs:
         still: bool = False,
     ) -> None:
         self.train, self.augmentation, self.classes = data.train, augmentation, len(data.classes)
-        self.mirror = torch.tensor(data.facts.get("mirror") or range(self.classes))
+        self.mirror = np.array(data.facts.get("mirror") or range(self.classes))
         self.starts = {id(data.train): _starts(data.train)}
         self.decoders = {id(data.train): Decoder(data.train.frames, keep, threads)}
         self.keep, self.threads, self.still = keep, threads, still
@@ -140,26 +142,26 @@ class ClipInputs:
         draws = generator or np.random.default_rng(0)
         return {
             "frames": torch.from_numpy(frames),
-            "share": torch.from_numpy(share),
+            "share": share.tolist(),
             "boxes": torch.from_numpy(np.asarray(boxes * np.tile(share, 2)[:, None], dtype=np.float32)),
-            "valid": torch.from_numpy(rows >= 0),
+            "people": counts,
             "rows": torch.from_numpy(rows),
             "uniform": torch.from_numpy(draws.random(rows.shape)),
             # A seed for each clip goes with the batch: views are made later, on the device, and depend on no other
             # clip.
-            "seed": torch.from_numpy(draws.integers(2**62, size=len(found))),
+            "seed": draws.integers(2**62, size=len(found)).tolist(),
         }
 
     def logits(self, network: nn.Module, part: Batch, view: View, run: Run) -> Tensor:
         """(n, C) logits of the actors of a batch, clip by clip, with classes as in the picture that is not mirrored."""
         clips = part["frames"].permute(0, 4, 1, 2, 3).float() / 255
-        boxes, mirrored = part["boxes"], torch.zeros(len(clips), dtype=torch.bool)
+        boxes, people, mirrored = part["boxes"], part["people"], [False] * len(clips)
         if view != "plain":
             clips, boxes, mirrored = self._augmented(clips, part, view)
-        valid, owner = part["valid"], boxes_with_owner(boxes, part["valid"])
-        logits = network(clips, owner, part["share"]).float()
-        turned = mirrored.to(valid.device)[:, None].expand_as(valid)[valid]
-        return torch.where(turned[:, None], logits[:, self.mirror.to(logits.device)], logits)
+        owned = boxes_with_owner(boxes, places_of(part))
+        logits = network(clips, owned, torch.tensor(part["share"]), people).float()
+        turned = torch.from_numpy(np.repeat(mirrored, people)).to(logits.device, non_blocking=True)
+        return torch.where(turned[:, None], logits[:, run.resident("mirror", self.mirror)], logits)
 
     @torch.no_grad()
     def score(self, network: nn.Module, samples: Actors, run: Run, rows: np.ndarray | None = None) -> np.ndarray:
@@ -170,20 +172,19 @@ class ClipInputs:
         for group, clips in zip(groups, self.decoder(samples).ahead(groups), strict=True):
             part = self.collate(samples, group, clips)
             if len(part["frames"]):
-                part = {name: value.to(run.device) for name, value in part.items()}
-                found = self.logits(network, part, "plain", run).float().cpu().numpy()
-                scores[part["rows"][part["valid"]].cpu().numpy()] = found
+                moved = {name: v.to(run.device) if isinstance(v, Tensor) else v for name, v in part.items()}
+                found = self.logits(network, moved, "plain", run).float().cpu().numpy()
+                scores[part["rows"].flatten()[places_of(part)].numpy()] = found
         return scores if rows is None else scores[rows]
 
     def broken(self) -> int:
         """Clips met so far that cannot be decoded."""
         return sum(len(decoder.broken) for decoder in self.decoders.values())
 
-    def _augmented(self, clips: Tensor, part: Batch, view: View) -> tuple[Tensor, Tensor, Tensor]:
+    def _augmented(self, clips: Tensor, part: Batch, view: View) -> tuple[Tensor, Tensor, list[bool]]:
         """Each clip under its own seed; the weak and the strong view of a clip use different draws."""
         settings, seen, places, turned = self.augmentation, [], [], []
-        shares, seeds = part["share"][:, 0].tolist(), part["seed"].tolist()
-        for clip, given, share, seed in zip(clips, part["boxes"], shares, seeds, strict=True):
+        for clip, given, (share, _), seed in zip(clips, part["boxes"], part["share"], part["seed"], strict=True):
             generator = np.random.default_rng([seed, view == "strong"])
             frames, boxes = clip.transpose(0, 1), given
             if view == "strong":
@@ -195,7 +196,14 @@ class ClipInputs:
                 frames, boxes = flipped(frames, boxes, share)
             seen.append(frames.transpose(0, 1))
             places.append(boxes)
-        return torch.stack(seen), torch.stack(places), torch.tensor(turned)
+        return torch.stack(seen), torch.stack(places), turned
+
+
+def places_of(part: Batch) -> Tensor:
+    """(n,) places of the people of ``part`` among the B x A of its padded tensors, on the device of these."""
+    rows: Tensor = part["rows"]
+    held = np.arange(rows.shape[1]) < np.array(part["people"], dtype=np.int64)[:, None]
+    return torch.from_numpy(np.flatnonzero(held)).to(rows.device, non_blocking=True)
 
 
 def _starts(samples: Actors) -> np.ndarray:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import TypedDict
 
 import numpy as np
 
 from suite.evaluate.segments import Segments, required_score
 from suite.evaluate.suppression import groups_of_videos, ranked_groups, soft_nms_best, video_class_groups, vote
+
+# Candidates that are ordered, suppressed and averaged together. Published recipes keep all of a window, which an
+# untrained network makes tens of millions in THUMOS-14's test videos: each copy of their columns takes gigabytes.
+AT_ONCE = 200_000
 
 
 class WidthRule(TypedDict):
@@ -39,7 +44,34 @@ def suppressed(
     limit: int,
     voting: float,
 ) -> Segments:
-    """Gaussian soft-NMS, the ``limit`` best of each video; then score voting, unless ``voting`` is 0."""
+    """Gaussian soft-NMS, the ``limit`` best of each video; then score voting, unless ``voting`` is 0.
+
+    Rows of one video lie side by side, videos ascending.
+    """
+    ends = _blocks(found.video)
+    parts = [
+        _suppressed(found.take(np.arange(low, high)), rule, duration, sigma, min_score, limit, voting)
+        for low, high in pairwise(ends)
+    ]
+    return Segments.concatenate([Segments.empty(scored=True), *parts])
+
+
+def _blocks(video: np.ndarray) -> list[int]:
+    """Where blocks of whole videos begin (about ``AT_ONCE`` rows, or one video), and where the last one ends."""
+    first = np.flatnonzero(np.diff(video, prepend=-1))
+    begins = first[np.flatnonzero(np.diff(first // AT_ONCE, prepend=-1))]
+    return [*begins.tolist(), len(video)]
+
+
+def _suppressed(
+    found: Segments,
+    rule: WidthRule,
+    duration: np.ndarray,
+    sigma: float,
+    min_score: float,
+    limit: int,
+    voting: float,
+) -> Segments:
     group, score = video_class_groups(found.video, found.label), required_score(found)
     ranked = ranked_groups(*times(found, rule, duration), score, group)
     videos = groups_of_videos(ranked, found.video)

@@ -87,9 +87,7 @@ def taught(teacher: nn.Module | None, network: nn.Module, features: Tensor) -> B
 
 
 def disagreement(student: BoundaryMap, teacher: BoundaryMap) -> Tensor:
-    """Sum of the mean square differences of starts, ends and (one mean over both) confidence maps."""
-    start = (student.start - teacher.start).square().mean()
-    end = (student.end - teacher.end).square().mean()
-    maps = (student.regression - teacher.regression).square().mean()
-    maps = (maps + (student.classification - teacher.classification).square().mean()) / 2
-    return start + end + maps
+    """(B,) sums of the mean square differences of starts, ends and (one mean over both) confidence maps of windows."""
+    pairs = zip(student, teacher, strict=True)
+    start, end, *maps = ((own - other).square().flatten(1).mean(1) for own, other in pairs)
+    return start + end + sum(maps) / 2
