@@ -96,7 +96,8 @@ def _evaluated(training: Training) -> tuple[float, float, float]:
     light, network, test = training.method, training.run.network.eval(), training.data.test
     few = test.take(np.arange(SCORED // 2))  # of actors: clips
     with torch.no_grad():
-        light.decode(first := light.score(network, few, training.run), few)  # what happens once in a process
+        first = light.score(network, few, training.run)
+        _judged(training, first, few)  # what happens once in a process: imports, compiling
         start = time.process_time()
         light.decode(scores := light.score(network, test, training.run), test)
         score = (time.process_time() - start) / SCORED

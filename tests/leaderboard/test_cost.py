@@ -174,3 +174,10 @@ def test_memory_is_that_of_a_process_of_its_own():
     assert peaks[64] > 100 * 2**20, "a process with torch"
     weights = (8192 - 64) * 2048 * 4
     assert 3 * weights < peaks[8192] - peaks[64] < 20 * weights
+
+
+@pytest.mark.slow
+def test_what_is_compiled_at_the_first_evaluation_is_no_memory_of_a_sample():
+    """SPOT leaves a few candidates per video; tens of MiB each, as compiling takes, would be 63 GiB for ActivityNet."""
+    spec = resolve_run("spot", "activitynet-13-tsn[validation=test,labelled=0.1]", {"preset": "published"})
+    assert timed_alone(spec).judged < 2**20

@@ -159,6 +159,20 @@ def test_real_annotations_are_taken_from_another_folder_and_generated_ones_never
     assert made.holds == "8 videos, snippets, 64 channels, shortened real annotations"
 
 
+def test_a_video_whose_annotations_last_no_time_has_features_all_the_same(write, tmp_path):
+    """ActivityNet-1.3 has ten such videos; nothing happens in them."""
+    folder = write("activitynet-13-tsn") / find_card("activitynet-13-tsn").folder
+    (folder / MARK).unlink()
+    database = json.loads((folder / "anet_anno_action.json").read_text())
+    name = min(database)
+    for row in database[name]["annotations"]:
+        row["segment"] = [0.0, 0.0]
+    (folder / "anet_anno_action.json").write_text(json.dumps(database))
+    again = write("activitynet-13-tsn", to=tmp_path / "again", source=folder.parent)
+    data = load("activitynet-13-tsn", "", again, tmp_path / "cache")
+    assert any(name in data.split(split).ids for split in ("train", "validation", "test"))
+
+
 def test_snippets_of_an_unknown_rate_are_refused(tmp_path):
     with pytest.raises(UsageError, match="has no features 64 wide; give --channels 2048"):
         draft(request("activitynet-13-i3d", tmp_path, tmp_path, channels=64))

@@ -126,7 +126,8 @@ def with_scenes(
     """Add what misleads: scene stretches beside instances and alone, and instances that hardly look like their class.
 
     Each side of an instance, and the middle of each gap, holds a scene with probability ``context``; a scene lasts as
-    long as an instance would, and at most the room that is free. A lone scene is of a class of the video.
+    long as an instance would, and at most the room that is free. A lone scene is of a class of the video; a video
+    without instances has none.
     """
     duration, start, end, which = instances
     hard = generator.random(len(start)) < hard_instances
@@ -136,7 +137,7 @@ def with_scenes(
         lengths = np.minimum(lognormal(generator, DURATION_LAW, 3), room / 3)
         takes = generator.random(3) < context
         # Drawn whether it is used or not, so that ``context`` does not shift the draws that follow.
-        lone = int(generator.integers(0, len(start)))
+        lone = int(generator.integers(0, len(start))) if len(start) else -1
         middle = left + room / 2
         pieces = (
             (left, left + lengths[0], before),
