@@ -19,6 +19,7 @@ from suite.spec.card import GENERATED
 
 NOT_RUN = "not run"
 FEW = 6  # rows that a note names
+NEAR = 2  # columns of a row that a note names
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,19 @@ class PaperTable:
 
     @property
     def notes(self) -> list[str]:
-        """Remarks on printed cells, each once with the rows (and, of contradictions, columns) that it is about."""
+        """Remarks on printed cells, each once with the rows that it is about.
+
+        Columns are named of contradictions, and where a remark is about one or two columns of a row alone.
+        """
         found: dict[str, dict[str, None]] = {}
         for row in self.rows:
+            columns: dict[str, list[str]] = {}
             for column, one in row.cells.items():
                 for part in filter(None, (note.strip() for note in one.printed.note.split(";"))):
-                    place = row.at(column if "inconsistent" in part else "")
-                    found.setdefault(part, {})[place] = None
+                    columns.setdefault(part, []).append(column)
+            for part, own in columns.items():
+                apart = "inconsistent" in part or len(own) <= min(NEAR, len(row.cells) - 1)
+                found.setdefault(part, {}).update(dict.fromkeys(map(row.at, own) if apart else [row.name]))
         return [f"{self._listed(list(places))}: {note}." for note, places in found.items()]
 
     @property
