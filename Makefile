@@ -24,7 +24,7 @@ check: $(READY)
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks
 
-# Every benchmark within its limit, a quarter of an hour in all; writes tests/benchmarks/RESULTS.md and the README's table
+# Every benchmark within its limit, twenty minutes in all; writes tests/benchmarks/RESULTS.md and the README's table
 bench-results: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks results
 
