@@ -270,6 +270,11 @@ class Method:
     def after_step(self, run: Run) -> None:
         """Called after each optimizer step."""
 
+    @classmethod
+    def cautions(cls, params: Mapping[str, Any]) -> list[str]:
+        """What a user should know of ``params`` before a run starts, in sentences without a full stop."""
+        return []
+
     def packs(self, data: Any) -> bool:
         """Whether networks for ``data`` are small enough to be trained as a stack, where parameters may be packed."""
         return True

@@ -117,7 +117,7 @@ def _kept(named: str, models: Path | None) -> PinnedFile | None:
 def cautions(spec: RunSpec) -> list[str]:
     """What a user should know of a run before it starts, in sentences without a full stop."""
     chosen, card = method(spec.method), find_card(spec.dataset)
-    said = []
+    said = chosen.cautions(spec.params)
     if card.kind_of(spec.dials) == GENERATED:
         said.append(
             f"the features of {card.name} are generated (a rehearsal): its numbers are no results on {card.title}"

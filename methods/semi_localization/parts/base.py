@@ -6,7 +6,7 @@ As it stands, the class learns from the labelled videos alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar, Literal
 
@@ -73,6 +73,17 @@ class SemiLocalization(Method):
     )
     evaluate_weights: str = hyper("average", choices=("average", "raw"), help="which weights are scored")
     evaluate_steps: int = hyper(500, low=1, high=1_000_000, help="steps between evaluations")
+
+    @classmethod
+    def cautions(cls, params: Mapping[str, Any]) -> list[str]:
+        """Lengths in steps that were set for nothing."""
+        unused = [name for name in ("steps", "semi_steps") if params[name] != cls.hypers[name].default]
+        if params["budget"] != "published" or not unused:
+            return []
+        return [
+            f"with budget=published {cls.name} trains for the papers' epochs, whatever {' and '.join(unused)} may be; "
+            "give --set budget=matched to train for so many steps"
+        ]
 
     def __init_subclass__(cls) -> None:
         adopt(cls)

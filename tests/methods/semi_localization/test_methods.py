@@ -13,6 +13,7 @@ from suite.data import load
 from suite.errors import UsageError
 from suite.evaluate.segments import Segments, tiou
 from suite.registry import method
+from suite.runs import cautions, resolve_run
 from suite.tasks import task
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
@@ -108,6 +109,14 @@ def test_published_budget_counts_what_batches_are_made_of(name: str, world: Task
 def test_matched_budgets_are_equal(name: str, world: TaskData[Videos]) -> None:
     chosen = method(name)(preset="small", steps=11, semi_steps=7)
     assert sum(phase.steps for phase in chosen.phases(world)) == 18
+
+
+def test_steps_that_a_published_budget_does_not_look_at_are_said() -> None:
+    asked = {"preset": "published", "steps": 4}
+    (said,) = cautions(resolve_run("npl", "planted-videos[labelled=0.5]", asked))
+    assert "whatever steps may be; give --set budget=matched" in said
+    for fine in ({"preset": "published"}, {**asked, "budget": "matched"}, {"steps": 4}):
+        assert cautions(resolve_run("npl", "planted-videos[labelled=0.5]", fine)) == []
 
 
 def test_ideal_labels_are_the_withheld_segments_until_noise_moves_them(world: TaskData[Videos]) -> None:
