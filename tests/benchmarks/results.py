@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ HERE = Path(__file__).parent
 KEPT, PAGE, MISSED, README = HERE / "results", HERE / "RESULTS.md", HERE / "missed.md", HERE.parents[1] / "README.md"
 LIMIT = 90.0  # seconds for one benchmark
 LONG = {"cluster_simulation": 60.0, "start": 150.0, "growth": 150.0, "sweep": 240.0, "sweep_scaling": 240.0}
+LOG = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+\t[A-Z]+ ")  # a line of Ray's log
 FIRST, LAST = "<!-- benchmarks -->", "<!-- end of benchmarks -->"
 
 
@@ -52,7 +54,7 @@ def main(names: Sequence[str], known: Sequence[str]) -> None:
 def said(text: str) -> list[str]:
     """The lines that a benchmark printed before it failed or was stopped: a stack names folders of the machine."""
     lines = takewhile(lambda line: "Traceback (most recent call last)" not in line, text.splitlines())
-    return [line.rstrip() for line in lines if line.strip() and not line.startswith("==")]
+    return [line.rstrip() for line in lines if line.strip() and not line.startswith("==") and not LOG.match(line)]
 
 
 def measured(name: str, limit: float) -> dict[str, Any]:
