@@ -49,7 +49,12 @@ DIALS: Mapping[str, Mapping[str, Dial]] = {
     "activitynet": SNIPPETS,
     "hmdb": CLIPS,
     "epic": VERBS,
-    "ava": PEOPLE,
+    "ava": {
+        **PEOPLE,
+        "pictures": _dial(
+            30.0, 30.0, "per second", "pictures that differ; the frames between are links to them", low=1.0
+        ),
+    },
     "ucf101": PEOPLE,
 }
 """A reader that is not here has no rehearsal."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,7 @@ import numpy as np
 from suite.data.planted.actors import LabelLaw, draw_people, label_law
 from suite.data.planted.clips import detected
 from suite.data.readers.ava import FIRST_SECOND
-from suite.data.video import key_frame
+from suite.data.video import FPS, image_name, key_frame
 from suite.rehearsal.pictures import Camera, Scene
 from suite.rehearsal.request import Draft, Request, Step, at_hand
 from suite.rehearsal.sports import sports
@@ -34,6 +35,7 @@ SMALL_VIDEOS = 12
 CLASSES, POSES, TAIL = (80, 60), 14, 1.0  # of v1.0 and of v2: how many classes, how many are poses, their long tail
 REACH = 32  # frames of a clip on either side of its key frame
 NAMING = "{name}_{index:06d}.jpg"
+LINK = 64  # bytes of a folder's entry
 SIZES = {False: (96, 128), True: (256, 340)}  # height and width, small and as SlowFast's frames are
 
 
@@ -66,17 +68,27 @@ class People:
         return drawn
 
     @cached_property
-    def frames(self) -> int:
-        """How many pictures there will be."""
-        each = {part: len(_frames(FIRST + np.arange(count) * self.step)) for part, count in self.frames_each.items()}
-        generated = sum(self.videos[part] * count for part, count in each.items() if part not in self.real)
-        known = [np.unique(own) for table in self.real.values() for own in _by_video(table).values()]
-        return generated + sum(len(_frames(seconds)) for seconds in known)
+    def frames(self) -> tuple[int, int]:
+        """How many frames there will be, and how many pictures for them."""
+        each = {part: self._count(FIRST + np.arange(count) * self.step) for part, count in self.frames_each.items()}
+        generated = [self.videos[part] * count for part, count in each.items() if part not in self.real]
+        known = [self._count(np.unique(own)) for table in self.real.values() for own in _by_video(table).values()]
+        frames, pictures = np.sum([*generated, *known], axis=0).tolist()
+        return frames, pictures
+
+    def _count(self, seconds: np.ndarray) -> np.ndarray:
+        return np.array([len(numbers) for numbers in _frames(seconds, self.apart)])
+
+    @property
+    def apart(self) -> int:
+        """Frames from one picture to the next."""
+        return round(FPS / float(self.asked.dials["pictures"]))
 
     @property
     def size(self) -> int:
         """About how many bytes the files take."""
-        return self.camera.size(self.frames)
+        frames, pictures = self.frames
+        return self.camera.size(pictures) + LINK * (frames - pictures)
 
     @property
     def packed(self) -> int:
@@ -88,7 +100,9 @@ class People:
         """Videos, pictures, and whose annotations."""
         said = "; ".join(f"{origin} {part} annotations" for part, origin in self.origin.items())
         size = f"{self.camera.width}×{self.camera.height}"
-        return f"{sum(self.videos.values())} videos, {self.frames} frames of {size}, {said}"
+        frames, pictures = self.frames
+        drawn = "" if frames == pictures else f" ({pictures} pictures)"
+        return f"{sum(self.videos.values())} videos, {frames} frames of {size}{drawn}, {said}"
 
     def write(self, folder: Path, step: Step) -> None:
         """Annotations, the detector's boxes on annotated and on other key frames, and frames."""
@@ -104,8 +118,10 @@ class People:
             if excluded := options.get(f"{part}_excluded"):  # no key frame is
                 (folder / excluded).write_text("", encoding="utf-8")
             for video, seconds in _by_video(table).items():
-                scenes = _scenes(table.take(table.video == video), np.unique(seconds))
-                step(self.camera.film(folder / "frames" / video, NAMING, crc32(video.encode()), scenes))
+                place = folder / "frames" / video
+                scenes = _scenes(table.take(table.video == video), np.unique(seconds), self.apart)
+                step(self.camera.film(place, NAMING, crc32(video.encode()), scenes))
+                _link(place, *_shown(np.unique(seconds), self.apart))
         between = detected(_halfway(self.tables[TRAIN], self.step), self.asked.dials, self.asked.generator(13, 2))
         (folder / options["unlabelled"]).write_text(_detections(between), encoding="utf-8")
 
@@ -118,18 +134,49 @@ def _by_video(table: BoxTable) -> dict[str, np.ndarray]:
     return dict(zip(names.tolist(), parts, strict=True))
 
 
-def _frames(seconds: np.ndarray) -> np.ndarray:
-    """The frames (from 15:00 on) that clips around key frames see."""
-    centres = [key_frame(float(second)) - FIRST_SECOND * 30 for second in seconds]
-    return np.unique(np.concatenate([np.arange(max(0, c - REACH), c + REACH + 1) for c in centres]))
+def _shown(seconds: np.ndarray, apart: int) -> tuple[np.ndarray, np.ndarray]:
+    """The frames (F,) (from 15:00 on) that clips around key frames see, and which frame's picture each (F,) shows.
+
+    Every key frame shows its own, and so does each ``apart``-th frame before and after it.
+    """
+    centres = _centres(seconds)
+    frames = np.unique(np.maximum(centres[:, None] + np.arange(-REACH, REACH + 1), 0))
+    near = centres[_nearest(centres, frames)]
+    return frames, np.maximum(near + np.rint((frames - near) / apart).astype(np.int64) * apart, 0)
 
 
-def _scenes(people: BoxTable, seconds: np.ndarray) -> Iterator[tuple[int, Scene]]:
-    """For each frame those who are there at the nearest key frame."""
+def _frames(seconds: np.ndarray, apart: int) -> tuple[np.ndarray, np.ndarray]:
+    """The frames that clips around key frames see, and those of them that have pictures of their own."""
+    frames, shown = _shown(seconds, apart)
+    return frames, np.unique(shown)
+
+
+def _centres(seconds: np.ndarray) -> np.ndarray:
+    return np.array([key_frame(float(second)) - FIRST_SECOND * FPS for second in seconds])
+
+
+def _nearest(centres: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Place of the centre (ascending) that each frame is nearest to, the earlier of two."""
+    after = np.clip(np.searchsorted(centres, frames), 1, max(1, len(centres) - 1))
+    before = after - 1
+    after = np.minimum(after, len(centres) - 1)
+    return np.where(np.abs(centres[before] - frames) <= np.abs(centres[after] - frames), before, after)
+
+
+def _scenes(people: BoxTable, seconds: np.ndarray, apart: int) -> Iterator[tuple[int, Scene]]:
+    """For each picture those who are there at the nearest key frame."""
     scenes = [Scene(people.box[people.second == s], people.labels[people.second == s]) for s in seconds]
-    centres = np.array([key_frame(float(second)) - FIRST_SECOND * 30 for second in seconds])
-    for frame in _frames(seconds).tolist():
-        yield frame, scenes[int(np.abs(centres - frame).argmin())]
+    frames = _frames(seconds, apart)[1]
+    for frame, place in zip(frames.tolist(), _nearest(_centres(seconds), frames).tolist(), strict=True):
+        yield frame, scenes[place]
+
+
+def _link(folder: Path, frames: np.ndarray, shown: np.ndarray) -> None:
+    """Give each of the ``frames`` (F,) without a picture the one of the frame that it shows (F,)."""
+    for frame, other in zip(frames.tolist(), shown.tolist(), strict=True):
+        if frame != other:
+            target, source = (folder / image_name(folder, NAMING, number + 1) for number in (frame, other))
+            os.link(source, target)
 
 
 def _annotation(table: BoxTable, ids: list[int]) -> str:

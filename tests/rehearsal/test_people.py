@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,22 @@ def test_the_same_request_gives_the_same_bytes(write, tmp_path, monkeypatch):
         write("ava-v2.2", to=tmp_path / to, seed=seed, **AVA) for to, seed in (("a", 0), ("b", 0), ("c", 1))
     )
     assert digest(one) == digest(other) != digest(third)
+
+
+def test_frames_without_a_picture_of_their_own_show_the_nearest(write, tmp_path, monkeypatch):
+    """With one picture a second a clip has every frame, and each key frame is as it is in the pack of all pictures."""
+    monkeypatch.setattr("suite.rehearsal.people.SMALL", 3)
+    few, whole = (write("ava-v2.2", to=tmp_path / to, dials=d, **AVA) for to, d in (("a", {"pictures": 1}), ("b", {})))
+    folders = [next(root.glob("*/frames/train0000")) for root in (few, whole)]
+    names = [sorted(path.name for path in folder.glob("*.jpg")) for folder in folders]
+    assert names[0] == names[1]
+    images = [[(folder / name).read_bytes() for name in names[0]] for folder in folders]
+    changes = [i for i, (one, other) in enumerate(pairwise(images[0]), 1) if one != other]
+    assert len(changes) == 4 and set(np.diff(changes)) <= {30, 31}  # a tie goes to an even number of seconds
+    assert len(set(images[1])) == len(names[0])
+    for second in (2, 3, 4):  # from 15:00 on; the first image has number 1
+        place = names[0].index(f"train0000_{second * 30 + 1:06d}.jpg")
+        assert images[0][place] == images[1][place]
 
 
 @pytest.mark.slow
