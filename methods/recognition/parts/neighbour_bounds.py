@@ -34,20 +34,29 @@ class Rounded(NamedTuple):
     squares: np.ndarray
     moved: np.ndarray
 
+    @property
+    def limits(self) -> tuple[float, float, float, float]:
+        """How far off a product is at most, per length and beside it, and the maxima of ``moved`` and the lengths."""
+        wide = self.rows.shape[1]
+        return wide * 2.0**-23, wide * SMALLEST, float(self.moved.max()), float(np.sqrt(self.squares.max()))
+
 
 def all_nearest(source: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers (N, k) of the nearest other rows of ``source`` (N, D), nearest first, and the rows not settled (U,).
 
     Equal distances go to the lower number. What is found for a row that is not settled means nothing.
     """
-    rounded = _rounded(source)
-    state = kernels.empty_state(len(source), k, max(ROOM, 8 * k))
-    wide = source.shape[1]
-    limits = (wide * 2.0**-23, wide * SMALLEST, float(rounded.moved.max()), float(np.sqrt(rounded.squares.max())))
-    with _bfloat16_allowed():
-        for row, column, product in _products(rounded.rows):
-            kernels.scan(product, row, column, rounded.squares, rounded.moved, *limits, *state)
+    known = rounded(source)
+    state = kernels.empty_state(len(source), k, room(k))
+    with bfloat16_allowed():
+        for row, column, product in _products(known.rows):
+            kernels.scan(product, row, column, known.squares, known.moved, *known.limits, *state)
     return kernels.ranked(source, k, *state)
+
+
+def room(k: int) -> int:
+    """How many candidates for ``k`` neighbours a row may have at once."""
+    return max(ROOM, 8 * k)
 
 
 def _products(rows: Tensor) -> Iterator[tuple[int, int, np.ndarray]]:
@@ -59,7 +68,8 @@ def _products(rows: Tensor) -> Iterator[tuple[int, int, np.ndarray]]:
             yield row, column, (left @ right.T).numpy()
 
 
-def _rounded(source: np.ndarray) -> Rounded:
+def rounded(source: np.ndarray) -> Rounded:
+    """``source`` (N, D) about its mean in bfloat16."""
     centre = source.mean(axis=0, dtype=np.float64).astype(source.dtype)  # short vectors lose less to rounding
     rows = torch.empty(source.shape, dtype=torch.bfloat16)
     squares, moved = np.empty((2, len(source)))
@@ -71,7 +81,7 @@ def _rounded(source: np.ndarray) -> Rounded:
 
 
 @contextmanager
-def _bfloat16_allowed() -> Iterator[None]:
+def bfloat16_allowed() -> Iterator[None]:
     """Let products of float32 matrices be computed in bfloat16, which is exact for values that are rounded to it."""
     setting = getattr(torch.backends.mkldnn, "matmul", None)
     if setting is None or not hasattr(setting, "fp32_precision"):

@@ -121,6 +121,29 @@ def _hold(row: int, low: float, high: float, other: int, heap: np.ndarray, count
 
 
 @compiled
+def _pair(a: int, b: int, product: float, squares: np.ndarray, moved: np.ndarray, factor: float, least: float,
+          most_moved: float, longest: float, sides: int, heap: np.ndarray, limit: np.ndarray, count: np.ndarray,
+          rows: np.ndarray, lows: np.ndarray) -> None:  # fmt: skip
+    """Make ``b`` a candidate of row ``a``, and with two ``sides`` ``a`` one of ``b``, where their bounds allow it."""
+    square = squares[a] + squares[b] - 2.0 * product
+    error = 2.0 * (factor * np.sqrt(squares[a] * squares[b]) + least) + SLACK * (squares[a] + squares[b])
+    reach = moved[a] + moved[b]
+    low = np.sqrt(max(0.0, square - error)) * (1.0 - SLACK) - reach
+    high = np.sqrt(max(0.0, square + error)) * (1.0 + SLACK) + reach
+    for side in range(sides):
+        row, other = (a, b) if side == 0 else (b, a)
+        if count[row] < 0 or low > heap[row, 0]:
+            continue
+        _hold(row, low, high, other, heap, count, rows, lows)
+        if count[row] < 0:
+            limit[row] = -np.inf
+        elif high < np.inf:
+            wide = heap[row, 0] + moved[row] + most_moved
+            slack = 2.0 * (factor * np.sqrt(squares[row]) * longest + least)
+            limit[row] = wide * wide * (1.0 + 4 * SLACK) + slack + SLACK * (squares[row] + longest * longest)
+
+
+@compiled
 def scan(product: np.ndarray, first: int, second: int, squares: np.ndarray, moved: np.ndarray, factor: float,
          least: float, most_moved: float, longest: float, heap: np.ndarray, limit: np.ndarray, count: np.ndarray,
          rows: np.ndarray, lows: np.ndarray) -> None:  # fmt: skip
@@ -132,25 +155,24 @@ def scan(product: np.ndarray, first: int, second: int, squares: np.ndarray, move
     for i in range(product.shape[0]):
         a = first + i
         for j in range(i + 1 if first == second else 0, product.shape[1]):
-            b = second + j
-            square = squares[a] + squares[b] - 2.0 * np.float64(product[i, j])
+            b, both = second + j, np.float64(product[i, j])
+            square = squares[a] + squares[b] - 2.0 * both
             if square > limit[a] and square > limit[b]:
                 continue
-            error = 2.0 * (factor * np.sqrt(squares[a] * squares[b]) + least) + SLACK * (squares[a] + squares[b])
-            reach = moved[a] + moved[b]
-            low = np.sqrt(max(0.0, square - error)) * (1.0 - SLACK) - reach
-            high = np.sqrt(max(0.0, square + error)) * (1.0 + SLACK) + reach
-            for side in range(2):
-                row, other = (a, b) if side == 0 else (b, a)
-                if count[row] < 0 or low > heap[row, 0]:
-                    continue
-                _hold(row, low, high, other, heap, count, rows, lows)
-                if count[row] < 0:
-                    limit[row] = -np.inf
-                elif high < np.inf:
-                    wide = heap[row, 0] + moved[row] + most_moved
-                    slack = 2.0 * (factor * np.sqrt(squares[row]) * longest + least)
-                    limit[row] = wide * wide * (1.0 + 4 * SLACK) + slack + SLACK * (squares[row] + longest * longest)
+            _pair(a, b, both, squares, moved, factor, least, most_moved, longest, 2, heap, limit, count, rows, lows)
+
+
+@compiled
+def scan_some(product: np.ndarray, some: np.ndarray, others: np.ndarray, squares: np.ndarray, moved: np.ndarray,
+              factor: float, least: float, most_moved: float, longest: float, heap: np.ndarray, limit: np.ndarray,
+              count: np.ndarray, rows: np.ndarray, lows: np.ndarray) -> None:  # fmt: skip
+    """As :func:`scan` for the ``product`` of the rows ``some`` (n,) with candidates for them, ``others`` (m,)."""
+    for i in range(product.shape[0]):
+        a = some[i]
+        for j in range(product.shape[1]):
+            b, both = others[j], np.float64(product[i, j])
+            if squares[a] + squares[b] - 2.0 * both <= limit[a] and a != b:
+                _pair(a, b, both, squares, moved, factor, least, most_moved, longest, 1, heap, limit, count, rows, lows)
 
 
 @compiled

@@ -10,16 +10,17 @@ source is left out by its number; exact duplicates of it stay.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from methods.recognition.parts import neighbour_kernels as kernels
 from methods.recognition.parts.neighbour_bounds import all_nearest
+from methods.recognition.parts.neighbour_cells import nearest_in_cells
 from suite.errors import UsageError
 
 ROUNDING = 1e-5  # bound on the relative error of FAISS's single-precision squared distances, larger than any seen
 BLOCK = 4096  # rows searched at a time
+HELD = 65_536  # rows that are searched in at once
 BOUNDED = 2048, 128  # rows and channels from which all rows are searched by bounded products
 
 
@@ -51,15 +52,12 @@ def nearest(
             found[unsettled] = nearest(source, k, rows=unsettled)
         return found
     centre = source.mean(axis=0, dtype=np.float64).astype(source.dtype)  # short vectors lose less to rounding
-    index = _flat_index(source, centre)
     starts = range(0, len(queries), BLOCK)
-    blocks = (_block(source, index, centre, queries[s : s + BLOCK], itself[s : s + BLOCK], k) for s in starts)
+    blocks = (_block(source, centre, queries[s : s + BLOCK], itself[s : s + BLOCK], k) for s in starts)
     return np.concatenate([np.empty((0, k), dtype=np.int64), *blocks])
 
 
-def _block(
-    source: np.ndarray, index: Any, centre: np.ndarray, queries: np.ndarray, itself: np.ndarray, k: int
-) -> np.ndarray:
+def _block(source: np.ndarray, centre: np.ndarray, queries: np.ndarray, itself: np.ndarray, k: int) -> np.ndarray:
     """The neighbours of a block of queries: more and more candidates for those that are not settled."""
     found = np.empty((len(queries), k), dtype=np.int64)
     unsettled, width = np.arange(len(queries)), min(len(source), k + 17)
@@ -67,7 +65,7 @@ def _block(
         part = queries[unsettled]
         centred = _single(part - centre)
         squares = np.square(centred, dtype=np.float64).sum(axis=1)
-        candidates = index.search(centred, width)[1]
+        candidates = _candidates(source, centre, centred, width)
         chosen, settled = _settle(source, part, squares, itself[unsettled], candidates, k)
         found[unsettled[settled]] = chosen[settled]
         unsettled, width = unsettled[~settled], min(len(source), 4 * width)
@@ -75,25 +73,14 @@ def _block(
 
 
 def approximate(source: np.ndarray, k: int, probes: int, metric: str = "euclidean") -> np.ndarray:
-    """As :func:`nearest` for all rows of ``source``, but searching ``probes`` of about √N cells (inverted file).
+    """As :func:`nearest` for all rows of ``source``, but among the rows of ``probes`` of about √N cells.
 
     Measure what it misses with :func:`recall`. Rows for which the cells hold too few neighbours are searched exactly.
     """
-    import faiss
-
-    features = _single(_prepared(source, metric))
-    cells = max(1, int(np.sqrt(len(source))))
-    index = faiss.IndexIVFFlat(faiss.IndexFlatL2(features.shape[1]), features.shape[1], cells)
-    index.cp.min_points_per_centroid = 1
-    index.train(features)
-    index.add(features)
-    index.nprobe = min(probes, cells)
-    found = index.search(features, k + 1)[1]
-    order = np.argsort(found == np.arange(len(source))[:, None], axis=1, kind="stable")  # the row itself goes last
-    found = np.take_along_axis(found, order[:, :k], axis=1)
-    short = (found < 0).any(axis=1)
-    if short.any():
-        found[short] = nearest(source, k, rows=np.flatnonzero(short), metric=metric)
+    prepared = _prepared(source, metric)
+    found, short = nearest_in_cells(np.ascontiguousarray(prepared), k, probes)
+    if len(short):
+        found[short] = nearest(prepared, k, rows=short)
     return found
 
 
@@ -180,13 +167,18 @@ def _single(rows: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(rows, dtype=np.float32)
 
 
-def _flat_index(source: np.ndarray, centre: np.ndarray) -> Any:
+def _candidates(source: np.ndarray, centre: np.ndarray, centred: np.ndarray, width: int) -> np.ndarray:
+    """Rows (Q, width) of ``source`` that single precision says are nearest to the queries ``centred`` (Q, D)."""
     import faiss
 
-    index = faiss.IndexFlatL2(source.shape[1])
-    for start in range(0, len(source), BLOCK):
-        index.add(_single(source[start : start + BLOCK] - centre))
-    return index
+    lengths, rows = np.empty((2, len(centred), 0))
+    for start in range(0, len(source), HELD):  # a copy of part of the source, never of all
+        part = _single(source[start : start + HELD] - centre)
+        near, found = faiss.knn(centred, part, min(width, len(part)))
+        lengths, rows = np.concatenate([lengths, near], axis=1), np.concatenate([rows, found + start], axis=1)
+        best = np.argsort(lengths, axis=1, kind="stable")[:, :width]
+        lengths, rows = np.take_along_axis(lengths, best, axis=1), np.take_along_axis(rows, best, axis=1)
+    return rows.astype(np.int64)
 
 
 def _settle(
