@@ -92,10 +92,31 @@ def test_too_many_neighbours_are_refused(k: int) -> None:
 def test_approximate_search_reaches_the_exact_one_with_all_cells() -> None:
     source = np.random.default_rng(2).normal(size=(400, 8)).astype(np.float32)
     exact = nearest(source, 10)
-    assert recall(approximate(source, 10, probes=10_000), exact) > 0.999
+    np.testing.assert_array_equal(approximate(source, 10, probes=10_000), exact)
     few = recall(approximate(source, 10, probes=1), exact)
     assert 0.1 < few < 0.95
     assert few < recall(approximate(source, 10, probes=4), exact)
+
+
+def test_of_the_rows_in_the_cells_the_nearest_are_found() -> None:
+    """What is found with more cells is never farther; rows whose cells held too few are exact from the start."""
+    source = np.random.default_rng(5).normal(size=(900, 40)).astype(np.float32)
+    exact, before, whole = nearest(source, 5), np.full((900, 5), np.inf), np.zeros(900, dtype=bool)
+    for probes in (1, 2, 5, 30):
+        found = approximate(source, 5, probes)
+        distance = np.linalg.norm(source[:, None].astype(np.float64) - source[found], axis=2)
+        fallen = (distance > before + 1e-12).any(axis=1)
+        assert (np.diff(distance, axis=1) >= 0).all() and not fallen[~whole].any()
+        before, whole = distance, (found == exact).all(axis=1)
+    np.testing.assert_array_equal(found, exact)
+
+
+@pytest.mark.parametrize("cut", [1, 100, 449])
+def test_a_search_does_not_depend_on_the_parts_that_are_held(cut: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = np.random.default_rng(6).normal(size=(450, 12)).astype(np.float32)
+    whole = nearest(source, 7)
+    monkeypatch.setattr(neighbours, "HELD", cut)
+    np.testing.assert_array_equal(nearest(source, 7), whole)
 
 
 def test_approximate_rows_never_contain_themselves_or_gaps() -> None:
