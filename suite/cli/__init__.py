@@ -15,6 +15,9 @@ from typing import Annotated, Any
 
 import typer
 
+# Nothing of pydantic's is extended here, and looking through all installed packages for it takes a hundredth of a second.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 from suite import __version__
 from suite.cli.console import complain, listen, say
 from suite.errors import SuiteError, interrupted, redacted
