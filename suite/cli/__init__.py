@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-# Nothing of pydantic's is extended here, and looking through all installed packages for it takes a hundredth of a second.
+# Looking through all installed packages for extensions of pydantic, of which none is used, takes ten milliseconds.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 from suite import __version__
