@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from methods.weak_localization.parts.proposal_kernels import scored_runs
+
 
 @dataclass(frozen=True)
 class ProposalRule:
@@ -89,21 +91,12 @@ def outer_inner_contrast(signal: np.ndarray, first: np.ndarray, last: np.ndarray
 
     Outer regions are cut to whole points by truncation and to the signal; their mean is 0 where none is left.
     """
-    return _contrast(_running_sum(signal[None]), np.zeros_like(first), first, last, outer)
-
-
-def _running_sum(signals: np.ndarray) -> np.ndarray:
-    """(S, P + 1) sums of the points before each place of (S, P) signals."""
-    return np.concatenate([np.zeros((len(signals), 1)), np.cumsum(signals, axis=1)], axis=1)
-
-
-def _contrast(total: np.ndarray, which: np.ndarray, first: np.ndarray, last: np.ndarray, outer: float) -> np.ndarray:
-    """:func:`outer_inner_contrast` of runs on several signals, run n on signal ``which[n]`` with the sums ``total``."""
+    total = np.concatenate([[0.0], np.cumsum(signal)])
     length = last - first + 1
     low = np.maximum(0, np.trunc(first - outer * length)).astype(np.int64)
-    high = np.minimum(total.shape[1] - 2, np.trunc(last + outer * length)).astype(np.int64)
-    inside = total[which, last + 1] - total[which, first]
-    around = total[which, high + 1] - total[which, low] - inside
+    high = np.minimum(len(signal) - 1, np.trunc(last + outer * length)).astype(np.int64)
+    inside = total[last + 1] - total[first]
+    around = total[high + 1] - total[low] - inside
     count = (high - low + 1) - length
     outside = np.divide(around, count, out=np.zeros(len(first)), where=count > 0)
     return inside / length - outside
@@ -123,24 +116,9 @@ def propose(signal: np.ndarray, probability: float, rule: ProposalRule) -> Runs:
 
     Score: outer-inner contrast plus ``class_weight`` times the video's class probability.
     """
-    levels = np.asarray(rule.thresholds, dtype=np.float64)[:, None]
-    # Only positive points, even at threshold 0: as in BaSNet, whose runs are what is above zero after zeroing.
-    active = (signal > levels if rule.strict else signal >= levels) & (signal > 0)
-    level, first, last = _runs_of_rows(active)
-    total = _running_sum(np.where(active, signal, 0.0) if rule.zeroed else signal[None])
-    score = _contrast(total, level if rule.zeroed else np.zeros_like(level), first, last, rule.outer)
+    levels, points = (np.ascontiguousarray(one, dtype=np.float64) for one in (rule.thresholds, signal))
+    first, last, score = scored_runs(points, levels, rule.strict, rule.zeroed, float(rule.outer))
     return Runs(first, last, score + rule.class_weight * probability)
-
-
-def _runs_of_rows(active: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Row, first and last index of each run of True in (S, P) bool, as :func:`runs_above` finds them row by row."""
-    padded = np.zeros((len(active), active.shape[1] + 2), dtype=np.bool_)
-    padded[:, 1:-1] = active
-    # Changes alternate: a run begins, and ends within its row.
-    row, place = np.divmod(np.flatnonzero(padded[:, 1:] != padded[:, :-1]), active.shape[1] + 1)
-    row, first, last = row[::2], place[::2], place[1::2] - 1
-    kept = (last != 0) | (np.bincount(row, minlength=len(active))[row] > 1)
-    return row[kept], first[kept], last[kept]
 
 
 def ranked_runs(active: np.ndarray, rank: np.ndarray, by: str = "mean") -> Runs:

@@ -46,6 +46,9 @@ def test_runs_cover_exactly_the_active_points(active):
         assert not len(first)
 
 
+propose(np.zeros(2), 0.0, ProposalRule((0.5,)))  # machine code is made outside any deadline
+
+
 @given(
     st.integers(0, 10_000),
     st.integers(1, 80),
