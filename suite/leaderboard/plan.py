@@ -70,8 +70,8 @@ class Plan:
 
     @cached_property
     def blocked(self) -> tuple[BoardRun, ...]:
-        """The runs that cannot be done here, with their reasons."""
-        return tuple(asked for asked in self.asked if asked.blocked)
+        """The runs that cannot be done here, each once, with their reasons."""
+        return tuple({a.spec.canonical_json(): a for a in reversed(self.asked) if a.blocked}.values())[::-1]
 
     @cached_property
     def timings(self) -> Timings:

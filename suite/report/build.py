@@ -114,7 +114,7 @@ def gather(
         used=tuple(facts.used_settings(in_tables)),
         sources=tuple(facts.sources(asked, runs)),
         provenance=tuple(facts.provenance_rows(finished)),
-        asked=tried.filter(pl.col("run") != "")["run"].n_unique() + int((tried["run"] == "").sum()),
+        asked=len({one.run or one.spec.canonical_json() for one in asked}),  # without data a run has no name
         finished=len(finished),
         failed=int((runs["status"] == "failed").sum()),
         made=datetime.now(UTC),
