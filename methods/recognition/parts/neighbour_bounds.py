@@ -51,7 +51,7 @@ def all_nearest(source: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     with bfloat16_allowed():
         for row, column, product in _products(known.rows):
             kernels.scan(product, row, column, known.squares, known.moved, *known.limits, *state)
-    return kernels.ranked(source, k, *state)
+    return kernels.ranked(source, k, np.arange(len(source)), *state)
 
 
 def room(k: int) -> int:

@@ -38,7 +38,7 @@ def nearest_in_cells(source: np.ndarray, k: int, probes: int) -> tuple[np.ndarra
                 kernels.scan_some(product.numpy(), some, others, known.squares, known.moved, *known.limits, *state)
     short = (state.held >= 0) & (state.held < k)
     state.held[short] = -1
-    return kernels.ranked(source, k, *state)
+    return kernels.ranked(source, k, np.argsort(asked[:, 0], kind="stable"), *state)
 
 
 def _cells(rows: int) -> int:

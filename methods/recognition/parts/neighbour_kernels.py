@@ -193,11 +193,14 @@ def _exact(source: np.ndarray, row: int, own: np.ndarray, low: np.ndarray, k: in
 
 
 @compiled
-def ranked(source: np.ndarray, k: int, heap: np.ndarray, limit: np.ndarray, count: np.ndarray, rows: np.ndarray,
-           lows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """The ``k`` candidates (N, k) of each row that are nearest exactly, and the rows (U,) that held too many."""
+def ranked(source: np.ndarray, k: int, order: np.ndarray, heap: np.ndarray, limit: np.ndarray, count: np.ndarray,
+           rows: np.ndarray, lows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """The ``k`` candidates (N, k) of each row that are nearest exactly, and the rows (U,) that held too many.
+
+    Rows are taken in the given ``order`` (N,): those with the same candidates one after the other read them once.
+    """
     found, lanes = np.zeros((len(source), k), dtype=np.int64), np.empty(LANES)
-    for row in range(len(source)):
+    for row in order:
         if count[row] < 0:
             continue
         chosen = np.flatnonzero(lows[row, : count[row]] <= heap[row, 0])
