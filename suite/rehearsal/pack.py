@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import uuid
 from collections.abc import Callable, Mapping
@@ -61,14 +62,14 @@ def rehearse(asked: Request, made: Draft, step: Step = lambda written: None, for
 def _require_replaceable(asked: Request, force: bool) -> None:
     """Nothing but a whole rehearsal pack, to which nobody has added anything, may be replaced."""
     folder = asked.folder
-    held = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
+    held = sum(_counts(folder).values())
     if not held:
         if folder.exists() and not folder.is_dir():
             raise DataError(f"{folder} is a file; give another folder with --to.")
         return
     mark = find_mark(asked.card, folder)
     own = folder / MARK
-    if mark is None or mark.path != own or mark.content.get("wrote") != len(held):
+    if mark is None or mark.path != own or mark.content.get("wrote") != held:
         raise DataError(
             f"{folder} holds files that no rehearsal wrote; nothing there is touched: give another folder with --to."
         )
@@ -99,12 +100,18 @@ def _require_room(asked: Request, made: Draft) -> None:
 
 def _mark(asked: Request, made: Draft, folder: Path) -> None:
     """Mark the pack and each folder with files in it; files that differ from the card are stated with their SHA-256."""
-    places = sorted({path.parent for path in folder.rglob("*") if path.is_file()} - {folder})
+    counts = _counts(folder)
+    places = sorted(counts.keys() - {folder})
     written = {}
     for file in asked.card.files:
         for path in find(file, folder) if file.sha256 else []:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             if digest != file.sha256:
                 written[path.relative_to(folder).as_posix()] = digest
-    count = sum(path.is_file() for path in folder.rglob("*")) + len(places) + 1
-    write_marks(folder, places, {**asked.about(), "holds": made.holds, "files": written, "wrote": count})
+    wrote = sum(counts.values()) + len(places) + 1
+    write_marks(folder, places, {**asked.about(), "holds": made.holds, "files": written, "wrote": wrote})
+
+
+def _counts(folder: Path) -> dict[Path, int]:
+    """How many files lie in ``folder`` and in each folder below it that has any: a pack may have millions."""
+    return {Path(place): len(files) for place, _, files in os.walk(folder) if files}

@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from suite.places import Places
@@ -49,22 +49,37 @@ class Note:
 
 
 class Notes:
-    """The note of this process, written at most every few seconds."""
+    """The note of this process, written every few seconds from the first word on: an epoch may take an hour."""
 
     def __init__(self, places: Places) -> None:
         self.folder = SmallFiles(places, FOLDER)
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}.json"
         self.every = REMOTE_EVERY if self.folder.remote else EVERY
+        self.told: tuple[Standing, float] | None = None  # the last word, and when it was said
         self.written = -self.every
         self.writing = threading.Lock()
+        self.ended = threading.Event()
 
     def tell(self, standing: Standing) -> None:
         """Write where the command stands, unless that was done a moment ago."""
-        if time.monotonic() - self.written < self.every or not self.writing.acquire(blocking=False):
+        self.told = standing, time.monotonic()
+        if time.monotonic() - self.written >= self.every:
+            self._note()
+
+    def repeat(self) -> None:
+        """Write the last word again, with the time that has passed, every few seconds until the command ends."""
+        while not self.ended.wait(self.every):
+            if self.told is not None and time.monotonic() - self.written >= self.every:
+                self._note(time.monotonic() - self.told[1])
+
+    def _note(self, since: float = 0.0) -> None:
+        if self.told is None or self.ended.is_set() or not self.writing.acquire(blocking=False):
             return
         self.written = time.monotonic()
+        standing, _ = self.told
+        left = None if standing.left is None else max(0.0, standing.left - since)
         note = {
-            "standing": asdict(standing),
+            "standing": asdict(replace(standing, seconds=standing.seconds + since, left=left)),
             "command": f"suite {' '.join(sys.argv[1:])}",
             "host": socket.gethostname(),
             "process": os.getpid(),
@@ -85,6 +100,7 @@ class Notes:
 
     def remove(self) -> None:
         """The command ended."""
+        self.ended.set()
         with self.writing, suppress(Exception):
             self.folder.remove(self.name)
 
@@ -95,6 +111,7 @@ class Noting:
     def __init__(self, notes: Notes, title: str, inner: Reporter) -> None:
         self.notes, self.title, self.inner = notes, title, inner
         self.begun = time.monotonic()
+        notes.tell(Standing(f"train {title}", 0, 1, 0, (Running(title, HERE),)))
 
     def report(self, progress: Progress) -> bool:
         """Go on as ``inner`` says."""
@@ -109,6 +126,7 @@ class Noting:
 def noting(places: Places) -> Iterator[Notes]:
     """Inside, this process keeps a note among the outputs."""
     notes = Notes(places)
+    threading.Thread(target=notes.repeat, daemon=True).start()
     try:
         yield notes
     finally:

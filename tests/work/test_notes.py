@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,9 @@ from suite.cli import build
 from suite.leaderboard.run import Terms, run_plan
 from suite.places import Places
 from suite.results.ledger import Ledger
-from suite.train.storage.reporter import Progress
+from suite.train.storage.reporter import Progress, Silent
 from suite.work import notes as module
-from suite.work.notes import Notes, noting, read_notes
+from suite.work.notes import Notes, Noting, noting, read_notes
 from suite.work.progress import Pace, Running, Standing, brief, noted
 from suite.work.source import HERE
 from tests.leaderboard.fakes import fake_execute, plan
@@ -60,6 +61,28 @@ def test_a_note_is_read_as_it_was_written_and_goes_with_its_command(tmp_path: Pa
         (found,) = read_notes(places)
         assert found.standing == STANDING and found.process == os.getpid() and not found.silent
     assert read_notes(places) == [] and not list((tmp_path / "status").iterdir())
+
+
+def test_a_training_is_seen_before_its_first_epoch_ends_and_while_one_lasts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "EVERY", 0.05)
+    places = Places(str(tmp_path))
+    with noting(places) as notes:
+        reporter = Noting(notes, "asl on thumos-14", Silent())
+        assert (
+            read_notes(places)[0].standing.line()
+            == "train asl on thumos-14: 0 of 1 done, 1 running | asl on thumos-14: starts"
+        )
+        reporter.report(Progress("train", 1, 1, 4, {"validation/mAP": 0.25}))
+        deadline, ages = time.monotonic() + 20, set()
+        while len(ages) < 3:  # goes on being written without another word
+            assert time.monotonic() < deadline
+            with suppress(IndexError):
+                standing = read_notes(places)[0].standing
+                ages |= {standing.seconds} if standing.running[0].done else set()
+            time.sleep(0.02)
+    assert read_notes(places) == []
 
 
 def test_a_command_that_was_killed_is_told_from_one_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
