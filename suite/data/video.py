@@ -164,7 +164,7 @@ class ClipSource:
         reach, runs = self.frames * self.rate, [[int(index)] for index in indices[:1]]
         for before, index in pairwise(map(int, indices)):
             near = 0 <= int(self.centres[index]) - int(self.centres[before]) <= reach
-            if not self.pattern and near and str(self.files[index]) == str(self.files[before]):
+            if near and str(self.files[index]) == str(self.files[before]):
                 runs[-1].append(index)
             else:
                 runs.append([index])
@@ -175,10 +175,16 @@ class ClipSource:
         if len(run) == 1:
             return [self.clip(run[0])]
         path, centres = Path(str(self.files[run[0]])), self.centres[np.asarray(run)]
-        fps = self.fps or frame_rate(path)
-        chosen = np.stack([clip_indices(int(centre), self.frames, self.rate) for centre in centres])
+        last = [self._last_image(path, int(centre)) if self.pattern else None for centre in centres]
+        chosen = np.stack(
+            [clip_indices(int(centre), self.frames, self.rate, end) for centre, end in zip(centres, last, strict=True)]
+        )
         distinct, place = np.unique(chosen, return_inverse=True)
-        pictures = read_video(path, (distinct / fps).tolist(), self.short_side, needed=float(centres.max()) / fps)
+        if self.pattern:
+            pictures = read_frame_folder(path, distinct.tolist(), self.pattern, short_side=self.short_side)
+        else:
+            fps = self.fps or frame_rate(path)
+            pictures = read_video(path, (distinct / fps).tolist(), self.short_side, needed=float(centres.max()) / fps)
         return [pictures[own] for own in place.reshape(chosen.shape)]
 
     def take(self, index: np.ndarray) -> ClipSource:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
-from importlib.metadata import EntryPoints, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def _own_files() -> Iterator[str]:
 
 
 @cache
-def _installed() -> EntryPoints:
+def _installed() -> Any:  # of a type of its own before Python 3.12
     """What installed packages offer for any group: reading it of each takes a hundredth of a second."""
     return entry_points()
 

@@ -166,6 +166,22 @@ def test_neighbours_in_a_video_are_decoded_together(long_video: Path, video: Pat
     assert source.neighbours([]) == []
 
 
+def test_neighbours_in_a_frame_folder_are_read_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image
+
+    for index, picture in enumerate(numbered(frames=40)):
+        Image.fromarray(picture).save(tmp_path / f"{index + 1:05d}.png")
+    files, centres = np.array([str(tmp_path)] * 4), np.array([3, 11, 19, 38])
+    source = ClipSource(files, centres, 8, 2, short_side=24, pattern="{index:05d}.png")
+    assert source.neighbours(range(4)) == [[0, 1, 2], [3]]
+    alone, opened = [source.clip(index) for index in range(3)], []
+    own = Image.open
+    monkeypatch.setattr(Image, "open", lambda path: opened.append(path) or own(path))
+    for clip, expected in zip(source.together([0, 1, 2]), alone, strict=True):
+        np.testing.assert_array_equal(clip, expected)
+    assert len(opened) == len(set(opened)) < 24
+
+
 def test_broken_files_are_one_sentence(tmp_path: Path, video: Path) -> None:
     with pytest.raises(DataError, match="missing"):
         read_video(tmp_path / "none.mp4", [0.0])
