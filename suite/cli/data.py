@@ -198,7 +198,7 @@ def rehearse(
     from suite.cli.train import parse_settings
     from suite.data.storage.files import data_root
     from suite.places import Places
-    from suite.rehearsal import draft, request
+    from suite.rehearsal import bytes_in, draft, request
 
     root = data_root(Places(data=data).root)
     asked = request(
@@ -212,7 +212,7 @@ def rehearse(
         _tell_size(asked, made, as_json)
         return
     folder = _write_pack(asked, made, force)
-    written = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    written = bytes_in(folder)
     row = {"dataset": f"{name}[features=generated]", "folder": str(folder), "holds": made.holds}
     emit([{**row, "bytes": written, "size": _amount(written)}], ["dataset", "holds", "size", "folder"], as_json)
     if not as_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from suite.rehearsal.pack import draft, no_room, rehearse, room
+from suite.rehearsal.pack import bytes_in, draft, no_room, rehearse, room
 from suite.rehearsal.request import Draft, Request, request
 
-__all__ = ["Draft", "Request", "draft", "no_room", "rehearse", "request", "room"]
+__all__ = ["Draft", "Request", "bytes_in", "draft", "no_room", "rehearse", "request", "room"]

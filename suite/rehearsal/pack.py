@@ -115,3 +115,18 @@ def _mark(asked: Request, made: Draft, folder: Path) -> None:
 def _counts(folder: Path) -> dict[Path, int]:
     """How many files lie in ``folder`` and in each folder below it that has any: a pack may have millions."""
     return {Path(place): len(files) for place, _, files in os.walk(folder) if files}
+
+
+def bytes_in(folder: Path) -> int:
+    """What the files below ``folder`` take, those with several names once."""
+    known: set[int] = set()
+    waiting, total = [folder], 0
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+                elif entry.inode() not in known:
+                    known.add(entry.inode())
+                    total += entry.stat().st_size
+    return total

@@ -10,7 +10,8 @@ import pytest
 
 from suite.data import find_card, load
 from suite.data.readers.ucf101 import HEIGHT, WIDTH
-from suite.rehearsal import draft, request
+from suite.data.storage.generated import MARK
+from suite.rehearsal import bytes_in, draft, request
 from suite.tasks.actors.ucf_files import read_tubes
 from tests.rehearsal.test_localization import digest
 
@@ -51,6 +52,8 @@ def test_frames_without_a_picture_of_their_own_show_the_nearest(write, tmp_path,
     names = [sorted(path.name for path in folder.glob("*.jpg")) for folder in folders]
     assert names[0] == names[1]
     images = [[(folder / name).read_bytes() for name in names[0]] for folder in folders]
+    mark = (folders[0] / MARK).stat().st_size
+    assert bytes_in(folders[0]) == mark + sum(map(len, set(images[0]))) < sum(map(len, images[0])) / 5
     changes = [i for i, (one, other) in enumerate(pairwise(images[0]), 1) if one != other]
     assert len(changes) == 4 and set(np.diff(changes)) <= {30, 31}  # a tie goes to an even number of seconds
     assert len(set(images[1])) == len(names[0])
