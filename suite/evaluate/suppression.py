@@ -12,7 +12,9 @@ and ASL add one second). ``pad`` is added to the lengths only (ActionFormer's 1e
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -21,9 +23,12 @@ from numpy.typing import ArrayLike
 from suite.evaluate import suppression_kernels as kernels
 from suite.evaluate.lookup import group_rows, ranked_rows
 from suite.evaluate.segments import Floats, Ints
-from suite.evaluate.suppression_best import soft_best
+from suite.evaluate.suppression_best import SIZE, soft_best
+from suite.evaluate.suppression_blocks import blocks_of
 
 MODES = {"gaussian": kernels.GAUSSIAN, "linear": kernels.LINEAR}
+PICKS_AT_ONCE = 4_000_000  # that rules followed together may make: 64 MB
+DEEP = 600.0  # logarithms so far below the highest are of scores near the smallest numbers, which round coarsely
 
 
 @dataclass(frozen=True)
@@ -108,21 +113,28 @@ def soft_nms(
     return found.rows[rows], reached
 
 
-def soft_nms_best(
-    found: RankedGroups,
-    videos: Ints,
-    limit: int,
-    *,
-    decay: Literal["gaussian", "linear"] = "gaussian",
-    sigma: float = 0.5,
-    threshold: float = 0.0,
-    width_slope: float = 0.0,
-    strict: bool = False,
-    min_score: float = 0.0,
-    plus: float = 0.0,
-    pad: float = 0.0,
-) -> tuple[Ints, Floats]:
-    """The ``limit`` best picks that :func:`soft_nms` makes in the groups of each video, without making the others.
+@dataclass(frozen=True)
+class SoftRule:
+    """Gaussian soft suppression, of which each video keeps its ``limit`` best picks; the rest as :func:`soft_nms`."""
+
+    limit: int = 200
+    sigma: float = 0.5
+    threshold: float = 0.0
+    width_slope: float = 0.0
+    strict: bool = False
+    min_score: float = 0.0
+    plus: float = 0.0
+    pad: float = 0.0
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """All but the limit, as compiled code takes them."""
+        switches = (self.sigma, self.threshold, self.width_slope, float(self.strict))
+        return (*switches, self.min_score, self.plus, self.pad)
+
+
+def soft_nms_best(found: RankedGroups, videos: Ints, rule: SoftRule) -> tuple[Ints, Floats]:
+    """The best picks that :func:`soft_nms` makes in the groups of each video, without making the others.
 
     Args:
         found: scores that are not negative.
@@ -132,11 +144,31 @@ def soft_nms_best(
         rows (K,) of the input video by video, best first inside each, and their decayed scores (K,): those that
         :func:`best_rows` finds among all picks.
     """
-    rule = (decay == "gaussian", float(sigma), float(threshold), float(width_slope), bool(strict), float(min_score))
-    rows, reached = soft_best(
-        found.start, found.end, found.score.copy(), found.edges, videos, limit, (*rule, float(plus), float(pad))
-    )
-    return found.rows[rows], reached
+    places, reached = next(soft_picks(found, videos, [rule]))
+    return found.rows[places], reached
+
+
+def soft_picks(found: RankedGroups, videos: Ints, rules: Sequence[SoftRule]) -> Iterator[tuple[Ints, Floats]]:
+    """:func:`soft_nms_best` under each of the rules, but with places instead of rows; what they share is done once."""
+    score, low, high = found.score, found.edges[:-1], found.edges[1:]
+    least = min((rule.min_score for rule in rules), default=0.0)
+    blocks = blocks_of(found.start, found.end, score, found.edges, least, SIZE)
+    second = np.where(high - low > 1, score[np.minimum(low + 1, len(score) - 1)], -1.0)
+    floor = max(0.0, float(np.log(max(score.max(initial=0.0), 1.0)))) - DEEP
+    table = (blocks.columns, blocks.place, blocks.bounds, blocks.edges)
+    sizes = np.diff(found.edges[videos])
+    room = np.cumsum([np.minimum(sizes, rule.limit).sum() for rule in rules])
+    for first, end in pairwise(_parts(room)):
+        some = rules[first:end]
+        limits = np.array([rule.limit for rule in some], dtype=np.int64)
+        numbers = np.array([rule.numbers for rule in some], dtype=np.float64)
+        places, reached, begins, ends = soft_best(table, second, floor, found.edges, videos, limits, numbers)
+        yield from ((places[low:high], reached[low:high]) for low, high in zip(begins, ends))
+
+
+def _parts(room: Ints) -> list[int]:
+    """Where to cut rules that need ``room`` (S,) places, cumulated: parts of about ``PICKS_AT_ONCE``, or of one rule."""
+    return [*np.flatnonzero(np.diff(room // PICKS_AT_ONCE, prepend=-1)).tolist(), len(room)]
 
 
 def groups_of_videos(found: RankedGroups, video: Ints) -> Ints:

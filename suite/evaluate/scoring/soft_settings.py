@@ -1,0 +1,53 @@
+"""Settings of soft suppression over one pool: those that differ in the limit and in the least score share their picks.
+
+Scores only fall and a pick is the best that is left, so that picks come in descending score, and what falls below the
+least score would never have lowered anything that stays above it. A lower least score therefore makes the same picks
+and then others; a higher limit does, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from suite.evaluate.scoring.pool import Picked, Pool
+from suite.evaluate.segments import Floats, Ints
+from suite.evaluate.suppression import SoftRule, soft_picks
+
+
+def predictions_of(pool: Pool, rules: Sequence[SoftRule]) -> Iterator[tuple[int, Picked]]:
+    """The number of each rule, in some order, with what it leaves of a pool without negative scores."""
+    families: dict[SoftRule, list[int]] = {}
+    for number, rule in enumerate(rules):
+        families.setdefault(replace(rule, limit=1, min_score=0.0), []).append(number)
+    widest = [_widest([rules[number] for number in family]) for family in families.values()]
+    found = zip(families.values(), widest, soft_picks(pool.ranked, pool.videos, widest))
+    for family, wide, (places, score) in found:
+        for number in family:
+            own = (places, score) if rules[number] == wide else _narrowed(pool, rules[number], places, score)
+            yield number, Picked(pool, pool.ranked.rows[own[0]], own[1])
+
+
+def _widest(rules: Sequence[SoftRule]) -> SoftRule:
+    """The rule whose picks hold those of all."""
+    limit, least = max(rule.limit for rule in rules), min(rule.min_score for rule in rules)
+    return replace(rules[0], limit=limit, min_score=least)
+
+
+def _narrowed(pool: Pool, rule: SoftRule, places: Ints, score: Floats) -> tuple[Ints, Floats]:
+    """Places and scores that ``rule`` picks, from those of a wider one.
+
+    The best of a group is picked whatever its score is: behind all others, where it is below the least score.
+    """
+    ranked, firsts = pool.ranked, pool.firsts
+    low = firsts[ranked.score[firsts] < rule.min_score]
+    high = score >= rule.min_score
+    picked = np.concatenate([places[high], low])
+    value = np.concatenate([score[high], ranked.score[low]])
+    video = pool.found.video[ranked.rows[picked]]
+    order = np.argsort(video, kind="stable")
+    begin = np.searchsorted(video[order], video[order])
+    kept = order[np.arange(len(order)) - begin < rule.limit]
+    return picked[kept], value[kept]
