@@ -27,7 +27,7 @@ def inlined(function: F) -> F:
     A call costs as many counted references as it has arrays. Division by zero gives what NumPy gives, not an error, so
     that loops with divisions become vector instructions.
     """
-    return cast(F, _Late(function, error_model="numpy", forceinline=True))
+    return cast(F, _Late(function, error_model="numpy", forceinline=True, _nrt=False))
 
 
 class _Late:

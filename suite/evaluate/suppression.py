@@ -167,7 +167,7 @@ def soft_picks(found: RankedGroups, videos: Ints, rules: Sequence[SoftRule]) -> 
 
 
 def _parts(room: Ints) -> list[int]:
-    """Where to cut rules that need ``room`` (S,) places, cumulated: parts of about ``PICKS_AT_ONCE``, or of one rule."""
+    """Where to cut rules that need ``room`` (S,) places, cumulated: parts of ``PICKS_AT_ONCE``, or of one rule."""
     return [*np.flatnonzero(np.diff(room // PICKS_AT_ONCE, prepend=-1)).tolist(), len(room)]
 
 

@@ -62,19 +62,6 @@ def _sink(heap: Ints, low: int, size: int, top: Floats, of: Ints) -> None:
 
 
 @inlined
-def _add(block: int, columns: Floats, total: Floats, left: float, right: float, rule: Rule) -> None:
-    """Add the squared overlaps with a pick to the sums of a block; the loop becomes vector instructions."""
-    _, threshold, slope, strict, _, plus, pad = rule
-    length, bar = right - left + plus + pad, threshold + slope * (right - left)
-    for k in range(SIZE):
-        start, end = columns[block, 0, k], columns[block, 1, k]
-        shared = min(right, end) - max(left, start) + plus
-        overlap = shared / (length + end - start + plus + pad - shared)
-        square = overlap * overlap if shared > 0.0 else 0.0
-        total[block, k] += square if overlap > bar or (overlap == bar and not strict) else 0.0
-
-
-@inlined
 def _best(
     block: int, columns: Floats, place: Ints, total: Floats, top: Floats, of: Ints, sigma: float, floor: float
 ) -> None:
@@ -110,10 +97,12 @@ def _best(
 
 
 @inlined
-def _look(block: int, low: int, new: bool, picks: int, rule: Rule, table: Table, floor: float, state: State) -> float:
+def _look(
+    block: int, low: int, new: bool, picks: int, rule: Rule, columns: Floats, place: Ints, bounds: Floats, floor: float,
+    total: Floats, top: Floats, of: Ints, picked: Floats, near: Ints,
+) -> float:  # fmt: skip
     """The best score of a block after all ``picks`` of its group; the picks of the group begin at ``low``."""
-    columns, place, bounds, _ = table
-    total, top, of, _, _, picked, near, _, _ = state
+    sigma, threshold, slope, strict, _, plus, pad = rule
     if new:
         of[block, 2] = 0
         for k in range(SIZE):
@@ -121,10 +110,17 @@ def _look(block: int, low: int, new: bool, picks: int, rule: Rule, table: Table,
     count = 0
     for k in range(low + of[block, 2], low + picks):
         near[count] = k
-        count += min(picked[k, 1], bounds[block, 1]) - max(picked[k, 0], bounds[block, 0]) + rule[5] > 0.0
-    for k in range(count):
-        _add(block, columns, total, picked[near[k], 0], picked[near[k], 1], rule)
-    _best(block, columns, place, total, top, of, rule[0], floor)
+        count += min(picked[k, 1], bounds[block, 1]) - max(picked[k, 0], bounds[block, 0]) + plus > 0.0
+    for one in range(count):
+        left, right = picked[near[one], 0], picked[near[one], 1]
+        length, bar = right - left + plus + pad, threshold + slope * (right - left)
+        for k in range(SIZE):  # becomes vector instructions
+            start, end = columns[block, 0, k], columns[block, 1, k]
+            shared = min(right, end) - max(left, start) + plus
+            overlap = shared / (length + end - start + plus + pad - shared)
+            square = overlap * overlap if shared > 0.0 else 0.0
+            total[block, k] += square if overlap > bar or (overlap == bar and not strict) else 0.0
+    _best(block, columns, place, total, top, of, sigma, floor)
     of[block, 2] = picks
     return top[block]
 
@@ -135,8 +131,8 @@ def _video(
     state: State, rows: Ints, reached: Floats, found: int,
 ) -> int:  # fmt: skip
     """Write the picks of a video at ``found``; where they end."""
-    columns, place, _, blocks = table
-    total, top, of, heap, counts, picked, _, best, chosen = state
+    columns, place, bounds, blocks = table
+    total, top, of, heap, counts, picked, near, best, chosen = state
     least = rule[4]
     for group in range(groups[0], groups[1]):
         first = blocks[group]
@@ -174,7 +170,7 @@ def _video(
             if not new and (size == 0 or of[block, 2] == picks):
                 break
             block = fresh if new else block
-            value = _look(block, low, new, picks, rule, table, floor, state)
+            value = _look(block, low, new, picks, rule, columns, place, bounds, floor, total, top, of, picked, near)
             stays = value >= 0.0 and value >= least
             if new:
                 fresh += 1

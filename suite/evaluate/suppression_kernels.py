@@ -162,9 +162,9 @@ def soft(
                 overlap = shared / (length + end[place] - start[place] + plus + pad - shared)
                 if overlap > bar or (overlap == bar and not strict):
                     total[place] += overlap * overlap
-                    value = (
-                        own[place] * math.exp(-total[place] / sigma) if mode == GAUSSIAN else value * (1.0 - overlap)
-                    )
+                    value *= 1.0 - overlap
+                    if mode == GAUSSIAN:
+                        value = own[place] * math.exp(-total[place] / sigma)
             if value < min_score:
                 continue
             if value > next_score:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -47,7 +47,8 @@ class Thinning:
     @classmethod
     def of(cls, rule: SoftRule) -> Thinning:
         """Soft suppression by a rule."""
-        return cls("soft", **asdict(rule))
+        sizes = (rule.threshold, rule.sigma, rule.plus, rule.pad, rule.min_score, rule.width_slope)
+        return cls("soft", *sizes, rule.strict, rule.limit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,3 +133,7 @@ class Picked:
         return Segments(
             found.video[self.rows], found.label[self.rows], found.start[self.rows], found.end[self.rows], self.score
         )
+
+    def equals(self, other: Picked) -> bool:
+        """Whether the other one, of the same pool, has the same rows and scores."""
+        return np.array_equal(self.rows, other.rows) and np.array_equal(self.score, other.score)

@@ -12,13 +12,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from suite.evaluate.scoring.pool import Picked, Pool
+from suite.evaluate.scoring.pool import Picked, Pool, Thinning
 from suite.evaluate.segments import Floats, Ints
 from suite.evaluate.suppression import SoftRule, soft_picks
 
 
-def predictions_of(pool: Pool, rules: Sequence[SoftRule]) -> Iterator[tuple[int, Picked]]:
-    """The number of each rule, in some order, with what it leaves of a pool without negative scores."""
+def thinned_each(pool: Pool, rules: Sequence[Thinning]) -> Iterator[tuple[int, Picked | None]]:
+    """The number of each rule, in some order, with what :meth:`Pool.thinned` gives for it."""
+    shared = [number for number, rule in enumerate(rules) if rule.kind == "soft" and pool.lowest >= 0.0]
+    yield from ((number, pool.thinned(rules[number])) for number in sorted({*range(len(rules))} - {*shared}))
+    for place, picked in _soft_each(pool, [rules[number].soft for number in shared]):
+        yield shared[place], picked
+
+
+def _soft_each(pool: Pool, rules: Sequence[SoftRule]) -> Iterator[tuple[int, Picked]]:
+    """The number of each rule, in some order, with what it leaves of a pool that has no negative scores."""
     families: dict[SoftRule, list[int]] = {}
     for number, rule in enumerate(rules):
         families.setdefault(replace(rule, limit=1, min_score=0.0), []).append(number)
