@@ -28,6 +28,7 @@ from suite.evaluate.suppression_blocks import blocks_of
 
 MODES = {"gaussian": kernels.GAUSSIAN, "linear": kernels.LINEAR}
 PICKS_AT_ONCE = 4_000_000  # that rules followed together may make: 64 MB
+COLUMNS_AT_ONCE = 2_000_000  # of blocks: 110 MB
 DEEP = 600.0  # logarithms so far below the highest are of scores near the smallest numbers, which round coarsely
 
 
@@ -150,25 +151,42 @@ def soft_nms_best(found: RankedGroups, videos: Ints, rule: SoftRule) -> tuple[In
 
 def soft_picks(found: RankedGroups, videos: Ints, rules: Sequence[SoftRule]) -> Iterator[tuple[Ints, Floats]]:
     """:func:`soft_nms_best` under each of the rules, but with places instead of rows; what they share is done once."""
-    score, low, high = found.score, found.edges[:-1], found.edges[1:]
-    least = min((rule.min_score for rule in rules), default=0.0)
-    blocks = blocks_of(found.start, found.end, score, found.edges, least, SIZE)
+    sizes, groups = np.diff(found.edges[videos]), np.diff(videos)
+    parts = list(pairwise(_parts(np.cumsum(sizes + SIZE * groups), COLUMNS_AT_ONCE)))
+    room = np.cumsum([int(np.minimum(sizes, rule.limit).sum()) for rule in rules])
+    for first, end in pairwise(_parts(room, PICKS_AT_ONCE)):
+        pieces = [_picks_of(found, videos[low : high + 1], rules[first:end]) for low, high in parts]
+        for number in range(end - first):
+            own = [piece[number] for piece in pieces]
+            yield own[0] if len(own) == 1 else _joined(own)
+
+
+def _parts(total: Ints, most: int) -> list[int]:
+    """Where to cut items of cumulated sizes ``total`` (N,) into parts of about ``most``, or of one item."""
+    return [*np.flatnonzero(np.diff(total // most, prepend=-1)).tolist(), len(total)]
+
+
+def _joined(pieces: Sequence[tuple[Ints, Floats]]) -> tuple[Ints, Floats]:
+    """Places and scores of pieces one behind the other."""
+    places, scores = zip(*pieces) if pieces else ((), ())
+    return np.concatenate([np.zeros(0, np.int64), *places]), np.concatenate([np.zeros(0), *scores])
+
+
+def _picks_of(found: RankedGroups, videos: Ints, rules: Sequence[SoftRule]) -> list[tuple[Ints, Floats]]:
+    """Places and scores of the picks under each rule in some videos that lie side by side."""
+    begin, end = found.edges[videos[0]], found.edges[videos[-1]]
+    edges = found.edges[videos[0] : videos[-1] + 1] - begin
+    score, low, high = found.score[begin:end], edges[:-1], edges[1:]
+    least = min(rule.min_score for rule in rules)
+    blocks = blocks_of(found.start[begin:end], found.end[begin:end], score, edges, least, SIZE)
     second = np.where(high - low > 1, score[np.minimum(low + 1, len(score) - 1)], -1.0)
-    floor = max(0.0, float(np.log(max(score.max(initial=0.0), 1.0)))) - DEEP
+    floor = float(np.log(max(score.max(), 1.0))) - DEEP
     table = (blocks.columns, blocks.place, blocks.bounds, blocks.edges)
-    sizes = np.diff(found.edges[videos])
-    room = np.cumsum([np.minimum(sizes, rule.limit).sum() for rule in rules])
-    for first, end in pairwise(_parts(room)):
-        some = rules[first:end]
-        limits = np.array([rule.limit for rule in some], dtype=np.int64)
-        numbers = np.array([rule.numbers for rule in some], dtype=np.float64)
-        places, reached, begins, ends = soft_best(table, second, floor, found.edges, videos, limits, numbers)
-        yield from ((places[low:high], reached[low:high]) for low, high in zip(begins, ends))
-
-
-def _parts(room: Ints) -> list[int]:
-    """Where to cut rules that need ``room`` (S,) places, cumulated: parts of ``PICKS_AT_ONCE``, or of one rule."""
-    return [*np.flatnonzero(np.diff(room // PICKS_AT_ONCE, prepend=-1)).tolist(), len(room)]
+    limits = np.array([rule.limit for rule in rules], dtype=np.int64)
+    numbers = np.array([rule.numbers for rule in rules], dtype=np.float64)
+    places, reached, begins, ends = soft_best(table, second, floor, edges, videos - videos[0], limits, numbers)
+    places += begin
+    return [(places[low:high], reached[low:high]) for low, high in zip(begins, ends)]
 
 
 def groups_of_videos(found: RankedGroups, video: Ints) -> Ints:
