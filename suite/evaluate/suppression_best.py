@@ -114,12 +114,13 @@ def _look(
     for one in range(count):
         left, right = picked[near[one], 0], picked[near[one], 1]
         length, bar = right - left + plus + pad, threshold + slope * (right - left)
+        bar = np.nextafter(bar, np.inf) if strict else bar  # what is above the one reaches the other
         for k in range(SIZE):  # becomes vector instructions
             start, end = columns[block, 0, k], columns[block, 1, k]
             shared = min(right, end) - max(left, start) + plus
             overlap = shared / (length + end - start + plus + pad - shared)
             square = overlap * overlap if shared > 0.0 else 0.0
-            total[block, k] += square if overlap > bar or (overlap == bar and not strict) else 0.0
+            total[block, k] += square if overlap >= bar else 0.0
     _best(block, columns, place, total, top, of, sigma, floor)
     of[block, 2] = picks
     return top[block]
