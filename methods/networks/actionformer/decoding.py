@@ -118,7 +118,7 @@ def suppress(found: Segments, rule: NmsRule) -> Segments:
 def to_seconds(found: Segments, grids: list[Grid]) -> Segments:
     """Grid cells to seconds, clipped to each video; ``found.video`` indexes ``grids``."""
     table = np.array([tuple(grid) for grid in grids], dtype=np.float64).reshape(-1, len(Grid._fields))
-    per_row = Grid(*(column[found.video] for column in table.T.copy()))
+    per_row = Grid(*np.take(table.T.copy(), found.video, axis=1))
     return replace(found, start=per_row.to_seconds(found.start), end=per_row.to_seconds(found.end))
 
 

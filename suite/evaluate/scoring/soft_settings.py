@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from suite.evaluate.compiling import compiled
 from suite.evaluate.scoring.pool import Picked, Pool, Thinning
 from suite.evaluate.segments import Floats, Ints
 from suite.evaluate.suppression import SoftRule, soft_picks
@@ -45,17 +46,33 @@ def _widest(rules: Sequence[SoftRule]) -> SoftRule:
 
 
 def _narrowed(pool: Pool, rule: SoftRule, places: Ints, score: Floats) -> tuple[Ints, Floats]:
-    """Places and scores that ``rule`` picks, from those of a wider one.
+    """Places and scores that ``rule`` picks, from those of a wider one."""
+    ranked = pool.ranked
+    ends, best = ranked.edges[pool.videos[1:]], ranked.score[pool.firsts]
+    return _cut(places, score, ends, pool.firsts, best, float(rule.min_score), int(rule.limit))
+
+
+@compiled
+def _cut(
+    places: Ints, score: Floats, ends: Ints, firsts: Ints, best: Floats, least: float, limit: int
+) -> tuple[Ints, Floats]:
+    """Of picks (K,) in videos that hold the places until ``ends`` (V,): the first ``limit`` of at least ``least``.
 
     The best of a group is picked whatever its score is: behind all others, where it is below the least score.
+    ``firsts`` and ``best`` (G,) are these places and scores, by video and descending score.
     """
-    ranked, firsts = pool.ranked, pool.firsts
-    low = firsts[ranked.score[firsts] < rule.min_score]
-    high = score >= rule.min_score
-    picked = np.concatenate([places[high], low])
-    value = np.concatenate([score[high], ranked.score[low]])
-    video = pool.found.video[ranked.rows[picked]]
-    order = np.argsort(video, kind="stable")
-    begin = np.searchsorted(video[order], video[order])
-    kept = order[np.arange(len(order)) - begin < rule.limit]
-    return picked[kept], value[kept]
+    rows, value = np.empty(len(places) + len(firsts), dtype=np.int64), np.empty(len(places) + len(firsts))
+    found, pick, group = 0, 0, 0
+    for end in ends:
+        most = found + limit
+        while pick < len(places) and places[pick] < end:
+            if score[pick] >= least and found < most:
+                rows[found], value[found] = places[pick], score[pick]
+                found += 1
+            pick += 1
+        while group < len(firsts) and firsts[group] < end:
+            if best[group] < least and found < most:
+                rows[found], value[found] = firsts[group], best[group]
+                found += 1
+            group += 1
+    return rows[:found], value[:found]

@@ -1,8 +1,9 @@
 """mAP of many settings of post-processing over the same scores, with all that they share done once.
 
 Candidates are made once for all settings that differ in suppression and in the threshold on classes alone; they are
-sorted once, and their overlaps with the truth are taken once (:mod:`suite.evaluate.scoring`). Numbers are those of
-decoding and scoring each setting by itself, to the bit; settings that a method does not cover go that way.
+sorted once, and their overlaps with the truth are taken once (:mod:`suite.evaluate.scoring`). Soft suppression is done
+for all settings together, once for those of one sigma. Numbers are those of decoding and scoring each setting by itself,
+to the bit; settings that a method does not cover go that way.
 """
 
 from __future__ import annotations
