@@ -2,8 +2,8 @@
 
 Candidates are made once for all settings that differ in suppression and in the threshold on classes alone; they are
 sorted once, and their overlaps with the truth are taken once (:mod:`suite.evaluate.scoring`). Soft suppression is done
-for all settings together, once for those of one sigma. Numbers are those of decoding and scoring each setting by itself,
-to the bit; settings that a method does not cover go that way.
+for all settings together, once for those of one sigma. Numbers are those of decoding and scoring each setting by
+itself, to the bit; settings that a method does not cover go that way.
 """
 
 from __future__ import annotations
