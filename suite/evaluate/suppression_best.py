@@ -25,10 +25,10 @@ MARGIN = 1e-9  # far above the rounding of a logarithm of a score, below which e
 Rule = tuple[float, float, float, bool, float, float, float]
 # columns, places, bounds and edges of blocks
 Table = tuple[Floats, Ints, Floats, Ints]
-# For B blocks of G groups: sums of squared overlaps (B, SIZE), infinite where picked; the best score of a block (B,), and
-# its place, its column and how many picks it knows (B, 3); heaps of blocks (B,); picks of a group, its next block not
-# looked at, and blocks in its heap (G, 3); start and end of the picks of each group (N, 2); numbers of picks that come
-# near a block; the score (-2 without any) and the block of a group's next pick (G,) each.
+# For B blocks of G groups: sums of squared overlaps (B, SIZE), infinite where picked; the best score of a block (B,),
+# and its place, its column and how many picks it knows (B, 3); heaps of blocks (B,); picks of a group, its next block
+# not looked at, and blocks in its heap (G, 3); start and end of the picks of each group (N, 2); numbers of picks that
+# come near a block; the score (-2 without any) and the block of a group's next pick (G,) each.
 State = tuple[Floats, Floats, Ints, Ints, Ints, Floats, Ints, Floats, Ints]
 
 
