@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import update_wrapper
 from typing import Any, TypeVar, cast
 
@@ -21,11 +21,20 @@ def compiled(function: F) -> F:
     return cast(F, _Late(function))
 
 
+def inlined(function: F) -> F:
+    """Compile ``function`` into those that call it, for what is called millions of times.
+
+    A call costs as many counted references as it has arrays. Division by zero gives what NumPy gives, not an error, so
+    that loops with divisions become vector instructions.
+    """
+    return cast(F, _Late(function, error_model="numpy", forceinline=True, _nrt=False))
+
+
 class _Late:
     """A function that is compiled when it is first called, with all others of its module: they may call each other."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
+    def __init__(self, function: Callable[..., Any], **options: Any) -> None:
+        self.function, self.options = function, options
         self.code: Callable[..., Any] | None = None
         update_wrapper(self, function)
 
@@ -36,7 +45,7 @@ class _Late:
         """The compiled function. Names of the module then mean compiled functions: numba reads them there."""
         with _ONE_AT_A_TIME:
             if self.code is None:
-                self.code = _machine_code(self.function)
+                self.code = _machine_code(self.function, self.options)
                 module = self.function.__globals__
                 others = {name: value for name, value in module.items() if isinstance(value, _Late)}
                 for name, value in others.items():
@@ -45,10 +54,10 @@ class _Late:
             return self.code
 
 
-def _machine_code(function: Callable[..., Any]) -> Callable[..., Any]:
+def _machine_code(function: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
     from numba import njit
 
     try:
-        return cast(Callable[..., Any], njit(function, cache=True, nogil=True))
+        return cast(Callable[..., Any], njit(function, cache=True, nogil=True, **options))
     except RuntimeError:  # numba has found no folder to write to
-        return cast(Callable[..., Any], njit(function, nogil=True))
+        return cast(Callable[..., Any], njit(function, nogil=True, **options))

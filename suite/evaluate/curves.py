@@ -142,3 +142,30 @@ def average_precisions(
                     area = _at_eleven_recalls(gain[:used], false[:used], true, total, factor)
                 areas[draw, level, label] = area
     return areas
+
+
+@compiled
+def areas_of_hits(offsets: Ints, hits: Ints, wrong: Floats, positives: Floats, mode: int) -> Floats:
+    """AP (T, C) as :func:`average_precisions` where every unit counts once and nothing is ignored.
+
+    Args:
+        offsets: (C + 1,) where the detections of each class begin.
+        hits: (T, C) true positives.
+        wrong: (T, N) false positives before each of them, from the begin of a class on.
+        positives: (C,) ground truths.
+    """
+    areas = np.full(hits.shape, np.nan)
+    gain = np.ones(hits.max() if hits.size else 0)
+    for level in range(len(hits)):
+        for label in range(hits.shape[1]):
+            total, used = positives[label], hits[level, label]
+            if total <= 0.0:
+                continue
+            own, false = gain[:used], wrong[level, offsets[label] : offsets[label] + used]
+            if mode == ENVELOPE:
+                areas[level, label] = _under_envelope(own, false, float(used), total, 1.0)
+            elif mode == NON_INTERPOLATED:
+                areas[level, label] = _at_true_positives(own, false, total, 1.0)
+            else:
+                areas[level, label] = _at_eleven_recalls(own, false, float(used), total, 1.0)
+    return areas

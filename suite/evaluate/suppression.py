@@ -12,7 +12,9 @@ and ASL add one second). ``pad`` is added to the lengths only (ActionFormer's 1e
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -21,9 +23,13 @@ from numpy.typing import ArrayLike
 from suite.evaluate import suppression_kernels as kernels
 from suite.evaluate.lookup import group_rows, ranked_rows
 from suite.evaluate.segments import Floats, Ints
-from suite.evaluate.suppression_best import soft_best
+from suite.evaluate.suppression_best import SIZE, soft_best
+from suite.evaluate.suppression_blocks import blocks_of
 
 MODES = {"gaussian": kernels.GAUSSIAN, "linear": kernels.LINEAR}
+PICKS_AT_ONCE = 4_000_000  # that rules followed together may make: 64 MB
+COLUMNS_AT_ONCE = 2_000_000  # of blocks: 110 MB
+DEEP = 600.0  # logarithms so far below the highest are of scores near the smallest numbers, which round coarsely
 
 
 @dataclass(frozen=True)
@@ -108,21 +114,28 @@ def soft_nms(
     return found.rows[rows], reached
 
 
-def soft_nms_best(
-    found: RankedGroups,
-    videos: Ints,
-    limit: int,
-    *,
-    decay: Literal["gaussian", "linear"] = "gaussian",
-    sigma: float = 0.5,
-    threshold: float = 0.0,
-    width_slope: float = 0.0,
-    strict: bool = False,
-    min_score: float = 0.0,
-    plus: float = 0.0,
-    pad: float = 0.0,
-) -> tuple[Ints, Floats]:
-    """The ``limit`` best picks that :func:`soft_nms` makes in the groups of each video, without making the others.
+@dataclass(frozen=True)
+class SoftRule:
+    """Gaussian soft suppression, of which each video keeps its ``limit`` best picks; the rest as :func:`soft_nms`."""
+
+    limit: int = 200
+    sigma: float = 0.5
+    threshold: float = 0.0
+    width_slope: float = 0.0
+    strict: bool = False
+    min_score: float = 0.0
+    plus: float = 0.0
+    pad: float = 0.0
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """All but the limit, as compiled code takes them."""
+        switches = (self.sigma, self.threshold, self.width_slope, float(self.strict))
+        return (*switches, self.min_score, self.plus, self.pad)
+
+
+def soft_nms_best(found: RankedGroups, videos: Ints, rule: SoftRule) -> tuple[Ints, Floats]:
+    """The best picks that :func:`soft_nms` makes in the groups of each video, without making the others.
 
     Args:
         found: scores that are not negative.
@@ -132,11 +145,48 @@ def soft_nms_best(
         rows (K,) of the input video by video, best first inside each, and their decayed scores (K,): those that
         :func:`best_rows` finds among all picks.
     """
-    rule = (decay == "gaussian", float(sigma), float(threshold), float(width_slope), bool(strict), float(min_score))
-    rows, reached = soft_best(
-        found.start, found.end, found.score.copy(), found.edges, videos, limit, (*rule, float(plus), float(pad))
-    )
-    return found.rows[rows], reached
+    places, reached = next(soft_picks(found, videos, [rule]))
+    return found.rows[places], reached
+
+
+def soft_picks(found: RankedGroups, videos: Ints, rules: Sequence[SoftRule]) -> Iterator[tuple[Ints, Floats]]:
+    """:func:`soft_nms_best` under each of the rules, but with places instead of rows; what they share is done once."""
+    sizes, groups = np.diff(found.edges[videos]), np.diff(videos)
+    parts = list(pairwise(_parts(np.cumsum(sizes + SIZE * groups), COLUMNS_AT_ONCE)))
+    room = np.cumsum([int(np.minimum(sizes, rule.limit).sum()) for rule in rules])
+    for first, end in pairwise(_parts(room, PICKS_AT_ONCE)):
+        pieces = [_picks_of(found, videos[low : high + 1], rules[first:end]) for low, high in parts]
+        for number in range(end - first):
+            own = [piece[number] for piece in pieces]
+            yield own[0] if len(own) == 1 else _joined(own)
+
+
+def _parts(total: Ints, most: int) -> list[int]:
+    """Where to cut items of cumulated sizes ``total`` (N,) into parts of about ``most``, or of one item."""
+    return [*np.flatnonzero(np.diff(total // most, prepend=-1)).tolist(), len(total)]
+
+
+def _joined(pieces: Sequence[tuple[Ints, Floats]]) -> tuple[Ints, Floats]:
+    """Places and scores of pieces one behind the other."""
+    places, scores = zip(*pieces) if pieces else ((), ())
+    return np.concatenate([np.zeros(0, np.int64), *places]), np.concatenate([np.zeros(0), *scores])
+
+
+def _picks_of(found: RankedGroups, videos: Ints, rules: Sequence[SoftRule]) -> list[tuple[Ints, Floats]]:
+    """Places and scores of the picks under each rule in some videos that lie side by side."""
+    begin, end = found.edges[videos[0]], found.edges[videos[-1]]
+    edges = found.edges[videos[0] : videos[-1] + 1] - begin
+    score, low, high = found.score[begin:end], edges[:-1], edges[1:]
+    least = min(rule.min_score for rule in rules)
+    blocks = blocks_of(found.start[begin:end], found.end[begin:end], score, edges, least, SIZE)
+    second = np.where(high - low > 1, score[np.minimum(low + 1, len(score) - 1)], -1.0)
+    floor = float(np.log(max(score.max(), 1.0))) - DEEP
+    table = (blocks.columns, blocks.place, blocks.bounds, blocks.edges)
+    limits = np.array([rule.limit for rule in rules], dtype=np.int64)
+    numbers = np.array([rule.numbers for rule in rules], dtype=np.float64)
+    places, reached, begins, ends = soft_best(table, second, floor, edges, videos - videos[0], limits, numbers)
+    places += begin
+    return [(places[low:high], reached[low:high]) for low, high in zip(begins, ends)]
 
 
 def groups_of_videos(found: RankedGroups, video: Ints) -> Ints:

@@ -138,10 +138,11 @@ def soft(
     """Take the best, lower the others by their overlap with it, drop those below ``min_score``, repeat.
 
     The pass that lowers scores also finds the next best and closes the gaps, so each pick costs one sweep. The
-    arrays are used up. Returns the rows picked and their scores, in picking order.
+    arrays are used up. Gaussian factors are one exponential of the sum of squared overlaps, in picking order. Returns
+    the rows picked and their scores, in picking order.
     """
     size = len(start)
-    row = np.arange(size)
+    row, own, total = np.arange(size), score.copy(), np.zeros(size)
     picked = np.empty(min(size, limit), dtype=np.int64)
     reached = np.empty(min(size, limit))
     count, best = 0, 0
@@ -160,12 +161,16 @@ def soft(
             if shared > 0.0:
                 overlap = shared / (length + end[place] - start[place] + plus + pad - shared)
                 if overlap > bar or (overlap == bar and not strict):
-                    value *= math.exp(-overlap * overlap / sigma) if mode == GAUSSIAN else 1.0 - overlap
+                    total[place] += overlap * overlap
+                    value *= 1.0 - overlap
+                    if mode == GAUSSIAN:
+                        value = own[place] * math.exp(-total[place] / sigma)
             if value < min_score:
                 continue
             if value > next_score:
                 next_best, next_score = alive, value
             start[alive], end[alive], score[alive], row[alive] = start[place], end[place], value, row[place]
+            own[alive], total[alive] = own[place], total[place]
             alive += 1
         size, best = alive, next_best
     return picked[:count], reached[:count]

@@ -1,8 +1,8 @@
 """The inner loop: parameters that only post-process are searched over the scores of trained networks, not by training.
 
-Tens of thousands of settings a second where a setting moves a threshold over fixed scores, hundreds where it thins
-candidates that all settings share; elsewhere as fast as the method decodes. The choice is made on validation data; test
-data are decoded once, with what was chosen.
+Tens of thousands of settings a second where a setting moves a threshold over fixed scores, a thousand and more where it
+thins candidates that all settings share; elsewhere as fast as the method decodes. The choice is made on validation
+data; test data are decoded once, with what was chosen.
 """
 
 from __future__ import annotations

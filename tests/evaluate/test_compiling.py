@@ -25,7 +25,7 @@ def uses(path: Path) -> dict[str, set[str]]:
     functions = [
         node
         for node in tree.body
-        if isinstance(node, ast.FunctionDef) and "compiled" in map(ast.unparse, node.decorator_list)
+        if isinstance(node, ast.FunctionDef) and {"compiled", "inlined"} & set(map(ast.unparse, node.decorator_list))
     ]
     read = {f.name: {n.id for line in f.body for n in ast.walk(line) if isinstance(n, ast.Name)} for f in functions}
     return {name: names & imported for name, names in read.items()}

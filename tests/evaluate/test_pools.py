@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from suite.evaluate import suppression
 from suite.evaluate.protocols import ACTIVITYNET, THUMOS_KIT, WTALC, TemporalProtocol
-from suite.evaluate.scoring.pool import Pool, Thinning
+from suite.evaluate.scoring.pool import Picked, Pool, Thinning
 from suite.evaluate.scoring.rematch import Rematch, covers
 from suite.evaluate.segments import Segments
 from suite.evaluate.temporal import temporal_map
@@ -113,3 +113,14 @@ def test_what_is_not_covered_says_so():
     negative = Pool(Segments(found.video, found.label, found.start, found.end, found.score - 0.5))
     assert negative.thinned(Thinning("soft")) is None
     assert not covers(THUMOS_KIT) and not covers(ACTIVITYNET.at(0.0, 0.5))
+
+
+def test_predictions_that_look_alike_are_told_apart():
+    found, truth = drawn(6, 60, 9), drawn(7, 30, 1, scored=False)
+    pool = Pool(found)
+    rematch = Rematch(truth, pool, ACTIVITYNET.at(0.1, 0.3), VIDEOS)
+    half = np.full(2, 0.5)
+    several = [Picked(pool, np.array(rows), half) for rows in ([0, 59], [29, 30], [1, 58], [0, 59])]
+    fresh = [Rematch(truth, pool, ACTIVITYNET.at(0.1, 0.3), VIDEOS).map_per_tiou(picked) for picked in several]
+    np.testing.assert_array_equal([rematch.map_per_tiou(picked) for picked in several], fresh)
+    assert rematch.map_per_tiou(several[0]) is rematch.map_per_tiou(several[3])

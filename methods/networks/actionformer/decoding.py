@@ -18,6 +18,7 @@ from methods.networks.actionformer.model import Detections
 from methods.networks.actionformer.preparation import Grid
 from suite.evaluate.segments import Segments, required_score
 from suite.evaluate.suppression import (
+    SoftRule,
     best_rows,
     groups_of_videos,
     hard_nms,
@@ -98,10 +99,8 @@ def suppress(found: Segments, rule: NmsRule) -> Segments:
     group = video_class_groups(found.video, found.label) if rule.class_wise else found.video
     if rule.soft:
         ranked = ranked_groups(found.start, found.end, score, group)
-        rows, values = soft_nms_best(
-            ranked, groups_of_videos(ranked, found.video), rule.limit,
-            sigma=rule.sigma, min_score=rule.min_score, pad=AREA_PAD,
-        )  # fmt: skip
+        own = SoftRule(rule.limit, rule.sigma, min_score=rule.min_score, pad=AREA_PAD)
+        rows, values = soft_nms_best(ranked, groups_of_videos(ranked, found.video), own)
     else:
         standing = hard_nms(found.start, found.end, score, rule.threshold, group=group, pad=AREA_PAD)
         rows = standing[best_rows(score[standing], rule.limit, found.video[standing])]
@@ -119,7 +118,7 @@ def suppress(found: Segments, rule: NmsRule) -> Segments:
 def to_seconds(found: Segments, grids: list[Grid]) -> Segments:
     """Grid cells to seconds, clipped to each video; ``found.video`` indexes ``grids``."""
     table = np.array([tuple(grid) for grid in grids], dtype=np.float64).reshape(-1, len(Grid._fields))
-    per_row = Grid(*table[found.video].T)
+    per_row = Grid(*np.take(table.T.copy(), found.video, axis=1))
     return replace(found, start=per_row.to_seconds(found.start), end=per_row.to_seconds(found.end))
 
 

@@ -31,11 +31,11 @@ from methods.networks.bmn.targets import Code, proposal_extents
 from methods.semi_localization.parts.batches import endless
 from methods.semi_localization.parts.detector import COLUMNS, Detector, Labels
 from methods.semi_localization.parts.external_classes import class_scores_of
-from methods.semi_localization.parts.proposal_suppression import ANY, GROWING, WidthRule, suppressed, times
+from methods.semi_localization.parts.proposal_suppression import ANY, GROWING, suppressed, times
 from methods.semi_localization.parts.windows import Windows, window_batch
 from suite.evaluate.scoring.pool import Pool, Thinning
 from suite.evaluate.segments import Segments
-from suite.evaluate.suppression import best_rows
+from suite.evaluate.suppression import SoftRule, best_rows
 from suite.method import Batch, Losses, Run, Scores, Value, hyper
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
@@ -320,22 +320,19 @@ class ProposalNetwork(InitialWeights, Detector):
 
     def suppressed(self, found: Segments, duration: np.ndarray) -> Segments:
         """Soft-NMS within each video and class."""
-        return suppressed(
-            found, self.width_rule, duration,
-            sigma=self.nms_sigma, min_score=self.min_score, limit=self.max_segments, voting=self.voting,
-        )  # fmt: skip
+        return suppressed(found, self.soft_rule, duration, self.voting)
 
     @property
-    def width_rule(self) -> WidthRule:
-        """From which overlap on a score is lowered."""
-        return ANY if self.code == "opentad" else GROWING
+    def soft_rule(self) -> SoftRule:
+        """The parameters of suppression."""
+        rule = ANY if self.code == "opentad" else GROWING
+        return replace(rule, limit=self.max_segments, sigma=self.nms_sigma, min_score=self.min_score)
 
     def pool(self, scores: Scores, samples: Videos) -> Pool:
         found = Segments(*(scores[name] for name in COLUMNS))
-        return Pool(found, *times(found, self.width_rule, samples.duration))
+        return Pool(found, *times(found, self.soft_rule, samples.duration))
 
     def thinning(self) -> Thinning | None:
         if self.class_agnostic or self.voting > 0:
             return None
-        rule = Thinning("soft", sigma=self.nms_sigma, min_score=self.min_score, limit=self.max_segments)
-        return replace(rule, **self.width_rule)
+        return Thinning.of(self.soft_rule)

@@ -4,55 +4,42 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import TypedDict
 
 import numpy as np
 
 from suite.evaluate.segments import Segments, required_score
-from suite.evaluate.suppression import groups_of_videos, ranked_groups, soft_nms_best, video_class_groups, vote
+from suite.evaluate.suppression import (
+    SoftRule,
+    groups_of_videos,
+    ranked_groups,
+    soft_nms_best,
+    video_class_groups,
+    vote,
+)
 
 # Candidates that are ordered, suppressed and averaged together. Published recipes keep all of a window, which an
 # untrained network makes tens of millions in THUMOS-14's test videos: each copy of their columns takes gigabytes.
 AT_ONCE = 200_000
 
 
-class WidthRule(TypedDict):
-    """From which overlap on a score is lowered, as :func:`~suite.evaluate.suppression.soft_nms` takes it."""
-
-    threshold: float
-    width_slope: float
-    strict: bool
+# From which overlap on a score is lowered; the other fields are a method's parameters.
+ANY = SoftRule()  # OpenTAD
+GROWING = SoftRule(threshold=0.5, width_slope=0.4, strict=True)  # BMN's authors: it grows with the width
 
 
-ANY = WidthRule(threshold=0.0, width_slope=0.0, strict=False)  # OpenTAD
-GROWING = WidthRule(threshold=0.5, width_slope=0.4, strict=True)  # BMN's authors: it grows with the width
-
-
-def times(found: Segments, rule: WidthRule, duration: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def times(found: Segments, rule: SoftRule, duration: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Starts and ends (N,) for suppression: shares of the videos, of ``duration`` (V,), where widths matter."""
-    size = np.asarray(duration)[found.video] if rule["width_slope"] else 1.0
+    size = np.asarray(duration)[found.video] if rule.width_slope else 1.0
     return np.asarray(found.start / size), np.asarray(found.end / size)
 
 
-def suppressed(
-    found: Segments,
-    rule: WidthRule,
-    duration: np.ndarray,
-    *,
-    sigma: float,
-    min_score: float,
-    limit: int,
-    voting: float,
-) -> Segments:
-    """Gaussian soft-NMS, the ``limit`` best of each video; then score voting, unless ``voting`` is 0.
+def suppressed(found: Segments, rule: SoftRule, duration: np.ndarray, voting: float) -> Segments:
+    """Gaussian soft-NMS, the best of each video; then score voting, unless ``voting`` is 0.
 
     Rows of one video lie side by side, videos ascending.
     """
     ends = _blocks(found.video)
-    parts = [
-        _suppressed(found.take(np.arange(low, high)), rule, duration, sigma, min_score, limit, voting)
-        for low, high in pairwise(ends)
-    ]
+    parts = [_suppressed(found.take(np.arange(low, high)), rule, duration, voting) for low, high in pairwise(ends)]
     return Segments.concatenate([Segments.empty(scored=True), *parts])
 
 
@@ -63,19 +50,10 @@ def _blocks(video: np.ndarray) -> list[int]:
     return [*begins.tolist(), len(video)]
 
 
-def _suppressed(
-    found: Segments,
-    rule: WidthRule,
-    duration: np.ndarray,
-    sigma: float,
-    min_score: float,
-    limit: int,
-    voting: float,
-) -> Segments:
+def _suppressed(found: Segments, rule: SoftRule, duration: np.ndarray, voting: float) -> Segments:
     group, score = video_class_groups(found.video, found.label), required_score(found)
     ranked = ranked_groups(*times(found, rule, duration), score, group)
-    videos = groups_of_videos(ranked, found.video)
-    rows, values = soft_nms_best(ranked, videos, limit, sigma=sigma, min_score=min_score, **rule)
+    rows, values = soft_nms_best(ranked, groups_of_videos(ranked, found.video), rule)
     kept = replace(found.take(rows), score=values)
     if voting <= 0:
         return kept

@@ -12,6 +12,7 @@ from suite.evaluate import suppression_kernels as kernels
 from suite.evaluate.segments import Bools, Floats, Ints, Segments, required_score
 from suite.evaluate.suppression import (
     RankedGroups,
+    SoftRule,
     groups_of_videos,
     ranked_groups,
     soft_nms_best,
@@ -36,6 +37,18 @@ class Thinning:
     width_slope: float = 0.0
     strict: bool = False
     limit: int = 200
+
+    @property
+    def soft(self) -> SoftRule:
+        """The setting as soft suppression takes it."""
+        switches = (self.threshold, self.width_slope, self.strict, self.min_score, self.plus, self.pad)
+        return SoftRule(self.limit, self.sigma, *switches)
+
+    @classmethod
+    def of(cls, rule: SoftRule) -> Thinning:
+        """Soft suppression by a rule."""
+        sizes = (rule.threshold, rule.sigma, rule.plus, rule.pad, rule.min_score, rule.width_slope)
+        return cls("soft", *sizes, rule.strict, rule.limit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +78,12 @@ class Pool:
         return groups_of_videos(self.ranked, self.found.video)
 
     @cached_property
+    def firsts(self) -> Ints:
+        """(G,) the best place of each group, by video, descending score and group."""
+        found, best = self.ranked, self.ranked.edges[:-1]
+        return best[np.lexsort((best, -found.score[best], self.found.video[found.rows[best]]))]
+
+    @cached_property
     def lowest(self) -> float:
         """The lowest score of all, 0 without any."""
         return float(required_score(self.found).min(initial=0.0))
@@ -77,11 +96,7 @@ class Pool:
         if rule.kind == "soft":
             if self.lowest < 0.0 or kept is not None:
                 return None
-            rows, score = soft_nms_best(
-                self.ranked, self.videos, rule.limit,
-                sigma=rule.sigma, threshold=rule.threshold, width_slope=rule.width_slope, strict=rule.strict,
-                min_score=rule.min_score, plus=rule.plus, pad=rule.pad,
-            )  # fmt: skip
+            rows, score = soft_nms_best(self.ranked, self.videos, rule.soft)
         elif rule.kind == "none":
             rows = np.arange(len(self.found)) if kept is None else np.flatnonzero(kept)
             score = required_score(self.found)[rows]
@@ -118,3 +133,7 @@ class Picked:
         return Segments(
             found.video[self.rows], found.label[self.rows], found.start[self.rows], found.end[self.rows], self.score
         )
+
+    def equals(self, other: Picked) -> bool:
+        """Whether the other one, of the same pool, has the same rows and scores."""
+        return np.array_equal(self.rows, other.rows) and np.array_equal(self.score, other.score)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from suite.evaluate.curves import MODES, average_precisions
-from suite.evaluate.kernels import FALSE_POSITIVE, IGNORED, overlaps
+from suite.evaluate.curves import MODES, areas_of_hits
+from suite.evaluate.kernels import overlaps
 from suite.evaluate.lookup import distinct, group_rows, pair_keys, positions, shuffling_key
 from suite.evaluate.protocols import TemporalProtocol
 from suite.evaluate.ranking import mean_over_present
 from suite.evaluate.scoring.pool import Picked, Pool
-from suite.evaluate.scoring.rematch_kernels import ranked_by_class, verdicts_of
+from suite.evaluate.scoring.rematch_kernels import hits_of, ranked_by_class
 from suite.evaluate.segments import Floats, Ints, Segments
 from suite.evaluate.temporal import counted_predictions, counted_truth
+
+KEPT = 32  # predictions that are remembered: settings that leave little often leave the same
 
 
 def covers(protocol: TemporalProtocol) -> bool:
@@ -36,14 +38,18 @@ class Rematch:
         rows = counted_predictions(pool.found, self.classes, protocol, videos)
         counted[rows] = positions(pool.found.label[rows], self.classes)
         self.label = counted
+        self.known: dict[tuple[int, int, float], tuple[Picked, Floats]] = {}
 
     @cached_property
-    def tie(self) -> Ints:
-        """(N,) the rank of each candidate among those of its score."""
-        found, rank = self.pool.found, np.empty(len(self.pool.found), dtype=np.int64)
-        key = shuffling_key([found.video, found.start, found.end])
-        rank[np.lexsort((found.end, found.start, found.video, key))] = np.arange(len(found))
-        return rank
+    def tie(self) -> NDArray[np.uint64]:
+        """(N,) where each candidate stands among those of its score."""
+        return shuffling_key([self.pool.found.video, self.pool.found.start, self.pool.found.end])
+
+    @cached_property
+    def positives(self) -> Floats:
+        """(C,) ground truths of each class."""
+        counts = np.bincount(positions(self.truth.label, self.classes), minlength=len(self.classes))
+        return counts.astype(np.float64)
 
     @cached_property
     def pairs(self) -> tuple[Ints, Ints, Floats]:
@@ -56,17 +62,22 @@ class Rematch:
 
     def average_precision(self, picked: Picked) -> Floats:
         """AP (T, C) of a prediction."""
-        ranked, offsets = ranked_by_class(picked.rows, picked.score, self.label, self.tie, len(self.classes))
-        verdict = verdicts_of(
-            ranked, *self.pairs, len(self.truth), self.thresholds, self.protocol.strict,
-            self.protocol.matching == "first", FALSE_POSITIVE,
-        )  # fmt: skip
-        once, unit = np.ones((1, 1)), np.zeros(len(ranked), dtype=np.int64)
-        positives = np.bincount(positions(self.truth.label, self.classes), minlength=len(self.classes))
-        counts, mode = positives[None].astype(np.float64), MODES[self.protocol.interpolation]
-        ranks = (offsets, verdict, unit, once, counts, np.ones_like(counts), mode, FALSE_POSITIVE, IGNORED)
-        return np.asarray(average_precisions(*ranks)[0])
+        order = np.argsort(-picked.score)
+        columns = (picked.rows, picked.score, order, self.label, self.tie)
+        ranked, offsets = ranked_by_class(*columns, len(self.classes))
+        first = self.protocol.matching == "first"
+        strict = self.protocol.strict
+        hits, wrong = hits_of(ranked, offsets, *self.pairs, len(self.truth), self.thresholds, strict, first)
+        return np.asarray(areas_of_hits(offsets, hits, wrong, self.positives, MODES[self.protocol.interpolation]))
 
     def map_per_tiou(self, picked: Picked) -> Floats:
-        """mAP (T,) of a prediction; their mean is the average mAP."""
-        return mean_over_present(self.average_precision(picked))
+        """mAP (T,) of a prediction; their mean is the average mAP. One that was scored just now is looked up."""
+        sign = (len(picked.rows), int(picked.rows.sum()), float(picked.score.sum()))
+        known = self.known.get(sign)
+        if known is not None and known[0].equals(picked):
+            return known[1]
+        found = mean_over_present(self.average_precision(picked))
+        if len(self.known) >= KEPT:
+            self.known.pop(next(iter(self.known)))
+        self.known[sign] = picked, found
+        return found

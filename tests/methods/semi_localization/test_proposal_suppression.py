@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,11 +28,11 @@ def proposals(count: int) -> Segments:
 @pytest.mark.parametrize("count", [0, 1, 500])
 def test_blocks_of_videos_give_what_all_at_once_give(rule, voting, count, monkeypatch):
     found, duration = proposals(count), np.linspace(60, 90, VIDEOS)
-    options = {"sigma": 0.4, "min_score": 0.001, "limit": 20, "voting": voting}
-    whole = suppressed(found, rule, duration, **options)
+    rule = replace(rule, sigma=0.4, min_score=0.001, limit=20)
+    whole = suppressed(found, rule, duration, voting)
     for at_once in (1, 90, 250):
         monkeypatch.setattr(proposal_suppression, "AT_ONCE", at_once)
-        parts = suppressed(found, rule, duration, **options)
+        parts = suppressed(found, rule, duration, voting)
         for name in ("video", "label", "start", "end", "score"):
             assert np.array_equal(getattr(parts, name), getattr(whole, name)), (name, at_once)
     assert len(whole) == min(count, 20 * len(np.unique(found.video)))

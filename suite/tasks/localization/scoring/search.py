@@ -1,8 +1,9 @@
 """mAP of many settings of post-processing over the same scores, with all that they share done once.
 
 Candidates are made once for all settings that differ in suppression and in the threshold on classes alone; they are
-sorted once, and their overlaps with the truth are taken once (:mod:`suite.evaluate.scoring`). Numbers are those of
-decoding and scoring each setting by itself, to the bit; settings that a method does not cover go that way.
+sorted once, and their overlaps with the truth are taken once (:mod:`suite.evaluate.scoring`). Soft suppression is done
+for all settings together, once for those of one sigma. Numbers are those of decoding and scoring each setting by
+itself, to the bit; settings that a method does not cover go that way.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from suite.evaluate.protocols import TemporalProtocol
 from suite.evaluate.scoring.pool import Picked, Pool, Thinning
 from suite.evaluate.scoring.rematch import Rematch, covers
+from suite.evaluate.scoring.soft_settings import thinned_each
 from suite.method import Hyper, Scores
 from suite.tasks.localization.evaluator import counted_videos, scored
 from suite.tasks.localization.samples import Videos
@@ -49,11 +51,14 @@ def map_per_tiou(
 ) -> list[tuple[np.ndarray, np.ndarray]] | None:
     """Of each setting tIoUs (T,) and mAP (T,); None where nothing is shared."""
     methods: Sequence[Any] = decodings.methods
-    if not covers(protocol) or not all(_says_how_it_decodes(method) for method in methods):
+    kinds = {type(method): method for method in methods}  # each is asked once: there may be thousands of settings
+    if not covers(protocol) or not all(map(_says_how_it_decodes, kinds.values())):
         return None
+    names = {kind: _of_candidates(method) for kind, method in kinds.items()}
     alike: dict[Hashable, list[int]] = {}
     for place, method in enumerate(methods):
-        alike.setdefault(_candidates_of(method), []).append(place)
+        values = tuple(getattr(method, name) for name in names[type(method)])
+        alike.setdefault((type(method), values), []).append(place)
     found: dict[int, np.ndarray] = {}
     for places in alike.values():
         if len(places) > 1:
@@ -81,10 +86,10 @@ def _place(kind: type, name: str) -> int:
     return next(place for place, base in enumerate(kind.__mro__) if name in vars(base))
 
 
-def _candidates_of(method: Searchable) -> Hashable:
-    """The values on which the candidates depend."""
+def _of_candidates(method: Searchable) -> list[str]:
+    """Parameters of post-processing on which the candidates depend."""
     post = {name for name, declared in method.hypers.items() if declared.post}
-    return tuple(getattr(method, name) for name in sorted(post - method.thins - {method.chooses}))
+    return sorted(post - method.thins - {method.chooses})
 
 
 def _of_one_pool(
@@ -98,13 +103,15 @@ def _of_one_pool(
     lead = min((methods[place] for place in covered), key=_lowest)
     pool = lead.pool(decodings.scores, samples)
     rematch = Rematch(samples.segments, pool, protocol, counted_videos(samples, protocol))
-    shown = lead.shown(decodings.scores["probability"]) if lead.chooses else None
-    found = {}
-    for place, rule in covered.items():
-        picked = _picked(pool, rule, methods[place], shown, decodings.scores)
-        if picked is not None:
-            found[place] = rematch.map_per_tiou(picked)
-    return found
+    places = list(covered)
+    if lead.chooses:
+        shown = lead.shown(decodings.scores["probability"])
+        picked = (
+            (place, _picked(pool, rule, methods[place], shown, decodings.scores)) for place, rule in covered.items()
+        )
+    else:
+        picked = ((places[number], one) for number, one in thinned_each(pool, list(covered.values())))
+    return {place: rematch.map_per_tiou(one) for place, one in picked if one is not None}
 
 
 def _lowest(method: Any) -> float:
@@ -112,10 +119,8 @@ def _lowest(method: Any) -> float:
     return float(getattr(method, method.chooses)) if method.chooses else 0.0
 
 
-def _picked(pool: Pool, rule: Thinning, method: Any, shown: np.ndarray | None, scores: Scores) -> Picked | None:
-    """What a setting predicts; ``shown`` (V, C) are the classes whose candidates are in the pool, None for all."""
-    if shown is None:
-        return pool.thinned(rule)
+def _picked(pool: Pool, rule: Thinning, method: Any, shown: np.ndarray, scores: Scores) -> Picked | None:
+    """What a setting predicts; ``shown`` (V, C) are the classes whose candidates are in the pool."""
     own = method.shown(scores["probability"])
     if (own & ~shown).any():
         return None
