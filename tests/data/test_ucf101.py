@@ -91,6 +91,17 @@ def test_detections_in_pixels(published: Path) -> None:
         read_published(published)
 
 
+def test_detections_between_key_frames_are_not_scored(published: Path) -> None:
+    """Frames of the grid are, without annotation, too: a protocol may count false positives there."""
+    test, validation = "Diving/v_Diving_g01_c01", "Fencing/v_Fencing_g25_c02"
+    rows = [f"{video},{frame},11,21,111,141,0.9" for video in (test, validation) for frame in range(1, 31)]
+    (published / "detections.csv").write_text("\n".join(rows) + "\n")
+    data = read_published(published, test_stride=10)
+    assert np.rint(data.test.second * 25).tolist() == [0, 10, 20]
+    assert np.rint(data.validation.second * 25).tolist() == [0, 8, 16, 24]
+    assert len(data.test.truth_box) == 1 and len(read_published(published).test) == 30
+
+
 def test_annotated_boxes_are_scored_only_when_asked_for(published: Path) -> None:
     """They are another protocol: a score on them must not stand under the name of the published one."""
     with pytest.raises(DataError, match="say boxes=annotated"):

@@ -65,7 +65,10 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     for split, videos in parts.items():
         stride = int(dials["test_stride" if split == "test" else "key_stride"])
         truth = _table(tubes, videos[tubes.video] & (tubes.frame % stride == 0))
-        actors = _training(tubes, videos, truth, folder, dials) if split == "train" else _detected(truth, folder, dials)
+        if split == "train":
+            actors = _training(tubes, videos, truth, folder, dials)
+        else:
+            actors = _detected(truth, tubes.videos[videos], stride, folder, dials)
         units = np.array([group_of(video) for video in actors.video], dtype=str)
         samples[split] = replace(actors, unit=units, frames=_pixels(actors, folder))
     counts = samples["train"].labels.sum(axis=0)
@@ -125,12 +128,15 @@ def _trained(truth: BoxTable, folder: Path, dials: Mapping[str, Value]) -> BoxTa
     return training_boxes(truth, found, boxes, float(dials["train_overlap"]))
 
 
-def _detected(truth: BoxTable, folder: Path, dials: Mapping[str, Value]) -> Actors:
-    """Detected boxes, or the annotated ones where the dial ``boxes`` asks for them: that is another protocol."""
+def _detected(truth: BoxTable, videos: np.ndarray, stride: int, folder: Path, dials: Mapping[str, Value]) -> Actors:
+    """Detected boxes on every ``stride``-th frame of ``videos`` (V,), annotated or not; or, where the dial ``boxes``
+    asks for them, the annotated ones: that is another protocol."""
     if dials["boxes"] == "annotated":
         return assemble(truth)
     found = _detections(folder, truth.labels.shape[1], float(dials["test_score"]), "boxes=annotated")
-    return assemble(copy_labels(found.take(np.isin(found.video, truth.video)), truth, overlap=0.5), truth)
+    on_grid = np.rint(found.second * RATE).astype(np.int64) % stride == 0
+    kept = found.take(np.isin(found.video, videos) & on_grid)
+    return assemble(copy_labels(kept, truth, overlap=0.5), truth)
 
 
 def _detections(folder: Path, classes: int, threshold: float, otherwise: str) -> BoxTable:
