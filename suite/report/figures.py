@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from suite.report.aggregate import CELL
+from suite.report.beside import sides
 from suite.report.numbers import HONEST
 from suite.report.views import View
 
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8C8C8C", "#B8A800")
 DASHES = ("solid", "dash", "dot", "dashdot")
 POINTS = 150  # a curve has at most about this many
-WORDS = ("x", "y", "text", "name")  # of a trace: what may hold labels
+WORDS = ("x", "y", "text", "hovertext", "name")  # of a trace: what may hold labels
+PLOT = (1000.0, 310.0)  # pixels between the axes of a figure on a wide page
+POSITIONS = {
+    "right": "middle right",
+    "left": "middle left",
+    "top": "top center",
+    "bottom": "bottom center",
+    "": "top left",
+}
 CLASSES = 200  # more classes than this do not fit a heat map
 
 
@@ -80,7 +89,7 @@ def blank(height: int, **layout: Any) -> Figure:
         **layout,
     )
     figure.update_xaxes(gridcolor="rgba(128,128,128,0.25)", zeroline=False, automargin=True)
-    figure.update_yaxes(gridcolor="rgba(128,128,128,0.25)", zeroline=False, automargin=True)
+    figure.update_yaxes(gridcolor="rgba(128,128,128,0.25)", zeroline=False, automargin=True, exponentformat="power")
     return figure
 
 
@@ -116,10 +125,29 @@ def quality_and_time(view: View) -> Figure | None:
     figure.add_scatter(
         x=[one[0] for one in front], y=[one[1] for one in front], mode="lines", line=line, hoverinfo="skip"
     )
-    marker = {"color": COLOURS[0], "size": 9}
-    figure.add_scatter(x=seconds, y=means, text=labels, mode="markers+text", textposition="top center", marker=marker)
-    figure.update_xaxes(type="log")
+    powers = np.log10(seconds)
+    x, y = _span(powers, 0.05), _span(means, 0.1)
+    dots = [((p - x[0]) / (x[1] - x[0]) * PLOT[0], (y[1] - v) / (y[1] - y[0]) * PLOT[1]) for p, v in zip(powers, means)]
+    beside = sides(dots, labels, *PLOT)  # a name without room is there when one points at its dot
+    figure.add_scatter(
+        x=seconds,
+        y=means,
+        text=[label if side else "" for label, side in zip(labels, beside, strict=True)],
+        hovertext=labels,
+        mode="markers+text",
+        textposition=[POSITIONS[side] for side in beside],
+        marker={"color": COLOURS[0], "size": 9},
+    )
+    figure.update_xaxes(type="log", range=x)
+    figure.update_yaxes(range=y)
     return figure
+
+
+def _span(values: Sequence[float] | np.ndarray, room: float) -> list[float]:
+    """An axis with room beside the least and the greatest value."""
+    low, high = float(np.min(values)), float(np.max(values))
+    more = room * (high - low) or 1.0
+    return [low - more, high + more]
 
 
 def costs(view: View) -> list[tuple[float, float, str]]:

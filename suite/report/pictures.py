@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from suite.report.across import Across
+from suite.report.beside import sides
 from suite.report.drawing import LETTER, Dot, Line, Picture, Words, scale
 from suite.report.figures import COLOURS, costs, undominated
 from suite.report.tables import number
@@ -106,13 +107,21 @@ def cost(view: View) -> Picture | None:
         shapes += [Line(LEFT, y, right, y, GRID), Words(LEFT - 8, y + 4, f"{tick:g}", "end", SOFT)]
     front = [at(seconds, value) for seconds, value, _ in undominated(known)]
     shapes += [Line(*start, *end, OTHERS, 1, dashed=True) for start, end in pairwise(front)]
-    for seconds, value, label in known:
-        x, y = at(seconds, value)
-        shapes += [Dot(x, y, 4.5, COLOURS[0]), Words(x + 8, y + 4, label)]
+    dots = [at(seconds, value) for seconds, value, _ in known]
+    names = [label for _, _, label in known]
+    for (x, y), label, side in zip(dots, names, sides(dots, names, WIDTH, TALL - BOTTOM), strict=True):
+        shapes += [Dot(x, y, 4.5, COLOURS[0]), _beside(x, y, label, side)]
     axis = f"median seconds per run; up: {view.headline}, %"
     shapes.append(Words((LEFT + right) / 2, TALL - 10, axis, "middle", SOFT))
     about = "; ".join(f"{label} {value:.1f} in {seconds:.3g} s" for seconds, value, label in known)
     return Picture(WIDTH, TALL, _title(view, "percent, over seconds per run"), about, tuple(shapes))
+
+
+def _beside(x: float, y: float, label: str, side: str) -> Words:
+    """A dot's name on a side of it; on the right where none has room."""
+    if side in ("top", "bottom"):
+        return Words(x, y + (18 if side == "bottom" else -10), label, "middle")
+    return Words(x - 8, y + 4, label, "end") if side == "left" else Words(x + 8, y + 4, label)
 
 
 def ranks(one: Across) -> Picture:
