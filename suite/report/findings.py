@@ -23,7 +23,8 @@ def _said(view: View) -> str:
     column = _column(view)
     ranked = _ranked(view, column)
     if not ranked:
-        return NOTHING_YET
+        ended = any(row.finished for row in view.rows)
+        return f"None of these runs measures {view.headline}: see the columns." if ended else NOTHING_YET
     best = ranked[0]
     said = f"{best.label} has the highest {view.headline}, {number(best.cells[column].summary.mean)} %"
     if len(ranked) < 2:

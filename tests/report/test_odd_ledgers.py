@@ -76,6 +76,13 @@ def test_an_empty_ledger(tmp_path):
     assert content.finished == 0 and all(row.finished == 0 for row in content.sections[0].view.rows)
 
 
+def test_runs_without_the_headline_are_no_empty_table(tmp_path):
+    runs, ledger = asked(), Ledger(tmp_path / "ledger")
+    ledger.record_all([done(one, float("nan")) for one in runs])
+    _, page = built(runs, ledger, tmp_path)
+    assert "None of these runs measures" in page and "Nothing is known yet" not in page
+
+
 def test_one_run(tmp_path):
     runs, ledger = asked(), Ledger(tmp_path / "ledger")
     ledger.record(done(runs[0], 0.5))
