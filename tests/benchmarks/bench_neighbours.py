@@ -25,9 +25,9 @@ K = 15
 
 
 def features(rows: int, channels: int, clusters: int = 100, seed: int = 0) -> np.ndarray:
-    """(N, D) rows around centres that are as far apart as rows are from their centre; other rows for another seed."""
-    centres = np.random.default_rng(0).standard_normal((clusters, channels), dtype=np.float32)
-    generator = np.random.default_rng([1, seed])
+    """(N, D) rows around centres that are as far apart as rows are from their centre."""
+    generator = np.random.default_rng(seed)
+    centres = generator.standard_normal((clusters, channels), dtype=np.float32)
     made = generator.standard_normal((rows, channels), dtype=np.float32)
     made += centres[generator.integers(0, clusters, rows)]
     return made

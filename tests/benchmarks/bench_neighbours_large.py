@@ -19,11 +19,11 @@ from tests.benchmarks.bench_neighbours import K, beside_scikit_learn, features, 
 from tests.benchmarks.rows import Row, record
 
 EPIC, CHANNELS = 67_217, 4096
-PROBES = (1, 2, 4, 8, 16)
+PROBES = (1, 4, 16)
 
 
 def stored(path: Path, times: int) -> np.ndarray:
-    """``times`` · EPIC rows of :func:`features` around the same centres, in a file that is mapped."""
+    """``times`` · EPIC rows of :func:`features`, each part around centres of its own, in a file that is mapped."""
     source = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(times * EPIC, CHANNELS))
     for part in range(times):
         source[part * EPIC : (part + 1) * EPIC] = features(EPIC, CHANNELS, seed=part)
