@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-LETTER, LINE, GAP = 6.6, 16.0, 8.0  # pixels: width of a letter, height of a line, distance from the middle of a dot
+from suite.report.drawing import LETTER
+
+LINE, GAP = 16.0, 8.0  # pixels: height of a line, distance of a name from the middle of its dot
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 

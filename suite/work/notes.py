@@ -49,34 +49,37 @@ class Note:
 
 
 class Notes:
-    """The note of this process, written every few seconds from the first word on: an epoch may take an hour."""
+    """The note of this process, written every few seconds from the first standing on: an epoch may take an hour."""
 
     def __init__(self, places: Places) -> None:
         self.folder = SmallFiles(places, FOLDER)
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}.json"
         self.every = REMOTE_EVERY if self.folder.remote else EVERY
-        self.told: tuple[Standing, float] | None = None  # the last word, and when it was said
+        self.latest: tuple[Standing, float] | None = None  # where the command stood, and when
         self.written = -self.every
         self.writing = threading.Lock()
         self.ended = threading.Event()
 
     def tell(self, standing: Standing) -> None:
         """Write where the command stands, unless that was done a moment ago."""
-        self.told = standing, time.monotonic()
+        self.latest = standing, time.monotonic()
         if time.monotonic() - self.written >= self.every:
             self._note()
 
     def repeat(self) -> None:
-        """Write the last word again, with the time that has passed, every few seconds until the command ends."""
+        """Write the latest standing again, with the time that has passed, every few seconds until the command ends."""
         while not self.ended.wait(self.every):
-            if self.told is not None and time.monotonic() - self.written >= self.every:
-                self._note(time.monotonic() - self.told[1])
+            if self.latest is not None and time.monotonic() - self.written >= self.every:
+                self._note(time.monotonic() - self.latest[1])
 
     def _note(self, since: float = 0.0) -> None:
-        if self.told is None or self.ended.is_set() or not self.writing.acquire(blocking=False):
+        if self.latest is None or not self.writing.acquire(blocking=False):
+            return
+        if self.ended.is_set():  # asked while nobody can remove the note: none is written after that
+            self.writing.release()
             return
         self.written = time.monotonic()
-        standing, _ = self.told
+        standing, _ = self.latest
         left = None if standing.left is None else max(0.0, standing.left - since)
         note = {
             "standing": asdict(replace(standing, seconds=standing.seconds + since, left=left)),
