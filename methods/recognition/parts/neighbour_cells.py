@@ -1,16 +1,20 @@
 """Nearest neighbours among the rows of a few cells: approximate for large sets, exact within the cells.
 
 k-means divides the rows into about √N cells; a row is compared with the rows of the cells whose centres are nearest
-to it. The rows of a cell are multiplied with all that ask for it at once, in bfloat16 with the bounds of
+to it. A centre amid many groups of rows lies nearer to most rows than the centre of any other group, so that its cell
+would be large and nearly all rows would ask for it: cells that hold more than twice √N rows are divided further. The
+rows of a cell are multiplied with all that ask for it at once, in bfloat16 with the bounds of
 :mod:`methods.recognition.parts.neighbour_bounds`, so that of the rows looked at the nearest ones are proven.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from methods.recognition.parts import neighbour_kernels as kernels
 from methods.recognition.parts.neighbour_bounds import Rounded, bfloat16_allowed, room, rounded
@@ -18,6 +22,8 @@ from methods.recognition.parts.neighbour_bounds import Rounded, bfloat16_allowed
 BLOCK = 4096  # rows of one product
 LEARNT_FROM = 64  # rows per cell that k-means sees
 ROUNDS = 10  # of k-means
+FULL = 2  # times its share of the rows seen: a cell that holds more is divided
+DIVIDED = 8  # times at most: rows that are equal cannot be
 
 
 def nearest_in_cells(source: np.ndarray, k: int, probes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -28,7 +34,7 @@ def nearest_in_cells(source: np.ndarray, k: int, probes: int) -> tuple[np.ndarra
     known = rounded(source)
     state = kernels.empty_state(len(source), k, room(k))
     with bfloat16_allowed():
-        asked = _asked(known, min(probes, _cells(len(source))))
+        asked = _asked(known, probes)
         members = _by_cell(asked[:, 0])
         # Each row's own cell first: it holds most neighbours, and those leave less to look at in the others.
         for ranks in (slice(0, 1), slice(1, None)):
@@ -47,19 +53,42 @@ def _cells(rows: int) -> int:
 
 def _asked(known: Rounded, probes: int) -> np.ndarray:
     """(N, probes) the cells whose centres are nearest to each row, the nearest first."""
+    count = len(known.rows)
+    seen = np.linspace(0, count - 1, min(count, LEARNT_FROM * _cells(count))).astype(np.int64)
+    centres = _centres(known.rows[seen].float(), _cells(count))
+    found = np.empty((count, min(probes, len(centres))), dtype=np.int64)
+    for start in range(0, count, BLOCK):
+        found[start : start + BLOCK] = _nearest(known.rows[start : start + BLOCK].float(), centres, found.shape[1])
+    return found
+
+
+def _centres(seen: Tensor, cells: int) -> Tensor:
+    """(C, D) centres of about ``cells`` cells, none of which holds much more than its share of the rows ``seen``."""
+    share = len(seen) / cells
+    centres = _means(seen, cells)
+    for _ in range(DIVIDED):
+        own = _nearest(seen, centres, 1)[:, 0]
+        held = np.bincount(own, minlength=len(centres))
+        full = np.flatnonzero(held > FULL * share)
+        if not len(full):
+            break
+        parts = [_means(seen[own == cell], math.ceil(held[cell] / share)) for cell in full]
+        centres = torch.cat([centres[held <= FULL * share], *parts])
+    return centres
+
+
+def _means(rows: Tensor, count: int) -> Tensor:
+    """(count, D) centres of k-means, rounded as rows are."""
     import faiss
 
-    count, wide = known.rows.shape
-    cells = _cells(count)
-    sample = np.linspace(0, count - 1, min(count, LEARNT_FROM * cells)).astype(np.int64)
-    learner = faiss.Kmeans(wide, cells, niter=ROUNDS, seed=0, min_points_per_centroid=1)
-    learner.train(known.rows[sample].float().numpy())
-    centres = torch.from_numpy(learner.centroids).bfloat16().float()
-    squares, found = centres.square().sum(1), torch.empty((count, probes), dtype=torch.int64)
-    for start in range(0, count, BLOCK):
-        rows = known.rows[start : start + BLOCK].float()
-        found[start : start + BLOCK] = (squares - 2 * (rows @ centres.T)).topk(probes, dim=1, largest=False).indices
-    return found.numpy()
+    learner = faiss.Kmeans(rows.shape[1], count, niter=ROUNDS, seed=0, min_points_per_centroid=1)
+    learner.train(rows.numpy())
+    return torch.from_numpy(learner.centroids).bfloat16().float()
+
+
+def _nearest(rows: Tensor, centres: Tensor, count: int) -> np.ndarray:
+    """(n, count) numbers of the centres that are nearest to each row."""
+    return (centres.square().sum(1) - 2 * (rows @ centres.T)).topk(count, dim=1, largest=False).indices.numpy()
 
 
 def _by_cell(asked: np.ndarray) -> dict[int, np.ndarray]:

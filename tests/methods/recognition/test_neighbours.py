@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from methods.recognition.parts import neighbours
+from methods.recognition.parts import neighbour_cells, neighbours
 from methods.recognition.parts.neighbours import (
     approximate,
     class_confusion,
@@ -109,6 +110,23 @@ def test_of_the_rows_in_the_cells_the_nearest_are_found() -> None:
         assert (np.diff(distance, axis=1) >= 0).all() and not fallen[~whole].any()
         before, whole = distance, (found == exact).all(axis=1)
     np.testing.assert_array_equal(found, exact)
+
+
+def test_no_cell_holds_much_more_than_its_share() -> None:
+    """Centres amid many groups of rows would be the second nearest of nearly all rows."""
+    generator = np.random.default_rng(7)
+    groups = generator.standard_normal((400, 256), dtype=np.float32)
+    rows = np.repeat(groups, 16, axis=0) + generator.standard_normal((6400, 256), dtype=np.float32)
+    cells = np.bincount(_cells_of(rows, 80), minlength=80)
+    assert cells.max() <= 2 * 6400 / 80 < np.bincount(_cells_of(rows, 80, divided=0)).max()
+
+
+def _cells_of(rows: np.ndarray, cells: int, divided: int = neighbour_cells.DIVIDED) -> np.ndarray:
+    """(N,) the cell of each row, its centres ``divided`` so often at most."""
+    seen = torch.from_numpy(rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbour_cells, "DIVIDED", divided)
+        return neighbour_cells._nearest(seen, neighbour_cells._centres(seen, cells), 1)[:, 0]
 
 
 @pytest.mark.parametrize("cut", [1, 100, 449])
