@@ -61,13 +61,13 @@ def matching(predictions: int) -> Callable[[], Any]:
 
 def trials(count: int) -> Callable[[], Any]:
     """A search of post-processing over pooled candidates."""
-    from suite.evaluate.scoring.pool import Pool, Thinning
+    from suite.evaluate.scoring.pool import NonMaximumSuppression, Pool
     from suite.evaluate.scoring.rematch import Rematch
 
     truth, found = planted(40, CLASSES, 600, 5000)
     pool = Pool(found)
     rematch = Rematch(truth, pool, FIVE, np.arange(40))
-    rules = [Thinning("decay", threshold=share, sigma=0.35) for share in np.linspace(0.05, 0.95, count)]
+    rules = [NonMaximumSuppression("decay", share) for share in np.linspace(0.05, 0.95, count)]
     return lambda: [rematch.map_per_tiou(picked) for rule in rules if (picked := pool.thinned(rule))]
 
 

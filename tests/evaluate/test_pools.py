@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from suite.evaluate import suppression
 from suite.evaluate.protocols import ACTIVITYNET, THUMOS_KIT, WTALC, TemporalProtocol
-from suite.evaluate.scoring.pool import Picked, Pool, Thinning
+from suite.evaluate.scoring.pool import NonMaximumSuppression, Picked, Pool, Thinning
 from suite.evaluate.scoring.rematch import Rematch, covers
 from suite.evaluate.segments import Segments
+from suite.evaluate.suppression import SoftRule
 from suite.evaluate.temporal import temporal_map
 
 VIDEOS = np.arange(4)
@@ -36,22 +37,22 @@ def plainly(found: Segments, rule: Thinning) -> Segments:
     assert found.score is not None
     group = suppression.video_class_groups(found.video, found.label)
     columns, values = (found.start, found.end, found.score), found.score
-    if rule.kind == "none":
-        return found
-    if rule.kind == "hard":
-        rows = suppression.hard_nms(*columns, rule.threshold, group=group, plus=rule.plus)
-        values = found.score[rows]
-    elif rule.kind == "decay":
-        rows, values = suppression.one_shot_decay(
-            *columns, threshold=rule.threshold, sigma=rule.sigma, group=group, plus=rule.plus
-        )
-    else:
+    if isinstance(rule, SoftRule):
         rows, values = suppression.soft_nms(
             *columns, sigma=rule.sigma, threshold=rule.threshold, width_slope=rule.width_slope, strict=rule.strict,
             min_score=rule.min_score, group=group, plus=rule.plus, pad=rule.pad,
         )  # fmt: skip
         best = suppression.best_rows(values, rule.limit, found.video[rows])
         rows, values = rows[best], values[best]
+    elif rule.kind == "none":
+        return found
+    elif rule.kind == "hard":
+        rows = suppression.hard_nms(*columns, rule.threshold, group=group, plus=rule.plus)
+        values = found.score[rows]
+    else:
+        rows, values = suppression.one_shot_decay(
+            *columns, threshold=rule.threshold, sigma=rule.sigma, group=group, plus=rule.plus
+        )
     chosen = found.take(rows)
     return Segments(chosen.video, chosen.label, chosen.start, chosen.end, values)
 
@@ -61,16 +62,20 @@ def same(one: Segments, other: Segments) -> None:
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), name)
 
 
-RULES = st.builds(
-    Thinning,
-    st.sampled_from(["none", "hard", "decay", "soft"]),
-    threshold=st.sampled_from([0.0, 0.3, 0.5, 1.0]),
-    sigma=st.sampled_from([0.05, 0.35, 2.0]),
-    plus=st.sampled_from([0.0, 1.0]),
-    min_score=st.sampled_from([0.0, 0.1, 0.5]),
-    width_slope=st.sampled_from([0.0, 0.05]),
-    strict=st.booleans(),
-    limit=st.sampled_from([1, 5, 200]),
+THRESHOLDS, PLUS = st.sampled_from([0.0, 0.3, 0.5, 1.0]), st.sampled_from([0.0, 1.0])
+SIGMAS = st.sampled_from([0.05, 0.35, 2.0])
+RULES = st.one_of(
+    st.builds(NonMaximumSuppression, st.sampled_from(["none", "hard", "decay"]), THRESHOLDS, SIGMAS, PLUS),
+    st.builds(
+        SoftRule,
+        st.sampled_from([1, 5, 200]),
+        SIGMAS,
+        THRESHOLDS,
+        st.sampled_from([0.0, 0.05]),
+        st.booleans(),
+        st.sampled_from([0.0, 0.1, 0.5]),
+        PLUS,
+    ),
 )
 
 
@@ -101,7 +106,7 @@ def test_matching_once_gives_the_average_precisions_of_matching_each(seed, size,
 def test_groups_that_a_setting_does_not_have_take_no_part(kind):
     found = drawn(3, 200, 2)
     kept = np.isin(found.label, [0, 2]) & (found.video != 1)
-    rule = Thinning(kind, threshold=0.3, sigma=0.3)
+    rule = NonMaximumSuppression(kind, 0.3, 0.3)
     picked = Pool(found).thinned(rule, kept)
     assert picked is not None
     same(picked.segments, plainly(found.take(np.flatnonzero(kept)), rule))
@@ -111,7 +116,7 @@ def test_what_is_not_covered_says_so():
     found = drawn(5, 40, 2)
     assert found.score is not None
     negative = Pool(Segments(found.video, found.label, found.start, found.end, found.score - 0.5))
-    assert negative.thinned(Thinning("soft")) is None
+    assert negative.thinned(SoftRule()) is None
     assert not covers(THUMOS_KIT) and not covers(ACTIVITYNET.at(0.0, 0.5))
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from suite.evaluate import suppression
-from suite.evaluate.scoring.pool import Picked, Pool, Thinning
+from suite.evaluate.scoring.pool import Picked, Pool
 from suite.evaluate.scoring.soft_settings import thinned_each
 from suite.evaluate.segments import Segments
 from suite.evaluate.suppression import SoftRule
@@ -43,7 +43,7 @@ def in_a_sweep(pool: Pool, rule: SoftRule) -> tuple[np.ndarray, np.ndarray]:
 
 
 def together(pool: Pool, rules: list[SoftRule]) -> list[Picked]:
-    found = dict(thinned_each(pool, [Thinning.of(rule) for rule in rules]))
+    found = dict(thinned_each(pool, rules))
     assert sorted(found) == list(range(len(rules)))
     return [picked for number in range(len(rules)) if (picked := found[number]) is not None]
 
@@ -53,7 +53,7 @@ def alike(pool: Pool, rules: list[SoftRule]) -> None:
     found = together(pool, rules)
     assert len(found) == len(rules)
     for rule, picked in zip(rules, found):
-        alone, (rows, score) = pool.thinned(Thinning.of(rule)), in_a_sweep(pool, rule)
+        alone, (rows, score) = pool.thinned(rule), in_a_sweep(pool, rule)
         assert alone is not None and alone.equals(picked), rule
         np.testing.assert_array_equal(picked.rows, rows, str(rule))
         np.testing.assert_array_equal(picked.score, score, str(rule))

@@ -29,6 +29,7 @@ from methods.semi_localization.parts.detector import COLUMNS, NOTHING, Detector,
 from methods.semi_localization.parts.external_classes import class_scores_of
 from suite.evaluate.scoring.pool import Pool, Thinning
 from suite.evaluate.segments import Segments
+from suite.evaluate.suppression import SoftRule
 from suite.method import Batch, Losses, Run, Scores, Value, hyper
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
@@ -232,4 +233,4 @@ class AnchorFree(InitialWeights, Detector):
         if self.class_agnostic:
             return None
         # Votes count only where suppression does not act inside classes, so they change nothing here.
-        return Thinning("soft", sigma=self.nms_sigma, min_score=self.min_score, limit=self.max_segments, pad=AREA_PAD)
+        return SoftRule(self.max_segments, self.nms_sigma, min_score=self.min_score, pad=AREA_PAD)

@@ -28,7 +28,7 @@ from methods.semi_localization.parts.masks_released import (
 from methods.semi_localization.parts.windows import Windows
 from suite.evaluate.scoring.pool import Thinning
 from suite.evaluate.segments import Segments
-from suite.evaluate.suppression import best_rows, soft_nms, video_class_groups
+from suite.evaluate.suppression import SoftRule, best_rows, soft_nms, video_class_groups
 from suite.method import Batch, Losses, Run, Scores, hyper
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
@@ -144,7 +144,7 @@ class MaskDetector(Detector):
     def thinning(self) -> Thinning | None:
         if self.arithmetic == "released":
             return None
-        return Thinning("soft", sigma=self.nms_sigma, min_score=self.min_score, limit=self.max_segments)
+        return SoftRule(self.max_segments, self.nms_sigma, min_score=self.min_score)
 
 
 def suppressed_by_video(found: Segments) -> tuple[np.ndarray, np.ndarray]:

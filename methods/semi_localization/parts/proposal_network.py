@@ -335,4 +335,4 @@ class ProposalNetwork(InitialWeights, Detector):
     def thinning(self) -> Thinning | None:
         if self.class_agnostic or self.voting > 0:
             return None
-        return Thinning.of(self.soft_rule)
+        return self.soft_rule

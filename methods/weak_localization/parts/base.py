@@ -102,8 +102,7 @@ class WeakLocalization(Method):
 
     def thinning(self) -> Thinning | None:
         """:meth:`suppression`, as a search applies it to the pool; None where decoding does something else."""
-        rule = self.suppression()
-        return Thinning(rule.kind, rule.threshold, rule.sigma, rule.plus)
+        return self.suppression()
 
     # For subclasses ---------------------------------------------------------------------------------------------
 

@@ -14,6 +14,8 @@ from suite.evaluate.suppression import (
     RankedGroups,
     SoftRule,
     groups_of_videos,
+    hard_nms,
+    one_shot_decay,
     ranked_groups,
     soft_nms_best,
     video_class_groups,
@@ -21,34 +23,33 @@ from suite.evaluate.suppression import (
 
 
 @dataclass(frozen=True)
-class Thinning:
-    """One setting of suppression: ``none``, ``hard``, ``decay`` (one shot) or ``soft``.
+class NonMaximumSuppression:
+    """Which proposals of a video and class yield to better ones.
 
-    The fields are parameters of functions of :mod:`suite.evaluate.suppression`; soft suppression is Gaussian and keeps
-    the ``limit`` best picks of each video.
+    ``hard`` removes those that overlap a better one by ``threshold``; ``decay`` lets each leave once, with its score
+    lowered (the released ASL); ``none`` keeps all. ``plus`` seconds are added to lengths and overlaps.
     """
 
-    kind: Literal["none", "hard", "decay", "soft"]
-    threshold: float = 0.0
-    sigma: float = 0.5
+    kind: Literal["hard", "decay", "none"] = "hard"
+    threshold: float = 0.5
+    sigma: float = 0.35
     plus: float = 0.0
-    pad: float = 0.0
-    min_score: float = 0.0
-    width_slope: float = 0.0
-    strict: bool = False
-    limit: int = 200
 
-    @property
-    def soft(self) -> SoftRule:
-        """The setting as soft suppression takes it."""
-        switches = (self.threshold, self.width_slope, self.strict, self.min_score, self.plus, self.pad)
-        return SoftRule(self.limit, self.sigma, *switches)
+    def __call__(self, found: Segments) -> Segments:
+        """The surviving rows, with their new scores."""
+        if self.kind == "none" or len(found) == 0:
+            return found
+        score, group = np.asarray(found.score), video_class_groups(found.video, found.label)
+        if self.kind == "hard":
+            rows = hard_nms(found.start, found.end, score, self.threshold, group=group, plus=self.plus)
+            return found.take(rows)
+        rows, lowered = one_shot_decay(
+            found.start, found.end, score, threshold=self.threshold, sigma=self.sigma, group=group, plus=self.plus
+        )
+        return Segments(found.video[rows], found.label[rows], found.start[rows], found.end[rows], lowered)
 
-    @classmethod
-    def of(cls, rule: SoftRule) -> Thinning:
-        """Soft suppression by a rule."""
-        sizes = (rule.threshold, rule.sigma, rule.plus, rule.pad, rule.min_score, rule.width_slope)
-        return cls("soft", *sizes, rule.strict, rule.limit)
+
+Thinning = NonMaximumSuppression | SoftRule  # a setting of suppression
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,10 +94,10 @@ class Pool:
 
         Candidates of one group are kept or left out together. None where negative scores would not only fall.
         """
-        if rule.kind == "soft":
+        if isinstance(rule, SoftRule):
             if self.lowest < 0.0 or kept is not None:
                 return None
-            rows, score = soft_nms_best(self.ranked, self.videos, rule.soft)
+            rows, score = soft_nms_best(self.ranked, self.videos, rule)
         elif rule.kind == "none":
             rows = np.arange(len(self.found)) if kept is None else np.flatnonzero(kept)
             score = required_score(self.found)[rows]
@@ -104,14 +105,14 @@ class Pool:
             rows, score = self._of_groups(rule, kept)
         return Picked(self, rows, score)
 
-    def _of_groups(self, rule: Thinning, kept: Bools | None) -> tuple[Ints, Floats]:
+    def _of_groups(self, rule: NonMaximumSuppression, kept: Bools | None) -> tuple[Ints, Floats]:
         """Rows and scores where the groups that are kept have nothing to do with each other."""
         found, (lows, highs) = self.ranked, self.ranked.bounds
         if kept is not None:
             groups = np.flatnonzero(kept[found.rows[lows]])
             lows, highs = lows[groups], highs[groups]
         if rule.kind == "hard":
-            rows = kernels.hard_groups(found.start, found.end, lows, highs, rule.threshold, rule.plus, rule.pad)
+            rows = kernels.hard_groups(found.start, found.end, lows, highs, rule.threshold, rule.plus, 0.0)
             return found.rows[rows], found.score[rows]
         columns = (found.start, found.end, found.score)
         rows, score = kernels.one_shot_groups(*columns, lows, highs, rule.threshold, rule.sigma, rule.plus)

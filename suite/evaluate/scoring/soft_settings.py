@@ -20,10 +20,11 @@ from suite.evaluate.suppression import SoftRule, soft_picks
 
 def thinned_each(pool: Pool, rules: Sequence[Thinning]) -> Iterator[tuple[int, Picked | None]]:
     """The number of each rule, in some order, with what :meth:`Pool.thinned` gives for it."""
-    shared = [number for number, rule in enumerate(rules) if rule.kind == "soft" and pool.lowest >= 0.0]
-    yield from ((number, pool.thinned(rules[number])) for number in sorted({*range(len(rules))} - {*shared}))
-    for place, picked in _soft_each(pool, [rules[number].soft for number in shared]):
-        yield shared[place], picked
+    soft = {number: rule for number, rule in enumerate(rules) if isinstance(rule, SoftRule) and pool.lowest >= 0.0}
+    yield from ((number, pool.thinned(rule)) for number, rule in enumerate(rules) if number not in soft)
+    numbers = list(soft)
+    for place, picked in _soft_each(pool, list(soft.values())):
+        yield numbers[place], picked
 
 
 def _soft_each(pool: Pool, rules: Sequence[SoftRule]) -> Iterator[tuple[int, Picked]]:
