@@ -54,7 +54,9 @@ FewSeeds = Annotated[
 ShortSettings = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", help="name=value in every run whose method has it (batch=2, width=8): a rehearsal, too; repeatable."
+        "--set",
+        help="name=value in every run whose method (batch=2, width=8) or else dataset (test_score=0.99) has it: a "
+        "rehearsal, too; repeatable.",
     ),
 ]
 

@@ -13,6 +13,7 @@ from suite.declarations import shipped
 from suite.errors import DataError, UsageError, did_you_mean
 from suite.hyper import Value
 from suite.leaderboard.printed import with_printed_runs
+from suite.leaderboard.shortened import with_dials
 from suite.method import Method
 from suite.places import Places
 from suite.registry import canonical_name, method, methods
@@ -174,9 +175,11 @@ def _resolved(
     whole, blocked = _resolve(entry.method, dataset, params, epochs=table.epochs, **more)
     if short is None:
         return whole, blocked, None
-    changed = {name: value for name, value in short.params.items() if name in method(entry.method).hypers}
+    known = method(entry.method).hypers
+    changed = {name: value for name, value in short.params.items() if name in known}
+    turned = with_dials(dataset, {name: value for name, value in short.params.items() if name not in known})
     epochs = min(filter(None, (short.epochs, table.epochs)), default=None)
-    spec, blocked = _resolve(entry.method, dataset, {**params, **changed}, epochs=epochs, **more)
+    spec, blocked = _resolve(entry.method, turned, {**params, **changed}, epochs=epochs, **more)
     return spec, blocked, None if spec == whole else whole
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 
+from suite.data import find_card
 from suite.errors import UsageError, did_you_mean
+from suite.hyper import Value
 from suite.registry import method, methods
 from suite.spec.base import content_hash
 from suite.spec.board import LeaderboardSpec, Shortened, TableSpec
+from suite.spec.card import parse_dataset_name
 
 LONG = 60  # letters of a folder's name that options may take
 
@@ -15,21 +19,35 @@ LONG = 60  # letters of a folder's name that options may take
 def shortened(board: LeaderboardSpec, short: Shortened) -> LeaderboardSpec:
     """``board`` as ``short`` asks for it, under a name of its own: its page never replaces the whole one.
 
-    Raises :class:`UsageError` for a parameter that no method of the board has.
+    Raises :class:`UsageError` for a name that is neither a parameter of a method of the board nor a dial of a dataset.
     """
     if short == Shortened():
         return board
     named = {entry.method for table in board.tables for entry in table.methods}
     known = {name for one in (methods() if "all" in named else named) for name in method(one).hypers}
+    dials = {name for table in board.tables for dataset in table.datasets for name in _dials(dataset)}
     for name in short.params:
-        if name not in known:
+        if name not in known | dials:
             raise UsageError(
-                f"no method of leaderboard {board.call} has a parameter '{name}'{did_you_mean(name, known)}"
+                f"no method of leaderboard {board.call} has a parameter '{name}', and no dataset a dial of that "
+                f"name{did_you_mean(name, known | dials)}"
             )
     plain = re.sub(r"[^a-z0-9.]+", "-", short.options.replace("--set", "").lower()).strip("-")
     name = f"{board.name}-{plain if len(plain) <= LONG else content_hash(plain)[:8]}"
     tables = tuple(_fewer(table, short) for table in board.tables)
     return board.model_copy(update={"name": name, "original": board.name, "tables": tables, "shortened": short})
+
+
+def with_dials(dataset: str, changed: Mapping[str, Value]) -> str:
+    """``dataset`` with those of the ``changed`` dials that its card has."""
+    name, dials = parse_dataset_name(dataset)
+    own = {dial: value for dial, value in changed.items() if dial in _dials(dataset)}
+    return find_card(name).label({**dials, **own}) if own else dataset
+
+
+def _dials(dataset: str) -> Collection[str]:
+    """The names of a dataset's dials."""
+    return find_card(parse_dataset_name(dataset)[0]).dials
 
 
 def _fewer(table: TableSpec, short: Shortened) -> TableSpec:

@@ -132,7 +132,8 @@ class TableSpec(Spec):
 class Shortened(Spec):
     """A rehearsal of a whole board: ``epochs`` and ``params`` of every run in place of its own, and fewer ``seeds``.
 
-    A run takes those of ``params`` that its method has. None: as the board says.
+    A run takes those of ``params`` that its method has, else those that are dials of its dataset. None: as the board
+    says.
     """
 
     epochs: Annotated[int, Field(ge=1)] | None = None

@@ -58,7 +58,7 @@ class Supply(Protocol):
 
 
 def _nothing() -> None:
-    """What happens on a report, unless the process that does the work shows where it is."""
+    """What happens when work begins or reports, unless the process that does it shows where it is."""
 
 
 class Source(ABC):
@@ -93,6 +93,7 @@ class Source(ABC):
         item = self.at_work[worker] = self.returned.popleft()
         self.begun[worker] = self.heard
         self.notes.pop(worker, None)
+        self.on_report()
         return item
 
     def done(self, worker: str, number: int, results: Sequence[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -68,7 +69,7 @@ def work_here(source: Source, performer: Performer, watch: Watch) -> bool:
 
     Raises :class:`SuiteError` where nothing can be recorded.
     """
-    worker, looked = Worker(HERE, source, performer), time.monotonic()
+    worker, looked = Worker(HERE, source, performer), -math.inf
 
     def look() -> None:
         nonlocal looked

@@ -186,8 +186,21 @@ def test_a_shortened_board_asks_for_other_runs_in_the_place_of_the_whole_ones(tm
     assert all(one.row.endswith("(shortened: 2 epochs)") for one in plan.asked)
     assert board.call == "paper:asl" and board.name.startswith("paper-asl-4--q-epochs-2-seeds-1")
     assert board.again == "suite report paper:asl --table '§4, q' --epochs 2 --seeds 1 --set q=0.3 --set batch=2"
-    with pytest.raises(UsageError, match="no method of leaderboard paper:asl has a parameter 'quux'"):
+    with pytest.raises(UsageError, match="no method of leaderboard paper:asl has a parameter 'quux', and no dataset"):
         shortened(board, Shortened(params={"quux": 1}))
+
+
+def test_settings_that_no_method_has_turn_the_dials_of_datasets(tmp_path):
+    short = Shortened(seeds=1, params={"test_score": "0.995", "test_stride": "400", "width": "8"})
+    board = shortened(only(find_board("paper:multi-label-detection"), "Table 1"), short)
+    places = Places(str(tmp_path), str(tmp_path))
+    plan = make_plan(board, places, Ledger(places.ledger))
+    films = [one for one in plan.asked if one.spec.dataset.startswith("ava")]
+    tubes = [one for one in plan.asked if one.spec.dataset.startswith("ucf101-24")]
+    assert films and all(one.spec.dials["test_score"] == 0.995 and "test_stride" not in one.spec.dials for one in films)
+    assert tubes and all(one.spec.dials["test_stride"] == 400 for one in tubes)
+    assert all(one.meant.dials != one.spec.dials for one in plan.asked), "cells are found by what the board asks for"
+    assert all("test_score=0.995" in one.dataset for one in plan.asked)
 
 
 def test_fewer_seeds_alone_leave_runs_as_they_are(tmp_path):

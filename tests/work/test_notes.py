@@ -125,6 +125,17 @@ def test_notes_travel_by_an_object_store(bucket: Mapping[str, str], monkeypatch:
     assert read_notes(places) == []
 
 
+def test_a_board_says_what_it_begins_with_before_that_reports_anything(tmp_path: Path) -> None:
+    places, shown = Places(str(tmp_path)), []
+
+    def execute(spec, places, reporter=None, machine=None, group=""):
+        assert len(shown) == 1
+        return fake_execute(spec, places, reporter, machine, group)
+
+    run_plan(plan(Ledger(places.ledger), 1), places, Terms(jobs=1), execute=execute, show=shown.append)
+    assert [one.in_words() for one in shown[0].running] == ["Mask BCE on planted-verbs, seed 0: starts"]
+
+
 def test_a_board_is_seen_from_another_process_while_it_works(tmp_path: Path) -> None:
     """The board is held in its first run until ``suite status`` has shown the epoch."""
     places, go_on = Places(str(tmp_path)), threading.Event()
@@ -146,6 +157,8 @@ def test_a_board_is_seen_from_another_process_while_it_works(tmp_path: Path) -> 
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(worker, "LOOK_EVERY", -1.0)
+        patched.setattr("suite.work.notes.EVERY", 0.0)
+        patched.setattr("suite.work.notes.Notes.repeat", lambda notes: None)  # each standing is written once
         run_plan(plan(Ledger(places.ledger), 2), places, Terms(jobs=1), execute=execute, show=show)
     (command,) = json.loads(said[0])["commands"]
     (one,) = command["standing"]["running"]
