@@ -1,6 +1,6 @@
 """Neighbours at the size of EPIC-KITCHENS, exact, and at ten times that size, approximate with a curve of recall.
 
-``python -m tests.benchmarks.bench_neighbours_large [--times 10] [--queries 500]``; takes half an hour, and 11 GB each
+``python -m tests.benchmarks.bench_neighbours_large [--times 10] [--queries 500]``; takes an hour, and 11 GB each
 of disk and memory. Features are as in :mod:`tests.benchmarks.bench_neighbours`, read from a file as those of a dataset
 are. Recall is over ``queries`` rows that are also searched exactly. The exact search of all rows is not run at ten
 times the size: its time there is that at EPIC's size by the square of the sizes' ratio.
