@@ -58,8 +58,10 @@ def _measured(spec: RunSpec, clips: int) -> Timed:
     import ray.train.torch  # noqa: F401
 
     import suite.work.execute  # noqa: F401
+    from suite.work.memory import reuse_freed
     from suite.work.preparation import Machine, threads
 
+    reuse_freed()
     with threads(Machine().threads):
         found = timed(spec, clips)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -14,7 +14,7 @@ from suite.train.loop import Loop
 from suite.train.stepper import Solo
 from suite.train.storage.reporter import Reporter, Silent
 from suite.train.storage.saving import Checkpoints
-from suite.work.memory import Watched, confine, require_share
+from suite.work.memory import Watched, confine, require_share, reuse_freed
 from suite.work.onlookers import Onlookers
 from suite.work.preparation import Machine, prepare, threads
 from suite.work.record import outcome_of, run_row
@@ -34,6 +34,7 @@ def execute(
     ``selected`` by validation, the ``prepared`` run, and the weights ``kept``, where the machine keeps any.
     """
     machine = machine or Machine()
+    reuse_freed()
     row = run_row(spec, places, machine, group)
     clock, onlookers, watched = time.monotonic(), None, Watched(machine.device, machine.workers)
     try:

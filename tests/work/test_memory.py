@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -19,8 +23,9 @@ LARGE = 200 * 2**20  # bytes
 def test_the_peak_since_it_began():
     before = Watched("cpu").gib()
     first = Watched("cpu")
-    held = np.ones(LARGE, dtype=np.uint8)
-    del held
+    held = mmap.mmap(-1, LARGE)  # returned to the system, which freed arrays need not be
+    np.frombuffer(held, dtype=np.uint8)[:] = 1
+    held.close()
     assert first.gib() == pytest.approx(before + LARGE / 2**30, abs=0.05)  # freed again, and yet the most it held
     assert Watched("cpu").gib() == pytest.approx(before, abs=0.05)
 
@@ -31,6 +36,33 @@ def test_what_is_not_known_is_said(tmp_path, monkeypatch):
     assert Watched("cpu").gib() is None
     monkeypatch.setattr(memory, "PROCESS", tmp_path)  # a system that takes the reset, and states nothing
     assert Watched("cpu").gib() is None
+
+
+STEPS = """
+import resource, numpy as np
+from suite.work.memory import reuse_freed
+print(reuse_freed())
+def pages():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        np.ones(2**26, dtype=np.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+pages()
+print(pages())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="where memory comes from is glibc's")
+def test_what_a_step_frees_serves_the_next_one(monkeypatch):
+    def told() -> list[str]:
+        return subprocess.run([sys.executable, "-c", STEPS], capture_output=True, text=True, check=True).stdout.split()
+
+    taken, pages = told()
+    if taken == "False":
+        pytest.skip("the C library has no mallopt")
+    assert int(pages) < 100
+    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "100000")  # somebody's own setting stays
+    assert told()[0] == "False" and int(told()[1]) > 100
 
 
 @pytest.mark.skipif(Watched("cpu").gib() is None, reason="this system does not say how much a process held")
