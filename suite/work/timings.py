@@ -7,8 +7,11 @@ import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from suite.data import find_card
+from suite.errors import UsageError
 from suite.results.brief import Brief
 from suite.runs import dataset_label
+from suite.spec.card import parse_dataset_name
 from suite.spec.run import RunSpec
 
 Key = tuple[object, ...]
@@ -33,9 +36,14 @@ class Timings:
         return cls({key: statistics.median(several) for key, several in seconds.items()})
 
     def expected(self, spec: RunSpec) -> float | None:
-        """Expected seconds of one run, from the nearest runs there are; None where there is nothing to go by."""
-        keys = [*self._same_dataset(spec), ("method", spec.method), ()]
-        return next((self.medians[key] for key in keys if key in self.medians), None)
+        """Expected seconds of one run, from the nearest runs there are; None where there is nothing to go by.
+
+        Runs of the method on other datasets count by how many training samples those have, where both cards say it.
+        """
+        near = next((self.medians[key] for key in self._same_dataset(spec) if key in self.medians), None)
+        if near is not None:
+            return near
+        return self._elsewhere(spec) or self.medians.get(("method", spec.method)) or self.medians.get(())
 
     def known(self, spec: RunSpec) -> bool:
         """Whether a run on the same dataset has been timed."""
@@ -47,6 +55,15 @@ class Timings:
         known = [seconds for seconds in expected if seconds is not None]
         return sum(known) if len(known) == len(expected) else None
 
+    def _elsewhere(self, spec: RunSpec) -> float | None:
+        """The median over other datasets of known size on which the method has been timed, scaled to this one's."""
+        asked = _samples(spec.dataset)
+        own = ("method", "dataset", spec.method)
+        seen = {str(key[3]): seconds for key, seconds in self.medians.items() if key[:3] == own}
+        sizes = {label: _samples(label) for label in seen}
+        scaled = [seen[label] * asked / size for label, size in sizes.items() if size and asked]
+        return statistics.median(scaled) if scaled else None
+
     def _same_dataset(self, spec: RunSpec) -> list[Key]:
         """Keys of runs on the same dataset, the most similar first."""
         asked = spec.dataset, *spec.dials.items()
@@ -55,3 +72,12 @@ class Timings:
         dataset = self.labels[asked]
         same = ("method", "dataset", "epochs", spec.method, dataset, spec.epochs)
         return [same, ("method", "dataset", spec.method, dataset), ("dataset", dataset)]
+
+
+def _samples(dataset: str) -> int:
+    """How many samples are trained on at the published size; 0 where no card says it."""
+    try:
+        size = find_card(parse_dataset_name(dataset)[0]).size
+    except UsageError:  # of a card that is gone, or somebody else's
+        return 0
+    return size.train if size else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from suite.data import find_card
 from suite.results.brief import in_brief
 from suite.results.ledger import Ledger
 from suite.runs import resolve_run
@@ -20,3 +21,12 @@ def test_expected_time_is_that_of_the_nearest_runs(tmp_path):
     assert timings.expected(focal) == 6.5  # the dataset's median
     assert timings.known(focal) and not Timings({(): 3.0}).known(focal)
     assert timings.total([same, other]) == 104.0 and Timings({}).total([same]) is None
+
+
+def test_runs_on_another_dataset_count_by_its_training_samples():
+    spec = resolve_run("action-selection", "activitynet-12")
+    there, here = (find_card(name).size.train for name in ("thumos-14", "activitynet-12"))
+    labels = ("thumos-14[validation=test]", "nobody-knows-it")
+    seen = {("method", "dataset", "action-selection", label): 10.0 for label in labels}
+    assert Timings({**seen, ("method", "action-selection"): 10.0}).expected(spec) == 10.0 * here / there > 200.0
+    assert Timings({("method", "action-selection"): 10.0}).expected(spec) == 10.0
