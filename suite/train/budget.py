@@ -13,7 +13,8 @@ def budgeted(phases: Sequence[Phase], epochs: int | None) -> list[Phase]:
     """``phases``, or, where ``epochs`` is given, the phases with their shares of that many epochs.
 
     Shares keep the proportions of the method's own epochs (or steps); with fewer epochs than phases the phases whose
-    share rounds to nothing are left out. Milestones and warm-up, counted in epochs, shrink or grow along.
+    share rounds to nothing are left out, but the last epoch is of a phase whose epochs can be chosen, if there is any.
+    Milestones and warm-up, counted in epochs, shrink or grow along.
     """
     for phase in phases:
         if (phase.epochs > 0) == (phase.steps > 0):
@@ -30,6 +31,10 @@ def budgeted(phases: Sequence[Phase], epochs: int | None) -> list[Phase]:
         for i in reversed(range(len(ends))):
             ends[i] = min(ends[i], epochs - (len(ends) - 1 - i))
     counts = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    candidates = [place for place, phase in enumerate(phases) if phase.select]
+    if candidates and not any(counts[place] for place in candidates):
+        counts[max(place for place, count in enumerate(counts) if count)] -= 1
+        counts[candidates[-1]] = 1
     return [_fitted(phase, count) for phase, count in zip(phases, counts, strict=True) if count > 0]
 
 

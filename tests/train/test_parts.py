@@ -85,6 +85,10 @@ def test_budget_keeps_proportions_and_scales_the_schedule():
     assert [p.epochs for p in budgeted(phases, 2)] == [1, 1]
     assert [p.epochs for p in budgeted([Phase(str(i), epochs=1) for i in range(10)], 5)] == [1] * 5
     assert budgeted(phases, None) == phases
+    early = [Phase("a", epochs=90, select=False), Phase("b", epochs=5), Phase("c", epochs=5)]
+    for many, names in ((1, "c"), (2, "ac"), (3, "abc")):
+        assert "".join(p.name for p in budgeted(early, many)) == names
+        assert sum(p.epochs for p in budgeted(early, many)) == many
     # a share that rounds to nothing between two others keeps an epoch where there are enough
     assert [p.epochs for p in budgeted([Phase("a", epochs=60), Phase("b", epochs=1), Phase("c", epochs=139)], 10)] == [
         3,
