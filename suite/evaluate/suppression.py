@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 
 from suite.evaluate import suppression_kernels as kernels
 from suite.evaluate.lookup import group_rows, ranked_rows
-from suite.evaluate.segments import Floats, Ints
+from suite.evaluate.segments import Floats, Ints, Segments
 from suite.evaluate.suppression_best import SIZE, soft_best
 from suite.evaluate.suppression_blocks import blocks_of
 
@@ -275,3 +275,30 @@ def ranked_groups(start: ArrayLike, end: ArrayLike, score: ArrayLike, group: Arr
     keys = np.zeros(len(starts), dtype=np.int64) if group is None else np.asarray(group, dtype=np.int64)
     order = ranked_rows(np.arange(len(keys)), keys, scores, (starts, ends))
     return RankedGroups(order, starts[order], ends[order], scores[order], _edges(keys[order]))
+
+
+@dataclass(frozen=True)
+class NonMaximumSuppression:
+    """Which proposals of a video and class yield to better ones.
+
+    ``hard`` removes those that overlap a better one by ``threshold``; ``decay`` lets each leave once, with its score
+    lowered (the released ASL); ``none`` keeps all. ``plus`` seconds are added to lengths and overlaps.
+    """
+
+    kind: Literal["hard", "decay", "none"] = "hard"
+    threshold: float = 0.5
+    sigma: float = 0.35
+    plus: float = 0.0
+
+    def __call__(self, found: Segments) -> Segments:
+        """The surviving rows, with their new scores."""
+        if self.kind == "none" or len(found) == 0:
+            return found
+        score, group = np.asarray(found.score), video_class_groups(found.video, found.label)
+        if self.kind == "hard":
+            rows = hard_nms(found.start, found.end, score, self.threshold, group=group, plus=self.plus)
+            return found.take(rows)
+        rows, lowered = one_shot_decay(
+            found.start, found.end, score, threshold=self.threshold, sigma=self.sigma, group=group, plus=self.plus
+        )
+        return Segments(found.video[rows], found.label[rows], found.start[rows], found.end[rows], lowered)

@@ -61,8 +61,9 @@ def matching(predictions: int) -> Callable[[], Any]:
 
 def trials(count: int) -> Callable[[], Any]:
     """A search of post-processing over pooled candidates."""
-    from suite.evaluate.scoring.pool import NonMaximumSuppression, Pool
+    from suite.evaluate.scoring.pool import Pool
     from suite.evaluate.scoring.rematch import Rematch
+    from suite.evaluate.suppression import NonMaximumSuppression
 
     truth, found = planted(40, CLASSES, 600, 5000)
     pool = Pool(found)

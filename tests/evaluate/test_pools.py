@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from suite.evaluate import suppression
 from suite.evaluate.protocols import ACTIVITYNET, THUMOS_KIT, WTALC, TemporalProtocol
-from suite.evaluate.scoring.pool import NonMaximumSuppression, Picked, Pool, Thinning
+from suite.evaluate.scoring.pool import Picked, Pool, Thinning
 from suite.evaluate.scoring.rematch import Rematch, covers
 from suite.evaluate.segments import Segments
-from suite.evaluate.suppression import SoftRule
+from suite.evaluate.suppression import NonMaximumSuppression, SoftRule
 from suite.evaluate.temporal import temporal_map
 
 VIDEOS = np.arange(4)

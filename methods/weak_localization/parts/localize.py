@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from methods.weak_localization.parts.proposals import Runs, upsample
-from suite.evaluate.scoring.pool import NonMaximumSuppression
 from suite.evaluate.segments import Segments
+from suite.evaluate.suppression import NonMaximumSuppression
 from suite.tasks.localization.samples import Videos
 
 Propose = Callable[[np.ndarray, float, np.ndarray], Runs]

@@ -4,50 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 
 from suite.evaluate import suppression_kernels as kernels
 from suite.evaluate.segments import Bools, Floats, Ints, Segments, required_score
 from suite.evaluate.suppression import (
+    NonMaximumSuppression,
     RankedGroups,
     SoftRule,
     groups_of_videos,
-    hard_nms,
-    one_shot_decay,
     ranked_groups,
     soft_nms_best,
     video_class_groups,
 )
-
-
-@dataclass(frozen=True)
-class NonMaximumSuppression:
-    """Which proposals of a video and class yield to better ones.
-
-    ``hard`` removes those that overlap a better one by ``threshold``; ``decay`` lets each leave once, with its score
-    lowered (the released ASL); ``none`` keeps all. ``plus`` seconds are added to lengths and overlaps.
-    """
-
-    kind: Literal["hard", "decay", "none"] = "hard"
-    threshold: float = 0.5
-    sigma: float = 0.35
-    plus: float = 0.0
-
-    def __call__(self, found: Segments) -> Segments:
-        """The surviving rows, with their new scores."""
-        if self.kind == "none" or len(found) == 0:
-            return found
-        score, group = np.asarray(found.score), video_class_groups(found.video, found.label)
-        if self.kind == "hard":
-            rows = hard_nms(found.start, found.end, score, self.threshold, group=group, plus=self.plus)
-            return found.take(rows)
-        rows, lowered = one_shot_decay(
-            found.start, found.end, score, threshold=self.threshold, sigma=self.sigma, group=group, plus=self.plus
-        )
-        return Segments(found.video[rows], found.label[rows], found.start[rows], found.end[rows], lowered)
-
 
 Thinning = NonMaximumSuppression | SoftRule  # a setting of suppression
 
