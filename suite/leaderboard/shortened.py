@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from suite.data import find_card
 from suite.errors import UsageError, did_you_mean
@@ -25,7 +25,8 @@ def shortened(board: LeaderboardSpec, short: Shortened) -> LeaderboardSpec:
         return board
     named = {entry.method for table in board.tables for entry in table.methods}
     known = {name for one in (methods() if "all" in named else named) for name in method(one).hypers}
-    dials = {name for table in board.tables for dataset in table.datasets for name in _dials(dataset)}
+    cards = (find_card(parse_dataset_name(dataset)[0]) for table in board.tables for dataset in table.datasets)
+    dials = {name for card in cards for name in card.dials}
     for name in short.params:
         if name not in known | dials:
             raise UsageError(
@@ -41,13 +42,9 @@ def shortened(board: LeaderboardSpec, short: Shortened) -> LeaderboardSpec:
 def with_dials(dataset: str, changed: Mapping[str, Value]) -> str:
     """``dataset`` with those of the ``changed`` dials that its card has."""
     name, dials = parse_dataset_name(dataset)
-    own = {dial: value for dial, value in changed.items() if dial in _dials(dataset)}
-    return find_card(name).label({**dials, **own}) if own else dataset
-
-
-def _dials(dataset: str) -> Collection[str]:
-    """The names of a dataset's dials."""
-    return find_card(parse_dataset_name(dataset)[0]).dials
+    card = find_card(name)
+    own = {dial: value for dial, value in changed.items() if dial in card.dials}
+    return card.label({**dials, **own}) if own else dataset
 
 
 def _fewer(table: TableSpec, short: Shortened) -> TableSpec:

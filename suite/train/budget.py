@@ -32,7 +32,7 @@ def budgeted(phases: Sequence[Phase], epochs: int | None) -> list[Phase]:
             ends[i] = min(ends[i], epochs - (len(ends) - 1 - i))
     counts = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
     candidates = [place for place, phase in enumerate(phases) if phase.select]
-    if candidates and not any(counts[place] for place in candidates):
+    if candidates and not any(counts[place] for place in candidates):  # only with fewer epochs than phases
         counts[max(place for place, count in enumerate(counts) if count)] -= 1
         counts[candidates[-1]] = 1
     return [_fitted(phase, count) for phase, count in zip(phases, counts, strict=True) if count > 0]

@@ -21,7 +21,7 @@ PROCESS = Path("/proc/self")
 RESET = "5"  # what proc(5) asks to be written to clear_refs for VmHWM to begin anew
 KIB = 2**20  # in a GiB
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
-TRIMMED = 2**28  # bytes that stay with a process which has freed more
+TRIMMED = 2**28  # bytes free at the end of the heap from which on they go back to the system
 MAPPED = 2**30  # bytes of an array from which on it is asked of the system
 OWN = ("GLIBC_TUNABLES", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")  # somebody else's settings
 

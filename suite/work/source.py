@@ -74,7 +74,7 @@ class Source(ABC):
         self.at_work: dict[str, Item] = {}
         self.begun: dict[str, float] = {}
         self.notes: dict[str, Progress] = {}
-        self.on_report: Callable[[], None] = _nothing
+        self.on_change: Callable[[], None] = _nothing
         self.returned: deque[Item] = deque()
         self.deaths: Counter[Hashable] = Counter()
         self.stopping = False
@@ -93,7 +93,7 @@ class Source(ABC):
         item = self.at_work[worker] = self.returned.popleft()
         self.begun[worker] = self.heard
         self.notes.pop(worker, None)
-        self.on_report()
+        self.on_change()
         return item
 
     def done(self, worker: str, number: int, results: Sequence[Any]) -> None:
@@ -112,7 +112,7 @@ class Source(ABC):
         """See :class:`Supply`."""
         self.heard = time.monotonic()
         self.notes[worker] = progress
-        self.on_report()
+        self.on_change()
         return self.going()
 
     def break_off(self, worker: str, reason: str) -> None:

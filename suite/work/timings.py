@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from suite.data import find_card
 from suite.errors import UsageError
@@ -40,10 +41,7 @@ class Timings:
 
         Runs of the method on other datasets count by how many training samples those have, where both cards say it.
         """
-        near = next((self.medians[key] for key in self._same_dataset(spec) if key in self.medians), None)
-        if near is not None:
-            return near
-        return self._elsewhere(spec) or self.medians.get(("method", spec.method)) or self.medians.get(())
+        return next((seconds for seconds in self._guesses(spec) if seconds is not None), None)
 
     def known(self, spec: RunSpec) -> bool:
         """Whether a run on the same dataset has been timed."""
@@ -55,14 +53,21 @@ class Timings:
         known = [seconds for seconds in expected if seconds is not None]
         return sum(known) if len(known) == len(expected) else None
 
-    def _elsewhere(self, spec: RunSpec) -> float | None:
-        """The median over other datasets of known size on which the method has been timed, scaled to this one's."""
-        asked = _samples(spec.dataset)
-        own = ("method", "dataset", spec.method)
-        seen = {str(key[3]): seconds for key, seconds in self.medians.items() if key[:3] == own}
-        sizes = {label: _samples(label) for label in seen}
-        scaled = [seen[label] * asked / size for label, size in sizes.items() if size and asked]
-        return statistics.median(scaled) if scaled else None
+    def _guesses(self, spec: RunSpec) -> Iterator[float | None]:
+        """From the nearest runs to the farthest; None where there are none."""
+        yield from map(self.medians.get, self._same_dataset(spec))
+        seen, size = self._sized.get(spec.method), _samples(spec.dataset)
+        yield statistics.median(seconds * size / there for seconds, there in seen) if seen and size else None
+        yield from map(self.medians.get, [("method", spec.method), ()])
+
+    @cached_property
+    def _sized(self) -> dict[str, list[tuple[float, int]]]:
+        """Of each method the seconds and training samples of every dataset of known size on which it was timed."""
+        found: dict[str, list[tuple[float, int]]] = {}
+        for key, seconds in self.medians.items():
+            if key[:2] == ("method", "dataset") and len(key) == 4 and (size := _samples(str(key[3]))):
+                found.setdefault(str(key[2]), []).append((seconds, size))
+        return found
 
     def _same_dataset(self, spec: RunSpec) -> list[Key]:
         """Keys of runs on the same dataset, the most similar first."""

@@ -77,7 +77,7 @@ def work_here(source: Source, performer: Performer, watch: Watch) -> bool:
             looked = time.monotonic()
             watch(source.snapshot())
 
-    source.on_report = look
+    source.on_change = look
     try:
         while worker.step():
             watch(source.snapshot())

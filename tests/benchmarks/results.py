@@ -25,7 +25,14 @@ from tests.benchmarks.rows import machine
 HERE = Path(__file__).parent
 KEPT, PAGE, MISSED, README = HERE / "results", HERE / "RESULTS.md", HERE / "missed.md", HERE.parents[1] / "README.md"
 LIMIT = 90.0  # seconds for one benchmark
-LONG = {"cluster_simulation": 60.0, "start": 150.0, "growth": 150.0, "sweep": 240.0, "sweep_scaling": 240.0}
+LONG = {
+    "cluster_simulation": 60.0,
+    "start": 150.0,
+    "growth": 150.0,
+    "freed_memory": 150.0,
+    "sweep": 240.0,
+    "sweep_scaling": 240.0,
+}
 LONG |= {"neighbours_large": 4800.0}
 LOG = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+\t[A-Z]+ ")  # a line of Ray's log
 FIRST, LAST = "<!-- benchmarks -->", "<!-- end of benchmarks -->"

@@ -23,7 +23,7 @@ BLOCK = 4096  # rows of one product
 LEARNT_FROM = 64  # rows per cell that k-means sees
 ROUNDS = 10  # of k-means
 FULL = 2  # times its share of the rows seen: a cell that holds more is divided
-DIVIDED = 8  # times at most: rows that are equal cannot be
+DIVIDED = 8  # rounds at most: a cell of equal rows stays full
 
 
 def nearest_in_cells(source: np.ndarray, k: int, probes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -52,10 +52,10 @@ def _cells(rows: int) -> int:
 
 
 def _asked(known: Rounded, probes: int) -> np.ndarray:
-    """(N, probes) the cells whose centres are nearest to each row, the nearest first."""
-    count = len(known.rows)
-    seen = np.linspace(0, count - 1, min(count, LEARNT_FROM * _cells(count))).astype(np.int64)
-    centres = _centres(known.rows[seen].float(), _cells(count))
+    """(N, P) the ``probes`` cells whose centres are nearest to each row, all where there are fewer, nearest first."""
+    count, cells = len(known.rows), _cells(len(known.rows))
+    seen = np.linspace(0, count - 1, min(count, LEARNT_FROM * cells)).astype(np.int64)
+    centres = _centres(known.rows[seen].float(), cells)
     found = np.empty((count, min(probes, len(centres))), dtype=np.int64)
     for start in range(0, count, BLOCK):
         found[start : start + BLOCK] = _nearest(known.rows[start : start + BLOCK].float(), centres, found.shape[1])
