@@ -35,9 +35,11 @@ def examine(places: Places, address: str | None = None) -> Facts:
 
 
 def machine() -> Facts:
-    """Processor, cores and memory that this process may use, and each GPU with its memory."""
+    """Processor, cores and memory that this process may use, what decodes video, and each GPU with its memory."""
     import psutil
     import torch
+
+    from suite.data.hardware import present
 
     limit = _container_limit("memory.max")
     memory = psutil.virtual_memory()
@@ -46,6 +48,7 @@ def machine() -> Facts:
         "core_limit": _core_limit(),
         "memory_available_gib": _gib(memory.available),
         "memory_limit_gib": _gib(limit) if limit is not None and limit < memory.total else None,
+        "video_decoders": list(present()),
         "gpus": [_gpu(index) for index in range(torch.cuda.device_count())],
     }
 

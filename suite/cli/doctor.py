@@ -45,6 +45,7 @@ def _lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "memory", f"{machine['memory_available_gib']} of {machine['memory_gib']} GiB free{limit}"
     yield "GPUs", ", ".join(map(_gpu, machine["gpus"])) or "none: torch sees no CUDA device"
     yield "used for training", _used(machine["gpus"])
+    yield "video decoding", _decoding(machine["video_decoders"])
     runs = "no readable ledger" if outputs["runs"] is None else f"{outputs['runs']} finished runs"
     yield "outputs", f"{outputs['folder']}: {runs}, {outputs['free_gib']} GiB free"
     for ready, what in ((True, "data ready"), (False, "data not here")):
@@ -64,6 +65,11 @@ def _used(gpus: list[dict[str, Any]]) -> str:
         return "the processor"
     half = "bfloat16 or float16" if all(gpu["bfloat16"] for gpu in gpus) else "float16 (bfloat16 is emulated here)"
     return f"the processor; the first GPU with --gpu, in float32 or with --precision {half}"
+
+
+def _decoding(kinds: list[str]) -> str:
+    """What decodes the clips of a run."""
+    return f"the processor; with --set decoding=hardware {kinds[0]}" if kinds else "the processor"
 
 
 def _ray(ray: dict[str, Any]) -> str:

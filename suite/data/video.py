@@ -7,7 +7,7 @@ second is laid over every video, whatever its own rate: frame i of the grid is t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from suite.data.hardware import open_container, planar
 from suite.errors import DataError
 
 if TYPE_CHECKING:
@@ -48,13 +49,17 @@ def short_side_size(height: int, width: int, short_side: int | None) -> tuple[in
 
 
 def read_video(
-    path: str | Path, times: Sequence[float], short_side: int | None = None, needed: float = 0.0
+    path: str | Path,
+    times: Sequence[float],
+    short_side: int | None = None,
+    needed: float = 0.0,
+    hardware: bool = False,
 ) -> np.ndarray:
     """The pictures shown at ``times`` (any order, repeats allowed), (len(times), H, W, 3).
 
     Seeks to the last intra-coded frame before the earliest time and decodes from there once, without the pictures on
     the way that no other is decoded from. Times after the last picture give the last picture, as long as the one at
-    ``needed`` is there.
+    ``needed`` is there. With ``hardware`` a device of this node decodes, where there is one that can.
 
     Raises :class:`DataError` when the file is missing, holds no video, cannot be decoded or ends before ``needed``.
     """
@@ -64,11 +69,13 @@ def read_video(
     order = np.argsort(wanted, kind="stable")
     try:
         try:
-            found = _read(path, wanted[order], short_side, needed, wanted.min() - LEAD)
+            found = _read(path, wanted[order], short_side, needed, wanted.min() - LEAD, hardware)
         except _TooFewError:
-            found = _read(path, wanted[order], short_side, needed, -np.inf)
+            found = _read(path, wanted[order], short_side, needed, -np.inf, hardware)
         pictures = np.stack(found)
     except (av.FFmpegError, ValueError):  # damaged packets, headers that lie, a size that changes on the way
+        if hardware:  # or what the device does not know: software is asked before the file is blamed
+            return read_video(path, times, short_side, needed)
         raise DataError(f"{path} cannot be decoded at about {wanted.min():.2f} s; get the file anew.") from None
     return np.asarray(pictures[np.argsort(order, kind="stable")])
 
@@ -134,7 +141,7 @@ class ClipSource:
 
     ``files`` (M,) video file, or frame folder, of each clip; ``centres`` (M,) grid index of its key frame. ``frames``
     and ``rate`` say how a clip is sampled, ``fps`` the grid's rate (0: the file's own frames), ``pattern`` names the
-    images of a frame folder (empty: video files).
+    images of a frame folder (empty: video files). With ``hardware`` a device decodes video files, where one can.
     """
 
     files: np.ndarray
@@ -144,6 +151,7 @@ class ClipSource:
     fps: int = FPS
     short_side: int | None = 256
     pattern: str = ""
+    hardware: bool = False
 
     def __len__(self) -> int:
         return len(self.files)
@@ -157,7 +165,7 @@ class ClipSource:
             return read_frame_folder(path, chosen, self.pattern, short_side=self.short_side)
         fps = self.fps or frame_rate(path)
         times = clip_indices(centre, self.frames, self.rate) / fps
-        return read_video(path, times.tolist(), self.short_side, needed=centre / fps)
+        return read_video(path, times.tolist(), self.short_side, centre / fps, self.hardware)
 
     def neighbours(self, indices: Sequence[int]) -> list[list[int]]:
         """``indices`` in their order, in runs of which each is decoded at once: the next clips of the same video."""
@@ -184,14 +192,17 @@ class ClipSource:
             pictures = read_frame_folder(path, distinct.tolist(), self.pattern, short_side=self.short_side)
         else:
             fps = self.fps or frame_rate(path)
-            pictures = read_video(path, (distinct / fps).tolist(), self.short_side, needed=float(centres.max()) / fps)
+            latest = float(centres.max()) / fps
+            pictures = read_video(path, (distinct / fps).tolist(), self.short_side, latest, self.hardware)
         return [pictures[own] for own in place.reshape(chosen.shape)]
 
     def take(self, index: np.ndarray) -> ClipSource:
         """The clips at ``index``."""
-        return ClipSource(
-            self.files[index], self.centres[index], self.frames, self.rate, self.fps, self.short_side, self.pattern
-        )
+        return replace(self, files=self.files[index], centres=self.centres[index])
+
+    def on_hardware(self) -> ClipSource:
+        """The same clips, decoded by this node's hardware where it has any."""
+        return replace(self, hardware=True)
 
     def _last_image(self, folder: Path, centre: int) -> int:
         """Index of the folder's last image within the clip's reach."""
@@ -202,11 +213,11 @@ class ClipSource:
         raise DataError(f"{folder} has no image {name} for a key frame; extract the video's frames again.")
 
 
-def _open(path: str | Path) -> av.container.InputContainer:
+def _open(path: str | Path, hardware: bool = False) -> av.container.InputContainer:
     import av
 
     try:
-        container = av.open(str(path))
+        container = open_container(path, hardware)
     except FileNotFoundError:
         raise DataError(f"{path} is missing; put the video there or leave its clips out.") from None
     except (av.FFmpegError, OSError, ValueError):  # ValueError: names in its header that are no text
@@ -222,10 +233,10 @@ class _TooFewError(Exception):
 
 
 def _read(
-    path: str | Path, times: np.ndarray, short_side: int | None, needed: float, before: float
+    path: str | Path, times: np.ndarray, short_side: int | None, needed: float, before: float, hardware: bool
 ) -> list[np.ndarray]:
     """The pictures at ascending ``times``; of those before ``before`` seconds only some are decoded."""
-    with _open(path) as container:
+    with _open(path, hardware) as container:
         return list(_shown_at(container, times, short_side, path, needed, before))
 
 
@@ -291,4 +302,4 @@ def _decoded(
 
 def _pixels(frame: av.VideoFrame, short_side: int | None) -> np.ndarray:
     height, width = short_side_size(frame.height, frame.width, short_side)
-    return np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="BILINEAR"))
+    return np.asarray(planar(frame).to_ndarray(format="rgb24", width=width, height=height, interpolation="BILINEAR"))

@@ -33,7 +33,7 @@ def seconds(method: Method, data: object, device: str = "cpu") -> float:
     return time.perf_counter() - start
 
 
-def filmed(folder: Path, keep: int, device: str = "cpu", decoders: int = 2) -> float:
+def filmed(folder: Path, keep: int, device: str = "cpu", decoders: int = 2, decoding: str = "software") -> float:
     """Wall time of training on clips of H.264 files, decoded every time they are drawn or kept in memory."""
     data = clip_world(clips=CLIPS)
     noise = np.random.default_rng(0).integers(0, 255, (80, 15, 20, 3)).astype(np.uint8)
@@ -44,7 +44,8 @@ def filmed(folder: Path, keep: int, device: str = "cpu", decoders: int = 2) -> f
     source = ClipSource(np.array(files), np.full(CLIPS, 40), frames=16, rate=2, short_side=64)
     splits = {name: replace(data.split(name), frames=source) for name in ("train", "validation", "test")}
     budget = {"steps": 12, "evaluate_steps": 12, "budget": "published", "batch": 4}
-    method = Supervised(**budget, width=8, beta_inverse=2, blocks="1-1-1-1", keep_decoded=keep, decoders=decoders)
+    network = {"width": 8, "beta_inverse": 2, "blocks": "1-1-1-1"}
+    method = Supervised(**budget, **network, keep_decoded=keep, decoders=decoders, decoding=decoding)
     if keep:
         for actors in splits.values():
             decoder = method.inputs(data := replace(data, **splits)).decoder(actors)  # type: ignore[union-attr]

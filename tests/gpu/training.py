@@ -63,16 +63,29 @@ class Noted:
 
 
 def decoding(report: Report, device: str) -> None:
-    """The share of a training on video files in which it waits for clips, by threads that decode ahead."""
+    """The share of a training on video files in which it waits for clips, by threads and by what decodes ahead; whether
+    hardware gives the pixels that software does."""
+    from suite.data.hardware import present
     from tests.benchmarks.bench_actors import CLIPS, filmed
 
     with tempfile.TemporaryDirectory() as folder:
         kept = min(filmed(Path(folder), CLIPS, device) for _ in range(2))  # the first one also warms up
-        for threads in (1, 2, 4, 8):
-            share = 1 - kept / filmed(Path(folder), 0, device, threads)
-            report.add(
-                "decoding", f"{threads} threads decode ahead", "share of the time spent waiting", max(0.0, share)
-            )
+        for way, threads in (*(("software", threads) for threads in (1, 2, 4, 8)), ("hardware", 2)):
+            if way == "hardware" and not present():
+                report.skip("decoding: hardware", "no hardware of this node decodes H.264")
+                continue
+            share = max(0.0, 1 - kept / filmed(Path(folder), 0, device, threads, way))
+            report.add("decoding", f"{threads} threads decode by {way}", "share of the time spent waiting", share)
+        if present():
+            apart = _pixels_apart(Path(folder))
+            report.add("decoding", present()[0], "pixels that differ from software's", apart, 0)
+
+
+def _pixels_apart(folder: Path) -> int:
+    from suite.data.video import read_video
+
+    times, files = [index / 30 for index in range(40)], sorted(folder.glob("*.mp4"))[:4]
+    return sum(int((read_video(file, times, hardware=True) != read_video(file, times)).sum()) for file in files)
 
 
 def transfers(report: Report, device: str) -> None:

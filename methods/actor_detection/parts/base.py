@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.actor_detection.parts.augment_clips import RandAugment, Time
-from methods.actor_detection.parts.clip_inputs import ClipAugmentation, ClipInputs, places_of
+from methods.actor_detection.parts.clip_inputs import ClipAugmentation, ClipInputs, Decoding, places_of
 from methods.actor_detection.parts.feature_inputs import FeatureAugmentation, FeatureInputs, View
 from methods.actor_detection.parts.losses import action_probabilities, balanced_mean, multi_label_loss
 from methods.networks.slowfast_detector import ActorDetector, Head
@@ -111,7 +111,10 @@ class ActorMethod(InitialWeights, Method):
     )
     geometric: bool = hyper(False, help="clips, strong view: also shear, translate and rotate, boxes with them")
     still: bool = hyper(False, help="clips: the key frame in place of every frame, to measure what motion adds")
-    decoders: int = hyper(2, low=1, high=64, help="clips: threads that decode ahead of training")
+    decoders: int = hyper(0, low=0, high=64, help="clips: threads that decode ahead, 0: as many as the run has CPUs")
+    decoding: Decoding = hyper(
+        "software", choices=("software", "hardware"), help="clips: by the node's own device where it has one that can"
+    )
     keep_decoded: int = hyper(0, low=0, high=1_000_000, help="clips: how many stay decoded in memory, of each split")
 
     _inputs: tuple[object, Inputs] | None = None
@@ -209,7 +212,8 @@ class ActorMethod(InitialWeights, Method):
             )
         strong = RandAugment(self.operations, self.magnitude, self.time, self.geometric)
         augmentation = ClipAugmentation(self.flip, self.jitter, strong)
-        return ClipInputs(data, augmentation, self.keep_decoded, self.decoders, self.still)
+        hardware = self.decoding == "hardware"
+        return ClipInputs(data, augmentation, self.keep_decoded, self.decoders, self.still, hardware)
 
     def _blocks(self) -> list[int]:
         parts = self.blocks.split("-")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from suite.method import Batch, Run
 from suite.tasks.actors.samples import Actors
 from suite.tasks.data import TaskData
 
+Decoding = Literal["software", "hardware"]
 AHEAD = 2  # batches decoded ahead of the one in training
 
 
@@ -92,7 +93,8 @@ class ClipInputs:
     Of the A places of a clip the first ones are its people, whose number is in the list ``people``; lists stay with the
     host, which needs their values. Boxes are cut to the picture and in [0, 1] of the padded batch. ``mirror``: the
     class that each class becomes in the mirror image. ``still`` shows the key frame instead of every frame: what can be
-    recognized without motion.
+    recognized without motion. ``threads`` decode, 0: as many as the run has CPUs; with ``hardware`` a device does,
+    where the node has one that can.
     """
 
     def __init__(
@@ -100,18 +102,20 @@ class ClipInputs:
         data: TaskData[Actors],
         augmentation: ClipAugmentation,
         keep: int = 0,
-        threads: int = 2,
+        threads: int = 0,
         still: bool = False,
+        hardware: bool = False,
     ) -> None:
         self.train, self.augmentation, self.classes = data.train, augmentation, len(data.classes)
         self.mirror = np.array(data.facts.get("mirror") or range(self.classes))
         self.starts = {id(data.train): _starts(data.train)}
-        self.decoders = {id(data.train): Decoder(data.train.frames, keep, threads)}
-        self.keep, self.threads, self.still = keep, threads, still
+        self.keep, self.threads, self.still = keep, threads or torch.get_num_threads(), still
+        self.hardware = hardware
+        self.decoders = {id(data.train): self._decoder_of(data.train.frames)}
 
     def decoder(self, samples: Actors) -> Decoder:
         """The decoder of a split."""
-        return self.decoders.setdefault(id(samples), Decoder(samples.frames, self.keep, self.threads))
+        return self.decoders.setdefault(id(samples), self._decoder_of(samples.frames))
 
     def batches(self, groups: list[np.ndarray], generator: np.random.Generator) -> Iterator[Batch]:
         """One batch per group of training clips; clips that cannot be decoded are left out of theirs."""
@@ -180,6 +184,10 @@ class ClipInputs:
     def broken(self) -> int:
         """Clips met so far that cannot be decoded."""
         return sum(len(decoder.broken) for decoder in self.decoders.values())
+
+    def _decoder_of(self, source: Any) -> Decoder:
+        known = self.hardware and hasattr(source, "on_hardware")  # sources of generated pictures decode nothing
+        return Decoder(source.on_hardware() if known else source, self.keep, self.threads)
 
     def _augmented(self, clips: Tensor, part: Batch, view: View) -> tuple[Tensor, Tensor, list[bool]]:
         """Each clip under its own seed; the weak and the strong view of a clip use different draws."""

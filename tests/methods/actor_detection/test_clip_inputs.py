@@ -18,6 +18,7 @@ from methods.actor_detection.supervised import Supervised
 from methods.networks.acar import without_padding
 from methods.networks.slowfast import SlowFast
 from methods.networks.slowfast_detector import ActorDetector, boxes_with_owner
+from suite.data.video import ClipSource
 from suite.errors import UsageError
 from suite.method import Method
 from tests.methods.actor_detection.worlds import CLIP, TINY, clip_world, headline, training
@@ -123,6 +124,23 @@ def test_decoded_clips_are_remembered_up_to_the_limit() -> None:
     assert len(list(inputs.batches(groups, np.random.default_rng(0)))) == 6
     assert len(inputs.decoder(data.train).known) == 3
     assert data.train.frames.asked <= 3 + 3 + AHEAD * 2
+
+
+def test_a_run_decodes_in_as_many_threads_as_it_has_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    data = clip_world()
+    assert Supervised(**CLIP, **TINY).inputs(data).decoder(data.train).threads == 3
+    assert Supervised(**CLIP, **TINY, decoders=5).inputs(data).decoder(data.test).threads == 5
+
+
+def test_hardware_is_asked_for_where_clips_are_of_files() -> None:
+    data, source = clip_world(), ClipSource(np.array(["a.mp4"]), np.array([40]))
+    filmed = replace(data, train=replace(data.train, frames=source), test=replace(data.test, frames=source))
+    for decoding, wanted in (("hardware", True), ("software", False)):
+        inputs = Supervised(**CLIP, **TINY, decoding=decoding).inputs(filmed)
+        assert [inputs.decoder(split).source.hardware for split in (filmed.train, filmed.test)] == [wanted] * 2
+    generated = Supervised(**CLIP, **TINY, decoding="hardware").inputs(data)
+    assert generated.decoder(data.train).source is data.train.frames
 
 
 @pytest.mark.parametrize("head", ["linear", "relation"])
