@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,22 +20,26 @@ from methods.actor_detection.supervised import Supervised
 from suite.data import load
 from suite.data.video import ClipSource, write_video
 from suite.method import Method
+from tests.benchmarks.ceilings import PRODUCTS, operations, products
+from tests.benchmarks.rows import Row, record
 from tests.methods.actor_detection.worlds import clip_world, training
 
 BUDGET = {"steps": 200, "semi_steps": 200, "evaluate_steps": 200, "lr": 0.1, "semi_lr": 0.01}
 CLIPS = 24
+DRAWN = 48 + 2 * CLIPS  # clips of a training's steps, and of two evaluations
 
 
 def seconds(method: Method, data: object, device: str = "cpu") -> float:
-    """Wall time of a training, its evaluations included."""
+    """CPU time of a training, or wall time where a device computes; its evaluations included."""
     loop = training(method, data, device=device)  # type: ignore[arg-type]
-    start = time.perf_counter()
+    clock = time.process_time if device == "cpu" else time.perf_counter
+    start = clock()
     loop.train()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def filmed(folder: Path, keep: int, device: str = "cpu", decoders: int = 2, decoding: str = "software") -> float:
-    """Wall time of training on clips of H.264 files, decoded every time they are drawn or kept in memory."""
+    """Seconds of training on clips of H.264 files, decoded every time they are drawn or kept in memory."""
     data = clip_world(clips=CLIPS)
     noise = np.random.default_rng(0).integers(0, 255, (80, 15, 20, 3)).astype(np.uint8)
     files = []
@@ -57,10 +62,10 @@ def decoding(folder: Path) -> float:
     """Clips a second that one thread decodes from the files of :func:`filmed`."""
     files = np.array([str(path) for path in sorted(folder.glob("*.mp4"))])
     source = ClipSource(files, np.full(len(files), 40), frames=16, rate=2, short_side=64)
-    start = time.perf_counter()
+    start = time.process_time()
     for index in range(len(source)):
         source.clip(index)
-    return len(files) / (time.perf_counter() - start)
+    return len(files) / (time.process_time() - start)
 
 
 def main() -> None:
@@ -69,12 +74,18 @@ def main() -> None:
         data = load("planted-actors", cache=Path(name))
         seconds(Supervised(**BUDGET), data)  # compiles the evaluator
         plain, semi = seconds(Supervised(**BUDGET), data), seconds(MultiLabelSemiSupervised(**BUDGET), data)
-        print(f"400 feature steps {plain:.1f} s; half of them semi-supervised {semi:.1f} s: {semi / plain:.2f} times")
+        for what, method, taken in (
+            ("400 steps on features", Supervised(**BUDGET), plain),
+            ("400 steps on features, half of them semi-supervised", MultiLabelSemiSupervised(**BUDGET), semi),
+        ):
+            share = products(operations(partial(seconds, method, data))) / taken
+            record(Row("actors", what, "supervised steps", plain / taken, taken, share, bound=PRODUCTS))
         decoded, kept = filmed(Path(name), 0), filmed(Path(name), CLIPS)
-        print(f"a narrow SlowFast from files {decoded:.1f} s, from memory {kept:.1f} s: {decoded / kept:.2f} times")
-        trained = (48 + 2 * CLIPS) / kept
-        rate = decoding(Path(name))
-        print(f"decoding {rate:.0f} clips a second a thread, learning {trained:.0f}: {rate / trained:.1f} times")
+        share = products(operations(lambda: filmed(Path(name), CLIPS))) / decoded
+        what = f"a narrow SlowFast from files, {DRAWN} clips"
+        record(Row("actors", what, "from memory", kept / decoded, decoded, share, bound=PRODUCTS))
+        rate, learnt = decoding(Path(name)), DRAWN / kept
+        print(f"  decoding {rate:.0f} clips a second a thread, learning {learnt:.0f}: {rate / learnt:.1f} times")
 
 
 if __name__ == "__main__":

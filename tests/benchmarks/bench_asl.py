@@ -34,6 +34,7 @@ from suite.method import Run
 from suite.tasks import task
 from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
+from tests.benchmarks.ceilings import HALF, PRODUCTS, operations, products
 from tests.benchmarks.rows import Row, record
 
 ANNOTATIONS = "thumos14/thumos14_412.json"
@@ -107,7 +108,8 @@ def training_seconds(steps: int, device: str) -> dict[str, float]:
             training.step(index, labels, distinct, half)
             if step:  # the first round warms up
                 times[form].append(clock(device) - began)
-    return {form: statistics.median(taken) for form, taken in times.items()}
+    seconds = {form: statistics.median(taken) for form, taken in times.items()}
+    return seconds | {"operations": operations(lambda: training.step(index, labels, True, False))}
 
 
 def inference_seconds(device: str) -> dict[str, float]:
@@ -129,7 +131,10 @@ def inference_seconds(device: str) -> dict[str, float]:
     task(method.task).evaluate(found, samples, data)
     ended = clock(device)
     parts = {"score": scored - began, "localize": decoded - scored, "evaluate": ended - decoded}
-    return {**parts, "total": ended - began, "videos": float(len(count)), "detections": float(len(found))}
+    with torch.no_grad():
+        work = operations(lambda: method.score(network, samples, run))
+    counts = {"operations": work, "videos": float(len(count)), "detections": float(len(found))}
+    return {**parts, "total": ended - began, **counts}
 
 
 def few(samples: Videos) -> Videos:
@@ -169,11 +174,14 @@ def main() -> None:
     training = training_seconds(options.steps, options.device)
     inference = inference_seconds(options.device)
     what, against = "ASL, a training step of 16 videos of THUMOS-14", "every sampled snippet"
-    record(Row("asl", what, against, training["every"] / training["distinct"], training["distinct"], target=5.0))
-    ratio, half = training["every"] / training["bfloat16"], f"{what}, --precision bfloat16"
-    record(Row("asl", half, f"{against} in float32", ratio, training["bfloat16"]))
+    seconds, half = training["distinct"], training["bfloat16"]
+    share = products(training["operations"]) / seconds
+    record(Row("asl", what, against, training["every"] / seconds, seconds, share, 5.0, bound=PRODUCTS))
+    what, share = f"{what}, --precision bfloat16", products(training["operations"], half=True) / half
+    record(Row("asl", what, f"{against} in float32", training["every"] / half, half, share, bound=HALF))
     what = f"ASL, inference and evaluation of {inference['videos']:.0f} videos"
-    record(Row("asl", what, "", None, inference["total"], least=0.9))
+    share = products(inference["operations"]) / inference["total"]
+    record(Row("asl", what, "", None, inference["total"], share, least=0.9, bound=PRODUCTS))
     print(", ".join(f"{part} {inference[part]:.3g} s" for part in ("score", "localize", "evaluate")))
 
 

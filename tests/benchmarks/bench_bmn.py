@@ -19,6 +19,8 @@ from torch import Tensor, nn
 
 from methods.networks.bmn.losses import Draws, MapTargets, community_losses
 from methods.networks.bmn.model import BMN, BMNConfig, BoundaryMap
+from tests.benchmarks.ceilings import PRODUCTS, operations, products
+from tests.benchmarks.rows import Row, record
 
 REFERENCE_SECONDS = {2: 5.5948, 8: 24.3859, 16: 57.9643}
 
@@ -90,6 +92,11 @@ def median_cost(step: Callable[[], float], runs: int = 3) -> Cost:
     return Cost(statistics.median(walls), statistics.median(cpus))
 
 
+def share(step: Callable[[], float], taken: Cost) -> float:
+    """The part of the CPU time of a step that its dense products need at the machine's best rate."""
+    return products(operations(step)) / taken.cpu
+
+
 def peak_gigabytes() -> float:
     """Largest resident memory of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
@@ -98,17 +105,20 @@ def peak_gigabytes() -> float:
 def main(batch: int = 16) -> None:
     torch.manual_seed(0)
     network = BMN(BMNConfig())
-    ours = median_cost(step_of(network, network, batch))
+    step = step_of(network, network, batch)
+    ours = median_cost(step)
     print(f"batch {batch}: {ours} a step, peak {peak_gigabytes():.2f} GB, {torch.get_num_threads()} threads")
     if batch in REFERENCE_SECONDS:
         reference = REFERENCE_SECONDS[batch]
         print(f"  reference, another machine: {reference:.1f} s, ratio {reference / ours.wall:.1f}")
-    pair = median_cost(step_of(network, network, 2))
+    record(Row("bmn", f"a step of {batch} videos", "", None, ours.cpu, share(step, ours), bound=PRODUCTS))
+    both = step_of(network, network, 2)
+    pair = median_cost(both)
     textbook = TextbookBMN(network)
     first, second = step_of(network, network, 2)(), step_of(textbook, network, 2)()
     slow = median_cost(step_of(textbook, network, 2), runs=2)
-    ratios = f"{slow.wall / pair.wall:.1f} wall, {slow.cpu / pair.cpu:.1f} CPU"
-    print(f"batch 2: {pair}; sampled first, convolved after: {slow}; ratio in this run {ratios}")
+    against, ratio = "proposals sampled first, convolved after", slow.cpu / pair.cpu
+    record(Row("bmn", "a step of 2 videos", against, ratio, pair.cpu, share(both, pair), bound=PRODUCTS))
     print(f"  losses of consecutive steps {first:.5f} and {second:.5f}")
 
 

@@ -23,10 +23,11 @@ from suite.runs import resolve_run
 from suite.train.loop import Loop
 from suite.work.execute import execute
 from suite.work.preparation import Machine
+from tests.benchmarks.ceilings import RUNS, STEPS
 from tests.benchmarks.rows import Row, record
 
 WORKERS, AIM = 2, 0.85
-RUNS: list[tuple[str, str, dict[str, Any], int | None]] = [
+CASES: list[tuple[str, str, dict[str, Any], int | None]] = [
     ("mask-bce", "planted-verbs", {"hidden": 256, "batch": 128, "evaluate_every": 2, "lr": 0.001}, 24),
     (
         "action-selection",
@@ -91,7 +92,7 @@ def inside(method: str, world: str, params: dict[str, Any], epochs: int | None) 
             whole = time.perf_counter() - start
     steps, looked = clock.seconds["_run_epoch"], clock.seconds["_evaluate"]
     what = f"a further run of {method} on {world}: share of steps"
-    record(Row("boards", what, "", None, whole, steps / whole))
+    record(Row("boards", what, "", None, whole, steps / whole, bound=STEPS))
     print(f"  steps {steps:.2f} s, evaluation {looked:.2f} s, all else {whole - steps - looked:.2f} s", flush=True)
 
 
@@ -117,9 +118,10 @@ def board() -> None:
         subprocess.run(command, check=True, capture_output=True)
         whole = time.perf_counter() - start
         share, wall, count = between(outputs)
-    record(Row("boards", f"a board of {count} runs at {WORKERS} workers: share of runs", "", None, wall, share))
+    what = f"a board of {count} runs at {WORKERS} workers: share of runs"
+    record(Row("boards", what, "", None, wall, share, bound=RUNS))
     everything = share * wall / whole
-    record(Row("boards", "the same with start and page", "", None, whole, everything))
+    record(Row("boards", "the same with start and page", "", None, whole, everything, bound=RUNS))
     print(f"  target {AIM:.0%}; start and page {whole - wall:.1f} s", flush=True)
 
 
@@ -131,7 +133,7 @@ def main() -> None:
         share, wall, count = between(sys.argv[1], sys.argv[2], workers)
         print(f"{count} runs in {wall:.0f} s on {workers} workers: {share:.0%} of their time is runs; target {AIM:.0%}")
         return
-    for case in RUNS:
+    for case in CASES:
         inside(*case)
     board()
 

@@ -44,6 +44,7 @@ from suite.work.progress import brief
 from suite.work.remote import REPORTS
 from suite.work.source import Item, Source
 from suite.work.worker import Runner
+from tests.benchmarks.rows import Row, record
 from tests.leaderboard.fakes import plan
 from tests.results.ledgers import outcome
 from tests.sweep.conftest import TOY, WORLD
@@ -81,6 +82,7 @@ class Simulation:
     def __init__(self, source: Source, workers: int, end: Callable[[Item, bool, float], Any], show: Any, times: Any):
         self.source, self.workers, self.end, self.show, self.times = source, workers, end, show, times
         self.draw, self.spent, self.ended, self.events = random.Random(workers), Spent(), 0, 0
+        self.busy = 0.0  # virtual seconds of all runs
         self.every = max(1.0, workers / REPORTS)
 
     def run(self) -> float:
@@ -116,6 +118,7 @@ class Simulation:
         if answer == "wait":
             return now + max(WAITS, self.every), None
         seconds = self.times(self.draw)
+        self.busy += seconds
         begun = time.process_time()
         self.source.report(brief(Progress("train", 3, 3, 10, {"train/loss": 1.0, "validation/mAP": 0.5})), name)
         reports = seconds / self.every
@@ -202,7 +205,9 @@ def report(name: str, make: Callable[..., Simulation], runs: int, workers: int, 
             virtual = simulation.run()
             costs.append((simulation.ended, simulation.spent, virtual))
     (few, before, _), (many, after, virtual) = costs
-    print(f"{name}, {many} runs on {workers} workers: {virtual:.0f} s of virtual time")
+    share, each = simulation.busy / workers / virtual, sum(after.seconds.values()) / many
+    what = f"driver and coordinator on a run, {name} of {many} runs on {workers} workers"
+    record(Row("cluster_simulation", what, "", None, each, share, bound="the runs, of the workers' time"))
     for what, seconds in sorted(after.seconds.items(), key=lambda one: -one[1]):
         grown = math.log(seconds / before.seconds.get(what, seconds)) / math.log(many / few)
         each, share = 1000 * seconds / after.calls[what], 100 * seconds / virtual
@@ -223,9 +228,8 @@ def main() -> None:
             report(name, make, given.runs, workers, times)
     with tempfile.TemporaryDirectory(dir=Path(tempfile.gettempdir())) as folder:
         for size, (commit, look) in ledger_costs([100, given.runs // 10, given.runs], folder).items():
-            print(
-                f"ledger of {size} runs: {1000 * commit:.1f} ms a commit, {1000 * look:.1f} ms to see what is finished"
-            )
+            parts = f"ledger of {size} runs: {1000 * commit:.1f} ms a commit"
+            print(f"{parts}, {1000 * look:.1f} ms to see what is finished")
 
 
 if __name__ == "__main__":

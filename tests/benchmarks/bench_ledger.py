@@ -13,6 +13,8 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from suite.results.ledger import Ledger
+from tests.benchmarks.bench_report import reader, write_plain
+from tests.benchmarks.rows import Row, least, record
 from tests.results.ledgers import outcome
 
 PROCESSES, EACH = 4, 10
@@ -77,11 +79,14 @@ def main() -> None:
         before = reading(folder / "four")
         Ledger(folder / "four").compact(keep_hours=0)
         after = reading(folder / "four")
+        bound = least(reader(Ledger(folder / "four"), "metrics", "curves"))
     total = PROCESSES * EACH
-    print(f"{total} appends of one table from {PROCESSES} processes: {single:.2f} s ({total / single:.0f} a second)")
-    print(f"{total} whole runs (4 appends each) from {PROCESSES} processes: {four:.2f} s, from one: {one:.2f} s")
-    print(f"ratio of one process to {PROCESSES}: {one / four:.2f}")
-    print(f"reading back: {before:.3f} s before compaction, {after:.3f} s after, ratio {before / after:.1f}")
+    written, name = least(lambda: [write_plain(outcome()) for _ in range(total)]), "writing the same rows as Parquet"
+    what, against = f"to record {total} runs from {PROCESSES} processes", "one process"
+    record(Row("ledger", what, against, one / four, four, written / four, bound=name))
+    record(Row("ledger", f"{what}, without metrics", "", None, single, written / 4 / single, bound=name))
+    what, name = f"reading {total} runs back, compacted", "reading the same Parquet"
+    record(Row("ledger", what, "before compaction", before / after, after, bound / after, bound=name))
 
 
 if __name__ == "__main__":

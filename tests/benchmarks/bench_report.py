@@ -1,6 +1,7 @@
 """A board's tables from a ledger of a million metric rows, its page, and the index over ten thousand runs.
 
-``python -m tests.benchmarks.bench_report``: seconds of CPU and the most memory that the process held.
+``python -m tests.benchmarks.bench_report``: seconds of CPU and the most memory that the process held; also what a run
+more costs in each of these ledgers.
 """
 
 from __future__ import annotations
@@ -15,17 +16,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from suite.registry import method
 from suite.report.build import gather, write
 from suite.report.index import refresh
 from suite.results.ledger import Ledger
-from suite.results.schema import TABLES, to_table
+from suite.results.schema import TABLES, Outcome, to_table
 from suite.spec.board import BoardRun, LeaderboardSpec
 from suite.spec.run import RunSpec
+from tests.benchmarks.rows import Row, least, record
 from tests.results.ledgers import outcome
 
+ADDED = 10  # runs
 METHODS = ("mask-bce", "pseudo-single-bce", "assume-negative", "focal", "ce", "label-smoothing", "epr", "role")
 DATASETS, SEEDS, CLASSES = 25, 10, 160  # 2,000 runs of about 500 rows
 
@@ -36,12 +41,15 @@ def main() -> None:
         rows = _elsewhere(_fill_board, folder)
         board, asked = _board()
         ledger = Ledger(Path(folder) / "ledger")
-        content = _timed(f"tables of {rows:,} metric rows", lambda: gather(board, asked, ledger))
-        _timed("their page", lambda: write(content, Path(folder) / "reports" / "board"))
+        held = f"{rows:,} metric rows"
+        content = _timed(f"tables of {held}", reader(ledger), lambda: gather(board, asked, ledger))
+        _timed(f"the page of {held}", reader(ledger), lambda: write(content, Path(folder) / "reports" / "board"))
+        _additions(held, ledger)
     with tempfile.TemporaryDirectory() as folder:
         _elsewhere(_fill_runs, folder)
         ledger = Ledger(Path(folder) / "ledger")
-        _timed("index over 10,000 runs", lambda: refresh(Path(folder) / "reports", ledger))
+        _timed("index over 10,000 runs", reader(ledger), lambda: refresh(Path(folder) / "reports", ledger))
+        _additions("10,000 runs", ledger)
 
 
 def _elsewhere(act: Callable[[str], int], folder: str) -> int:
@@ -50,13 +58,43 @@ def _elsewhere(act: Callable[[str], int], folder: str) -> int:
         return pool.submit(act, folder).result()
 
 
-def _timed(what: str, act: Callable[[], Any]) -> Any:
-    start, wall = time.process_time(), time.perf_counter()
+def _timed(what: str, bound: Callable[[], Any], act: Callable[[], Any]) -> Any:
+    start = time.process_time()
     found = act()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     spent = time.process_time() - start
-    print(f"{what}: {spent:.2f} s of CPU, {time.perf_counter() - wall:.2f} s, at most {peak:.2f} GiB held", flush=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    record(Row("report", what, "", None, spent, least(bound) / spent, bound="reading the same Parquet"))
+    print(f"  at most {peak:.2f} GiB held", flush=True)
     return found
+
+
+def _additions(held: str, ledger: Ledger) -> None:
+    """What a board's driver and ledger cost per run, in a ledger that holds that much."""
+    several = [outcome(seed=SEEDS + number) for number in range(ADDED)]
+    ledger.record(several[0])
+    start = time.process_time()
+    for one in several[1:]:
+        ledger.record(one)
+    each = (time.process_time() - start) / (ADDED - 1)
+    share, name = least(lambda: write_plain(several[0])) / each, "writing the same rows as Parquet"
+    record(Row("report", f"to record a run beside {held}", "", None, each, share, bound=name))
+    looks, bound = least(ledger.finished), least(reader(ledger, "runs", columns=["run", "status"]))
+    what, name = f"to see which runs are finished among {held}", "reading the same Parquet"
+    record(Row("report", what, "", None, looks, bound / looks, bound=name))
+
+
+def reader(ledger: Ledger, *names: str, columns: list[str] | None = None) -> Callable[[], Any]:
+    """Reads the Parquet files of some tables of a ledger, or of all; ``columns`` of them, or all."""
+    files = [file for name in names or TABLES for file in (Path(ledger.folder) / name).rglob("*.parquet")]
+    return lambda: [pl.read_parquet(file, columns=columns) for file in files]
+
+
+def write_plain(one: Outcome) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name in TABLES:
+            rows = [one.run] if name == "runs" else getattr(one, name)
+            if len(rows):
+                pq.write_table(to_table(name, rows, one.id, "a"), f"{folder}/{name}.parquet")
 
 
 def _board() -> tuple[LeaderboardSpec, list[BoardRun]]:

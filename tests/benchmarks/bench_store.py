@@ -19,18 +19,19 @@ import psutil
 
 from suite.data.storage.rows import LazyRows
 from suite.data.storage.store import open_store, write_store
+from tests.benchmarks.rows import Row, record
 
 ROWS, CHANNELS = 67_217, 4_096
 """EPIC-Kitchens-100 training clips by RGB and flow features."""
 
 
 def seconds(work: Callable[[], object], repeats: int = 1) -> float:
-    """The median time of ``work``."""
+    """The median CPU time of ``work``."""
     taken = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         work()
-        taken.append(time.perf_counter() - start)
+        taken.append(time.process_time() - start)
     return statistics.median(taken)
 
 
@@ -76,7 +77,8 @@ def packing(folder: Path) -> None:
     packed = seconds(lambda: write_store(folder / "whole", {"features": rows}, lambda key: None))
     plain = seconds(lambda: plain_write(folder / "plain", rows))
     (folder / "plain").unlink()
-    print(f"packing {size / 2**30:.2f} GiB: {packed:.1f} s, {packed / plain:.2f} times hashing and writing those bytes")
+    what, name = f"packing {size / 2**30:.2f} GiB", "hashing and writing those bytes"
+    record(Row("store", what, "", None, packed, plain / packed, bound=name))
 
 
 def opening(folder: Path) -> None:
@@ -84,7 +86,8 @@ def opening(folder: Path) -> None:
     write_store(folder / "small", {"features": lazy(64)}, lambda key: None)
     whole = seconds(lambda: open_store(folder / "whole"), 51)
     small = seconds(lambda: open_store(folder / "small"), 51)
-    print(f"opening: {1e6 * whole:.0f} µs, {whole / small:.2f} times opening 64 rows ({ROWS / 64:.0f} times smaller)")
+    what, name = f"opening {ROWS:,} rows of {CHANNELS:,} channels", "opening 64 rows"
+    record(Row("store", what, "", None, whole, small / whole, bound=name))
 
 
 def gathering(folder: Path) -> None:
@@ -92,8 +95,9 @@ def gathering(folder: Path) -> None:
     mapped = open_store(folder / "whole")["features"][: ROWS // 4]
     resident = mapped.copy()
     pick = np.random.default_rng(1).integers(0, len(mapped), 4096)
-    ratio = seconds(lambda: mapped[pick].sum(), 9) / seconds(lambda: resident[pick].sum(), 9)
-    print(f"gathering 4,096 rows: {ratio:.2f} times gathering from an array in memory")
+    taken, bound = seconds(lambda: mapped[pick].sum(), 9), seconds(lambda: resident[pick].sum(), 9)
+    name = "gathering from an array in memory"
+    record(Row("store", "gathering 4,096 rows", "", None, taken, bound / taken, bound=name))
 
 
 def sharing(folder: Path) -> None:

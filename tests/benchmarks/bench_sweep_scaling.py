@@ -18,6 +18,7 @@ from suite.spec.base import validate
 from suite.spec.sweep import SweepSpec
 from suite.sweep.source import Ended, SweepSource
 from suite.work.source import Item
+from tests.benchmarks.rows import Row, record
 from tests.sweep.conftest import TOY, WORLD
 
 
@@ -49,14 +50,32 @@ def coordinating(sampler: str, known: int, folder: str) -> float:
     """Seconds the coordinator spends on one trial, asked and answered, after ``known`` others."""
     places = Places(f"{folder}/{sampler}-{known}")
     source = SweepSource(spec_of(sampler=sampler, budget={"trials": known + 20}), places)
-    start = time.perf_counter()
+    start = time.process_time()
     for count in range(known + 20):
         if count == known:
-            start = time.perf_counter()
+            start = time.process_time()
         work = source.next("w")
         assert isinstance(work, Item)
         source.done("w", work.number, [Ended(work.units[0].proposal.number, "complete", (count % 7 / 7,))])
-    return (time.perf_counter() - start) / 20
+    return (time.process_time() - start) / 20
+
+
+def asking(sampler: str, known: int) -> float:
+    """Seconds that Optuna alone spends on one trial of two parameters after ``known`` others, kept in memory."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    made = optuna.samplers.TPESampler(seed=0) if sampler == "tpe" else optuna.samplers.RandomSampler(seed=0)
+    study = optuna.create_study(sampler=made)
+    start = time.process_time()
+    for count in range(known + 20):
+        if count == known:
+            start = time.process_time()
+        trial = study.ask()
+        for name in ("q", "beta"):
+            trial.suggest_float(name, 0.0, 1.0)
+        study.tell(trial, count % 7 / 7)
+    return (time.process_time() - start) / 20
 
 
 def main() -> None:
@@ -69,13 +88,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for sampler, known in (("random", 20), ("random", 1000), ("tpe", 20), ("tpe", 200), ("tpe", 1000)):
             spent = coordinating(sampler, known, folder)
-            told = f"{1000 * spent:.1f} ms a trial, {1 / spent:.0f} trials a second"
-            print(f"coordinator, {sampler} knowing {known}: {told}")
+            share, name = asking(sampler, known) / spent, "Optuna's ask and tell in memory"
+            what = f"the coordinator on a trial, {sampler} knowing {known}"
+            record(Row("sweep_scaling", what, "", None, spent, share, bound=name))
         ray.init(num_cpus=4, include_dashboard=False, object_store_memory=200 * 2**20, log_to_driver=False)
         for workers in (1, 2, 4):
-            print(
-                f"{workers} workers: {overhead(workers, seconds, each, folder):.3f} s a trial beyond its {seconds:g} s"
-            )
+            beyond = overhead(workers, seconds, each, folder)
+            what, share = f"a trial of {seconds:g} s on {workers} workers, beyond itself", seconds / (seconds + beyond)
+            record(Row("sweep_scaling", what, "", None, beyond, share, bound="the trial itself, of all its time"))
         ray.shutdown()
 
 

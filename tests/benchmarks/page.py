@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from tests.benchmarks.rows import Row
+from tests.benchmarks.rows import Row, shown
 
 HEAD = """# What the benchmarks measured
 
 `make bench-results` runs every benchmark and writes this page, `python -m tests.benchmarks results NAME` one of them.
-Seconds are CPU time on the machine that stands beside them; a ratio compares two ways in the same run. *Ceiling*: the
-share that was reached of the fastest that the same machine was measured to do. A row is measured anew by the command
-at the head of its table.
+Seconds are CPU time on the machine that stands beside them, wall time where processes work together (`boards`,
+`ledger`, `sweep`, a trial in `sweep_scaling`); a ratio compares two ways in the same run. *Ceiling*: the seconds that
+the named part of the work takes on the same machine, at the best rate measured in the same run, over the seconds of the
+row, which may have to do more than that part. A row is measured anew by the command at the head of its table.
 """
 GROWTH = "## How cost grows\n\nFitted by least squares: seconds go like size to the exponent.\n"
 
@@ -59,7 +60,9 @@ def table(rows: Iterable[tuple[Mapping[str, Any], Row]], with_command: bool) -> 
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for one, row in rows:
         ratio = "" if row.ratio is None else f"{row.ratio:.1f}"
-        share = "" if row.share is None else f"{row.share:.0%}"
+        share = (
+            row.bound if row.share is None else f"{shown(row.share)}: {row.bound}" if row.bound else shown(row.share)
+        )
         cells = [row.what, f"{row.seconds:.3g}", ratio, row.against, share, _target(row)]
         cells += [f"`{one['benchmark']}`", f"{one['date']}, {one['machine']}"] if with_command else []
         lines.append("| " + " | ".join(cells) + " |")

@@ -14,10 +14,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Row:
-    """``what`` took ``seconds`` of CPU time here, ``ratio`` times less than ``against`` in the same run.
+    """``what`` took ``seconds`` here, ``ratio`` times less than ``against`` in the same run.
 
-    ``share`` is the part of the machine's measured ceiling that was reached, None where none was measured. ``target``
-    is the ratio that is aimed at; with ``least`` the number of seconds, which then has no ratio.
+    ``share`` is the part of the machine's measured ceiling that was reached, the seconds of ``bound`` over ours; None
+    where nothing bounds the work, which ``bound`` then explains. ``target`` is the ratio that is aimed at; with
+    ``least`` the number of seconds, which then has no ratio.
     """
 
     benchmark: str
@@ -28,6 +29,7 @@ class Row:
     share: float | None = None
     target: float | None = None
     least: float | None = None
+    bound: str = ""
 
     @property
     def reached(self) -> bool | None:
@@ -53,10 +55,15 @@ def record(row: Row) -> None:
     """Print ``row`` and keep it with the machine and the day, where the environment names a file."""
     parts = [f"{row.what}: {row.seconds:.3g} s"]
     parts += [] if row.ratio is None else [f"{row.ratio:.2f} times as fast as {row.against}"]
-    parts += [] if row.share is None else [f"{row.share:.0%} of the ceiling"]
+    parts += [] if row.share is None else [f"{shown(row.share)} of the ceiling ({row.bound})"]
     parts += [] if row.reached is None else [f"target {row.target or row.least:g}"]
     print(", ".join(parts), flush=True)
     _keep({"kind": "row", **asdict(row)})
+
+
+def shown(share: float) -> str:
+    """A share as a percentage, to the tenth where it is below ten."""
+    return f"{share:.0%}" if share >= 0.095 else f"{share:.1%}"
 
 
 def grown(benchmark: str, what: str, axis: str, work: Callable[[int], Callable[[], Any]], sizes: Sequence[int]) -> None:
