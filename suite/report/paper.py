@@ -14,6 +14,7 @@ from suite.report.comparison import ORIGINS, OTHER, Comparison, comparison
 from suite.report.matching import Key, Wanted, command, key_of, wanted
 from suite.report.numbers import pick
 from suite.report.published import Published, load_published
+from suite.results.marks import UNLABELLED
 from suite.spec.board import BoardRun, LeaderboardSpec, MetricKey, PrintedTable
 from suite.spec.card import GENERATED
 
@@ -213,8 +214,14 @@ def _cell(cell: Published, spec: PrintedTable, ours: Ours) -> Comparison:
     unlike = [ORIGINS[kind] for kind in kinds if ORIGINS[kind]]
     unlike += [ours.short] if any(run.whole for run in runs) else []
     unlike += [cell.differs] if cell.differs else []
-    left = (f"see {spec.command}" if spec.command else "not measured by these runs") if started else NOT_RUN
+    left = (f"see {spec.command}" if spec.command else _unmeasured(runs, ours)) if started else NOT_RUN
     return comparison(cell, cell.row, values, unlike, left)
+
+
+def _unmeasured(runs: Sequence[BoardRun], ours: Ours) -> str:
+    """Why finished runs have no value for a cell: they made no pseudo-label to measure, or measure something else."""
+    bare = any(UNLABELLED in ours.marks.get(run.run, ()) for run in runs)
+    return UNLABELLED if bare else "not measured by these runs"
 
 
 def _values(cell: Published, asked: Sequence[Wanted], ours: Ours) -> tuple[list[float], bool]:

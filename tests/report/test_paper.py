@@ -132,6 +132,15 @@ def test_curves_and_means_over_datasets(tmp_path):
     assert row.cells["mAP"].verdict.startswith("different protocol: epoch with the best test IoU")
 
 
+def test_runs_without_pseudo_labels_say_why_nothing_about_them_was_measured(tmp_path):
+    board, runs = asked("paper:npl", "Table 3")
+    ledger = Ledger(tmp_path / "bare")
+    ledger.record_all([made(one, {"": 30.0}, ("no pseudo-labels", 1.0)) for one in runs])
+    verdicts = {one.verdict for row in gather(board, runs, ledger).papers[0].rows for one in row.cells.values()}
+    assert "no pseudo-labels" in verdicts
+    assert "not measured by these runs" not in verdicts
+
+
 def test_files_say_the_same_in_every_form(content, tmp_path):
     page = write(content, tmp_path / "report").read_text(encoding="utf-8")
     text = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
