@@ -126,7 +126,7 @@ def against_released(folder: Path, network: ActionFormer, groups: Mapping[str, S
         videos = [[video_of(sample) for sample in pair] for pair in pairs]
         batches = [detector_batch(pair, network.config) for pair in pairs]
         taken: dict[str, list[float]] = {"theirs": [], "own": []}
-        for turn in range(1 + TURNS):
+        for turn in range(1 + max(1, TURNS // len(pairs))):
             for name, steps in (
                 ("theirs", [partial(theirs.step, each) for each in videos]),
                 ("own", [partial(own.step, each) for each in batches]),
