@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from methods.networks.products import linear
 from tests.benchmarks import ceilings
 from tests.benchmarks.page import row_of, table
 from tests.benchmarks.rows import Row, shown
@@ -28,6 +29,9 @@ def test_every_row_has_its_part_of_a_measured_ceiling(path: Path) -> None:
 def test_operations_are_those_of_products() -> None:
     left, right = torch.randn(3, 5), torch.randn(5, 7)
     assert ceilings.operations(lambda: left @ right) == 2 * 3 * 5 * 7
+    values, weight = torch.randn(1024, 256), torch.randn(512, 256)
+    for route in (linear, torch.nn.functional.linear):
+        assert ceilings.operations(lambda: route(values, weight)) == 2 * 1024 * 256 * 512  # noqa: B023
 
 
 def test_ceilings_are_proportional_to_the_work() -> None:
