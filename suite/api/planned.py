@@ -24,8 +24,9 @@ def planned(
     Without a ``ledger``, that of ``places`` is read in brief. ``short`` asks for a rehearsal of the board. Raises
     :class:`UsageError` for a board or table that is not there.
     """
-    board = only(find_board(name), table) if table else find_board(name)
-    return make_plan(shortened(board, short) if short else board, places, ledger, tuned(places))
+    whole = find_board(name)
+    board = only(whole, table) if table else whole
+    return make_plan(shortened(board, short, whole) if short else board, places, ledger, tuned(places))
 
 
 def tuned(places: Places) -> Tuned:

@@ -16,16 +16,19 @@ from suite.spec.card import parse_dataset_name
 LONG = 60  # letters of a folder's name that options may take
 
 
-def shortened(board: LeaderboardSpec, short: Shortened) -> LeaderboardSpec:
+def shortened(board: LeaderboardSpec, short: Shortened, whole: LeaderboardSpec | None = None) -> LeaderboardSpec:
     """``board`` as ``short`` asks for it, under a name of its own: its page never replaces the whole one.
 
-    Raises :class:`UsageError` for a name that is neither a parameter of a method of the board nor a dial of a dataset.
+    Where ``board`` is a single table, ``whole`` is what it is a part of: the same options are then right for each of
+    its tables. Raises :class:`UsageError` for a name that is neither a parameter of a method there nor a dial of a
+    dataset.
     """
     if short == Shortened():
         return board
-    named = {entry.method for table in board.tables for entry in table.methods}
+    tables = (whole or board).tables
+    named = {entry.method for table in tables for entry in table.methods}
     known = {name for one in (methods() if "all" in named else named) for name in method(one).hypers}
-    cards = (find_card(parse_dataset_name(dataset)[0]) for table in board.tables for dataset in table.datasets)
+    cards = (find_card(parse_dataset_name(dataset)[0]) for table in tables for dataset in table.datasets)
     dials = {name for card in cards for name in card.dials}
     for name in short.params:
         if name not in known | dials:
@@ -35,8 +38,8 @@ def shortened(board: LeaderboardSpec, short: Shortened) -> LeaderboardSpec:
             )
     plain = re.sub(r"[^a-z0-9.]+", "-", short.options.replace("--set", "").lower()).strip("-")
     name = f"{board.name}-{plain if len(plain) <= LONG else content_hash(plain)[:8]}"
-    tables = tuple(_fewer(table, short) for table in board.tables)
-    return board.model_copy(update={"name": name, "original": board.name, "tables": tables, "shortened": short})
+    fewer = tuple(_fewer(table, short) for table in board.tables)
+    return board.model_copy(update={"name": name, "original": board.name, "tables": fewer, "shortened": short})
 
 
 def with_dials(dataset: str, changed: Mapping[str, Value]) -> str:

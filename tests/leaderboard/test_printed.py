@@ -203,6 +203,16 @@ def test_settings_that_no_method_has_turn_the_dials_of_datasets(tmp_path):
     assert all("test_score=0.995" in one.dataset for one in plan.asked)
 
 
+def test_options_that_fit_a_board_fit_each_of_its_tables():
+    whole = find_board("paper:multi-label-detection")
+    short, one = Shortened(params={"budget": "matched", "test_stride": "400"}), only(whole, "Table 9")
+    assert shortened(one, short, whole).tables == one.tables, "no method of it has the one, no dataset the other"
+    with pytest.raises(UsageError, match="has a parameter 'budget'"):
+        shortened(one, short)
+    with pytest.raises(UsageError, match="has a parameter 'quux'"):
+        shortened(one, Shortened(params={"quux": "1"}), whole)
+
+
 def test_fewer_seeds_alone_leave_runs_as_they_are(tmp_path):
     board = shortened(only(find_board("paper:asl"), "§4, q"), Shortened(seeds=1))
     places = Places(str(tmp_path), str(tmp_path))
