@@ -15,9 +15,10 @@ import argparse
 import copy
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ from suite.train.averaging import averaged_copy, update_average
 from tests.benchmarks.bench_bmn import Cost, median_cost, peak_gigabytes
 from tests.benchmarks.ceilings import HALF, PRODUCTS, operations, products
 from tests.benchmarks.plain_actionformer import plain_order
-from tests.benchmarks.rows import Row, record
+from tests.benchmarks.rows import Row, record, timed
 
 SECONDS = (31, 51, 81, 112, 136, 168, 191, 229, 311, 601)  # 5 %, 15 % ... 95 % of the 200 videos' durations
 SNIPPETS_A_SECOND = 7.5  # 30 frames a second, a snippet every 4
@@ -92,10 +93,10 @@ def epoch_cost(network: ActionFormer, batches: Sequence[dict[str, torch.Tensor]]
     return Cost((time.perf_counter() - wall) / len(batches), (time.process_time() - cpu) / len(batches))
 
 
-def matrix_seconds(network: ActionFormer, batches: Sequence[dict[str, torch.Tensor]], bfloat16: bool = False) -> float:
-    """What the multiplications of a step on ``batches`` take in one large matrix product, on average."""
+def operations_of(network: ActionFormer, batches: Sequence[dict[str, torch.Tensor]]) -> float:
+    """Multiplications and additions of a step on ``batches``, on average."""
     training = Training(copy.deepcopy(network))
-    return products(sum(operations(partial(training.step, batch)) for batch in batches) / len(batches), bfloat16)
+    return sum(operations(partial(training.step, batch)) for batch in batches) / len(batches)
 
 
 def decoding_cost(length: int) -> Cost:
@@ -117,6 +118,18 @@ def decoding_cost(length: int) -> Cost:
     return median_cost(decode, runs=7)
 
 
+def each_of(step: Callable[[Any], float], parts: Sequence[Any]) -> None:
+    """A step on each part, one after the other."""
+    for part in parts:
+        step(part)
+
+
+def by_turns(ways: Sequence[Callable[[], object]], turns: int) -> list[float]:
+    """Median CPU seconds of each, after one turn to warm up."""
+    taken = [[timed(way)[0] for way in ways] for _ in range(1 + turns)]
+    return [float(np.median(spent)) for spent in zip(*taken[1:], strict=True)]
+
+
 def against_released(folder: Path, network: ActionFormer, groups: Mapping[str, Sequence[Sequence[Sample]]]) -> None:
     """Steps of the released code and ours by turns, on the same videos: those of each group, two a step."""
     from tests.benchmarks.released_actionformer import ReleasedTraining, video_of
@@ -125,19 +138,9 @@ def against_released(folder: Path, network: ActionFormer, groups: Mapping[str, S
     for what, pairs in groups.items():
         videos = [[video_of(sample) for sample in pair] for pair in pairs]
         batches = [detector_batch(pair, network.config) for pair in pairs]
-        taken: dict[str, list[float]] = {"theirs": [], "own": []}
-        for turn in range(1 + max(1, TURNS // len(pairs))):
-            for name, steps in (
-                ("theirs", [partial(theirs.step, each) for each in videos]),
-                ("own", [partial(own.step, each) for each in batches]),
-            ):
-                cpu = time.process_time()
-                for step in steps:
-                    step()
-                if turn:  # the first is to warm up
-                    taken[name].append((time.process_time() - cpu) / len(pairs))
-        released, ours = (float(np.median(taken[name])) for name in ("theirs", "own"))
-        share = matrix_seconds(network, batches) / ours
+        ways = [partial(each_of, theirs.step, videos), partial(each_of, own.step, batches)]
+        released, ours = (spent / len(pairs) for spent in by_turns(ways, max(1, TURNS // len(pairs))))
+        share = products(operations_of(network, batches)) / ours
         record(Row("actionformer", what, "the released code", released / ours, ours, share, 1.2, bound=PRODUCTS))
 
 
@@ -166,7 +169,7 @@ def main() -> None:
     drawn = [[random_sample(n, generator) for n in pair] for pair in pairs]
     fitted = [detector_batch(pair, config) for pair in drawn]
     print(f"{torch.get_num_threads()} threads; reference on another machine: 3.04 s")
-    least = matrix_seconds(network, [full])
+    of_full, of_fitted = operations_of(network, [full]), operations_of(network, fitted)
     if folder := os.environ.get("ACTIONFORMER_RELEASE"):
         padded_alike = f"ActionFormer, a step of 2 videos of {longest:,} snippets"
         against_released(
@@ -179,14 +182,15 @@ def main() -> None:
     print(f"padded to {longest}, float32:       {padded}; peak {peak_gigabytes():.1f} GB")
     what = f"ActionFormer, a step of 2 videos padded to {longest}"
     against = "layers as one would first write them"
-    record(Row("actionformer", what, against, plain.cpu / padded.cpu, padded.cpu, least / padded.cpu, bound=PRODUCTS))
-    for name, batches, bfloat16 in (
-        ("padded, bfloat16", [full] * 2, True),
-        ("as long as needed, float32", fitted, False),
-        ("as long as needed, bfloat16", fitted, True),
+    share = products(of_full) / padded.cpu
+    record(Row("actionformer", what, against, plain.cpu / padded.cpu, padded.cpu, share, bound=PRODUCTS))
+    for name, batches, work, bfloat16 in (
+        ("padded, bfloat16", [full] * 2, of_full, True),
+        ("as long as needed, float32", fitted, of_fitted, False),
+        ("as long as needed, bfloat16", fitted, of_fitted, True),
     ):
         cost = epoch_cost(network, batches, bfloat16)
-        share, bound = matrix_seconds(network, batches, bfloat16) / cost.cpu, HALF if bfloat16 else PRODUCTS
+        share, bound = products(work, bfloat16) / cost.cpu, HALF if bfloat16 else PRODUCTS
         what, against = f"ActionFormer, a step of 2 videos, {name}", f"padded to {longest}, float32"
         record(Row("actionformer", what, against, padded.cpu / cost.cpu, cost.cpu, share, bound=bound))
     loss_curves(network, fitted[0], asked.curve)

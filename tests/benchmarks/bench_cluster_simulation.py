@@ -228,8 +228,9 @@ def main() -> None:
             report(name, make, given.runs, workers, times)
     with tempfile.TemporaryDirectory(dir=Path(tempfile.gettempdir())) as folder:
         for size, (commit, look) in ledger_costs([100, given.runs // 10, given.runs], folder).items():
-            parts = f"ledger of {size} runs: {1000 * commit:.1f} ms a commit"
-            print(f"{parts}, {1000 * look:.1f} ms to see what is finished")
+            print(
+                f"ledger of {size} runs: {1000 * commit:.1f} ms a commit, {1000 * look:.1f} ms to see what is finished"
+            )
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from suite.evaluate.suppression import hard_nms, soft_nms
 from tests.benchmarks.ceilings import SORTING, sorting
-from tests.benchmarks.rows import Row, record
+from tests.benchmarks.rows import Row, record, timed
 
 CLASSES, SEGMENTS, SIGMA, LEAST = 20, 5_000, 0.5, 0.001
 AIM = 0.5  # seconds
@@ -65,13 +66,8 @@ def with_torch(start: np.ndarray, end: np.ndarray, score: np.ndarray) -> list[fl
 
 
 def measured(work: Callable[[], Any], repeats: int = 3) -> tuple[float, Any]:
-    """Least CPU seconds of some runs (the machine may be shared), and the last result."""
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        result = work()
-        times.append(time.process_time() - start)
-    return min(times), result
+    """Least CPU seconds of some runs (the machine may be shared), and the result of that run."""
+    return min((timed(work) for _ in range(repeats)), key=itemgetter(0))
 
 
 def main() -> None:

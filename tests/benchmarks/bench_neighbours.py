@@ -11,15 +11,13 @@ rows of 256 channels (0: none) are searched approximately, with the recall of ea
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from methods.recognition.parts.neighbours import approximate, nearest, recall
 from tests.benchmarks.ceilings import HALF, READING, products, reading
-from tests.benchmarks.rows import Row, record
+from tests.benchmarks.rows import Row, record, timed
 
 K = 15
 HALF_OF_PRODUCTS = f"half of {HALF}"
@@ -32,13 +30,6 @@ def features(rows: int, channels: int, clusters: int = 100, seed: int = 0) -> np
     made = generator.standard_normal((rows, channels), dtype=np.float32)
     made += centres[generator.integers(0, clusters, rows)]
     return made
-
-
-def timed(function: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
-    """CPU seconds and result of one call."""
-    start = time.process_time()
-    result = function()
-    return time.process_time() - start, result
 
 
 def half_of_products(rows: int, channels: int) -> float:

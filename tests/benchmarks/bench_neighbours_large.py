@@ -21,10 +21,9 @@ from tests.benchmarks.bench_neighbours import (
     beside_scikit_learn,
     features,
     half_of_products,
-    timed,
 )
 from tests.benchmarks.ceilings import READING, reading
-from tests.benchmarks.rows import Row, record
+from tests.benchmarks.rows import Row, record, timed
 
 EPIC, CHANNELS = 67_217, 4096
 PROBES = (1, 2, 4, 8)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import resource
 import tempfile
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -27,10 +26,11 @@ from suite.results.ledger import Ledger
 from suite.results.schema import TABLES, Outcome, to_table
 from suite.spec.board import BoardRun, LeaderboardSpec
 from suite.spec.run import RunSpec
-from tests.benchmarks.rows import Row, least, record
+from tests.benchmarks.rows import Row, least, record, timed
 from tests.results.ledgers import outcome
 
 ADDED = 10  # runs
+READ, WRITTEN = "reading the same Parquet", "writing the same rows as Parquet"
 METHODS = ("mask-bce", "pseudo-single-bce", "assume-negative", "focal", "ce", "label-smoothing", "epr", "role")
 DATASETS, SEEDS, CLASSES = 25, 10, 160  # 2,000 runs of about 500 rows
 
@@ -59,11 +59,9 @@ def _elsewhere(act: Callable[[str], int], folder: str) -> int:
 
 
 def _timed(what: str, bound: Callable[[], Any], act: Callable[[], Any]) -> Any:
-    start = time.process_time()
-    found = act()
-    spent = time.process_time() - start
+    spent, found = timed(act)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    record(Row("report", what, "", None, spent, least(bound) / spent, bound="reading the same Parquet"))
+    record(Row("report", what, "", None, spent, least(bound) / spent, bound=READ))
     print(f"  at most {peak:.2f} GiB held", flush=True)
     return found
 
@@ -72,15 +70,13 @@ def _additions(held: str, ledger: Ledger) -> None:
     """What a board's driver and ledger cost per run, in a ledger that holds that much."""
     several = [outcome(seed=SEEDS + number) for number in range(ADDED)]
     ledger.record(several[0])
-    start = time.process_time()
-    for one in several[1:]:
-        ledger.record(one)
-    each = (time.process_time() - start) / (ADDED - 1)
-    share, name = least(lambda: write_plain(several[0])) / each, "writing the same rows as Parquet"
-    record(Row("report", f"to record a run beside {held}", "", None, each, share, bound=name))
+    spent, _ = timed(lambda: [ledger.record(one) for one in several[1:]])
+    each = spent / (ADDED - 1)
+    share = least(lambda: write_plain(several[0])) / each
+    record(Row("report", f"to record a run beside {held}", "", None, each, share, bound=WRITTEN))
     looks, bound = least(ledger.finished), least(reader(ledger, "runs", columns=["run", "status"]))
-    what, name = f"to see which runs are finished among {held}", "reading the same Parquet"
-    record(Row("report", what, "", None, looks, bound / looks, bound=name))
+    what = f"to see which runs are finished among {held}"
+    record(Row("report", what, "", None, looks, bound / looks, bound=READ))
 
 
 def reader(ledger: Ledger, *names: str, columns: list[str] | None = None) -> Callable[[], Any]:
@@ -90,6 +86,7 @@ def reader(ledger: Ledger, *names: str, columns: list[str] | None = None) -> Cal
 
 
 def write_plain(one: Outcome) -> None:
+    """Writes the rows of a run as a Parquet file per table, and nothing else."""
     with tempfile.TemporaryDirectory() as folder:
         for name in TABLES:
             rows = [one.run] if name == "runs" else getattr(one, name)

@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any
 
 from suite.places import Places
@@ -18,8 +19,10 @@ from suite.spec.base import validate
 from suite.spec.sweep import SweepSpec
 from suite.sweep.source import Ended, SweepSource
 from suite.work.source import Item
-from tests.benchmarks.rows import Row, record
+from tests.benchmarks.rows import Row, record, timed
 from tests.sweep.conftest import TOY, WORLD
+
+TRIALS = 20  # that are timed
 
 
 def spec_of(**more: Any) -> SweepSpec:
@@ -46,18 +49,24 @@ def overhead(workers: int, seconds: float, each: int, folder: str) -> float:
     return (ended - began) * workers / max(1, last - first) - seconds
 
 
+def after(known: int, trial: Callable[[int], None]) -> float:
+    """CPU seconds of one trial, from twenty that follow ``known`` others."""
+    for count in range(known):
+        trial(count)
+    return timed(lambda: [trial(known + count) for count in range(TRIALS)])[0] / TRIALS
+
+
 def coordinating(sampler: str, known: int, folder: str) -> float:
     """Seconds the coordinator spends on one trial, asked and answered, after ``known`` others."""
     places = Places(f"{folder}/{sampler}-{known}")
-    source = SweepSource(spec_of(sampler=sampler, budget={"trials": known + 20}), places)
-    start = time.process_time()
-    for count in range(known + 20):
-        if count == known:
-            start = time.process_time()
+    source = SweepSource(spec_of(sampler=sampler, budget={"trials": known + TRIALS}), places)
+
+    def trial(count: int) -> None:
         work = source.next("w")
         assert isinstance(work, Item)
         source.done("w", work.number, [Ended(work.units[0].proposal.number, "complete", (count % 7 / 7,))])
-    return (time.process_time() - start) / 20
+
+    return after(known, trial)
 
 
 def asking(sampler: str, known: int) -> float:
@@ -67,15 +76,14 @@ def asking(sampler: str, known: int) -> float:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     made = optuna.samplers.TPESampler(seed=0) if sampler == "tpe" else optuna.samplers.RandomSampler(seed=0)
     study = optuna.create_study(sampler=made)
-    start = time.process_time()
-    for count in range(known + 20):
-        if count == known:
-            start = time.process_time()
-        trial = study.ask()
+
+    def trial(count: int) -> None:
+        asked = study.ask()
         for name in ("q", "beta"):
-            trial.suggest_float(name, 0.0, 1.0)
-        study.tell(trial, count % 7 / 7)
-    return (time.process_time() - start) / 20
+            asked.suggest_float(name, 0.0, 1.0)
+        study.tell(asked, count % 7 / 7)
+
+    return after(known, trial)
 
 
 def main() -> None:

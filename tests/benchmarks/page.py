@@ -60,9 +60,7 @@ def table(rows: Iterable[tuple[Mapping[str, Any], Row]], with_command: bool) -> 
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for one, row in rows:
         ratio = "" if row.ratio is None else f"{row.ratio:.1f}"
-        share = (
-            row.bound if row.share is None else f"{shown(row.share)}: {row.bound}" if row.bound else shown(row.share)
-        )
+        share = row.bound if row.share is None else f"{shown(row.share)}: {row.bound}"
         cells = [row.what, f"{row.seconds:.3g}", ratio, row.against, share, _target(row)]
         cells += [f"`{one['benchmark']}`", f"{one['date']}, {one['machine']}"] if with_command else []
         lines.append("| " + " | ".join(cells) + " |")

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,13 @@ def least(work: Callable[[], object], repeats: int = 3) -> float:
         work()
         taken.append(time.process_time() - start)
     return min(taken)
+
+
+def timed(work: Callable[[], T]) -> tuple[float, T]:
+    """CPU seconds and result of one call."""
+    start = time.process_time()
+    result = work()
+    return time.process_time() - start, result
 
 
 def machine() -> str:

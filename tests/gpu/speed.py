@@ -16,8 +16,8 @@ from dataclasses import replace
 from functools import partial
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
+from tests.benchmarks.ceilings import operations
 from tests.gpu.agreement import precision, tf32
 from tests.gpu.cases import CASES, Case, made
 from tests.gpu.report import Report
@@ -82,12 +82,11 @@ def training_step(case: Case) -> Callable[[], None]:
 
 def floor_of(case: Case, rate: float, copied: float) -> float:
     """Seconds that a step takes at least, see the module."""
-    with FlopCounterMode(display=False) as counter:
-        case.loss(case.network, case.inputs).backward()
+    work = operations(lambda: case.loss(case.network, case.inputs).backward())
     case.network.zero_grad(set_to_none=True)
     weights = sum(p.numel() * p.element_size() for p in case.network.parameters())
     inputs = sum(v.numel() * v.element_size() for v in case.inputs.values() if isinstance(v, torch.Tensor))
-    return max(counter.get_total_flops() / rate, (MOVED * weights + inputs) / copied)
+    return max(work / rate, (MOVED * weights + inputs) / copied)
 
 
 def steps(report: Report, device: str, full: bool, names: list[str] | None = None) -> None:
