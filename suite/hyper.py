@@ -28,6 +28,7 @@ class Hyper:
     post: bool = False
     packed: bool = False
     file: bool = False
+    timed: bool = False
 
     def check(self, value: Any, name: str, owner: str) -> Value:
         """``value`` as the declared type; raises :class:`UsageError` when it is of another type or out of range."""
@@ -78,14 +79,15 @@ def hyper(
     post: bool = False,
     packed: bool = False,
     file: bool = False,
+    timed: bool = False,
 ) -> Any:
     """Declare a hyper-parameter as a class attribute: ``q: float = hyper(0.7, low=0.05, high=1.0, symbol="q")``.
 
     ``post`` marks one that only post-processes scores (searched without training); ``packed`` marks one that may be a
     vector, one value per configuration, when many small networks train at once; ``file`` marks the path of a file whose
-    content, not its path, names the run.
+    content, not its path, names the run; ``timed`` marks one whose values take differently long: plans time each.
     """
-    return Hyper(default, low, high, log, tuple(choices), symbol, source, help, post, packed, file)
+    return Hyper(default, low, high, log, tuple(choices), symbol, source, help, post, packed, file, timed)
 
 
 def extended(presets: Presets, **changes: Mapping[str, Value]) -> dict[str, dict[str, Value]]:

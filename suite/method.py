@@ -8,7 +8,7 @@ Everything else (optimizers, schedules, averaging, evaluation, checkpoints, work
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
@@ -49,6 +49,10 @@ Scores = dict[str, "np.ndarray"]  # what a network says of a split, before post-
 Losses = dict[str, "Tensor"]  # named parts, each a mean over the batch; their sum is optimized
 
 
+def _nobody_listens(what: str, done: int, total: int) -> None:
+    """What is told outside a training loop."""
+
+
 @dataclass
 class Run:
     """What a method sees of the training under way.
@@ -56,7 +60,8 @@ class Run:
     ``memory`` holds tensors the method wants to keep (pseudo-labels, running statistics): it travels with
     checkpoints. ``teacher`` is the averaged or frozen copy when the phase keeps one. ``log`` adds to the curves.
     ``cached(key, make)`` computes arrays once per content and keeps them on disk; :meth:`once` keeps something while an
-    evaluation point is taken.
+    evaluation point is taken. ``tell(what, done, total)`` says how far long work is, :meth:`each` for each of some
+    items.
     """
 
     data: Any
@@ -72,6 +77,7 @@ class Run:
     epoch: int = 0
     step: int = 0
     residents: dict[str, Tensor] = field(default_factory=dict)
+    tell: Callable[[str, int, int], None] = _nobody_listens
     point: dict[Any, tuple[Any, Any]] | None = None
 
     @contextmanager
@@ -82,6 +88,12 @@ class Run:
             yield
         finally:
             self.point = None
+
+    def each(self, what: str, items: Collection[Any]) -> Iterator[Any]:
+        """``items`` one by one, telling how many of them are done: ``run.each("scoring video", range(10))``."""
+        for done, item in enumerate(items):
+            self.tell(what, done, len(items))
+            yield item
 
     def once(self, what: str, of: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         """``make()``: ``what`` follows from the objects ``of``, once while an evaluation point is taken, else anew.

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from methods.actor_detection.parts.base import PUBLISHED, RECOMMENDED
 from methods.actor_detection.parts.class_balancing import Balance, GapForm, GapScale, class_counts
-from methods.actor_detection.parts.teacher_student import TeacherStudent, unlabelled_scores
+from methods.actor_detection.parts.teacher_student import Inferring
 from methods.actor_detection.parts.thresholds import (
     Gate,
     PseudoTargets,
@@ -41,7 +41,7 @@ class WithThresholds(nn.Module):
         return logits
 
 
-class MultiLabelSemiSupervised(TeacherStudent):
+class MultiLabelSemiSupervised(Inferring):
     """Learnable class-wise thresholds on the teacher's scores; people sampled by their rarest pseudo-label, classes
     weighted by the imbalance that sampling leaves. Every switch is an ablation of the paper; the preset ``literal``
     follows the printed equations where they contradict themselves (eq. 9 divides by a count, eq. 12 by the class's own
@@ -53,7 +53,7 @@ class MultiLabelSemiSupervised(TeacherStudent):
     paper = "Zhang et al., Semi-supervised Learning for Multi-label Video Action Detection, MM 2022"
     aliases = ("mm22",)
     presets: ClassVar[Presets] = extended(
-        TeacherStudent.presets,
+        Inferring.presets,
         literal={**PUBLISHED, "gap_scale": "own", "literal_sampling": True, "clamp_thresholds": False},
         exact={**RECOMMENDED, "gap": "exact"},
     )
@@ -76,7 +76,9 @@ class MultiLabelSemiSupervised(TeacherStudent):
     gap_scale: GapScale = hyper("mean", choices=("mean", "own"), source="MM 2022 eq. 12, its second or first half")
     literal_sampling: bool = hyper(False, source="MM 2022 eq. 9 as printed", help="mean ratio over a count")
     keep_empty: bool = hyper(True, help="sampling keeps people without any pseudo-label, for their negatives")
-    distribution: str = hyper("labelled", choices=("labelled", "unlabelled"), symbol="η", source="MM 2022 Table 8")
+    distribution: str = hyper(
+        "labelled", choices=("labelled", "unlabelled"), symbol="η", timed=True, source="MM 2022 Table 8"
+    )
 
     _balance: Balance | None = None
 
@@ -149,7 +151,7 @@ class MultiLabelSemiSupervised(TeacherStudent):
     def _inferred(self, run: Run) -> Tensor:
         """Label sets that the supervised network predicts for unlabelled people: one pass before training."""
         assert isinstance(run.network, WithThresholds)
-        _, scores = unlabelled_scores(self, run.network, run)
+        _, scores = self.infer(run)
         inferred = thresholded_targets(
             torch.from_numpy(scores), run.network.thresholds.detach().cpu(), self.tau_negative
         )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from methods.actor_detection.parts.base import rows_of
 from methods.actor_detection.parts.class_balancing import class_counts
-from methods.actor_detection.parts.teacher_student import TeacherStudent, unlabelled_scores
+from methods.actor_detection.parts.teacher_student import Inferring
 from methods.actor_detection.parts.thresholds import (
     PseudoTargets,
     Stretch,
@@ -21,11 +21,12 @@ from methods.actor_detection.parts.thresholds import (
 from suite.method import Batch, Run, hyper
 
 
-class OfflineResampling(TeacherStudent):
+class OfflineResampling(Inferring):
     """The usual re-sampling, which the paper compares with: infer labels, then draw rare clips more often.
 
     The supervised network scores every unlabelled clip once. A clip is drawn in proportion to the largest weight of
-    its people: (mean count / count)^beta of a person's rarest pseudo-label, 1 for people without any.
+    its people: (mean count / count)^beta of a person's rarest pseudo-label, 1 for people without any. With
+    ``inferred`` below 1 that is true of some clips, and the others are not drawn.
     """
 
     name = "offline-resampling-actors"
@@ -44,10 +45,11 @@ class OfflineResampling(TeacherStudent):
         known = torch.from_numpy(run.data.train.labels[run.data.train.labelled])
         ratio = imbalance_ratio(class_counts(known))
         thresholds = class_related_thresholds(ratio, self.tau_positive, self.mapping, self.tau_negative).float()
-        rows, scores = unlabelled_scores(self, run.network, run)
+        rows, scores = self.infer(run)
         everyone = torch.full((len(run.data.train), len(thresholds)), 0.5)
         everyone[torch.from_numpy(rows)] = torch.from_numpy(scores).float()
         run.memory["thresholds"] = thresholds.to(run.device)
+        run.memory["offline rows"] = torch.from_numpy(rows)
         run.memory["offline scores"] = everyone.to(run.device)
 
     def unlabelled_stream(self, run: Run, generator: np.random.Generator) -> Iterator[np.ndarray]:
@@ -56,10 +58,10 @@ class OfflineResampling(TeacherStudent):
             yield generator.choice(clips, size=self.batch, p=chances)
 
     def clip_chances(self, run: Run) -> tuple[np.ndarray, np.ndarray]:
-        """Unlabelled clips and the probability with which each is drawn."""
+        """The clips scored and the probability with which each is drawn."""
         scores, thresholds = run.memory["offline scores"].cpu(), run.memory["thresholds"].cpu()
-        rows = np.flatnonzero(~run.data.train.labelled)
-        given = thresholded_targets(scores[torch.from_numpy(rows)], thresholds, self.tau_negative).labels.numpy()
+        rows = run.memory["offline rows"].cpu().numpy()
+        given = thresholded_targets(scores[rows], thresholds, self.tau_negative).labels.numpy()
         counts = np.maximum(given.sum(axis=0), 1)
         need = np.where(given.any(axis=1), (given * (counts.mean() / counts) ** self.beta).max(axis=1), 1.0)
         clips, owner = np.unique(run.data.train.clip[rows], return_inverse=True)

@@ -10,10 +10,11 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from suite.cli.console import complain
+from suite.cli.progress import WITHIN_EVERY
 from suite.work.progress import duration
 
 if TYPE_CHECKING:
-    from suite.train.storage.reporter import Progress, Reporter
+    from suite.train.storage.reporter import Doing, Progress, Reporter
 
 WIDTH = 79  # characters of a line, so that it fits a terminal of 80
 
@@ -74,22 +75,37 @@ def display(headline: str, quiet: bool) -> Iterator[Reporter]:
         return
     course = Course(headline)
     if not sys.stderr.isatty():
+        said = monotonic()
 
         def tell(progress: Progress) -> None:
+            nonlocal said
             if course.take(progress):
+                said = monotonic()
                 complain(course.line(progress))
 
-        yield Calling(tell)
+        def within(doing: Doing) -> None:
+            nonlocal said
+            if monotonic() - said >= WITHIN_EVERY:
+                said = monotonic()
+                complain(doing.in_words())
+
+        yield Calling(tell, within)
         return
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
     with Live(console=Console(stderr=True), transient=True, refresh_per_second=4) as live:
+        latest = "starting …"
 
         def draw(progress: Progress) -> None:
+            nonlocal latest
             course.take(progress)
-            live.update(Text(course.line(progress), no_wrap=True, overflow="ellipsis"))
+            latest = course.line(progress)
+            live.update(Text(latest, no_wrap=True, overflow="ellipsis"))
 
-        live.update(Text("starting …"))
-        yield Calling(draw)
+        def add(doing: Doing) -> None:
+            live.update(Text(f"{latest}\n{doing.in_words()}", no_wrap=True, overflow="ellipsis"))
+
+        live.update(Text(latest))
+        yield Calling(draw, add)

@@ -15,20 +15,23 @@ if TYPE_CHECKING:
     from suite.work.progress import Standing
 
 LINE_EVERY = 5.0  # seconds between lines where no terminal is
+WITHIN_EVERY = 60.0  # the same while all runs are within an epoch
 LISTED = 8  # runs under way in the table
 
 
 class Log:
-    """Lines on standard error: what ended at once, where the work stands every few seconds and when that changed."""
+    """Lines on standard error: what ended at once, where the work stands every few seconds and when that changed, and
+    each minute what is being done within epochs that last longer."""
 
     def __init__(self) -> None:
-        self.last, self.at = "", monotonic() - LINE_EVERY
+        self.last, self.at = ("", ""), monotonic() - LINE_EVERY
 
     def show(self, standing: Standing, *more: RenderableType) -> None:
         """A line, if it is time for one."""
-        line = standing.line()
-        if line != self.last and monotonic() - self.at >= LINE_EVERY:
-            self.last, self.at = line, monotonic()
+        settled, line = standing.settled().line(), standing.line()
+        wait = LINE_EVERY if settled != self.last[0] else WITHIN_EVERY
+        if line != self.last[1] and monotonic() - self.at >= wait:
+            self.last, self.at = (settled, line), monotonic()
             complain(line)
 
     def say(self, line: str) -> None:

@@ -73,7 +73,7 @@ def _stand_in(row: Declared) -> type[Method]:
             choices=tuple(declared["choices"]),
             **{
                 key: declared[key]
-                for key in ("low", "high", "log", "symbol", "source", "help", "post", "packed", "file")
+                for key in ("low", "high", "log", "symbol", "source", "help", "post", "packed", "file", "timed")
             },
         )
         for name, declared in row["hyper_parameters"].items()
@@ -108,6 +108,7 @@ def _describe(method: Any) -> Declared:
             "log": declared.log,
             "packed": declared.packed,
             "file": declared.file,
+            "timed": declared.timed,
         }
         for name, declared in method.hypers.items()
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from suite.data import find_card
 from suite.errors import UsageError
-from suite.presets import preset_of
+from suite.presets import changes, preset_of, value_text
 from suite.registry import method
 from suite.report.matching import key_of
 from suite.spec.base import content_hash
@@ -52,5 +52,11 @@ def name_of(spec: RunSpec) -> str:
 
 
 def key_for(spec: RunSpec) -> str:
-    """What runs of one cost per step share: ablations and shares of labels change how many, hardly how long."""
-    return f"{spec.method}, {preset_of(method(spec.method), spec.params)}, {spec.dataset}"
+    """What runs of one cost per step share: ablations and shares of labels change how many, hardly how long.
+
+    Hyper-parameters that are declared to change that are named where they are not the preset's.
+    """
+    chosen = method(spec.method)
+    changed = {name: value for name, value in changes(chosen, spec.params).items() if name in chosen.hypers}
+    apart = [f"{name}={value_text(value)}" for name, value in changed.items() if chosen.hypers[name].timed]
+    return ", ".join([spec.method, preset_of(chosen, spec.params), spec.dataset, *apart])

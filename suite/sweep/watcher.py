@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from suite.train.storage.reporter import Progress
+from suite.train.storage.reporter import Doing, Progress
 from suite.work.source import Supply
 from suite.work.worker import GoOn
 
@@ -42,3 +42,7 @@ class Watcher:
             if given_up and progress.done < progress.total:
                 self.pruned = f"epoch {progress.done} of {progress.total}"
         return not self.pruned and self.asking.report(progress)
+
+    def tell(self, doing: Doing) -> None:
+        """Pass it on."""
+        self.asking.tell(doing)

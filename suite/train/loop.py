@@ -7,6 +7,7 @@ the stepper.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import torch
@@ -15,9 +16,11 @@ from torch import Tensor
 from suite.errors import TrainingError
 from suite.train.distributed import Workers
 from suite.train.stepper import Solo, Stepper
-from suite.train.storage.reporter import Progress, Reporter, Silent
+from suite.train.storage.reporter import Doing, Progress, Reporter, Silent
 from suite.train.storage.saving import Checkpoints
 from suite.train.training import Trained, Training, seed_of
+
+TELL_EVERY = 1.0  # seconds between two words about what is being done within an epoch
 
 
 def train(training: Training, reporter: Reporter | None = None) -> Trained:
@@ -36,7 +39,10 @@ class Loop:
         self.stepper, self.reporter, self.checkpoints = stepper, reporter, checkpoints
         self.workers = Workers.current()
         self.phases = self.lead.phases
-        self.steps_per_epoch = 1
+        self.steps_per_epoch = self.steps_taken = 0
+        self.told = time.monotonic()
+        for training in stepper.trainings:
+            training.run.tell = self._tell
 
     @property
     def lead(self) -> Training:
@@ -88,9 +94,10 @@ class Loop:
         return True
 
     def _count_steps(self) -> None:
-        """Count the steps of an epoch where the schedule or the budget needs them."""
+        """Count the steps of an epoch where the schedule or the budget needs them; 0 elsewhere."""
         run, phase = self.lead.run, self.lead.run.phase
         # A method may have to draw an epoch to know, so this is asked only where the answer is used.
+        self.steps_per_epoch = self.steps_taken = 0
         if phase.steps or phase.schedule.kind != "constant":
             self.steps_per_epoch = max(1, self.lead.method.steps_per_epoch(run, self.lead.generator(0)))
 
@@ -109,10 +116,12 @@ class Loop:
         parts: list[dict[str, Tensor]] = []
         for batch in lead.method.batches(run, lead.generator(epoch)):
             parts.append(self.stepper.step(batch, self.steps_per_epoch))
+            self._tell("step", len(parts), self.steps_per_epoch or self.steps_taken)
             if run.phase.steps and run.step >= run.phase.steps:
                 break
         if not parts:
             raise TrainingError(f"{lead.method.name} drew no batch from {lead.data.name}; lower its batch size.")
+        self.steps_taken = len(parts)
         self._note_losses(parts)
 
     def _note_losses(self, parts: Sequence[dict[str, Tensor]]) -> None:
@@ -146,6 +155,12 @@ class Loop:
             return True
         self._keep([not one for one in stops])
         return False
+
+    def _tell(self, what: str, done: int, total: int) -> None:
+        """Pass on what is being done, unless that was said a moment ago."""
+        if time.monotonic() - self.told >= TELL_EVERY and self.workers.leads:
+            self.told = time.monotonic()
+            self.reporter.tell(Doing(what, done, total))
 
     def _report(self, epoch: int) -> bool:
         """Report where the training is; whether to go on."""

@@ -13,7 +13,7 @@ from suite.models.kept import NAME
 from suite.places import Places
 from suite.results.schema import Outcome
 from suite.spec.run import RunSpec
-from suite.train.storage.reporter import Calling, Progress, Reporter, Silent
+from suite.train.storage.reporter import Calling, Doing, Progress, Reporter, Silent
 from suite.work.aside import Aside
 from suite.work.cluster import answer, connected, cores
 from suite.work.environment import environment
@@ -98,18 +98,18 @@ class _Mailbox:
     """Carries progress from the leading worker to the driver, and back whether to go on."""
 
     def __init__(self) -> None:
-        self.waiting: list[Progress] = []
+        self.waiting: list[Progress | Doing] = []
         self.going = True
 
     def __repr__(self) -> str:  # what Ray's dashboard shows
         return "suite: progress of a run on several workers"
 
-    def post(self, progress: Progress) -> bool:
-        """Leave ``progress``; whether to go on."""
-        self.waiting.append(progress)
+    def post(self, told: Progress | Doing) -> bool:
+        """Leave what a reporter is told; whether to go on."""
+        self.waiting.append(told)
         return self.going
 
-    def collect(self) -> list[Progress]:
+    def collect(self) -> list[Progress | Doing]:
         """What has been left since the last time."""
         found, self.waiting = self.waiting, []
         return found
@@ -120,8 +120,10 @@ class _Mailbox:
 
 
 def _pass_on(mailbox: Any, reporter: Reporter) -> None:
-    for progress in answer(mailbox.collect.remote()):
-        if not reporter.report(progress):
+    for told in answer(mailbox.collect.remote()):
+        if isinstance(told, Doing):
+            reporter.tell(told)
+        elif not reporter.report(told):
             mailbox.stop.remote()
 
 
@@ -161,7 +163,8 @@ def _work(
 
     os.environ.update(inherited)
     leads = Workers.current().leads
-    reporter = Calling(lambda progress: ray.get(mailbox.post.remote(progress)))
+    post = mailbox.post.remote
+    reporter = Calling(lambda progress: ray.get(post(progress)), post)
     outcome = execute(spec, places, reporter if leads else Silent(), machine, group)
     travels = {name: outcome.extra[name] for name in ("complete", NAME) if name in outcome.extra}
     return replace(outcome, extra={"complete": False, **travels}) if leads else None

@@ -20,7 +20,7 @@ from typing import Any
 
 from suite.places import Places
 from suite.sealing import checked, with_check
-from suite.train.storage.reporter import Progress, Reporter
+from suite.train.storage.reporter import Doing, Progress, Reporter
 from suite.work.progress import Pace, Running, Standing, noted
 from suite.work.small_files import SmallFiles
 from suite.work.source import HERE
@@ -114,15 +114,23 @@ class Noting:
     def __init__(self, notes: Notes, title: str, inner: Reporter) -> None:
         self.notes, self.title, self.inner = notes, title, inner
         self.begun = time.monotonic()
-        notes.tell(Standing(f"train {title}", 0, 1, 0, (Running(title, HERE),)))
+        self._note(Running(title, HERE))
 
     def report(self, progress: Progress) -> bool:
         """Go on as ``inner`` says."""
-        seconds, (metric, value) = time.monotonic() - self.begun, noted(progress)
-        one = Running(self.title, HERE, progress.done, progress.total, metric, value, seconds)
-        left = Pace(1.0).left(one.share, seconds)
-        self.notes.tell(Standing(f"train {self.title}", 0, 1, 0, (one,), "", seconds, left))
+        self._note(Running(self.title, HERE, progress.done, progress.total, *noted(progress)))
         return self.inner.report(progress)
+
+    def tell(self, doing: Doing) -> None:
+        """Note it, and pass it on."""
+        self._note(replace(self.running, doing=doing.in_words()))
+        self.inner.tell(doing)
+
+    def _note(self, running: Running) -> None:
+        seconds = time.monotonic() - self.begun
+        self.running = replace(running, seconds=seconds)
+        left = Pace(1.0).left(running.share, seconds)
+        self.notes.tell(Standing(f"train {self.title}", 0, 1, 0, (self.running,), "", seconds, left))
 
 
 @contextmanager

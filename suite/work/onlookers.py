@@ -14,7 +14,7 @@ from suite.tracking.base import Tracked
 from suite.tracking.watching import Following, tracking_folder
 from suite.train.distributed import Workers
 from suite.train.storage.keeping import Keeper
-from suite.train.storage.reporter import Progress, Reporter
+from suite.train.storage.reporter import Doing, Progress, Reporter
 from suite.train.training import Training
 from suite.work.preparation import Machine
 from suite.work.record import coverage
@@ -78,6 +78,10 @@ class _Looking:
         """Look, then pass on."""
         self.onlookers.look()
         return self.reporter.report(replace(progress, share=share_done(self.onlookers.trainings[0])))
+
+    def tell(self, doing: Doing) -> None:
+        """Pass it on."""
+        self.reporter.tell(doing)
 
 
 def share_done(training: Training) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from suite.train.storage.reporter import Progress
 
@@ -13,7 +13,8 @@ SHOWN = 3  # runs under way in a line
 
 @dataclass(frozen=True)
 class Running:
-    """One run under way: ``done`` of ``total`` epochs (0 of 0: nothing heard yet), and its last validation number."""
+    """One run under way: ``done`` of ``total`` epochs (0 of 0: nothing heard yet), its last validation number, and
+    what it is ``doing`` since."""
 
     what: str
     worker: str = ""
@@ -22,6 +23,7 @@ class Running:
     metric: str = ""
     value: float | None = None
     seconds: float = 0.0  # since a worker got it
+    doing: str = ""
 
     @property
     def share(self) -> float:
@@ -30,9 +32,9 @@ class Running:
 
     def in_words(self) -> str:
         """What it is and where it stands."""
-        epoch = f"epoch {self.done} of {self.total}" if self.share else f"epoch {self.done}" if self.done else "starts"
-        value = "" if self.value is None else f", {self.metric} {self.value:.3f}"
-        return f"{self.what}: {epoch}{value}"
+        epoch = f"epoch {self.done} of {self.total}" if self.share else f"epoch {self.done}" if self.done else ""
+        value = "" if self.value is None else f"{self.metric} {self.value:.3f}"
+        return f"{self.what}: {', '.join(filter(None, (epoch, value, self.doing))) or 'starts'}"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,10 @@ class Standing:
     best: str = ""
     seconds: float = 0.0
     left: float | None = None
+
+    def settled(self) -> Standing:
+        """The same without what changes between two epochs."""
+        return replace(self, running=tuple(replace(one, doing="") for one in self.running))
 
     def headline(self) -> str:
         """All of it in a line, but for what is running."""

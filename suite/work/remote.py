@@ -9,7 +9,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from suite.train.storage.reporter import Progress
+from suite.train.storage.reporter import Doing, Progress
 from suite.work.cluster import START, answer
 from suite.work.environment import environment
 from suite.work.progress import brief
@@ -43,6 +43,11 @@ class RemoteSource:
     def report(self, progress: Progress) -> bool:
         """See :class:`suite.work.source.Supply`."""
         going: bool = self.call("report", brief(progress), self.worker)
+        return going
+
+    def tell(self, doing: Doing) -> bool:
+        """See :class:`suite.work.source.Supply`."""
+        going: bool = self.call("tell", doing, self.worker)
         return going
 
     def call(self, name: str, *arguments: Any) -> Any:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from suite.train.storage.reporter import Progress
+from suite.train.storage.reporter import Doing, Progress
 from suite.work.progress import Running, noted
 
 HERE = "here"  # the worker of a source that lives in the process that does its work
@@ -53,6 +53,9 @@ class Supply(Protocol):
     def report(self, progress: Progress) -> bool:
         """Say where the worker's item is; whether to go on."""
 
+    def tell(self, doing: Doing) -> bool:
+        """Say what is being done for the worker's item within an epoch; whether to go on."""
+
     def break_off(self, worker: str, reason: str) -> None:
         """End all work, as nothing more can be carried out: ``reason`` in one sentence."""
 
@@ -74,6 +77,7 @@ class Source(ABC):
         self.at_work: dict[str, Item] = {}
         self.begun: dict[str, float] = {}
         self.notes: dict[str, Progress] = {}
+        self.doing: dict[str, Doing] = {}
         self.on_change: Callable[[], None] = _nothing
         self.returned: deque[Item] = deque()
         self.deaths: Counter[Hashable] = Counter()
@@ -93,6 +97,7 @@ class Source(ABC):
         item = self.at_work[worker] = self.returned.popleft()
         self.begun[worker] = self.heard
         self.notes.pop(worker, None)
+        self.doing.pop(worker, None)
         self.on_change()
         return item
 
@@ -112,6 +117,14 @@ class Source(ABC):
         """See :class:`Supply`."""
         self.heard = time.monotonic()
         self.notes[worker] = progress
+        self.doing.pop(worker, None)
+        self.on_change()
+        return self.going()
+
+    def tell(self, doing: Doing, worker: str = HERE) -> bool:
+        """See :class:`Supply`."""
+        self.heard = time.monotonic()
+        self.doing[worker] = doing
         self.on_change()
         return self.going()
 
@@ -163,11 +176,12 @@ class Source(ABC):
     def _running(self, worker: str, item: Item, now: float) -> Running:
         more = f" and {len(item.units) - 1} more" if len(item.units) > 1 else ""
         what, seconds = f"{self.describe(item.units[0])}{more}", now - self.begun.get(worker, now)
-        note = self.notes.get(worker)
+        note, doing = self.notes.get(worker), self.doing.get(worker)
+        words = doing.in_words() if doing else ""
         if note is None:
-            return Running(what, worker, seconds=seconds)
+            return Running(what, worker, seconds=seconds, doing=words)
         metric, value = noted(note)
-        return Running(what, worker, note.done, note.total, metric, value, seconds)
+        return Running(what, worker, note.done, note.total, metric, value, seconds, words)
 
     # What subclasses say ------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from suite.places import Places
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
 from suite.spec.run import RunSpec
-from suite.train.storage.reporter import Progress, Reporter
+from suite.train.storage.reporter import Doing, Progress, Reporter
 from suite.work.execute import execute
 from suite.work.kept import record_or_keep
 from suite.work.kept_models import keep_models_or_later
@@ -138,7 +138,17 @@ class GoOn:
 
     def report(self, progress: Progress) -> bool:
         """Whether to go on."""
-        if not self.stopped and time.monotonic() - self.asked > self.source.every:
-            self.asked = time.monotonic()
+        if self._may_ask():
             self.stopped = not self.source.report(progress)
         return not self.stopped
+
+    def tell(self, doing: Doing) -> None:
+        """Tell the source; where that says to stop, the next report does."""
+        if self._may_ask():
+            self.stopped = not self.source.tell(doing)
+
+    def _may_ask(self) -> bool:
+        if self.stopped or time.monotonic() - self.asked <= self.source.every:
+            return False
+        self.asked = time.monotonic()
+        return True

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from suite.cli import course
+from suite.cli import progress as progress_of_commands
 from suite.cli.course import WIDTH, Course
-from suite.train.storage.reporter import Progress
+from suite.train.storage.reporter import Doing, Progress
+from suite.work.progress import Running, Standing
 from tests.cli.conftest import Typed
 
 SMALL = "planted-verbs[train=200,validation=60,test=60,channels=8]"
@@ -50,6 +53,29 @@ def test_a_resumed_training_counts_its_own_pace():
     progress = at(51, 100, 0.51)
     course.take(progress)
     assert course.left(progress) == "8 min left"
+
+
+def test_without_a_terminal_a_long_epoch_is_a_line_each_minute(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    now = 0.0
+    monkeypatch.setattr(course, "monotonic", lambda: now)
+    with course.display("mAP", quiet=False) as reporter:
+        for now in (30.0, 59.0, 61.0, 90.0, 130.0):
+            reporter.tell(Doing("step", int(now), 500))
+    assert capsys.readouterr().err.split("suite: ")[1:] == ["step 61 of 500\n", "step 130 of 500\n"]
+
+
+def test_in_a_log_what_is_done_within_epochs_is_a_line_each_minute(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    now = 0.0
+    monkeypatch.setattr(progress_of_commands, "monotonic", lambda: now)
+    log = progress_of_commands.Log()
+    for now, epoch in ((1.0, 0), (8.0, 0), (62.0, 0), (68.0, 1)):
+        log.show(Standing("board", 0, 2, 0, (Running("run", done=epoch, total=3, doing=f"step {now:.0f}"),)))
+    steps = [line.rpartition(" ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert steps == ["1", "62", "68"]
 
 
 def test_without_a_terminal_each_evaluation_is_a_line(typed: Typed, tmp_path: Path):

@@ -22,6 +22,7 @@ from suite.report.matching import key_of, wanted
 from suite.report.published import load_published
 from suite.results.ledger import Ledger
 from suite.spec.board import LeaderboardSpec, Shortened
+from suite.spec.run import RunSpec
 from tests.report.test_paper import Empty
 
 PAPERS = {
@@ -218,3 +219,12 @@ def test_fewer_seeds_alone_leave_runs_as_they_are(tmp_path):
     places = Places(str(tmp_path), str(tmp_path))
     plan = make_plan(board, places, Ledger(places.ledger))
     assert not any(one.whole for one in plan.asked) and not board.shortened.words
+
+
+def test_values_that_are_declared_to_take_longer_are_timed_apart():
+    def key(**params: object) -> str:
+        return key_for(RunSpec(method="multi-label-semi", dataset="ava-v2.2", params=params))
+
+    assert key() == key(weight=0.1) == "multi-label-semi, recommended, ava-v2.2"
+    assert key(distribution="unlabelled", weight=0.1) == f"{key()}, distribution=unlabelled"
+    assert key(head="relation", preset="published").endswith("published, ava-v2.2, head=relation")

@@ -14,7 +14,7 @@ import torch
 from suite.errors import TrainingError
 from suite.tasks import task
 from suite.train import loop
-from suite.train.storage.reporter import Calling
+from suite.train.storage.reporter import Calling, Doing
 from suite.train.training import Settings, Training
 from tests.train.world import Tiny, train, training, weights, world
 
@@ -54,6 +54,28 @@ def test_epochs_override_scales_the_phases():
     trained = train(Settings(epochs=14))
     assert max(p["epoch"] for p in trained.curves if p["phase"] == "first") == 6
     assert max(p["epoch"] for p in trained.curves if p["phase"] == "second") == 8
+
+
+def test_within_an_epoch_steps_are_told_with_the_clock_and_change_nothing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(loop, "TELL_EVERY", 0.0)
+    told: list[Doing] = []
+    trained = train(Settings(), Calling(lambda progress: True, told.append))
+    assert weights(trained) == weights(train()) and trained.curves == train().curves
+    steps = [one.done for one in told if one.what == "step"]
+    assert steps[0] == 1 and len(steps) == 7 * max(steps), "each step of the 3 + 4 epochs"
+    assert Doing("step", 3, 1200).in_words() == "step 3 of 1,200" and Doing("step", 3).in_words() == "step 3"
+    monkeypatch.undo()
+    silent: list[Doing] = []
+    train(Settings(), Calling(lambda progress: True, silent.append))
+    assert len(silent) < len(told), "once a second, not once a step"
+
+
+def test_a_method_tells_how_far_its_own_long_work_is():
+    run, told = Training(Tiny(), world(), task("recognition"), Settings()).run, []
+    assert list(run.each("scoring: video", "ab")) == ["a", "b"], "outside a loop nobody listens"
+    run.tell = lambda *words: told.append(words)
+    assert list(run.each("scoring: video", "ab")) == ["a", "b"]
+    assert told == [("scoring: video", 0, 2), ("scoring: video", 1, 2)]
 
 
 @pytest.mark.parametrize("stop_after", range(1, 7))

@@ -17,7 +17,7 @@ from suite.cli import build
 from suite.leaderboard.run import Terms, run_plan
 from suite.places import Places
 from suite.results.ledger import Ledger
-from suite.train.storage.reporter import Progress, Silent
+from suite.train.storage.reporter import Doing, Progress, Silent
 from suite.work import notes as module
 from suite.work.notes import Notes, Noting, noting, read_notes
 from suite.work.progress import Pace, Running, Standing, brief, noted
@@ -36,6 +36,11 @@ def test_a_line_says_how_far_what_is_best_and_how_long() -> None:
     )
     assert Standing("t", 0, float("inf")).line() == "t: 0 done, 0 running"
     assert "epoch 7" in Running("counts steps", done=7, total=7).in_words()
+    within = Running("long", done=2, total=9, metric="mAP", value=0.5, doing="step 3 of 1,200")
+    assert within.in_words() == "long: epoch 2 of 9, mAP 0.500, step 3 of 1,200"
+    assert Running("long", doing="scoring: clip 80 of 900").in_words() == "long: scoring: clip 80 of 900"
+    settled = Standing("t", 0, 1, 0, (within,)).settled()
+    assert settled.line() == "t: 0 of 1 done, 1 running | long: epoch 2 of 9, mAP 0.500"
 
 
 def test_the_first_epochs_of_the_first_runs_give_an_estimate() -> None:
@@ -74,6 +79,10 @@ def test_a_training_is_seen_before_its_first_epoch_ends_and_while_one_lasts(
             read_notes(places)[0].standing.line()
             == "train asl on thumos-14: 0 of 1 done, 1 running | asl on thumos-14: starts"
         )
+        reporter.tell(Doing("step", 5, 80))
+        while not (words := read_notes(places)[0].standing.running[0].doing):
+            time.sleep(0.02)
+        assert words == "step 5 of 80"
         reporter.report(Progress("train", 1, 1, 4, {"validation/mAP": 0.25}))
         deadline, ages = time.monotonic() + 20, set()
         while len(ages) < 3:  # goes on being written without another word
@@ -143,12 +152,14 @@ def test_a_board_is_seen_from_another_process_while_it_works(tmp_path: Path) -> 
 
     def execute(spec, places, reporter=None, machine=None, group=""):
         reporter.source.every = 0.0
+        reporter.tell(Doing("step", 7, 90))
         reporter.report(Progress("train", 1, 1, 4, {"validation/mAP": 0.25}))
+        reporter.tell(Doing("step", 8, 90))
         go_on.wait(20)
         return fake_execute(spec, places, reporter, machine, group)
 
     def show(standing: Standing) -> None:
-        if standing.running and standing.running[0].done and not go_on.is_set():
+        if standing.running and standing.running[0].done and standing.running[0].doing and not go_on.is_set():
             outcome = CliRunner().invoke(build(), ["status", "--out", str(tmp_path), "--json"])
             said.append(outcome.stdout)
             go_on.set()
@@ -163,6 +174,6 @@ def test_a_board_is_seen_from_another_process_while_it_works(tmp_path: Path) -> 
     (command,) = json.loads(said[0])["commands"]
     (one,) = command["standing"]["running"]
     assert one["done"] == 1 and one["total"] == 4 and one["value"] == 0.25 and one["worker"] == HERE
-    assert one["what"] == "Mask BCE on planted-verbs, seed 0"
+    assert one["what"] == "Mask BCE on planted-verbs, seed 0" and one["doing"] == "step 8 of 90"
     assert command["standing"]["planned"] == 2 and command["standing"]["left"] is not None
     assert read_notes(places) == []

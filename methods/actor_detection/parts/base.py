@@ -96,7 +96,7 @@ class ActorMethod(InitialWeights, Method):
     alpha: int = hyper(4, low=1, high=32, source="SlowFast 8x8", help="clips: frames of the fast pathway per slow one")
     beta_inverse: int = hyper(8, low=1, high=64, source="SlowFast", help="clips: slow channels per fast one")
     head: Head = hyper(
-        "linear", choices=("linear", "relation"), help="clips: head of SlowFast or ACAR (no feature bank)"
+        "linear", choices=("linear", "relation"), timed=True, help="clips: head of SlowFast or ACAR (no feature bank)"
     )
     relation_dropout: float = hyper(0.2, low=0.0, high=0.95, source="ACAR", help="clips: inside the relation head")
     frozen_bn: bool = hyper(

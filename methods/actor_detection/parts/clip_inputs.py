@@ -21,6 +21,7 @@ from suite.tasks.actors.samples import Actors
 from suite.tasks.data import TaskData
 
 Decoding = Literal["software", "hardware"]
+SCORED = 8  # clips scored at a time
 AHEAD = 2  # batches decoded ahead of the one in training
 
 
@@ -172,8 +173,10 @@ class ClipInputs:
         """(N, C) logits of the instances of ``samples`` or of some ``rows``; -inf where the clip cannot be decoded."""
         wanted = np.unique(samples.clip if rows is None else samples.clip[rows])
         scores = np.full((len(samples), self.classes), -np.inf, dtype=np.float32)
-        groups = [wanted[start : start + 8] for start in range(0, len(wanted), 8)]
+        groups, done = [wanted[start : start + SCORED] for start in range(0, len(wanted), SCORED)], 0
         for group, clips in zip(groups, self.decoder(samples).ahead(groups), strict=True):
+            run.tell("scoring: clip", done, len(wanted))
+            done += len(group)
             part = self.collate(samples, group, clips)
             if len(part["frames"]):
                 moved = {name: v.to(run.device) if isinstance(v, Tensor) else v for name, v in part.items()}

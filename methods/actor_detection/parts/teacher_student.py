@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
@@ -160,9 +161,34 @@ class TeacherStudent(ActorMethod):
         return {f"best threshold: {name}": value for name, value in named if np.isfinite(value)}
 
 
-def unlabelled_scores(method: ActorMethod, network: nn.Module, run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """One pass over all unlabelled people: their rows in the training set, and the scores (n, C) of ``network``."""
+class Inferring(TeacherStudent):
+    """Methods for which the supervised network scores unlabelled people before the semi-supervised phase."""
+
+    presets: ClassVar[Presets] = TeacherStudent.presets
+
+    inferred: float = hyper(
+        1.0, low=1e-5, high=1.0, log=True, timed=True, help="share of the unlabelled clips scored before that phase"
+    )
+
+    def infer(self, run: Run) -> tuple[np.ndarray, np.ndarray]:
+        """Rows (n,) in the training set of the people scored, and their scores (n, C) by the network as it is."""
+        return unlabelled_scores(self, run.network, run, self.inferred)
+
+
+def unlabelled_scores(
+    method: ActorMethod, network: nn.Module, run: Run, share: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """One pass over unlabelled people: their rows in the training set, and the scores (n, C) of ``network``.
+
+    The people are those of a ``share`` of the unlabelled clips (at least one), drawn with the run's seed.
+    """
     rows = np.flatnonzero(~run.data.train.labelled)
+    if share < 1:
+        clips = unlabelled_clips(run.data)
+        drawn = np.random.default_rng([run.seed, len(clips)]).choice(
+            clips, math.ceil(share * len(clips)), replace=False
+        )
+        rows = rows[np.isin(run.data.train.clip[rows], drawn)]
     network.eval()
     logits = torch.from_numpy(method.inputs(run.data).score(network, run.data.train, run, rows))
     return rows, torch.nan_to_num(action_probabilities(logits, method.poses(run.data)), nan=0.0).numpy()

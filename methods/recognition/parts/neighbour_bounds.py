@@ -12,7 +12,7 @@ A product serves both of its rows, which halves the products.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -25,6 +25,9 @@ from methods.recognition.parts import neighbour_kernels as kernels
 BLOCK = 2048  # rows of one product, and as many columns
 ROOM = 256  # candidates that a row may have at once, more for large K; a row that needs more is not settled
 SMALLEST = 2.0**-125  # products below it may become zero
+
+
+Tell = Callable[[str, int, int], None]  # as Run.tell
 
 
 class Rounded(NamedTuple):
@@ -41,15 +44,19 @@ class Rounded(NamedTuple):
         return wide * 2.0**-23, wide * SMALLEST, float(self.moved.max()), float(np.sqrt(self.squares.max()))
 
 
-def all_nearest(source: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def all_nearest(source: np.ndarray, k: int, tell: Tell | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers (N, k) of the nearest other rows of ``source`` (N, D), nearest first, and the rows not settled (U,).
 
-    Equal distances go to the lower number. What is found for a row that is not settled means nothing.
+    Equal distances go to the lower number. What is found for a row that is not settled means nothing. ``tell`` hears
+    how many blocks of products are done.
     """
     known = rounded(source)
     state = kernels.empty_state(len(source), k, room(k))
     with bfloat16_allowed():
-        for row, column, product in _products(known.rows):
+        blocks = -(-len(source) // BLOCK)
+        for done, (row, column, product) in enumerate(_products(known.rows)):
+            if tell is not None:
+                tell("neighbours: block", done, blocks * (blocks + 1) // 2)
             kernels.scan(product, row, column, known.squares, known.moved, *known.limits, *state)
     return kernels.ranked(source, k, np.arange(len(source)), *state)
 

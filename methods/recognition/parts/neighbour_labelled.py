@@ -145,7 +145,8 @@ class NeighbourLabelled(PseudoLabelled):
     def _search(self, features: np.ndarray, run: Run) -> dict[str, np.ndarray]:
         width = self._width(run)
         if self.search == "exact":
-            return {"rows": neighbours.nearest(features, width, metric=self.metric), "recall": np.ones(())}
+            rows = neighbours.nearest(features, width, metric=self.metric, tell=run.tell)
+            return {"rows": rows, "recall": np.ones(())}
         rows = neighbours.approximate(features, width, self.probes, self.metric)
         sample = np.linspace(0, len(features) - 1, min(RECALL_SAMPLE, len(features))).astype(np.int64)
         exact = neighbours.nearest(features, width, rows=sample, metric=self.metric)

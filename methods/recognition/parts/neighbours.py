@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from methods.recognition.parts import neighbour_kernels as kernels
-from methods.recognition.parts.neighbour_bounds import all_nearest
+from methods.recognition.parts.neighbour_bounds import Tell, all_nearest
 from methods.recognition.parts.neighbour_cells import nearest_in_cells
 from suite.errors import UsageError
 
@@ -31,12 +31,14 @@ def nearest(
     *,
     rows: np.ndarray | None = None,
     metric: str = "euclidean",
+    tell: Tell | None = None,
 ) -> np.ndarray:
     """Row numbers (Q, k) of the ``k`` nearest rows of ``source`` (N, D), nearest first.
 
     Queries are the source itself, where no row is its own neighbour (all rows, or those numbered ``rows``), or other
     features ``query`` (Q, D). ``metric`` is ``euclidean``, or ``cosine``, which scales rows to unit length first (the
-    published procedure does not). Raises :class:`UsageError` when there are fewer than ``k`` rows to choose from.
+    published procedure does not). ``tell`` hears how far a long search is. Raises :class:`UsageError` when there are
+    fewer than ``k`` rows to choose from.
     """
     source = _prepared(source, metric)
     itself = np.arange(len(source)) if rows is None else rows
@@ -47,7 +49,7 @@ def nearest(
     if not 0 < k <= available:
         raise UsageError(f"{k} neighbours were requested from {available} rows; choose 1 to {available}.")
     if query is None and rows is None and len(source) >= BOUNDED[0] and source.shape[1] >= BOUNDED[1]:
-        found, unsettled = all_nearest(np.ascontiguousarray(source), k)
+        found, unsettled = all_nearest(np.ascontiguousarray(source), k, tell)
         if len(unsettled):
             found[unsettled] = nearest(source, k, rows=unsettled)
         return found

@@ -200,7 +200,7 @@ class AnchorFree(InitialWeights, Detector):
         videos = self.on_grid(samples)
         parts = [Segments.empty(scored=True)]
         # One by one, as the released inference does: the padding of a video then depends on no other.
-        for row in range(len(samples)):
+        for row in run.each("scoring: video", range(len(samples))):
             raw = self.detections(network, videos, row, run.device)
             found = candidates(raw, 0, self.pre_threshold, self.per_level, self.shortest)
             columns = (torch.full_like(found.labels, row), found.labels, *found.segments.T, found.scores)

@@ -91,7 +91,7 @@ class MaskDetector(Detector):
         return 0.5 * class_loss(classes, label, taken), mask_loss(masks, mask, rows)
 
     def score(self, network: nn.Module, samples: Videos, run: Run) -> Scores:
-        parts = [self._segments(network, samples, row, run) for row in range(len(samples))]
+        parts = [self._segments(network, samples, row, run) for row in run.each("scoring: video", range(len(samples)))]
         found = Segments.concatenate([Segments.empty(scored=True), *parts])
         return {name: np.asarray(getattr(found, name)) for name in COLUMNS}
 

@@ -299,7 +299,7 @@ class ProposalNetwork(InitialWeights, Detector):
         )
 
     def score(self, network: nn.Module, samples: Videos, run: Run) -> Scores:
-        parts = [self.propose(network, samples, row, run) for row in range(len(samples))]
+        parts = [self.propose(network, samples, row, run) for row in run.each("scoring: video", range(len(samples)))]
         found = Segments.concatenate([Segments.empty(scored=True), *parts])
         scores = {name: np.asarray(getattr(found, name)) for name in COLUMNS}
         return {**scores, "class_scores": class_scores_of(run.data, samples)} if self.class_agnostic else scores

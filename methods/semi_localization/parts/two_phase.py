@@ -108,7 +108,7 @@ class TwoPhase(SemiLocalization):
         training = network.training
         network.eval()
         rows = unlabelled_rows(run.data)
-        found = [self.predictions(network, int(row), run) for row in rows]
+        found = [self.predictions(network, int(row), run) for row in run.each("pseudo-labels: video", rows)]
         network.train(training)
         # What is kept is decided on the predictions as they are: noise makes labels worse and chooses no others.
         kept = [self.keep(one, len(run.data.classes)) for one in found]

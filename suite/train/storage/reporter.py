@@ -22,11 +22,27 @@ class Progress:
     share: float = 0.0
 
 
+@dataclass(frozen=True)
+class Doing:
+    """What a training does between two reports: ``done`` of ``total`` (0: unknown) steps, clips or videos."""
+
+    what: str
+    done: int
+    total: int = 0
+
+    def in_words(self) -> str:
+        """As ``step 120 of 1,000``."""
+        return f"{self.what} {self.done:,} of {self.total:,}" if self.total else f"{self.what} {self.done:,}"
+
+
 class Reporter(Protocol):
-    """The port: called after each epoch; False makes the loop stop early and return what it has."""
+    """The port of the loop."""
 
     def report(self, progress: Progress) -> bool:
-        """Take note of ``progress``; return whether to go on."""
+        """Take note of ``progress`` after each epoch; False makes the loop stop early and return what it has."""
+
+    def tell(self, doing: Doing) -> None:
+        """Take note of what is being done within an epoch, at most once a second."""
 
 
 class Silent:
@@ -36,13 +52,25 @@ class Silent:
         """Go on."""
         return True
 
+    def tell(self, doing: Doing) -> None:
+        """Say nothing."""
+
 
 @dataclass
 class Calling:
-    """Hands every progress to a function (a progress bar, a queue); goes on unless it returns False."""
+    """Hands every progress to a function (a progress bar, a queue); goes on unless it returns False.
+
+    ``telling`` gets what is being done within an epoch.
+    """
 
     function: Callable[[Progress], bool | None]
+    telling: Callable[[Doing], None] | None = None
 
     def report(self, progress: Progress) -> bool:
         """Go on unless the function says False."""
         return self.function(progress) is not False
+
+    def tell(self, doing: Doing) -> None:
+        """Pass it on where anyone listens."""
+        if self.telling is not None:
+            self.telling(doing)

@@ -97,8 +97,9 @@ class Checkpoints:
 
 
 def _flat(scores: dict[str, Scores]) -> dict[str, Tensor]:
-    """Arrays by split and name as tensors called ``split/name``."""
-    return {f"{split}/{name}": torch.from_numpy(a) for split, found in scores.items() for name, a in found.items()}
+    """Arrays by split and name as tensors called ``split/name``; those of a read-only file are copied."""
+    flat = {f"{split}/{name}": array for split, found in scores.items() for name, array in found.items()}
+    return {key: torch.from_numpy(a if a.flags.writeable else a.copy()) for key, a in flat.items()}
 
 
 def _nested(tensors: dict[str, Tensor]) -> dict[str, Scores]:

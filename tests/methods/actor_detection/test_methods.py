@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,7 @@ def test_without_thresholds_and_balancing_it_is_fixmatch(cache: Path) -> None:
         {"thresholds": "class-related"},
         {"gate": "soft"},
         {"distribution": "unlabelled"},
+        {"distribution": "unlabelled", "inferred": 0.2},
         {"keep_empty": False},
         {"mapping": "linear", "thresholds": "class-related", "clamp_thresholds": False},
         {"pose_softmax": True},
@@ -253,6 +255,29 @@ def test_offline_resampling_draws_rare_clips_more_often(cache: Path) -> None:
     assert chances.sum() == pytest.approx(1)
     assert set(clips) == set(unlabelled_clips(data))
     assert chances.max() > 1.5 * np.median(chances)
+
+
+def test_clips_that_were_not_scored_before_the_phase_are_not_drawn(cache: Path) -> None:
+    data = small_world(cache)
+    method = OfflineResampling(**QUICK, inferred=0.25)
+    loop = training(method, data)
+    loop.train()
+    clips, chances = method.clip_chances(loop.run)
+    everyone = unlabelled_clips(data)
+    assert len(clips) == math.ceil(0.25 * len(everyone)) and set(clips) < set(everyone)
+    assert chances.sum() == pytest.approx(1)
+    drawn = np.concatenate([next(method.unlabelled_stream(loop.run, np.random.default_rng(n))) for n in range(9)])
+    assert set(drawn) <= set(clips)
+
+
+def test_a_part_of_the_clips_gives_the_distribution_of_unlabelled_people(cache: Path) -> None:
+    data, found = small_world(cache), {}
+    for share in (1.0, 0.5):
+        loop = training(MultiLabelSemiSupervised(**QUICK, distribution="unlabelled", inferred=share), data)
+        loop.train()
+        found[share] = loop.run.memory["balance labels"].double()
+    assert len(found[0.5]) == pytest.approx(len(found[1.0]) / 2, rel=0.2)
+    torch.testing.assert_close(found[0.5].mean(dim=0), found[1.0].mean(dim=0), atol=0.1, rtol=0)
 
 
 def test_clips_of_classes_show_them(cache: Path) -> None:
