@@ -135,15 +135,18 @@ def proposal_ambiguity(
         start, end: (N,) of the predictions to judge.
         other: (M, 2) all proposals of the video; ``weight`` (M,) their scores.
     """
-    overlap = tiou(start[:, None], end[:, None], other[:, 0], other[:, 1])
-    share = np.where(overlap >= least, weight, 0.0)
-    total = np.maximum(share.sum(1), 1e-12)
-    mean = share @ other / total[:, None]
-    away = (other[None] - mean[:, None]) ** 2
-    variance = (share[:, :, None] * away).sum(1) / total[:, None]
+    count, variance = np.zeros(len(start), dtype=np.int64), np.zeros((len(start), 2))
+    starts, ends = np.ascontiguousarray(other.T)
+    # One by one: a network that has learned nothing leaves hundreds of thousands of proposals for each video.
+    for row, span in enumerate(zip(start, end, strict=True)):
+        near = np.flatnonzero(tiou(*span, starts, ends) >= least)
+        share, bounds = weight[near], other[near]
+        total = max(float(share.sum()), 1e-12)
+        count[row] = np.count_nonzero(share > 0)
+        variance[row] = share @ (bounds - share @ bounds / total) ** 2 / total
     duration = np.maximum(end - start, 1e-12)
     if spread == "variance":
         ambiguity = np.maximum(variance.sum(1) / duration, floor * duration)
     else:
         ambiguity = np.maximum(np.sqrt(variance).sum(1) / duration, floor)
-    return np.where((share > 0).sum(1) < 2, np.inf, ambiguity)
+    return np.where(count < 2, np.inf, ambiguity)
