@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 from suite.errors import UsageError, did_you_mean
 from suite.hyper import Hyper, Presets, Value, checked, extended, hyper
 from suite.phases import Average, Optimizer, Phase, Schedule, Stopping
+from suite.telling import Tell, nobody
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,10 +50,6 @@ Scores = dict[str, "np.ndarray"]  # what a network says of a split, before post-
 Losses = dict[str, "Tensor"]  # named parts, each a mean over the batch; their sum is optimized
 
 
-def _nobody_listens(what: str, done: int, total: int) -> None:
-    """What is told outside a training loop."""
-
-
 @dataclass
 class Run:
     """What a method sees of the training under way.
@@ -77,7 +74,7 @@ class Run:
     epoch: int = 0
     step: int = 0
     residents: dict[str, Tensor] = field(default_factory=dict)
-    tell: Callable[[str, int, int], None] = _nobody_listens
+    tell: Tell = nobody
     point: dict[Any, tuple[Any, Any]] | None = None
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import combinations
 from typing import Any
 
@@ -12,6 +13,7 @@ from suite.errors import DataError
 from suite.tasks import Task, task
 from suite.tasks.checks import same_length
 from suite.tasks.data import SPLITS, TaskData
+from suite.telling import Tell
 
 
 def features_keys(served: Task) -> set[str]:
@@ -36,6 +38,22 @@ def finite_features(data: TaskData[Any]) -> Check:
         )
 
     return check
+
+
+def told(check: Check, data: TaskData[Any], dtype: str, tell: Tell) -> Check:
+    """``check``, which says how much of the features it has seen, stored as ``dtype``."""
+    served = task(data.task)
+    keys, done = features_keys(served), 0
+    arrays = (getattr(data.split(split), served.features) for split in SPLITS)
+    total = sum(math.prod(array.shape) for array in arrays) * np.dtype(dtype).itemsize
+
+    def checked(key: str, start: int, block: np.ndarray) -> None:
+        nonlocal done
+        check(key, start, block)
+        done += block.nbytes if key in keys else 0
+        tell("packing: MiB", done >> 20, total >> 20)
+
+    return checked
 
 
 def check_kinds(data: TaskData[Any]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-from suite.data.checks import check_kinds, check_task_data, features_keys, finite_features
+from suite.data.checks import check_kinds, check_task_data, features_keys, finite_features, told
 from suite.data.known import with_known_posterior
 from suite.data.reading import find_reader
 from suite.data.request import DatasetRequest, dataset_request
@@ -18,6 +18,7 @@ from suite.data.storage.store import OutdatedStoreError, build_once, open_store,
 from suite.errors import DataError
 from suite.tasks import task
 from suite.tasks.data import TaskData
+from suite.telling import Tell, nobody
 
 SEEDED = ("split_seed", "label_seed", "noise_seed")  # dials which are the run's seed where they are -1
 
@@ -31,20 +32,22 @@ def load(
     protocol: str = "default",
     dials: Mapping[str, Any] | None = None,
     seed: int = 0,
+    tell: Tell = nobody,
 ) -> TaskData[Any]:
     """The dataset called ``name`` as ``task`` sees it, its arrays read-only memory maps.
 
     ``name`` may carry dials: ``planted-verbs[ambiguity=2.5,snr=3]``. The first call packs the arrays under ``cache``;
-    later calls, in any process, open the same pages. ``seed`` stands in for each dial of :data:`SEEDED` that is -1.
+    later calls, in any process, open the same pages. ``seed`` stands in for each dial of :data:`SEEDED` that is -1;
+    ``tell`` hears how far the packing is.
     Raises :class:`UsageError` for a wrong request and :class:`DataError` for missing or damaged data.
     """
     asked = dataset_request(name, task, root, cache, protocol, dials)
-    return open_dataset(asked, seed)
+    return open_dataset(asked, seed, tell=tell)
 
 
-def open_dataset(asked: DatasetRequest, seed: int = 0, force: bool = False) -> TaskData[Any]:
+def open_dataset(asked: DatasetRequest, seed: int = 0, force: bool = False, tell: Tell = nobody) -> TaskData[Any]:
     """Pack ``asked`` if it is not packed yet (or ``force``), open it and apply the dials that act on loading."""
-    data, reader = _opened(asked, force), find_reader(asked.card)
+    data, reader = _opened(asked, force, tell), find_reader(asked.card)
     dials = {**asked.dials, **{name: seed for name in SEEDED if asked.dials.get(name, -1) == -1}}
     if reader.on_open is not None:
         data = reader.on_open(data, dials)
@@ -58,23 +61,23 @@ def open_dataset(asked: DatasetRequest, seed: int = 0, force: bool = False) -> T
     return replace(data, name=label, protocol=asked.protocol, fingerprint=asked.fingerprint(), facts=facts)
 
 
-def _opened(asked: DatasetRequest, force: bool) -> TaskData[Any]:
-    folder = build_once(asked.store_folder(), lambda place: _pack(asked, place), force)
+def _opened(asked: DatasetRequest, force: bool, tell: Tell) -> TaskData[Any]:
+    folder = build_once(asked.store_folder(), lambda place: _pack(asked, place, tell), force)
     try:
         data: TaskData[Any] = open_store(folder, (task(asked.task).samples,))
     except OutdatedStoreError:
         if force:
             raise
-        return _opened(asked, force=True)
+        return _opened(asked, True, tell)
     return data
 
 
-def _pack(asked: DatasetRequest, place: Path) -> None:
+def _pack(asked: DatasetRequest, place: Path, tell: Tell) -> None:
     dtype, served = asked.card.layout.dtype, task(asked.task)
     features = features_keys(served)
     with _in_one_sentence(asked):
         data = read(asked)
-        checks, kinds = finite_features(data), (served.samples,)
+        checks, kinds = told(finite_features(data), data, dtype, tell), (served.samples,)
         write_store(place, data, lambda key: dtype if key in features else None, checks, kinds)
 
 

@@ -7,7 +7,6 @@ the stepper.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import torch
@@ -16,11 +15,9 @@ from torch import Tensor
 from suite.errors import TrainingError
 from suite.train.distributed import Workers
 from suite.train.stepper import Solo, Stepper
-from suite.train.storage.reporter import Doing, Progress, Reporter, Silent
+from suite.train.storage.reporter import Progress, Reporter, Silent, Telling
 from suite.train.storage.saving import Checkpoints
 from suite.train.training import Trained, Training, seed_of
-
-TELL_EVERY = 1.0  # seconds between two words about what is being done within an epoch
 
 
 def train(training: Training, reporter: Reporter | None = None) -> Trained:
@@ -40,9 +37,9 @@ class Loop:
         self.workers = Workers.current()
         self.phases = self.lead.phases
         self.steps_per_epoch = self.steps_taken = 0
-        self.told = time.monotonic()
+        self.tell = Telling(self.reporter if self.workers.leads else Silent())
         for training in stepper.trainings:
-            training.run.tell = self._tell
+            training.run.tell = self.tell
 
     @property
     def lead(self) -> Training:
@@ -116,7 +113,7 @@ class Loop:
         parts: list[dict[str, Tensor]] = []
         for batch in lead.method.batches(run, lead.generator(epoch)):
             parts.append(self.stepper.step(batch, self.steps_per_epoch))
-            self._tell("step", len(parts), self.steps_per_epoch or self.steps_taken)
+            self.tell("step", len(parts), self.steps_per_epoch or self.steps_taken)
             if run.phase.steps and run.step >= run.phase.steps:
                 break
         if not parts:
@@ -155,12 +152,6 @@ class Loop:
             return True
         self._keep([not one for one in stops])
         return False
-
-    def _tell(self, what: str, done: int, total: int) -> None:
-        """Pass on what is being done, unless that was said a moment ago."""
-        if time.monotonic() - self.told >= TELL_EVERY and self.workers.leads:
-            self.told = time.monotonic()
-            self.reporter.tell(Doing(what, done, total))
 
     def _report(self, epoch: int) -> bool:
         """Report where the training is; whether to go on."""

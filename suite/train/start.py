@@ -17,12 +17,16 @@ from suite.spec.run import RunSpec
 from suite.tasks import Task
 from suite.tasks.annotators import refuse_soft
 from suite.tasks.data import TaskData
+from suite.telling import Tell, nobody
 from suite.train.training import Settings, Training
 
 
-def data_of(spec: RunSpec, task: str, root: Path | None, cache: Path | None) -> TaskData[Any]:
-    """The data that ``spec`` names, as ``task`` uses them; raises :class:`DataError` for what is missing."""
-    return load(spec.dataset, task, root, cache, protocol=spec.protocol, dials=spec.dials, seed=spec.seed)
+def data_of(spec: RunSpec, task: str, root: Path | None, cache: Path | None, tell: Tell = nobody) -> TaskData[Any]:
+    """The data that ``spec`` names, as ``task`` uses them; raises :class:`DataError` for what is missing.
+
+    ``tell`` hears how far they are packed.
+    """
+    return load(spec.dataset, task, root, cache, protocol=spec.protocol, dials=spec.dials, seed=spec.seed, tell=tell)
 
 
 def method_of(spec: RunSpec, method: type[Method]) -> Method:

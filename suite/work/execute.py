@@ -12,7 +12,7 @@ from suite.results.schema import Outcome
 from suite.spec.run import RunSpec
 from suite.train.loop import Loop
 from suite.train.stepper import Solo
-from suite.train.storage.reporter import Reporter, Silent
+from suite.train.storage.reporter import Reporter, Silent, Telling
 from suite.train.storage.saving import Checkpoints
 from suite.work.memory import Watched, confine, require_share, reuse_freed
 from suite.work.onlookers import Onlookers
@@ -33,7 +33,7 @@ def execute(
     ``complete`` (False when the reporter stopped the run), the raw ``scores`` by split of the last point, those
     ``selected`` by validation, the ``prepared`` run, and the weights ``kept``, where the machine keeps any.
     """
-    machine = machine or Machine()
+    machine, reporter = machine or Machine(), reporter or Silent()
     reuse_freed()
     row = run_row(spec, places, machine, group)
     clock, onlookers, watched = time.monotonic(), None, Watched(machine.device, machine.workers)
@@ -41,11 +41,11 @@ def execute(
         with threads(machine.threads):
             confine(machine.device, machine.share)
             require_share(spec, machine.device, machine.share, places)
-            prepared = prepare(spec, places)
+            prepared = prepare(spec, places, Telling(reporter))
             checkpoint = places.checkpoint(prepared.run) if machine.checkpoints else None
             training = prepared.training(machine.device, places.derived, checkpoint)
             onlookers = Onlookers([training], [spec], [row], machine, places)
-            complete = _carry_out(Solo(training, machine.accumulate), reporter or Silent(), onlookers)
+            complete = _carry_out(Solo(training, machine.accumulate), reporter, onlookers)
     # Whatever a method raises must become a row: one broken run may not end a board of hundreds.
     except Exception as error:
         pass_on_interruption(error)

@@ -19,6 +19,7 @@ from suite.spec.resources import Resources
 from suite.spec.run import RunSpec
 from suite.tasks import Task, task
 from suite.tasks.data import TaskData
+from suite.telling import Tell, nobody
 from suite.train.start import data_of, method_of, training_of
 from suite.train.storage.keeping import Keep
 from suite.train.training import Training
@@ -79,11 +80,14 @@ class Machine:
         }
 
 
-def prepare(spec: RunSpec, places: Places) -> Prepared:
-    """Load what ``spec`` names; raises a :class:`SuiteError` when something is missing or damaged."""
+def prepare(spec: RunSpec, places: Places, tell: Tell = nobody) -> Prepared:
+    """Load what ``spec`` names; raises a :class:`SuiteError` when something is missing or damaged.
+
+    ``tell`` hears how far the data are packed.
+    """
     chosen = method_for(spec.method, spec.params)
     require_files(spec, places.root)
-    data = data_of(spec, chosen.task, places.root, places.cache)
+    data = data_of(spec, chosen.task, places.root, places.cache, tell)
     return Prepared(run_id(spec, places), spec, method_of(spec, chosen), data, task(chosen.task))
 
 

@@ -38,6 +38,19 @@ def test_a_dataset_is_read_once_and_mapped_after(toy: Toy) -> None:
     assert first.facts["kind"] == "planted"
 
 
+def test_packing_tells_how_much_of_the_features_is_done(tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    asked = "planted-verbs[train=6000,validation=60,test=60,channels=128]"
+    packed = load(asked, cache=tmp_path, tell=lambda *words: told.append(words))
+    size = sum(packed.split(split).features.nbytes for split in ("train", "validation", "test")) >> 20
+    assert size > 1 and {(what, total) for what, _, total in told} == {("packing: MiB", size)}
+    done = [one for _, one, _ in told]
+    assert done == sorted(done) and done[-1] == size
+    told.clear()
+    load(asked, cache=tmp_path, tell=lambda *words: told.append(words))
+    assert told == [], "it is packed already"
+
+
 def test_tasks_and_dials_are_packed_apart(toy: Toy) -> None:
     assert len(load("toy[size=9]").train) == 9
     assert load("toy[size=9]").name == "toy[size=9]"

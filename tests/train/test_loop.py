@@ -14,6 +14,7 @@ import torch
 from suite.errors import TrainingError
 from suite.tasks import task
 from suite.train import loop
+from suite.train.storage import reporter
 from suite.train.storage.reporter import Calling, Doing
 from suite.train.training import Settings, Training
 from tests.train.world import Tiny, train, training, weights, world
@@ -57,7 +58,7 @@ def test_epochs_override_scales_the_phases():
 
 
 def test_within_an_epoch_steps_are_told_with_the_clock_and_change_nothing(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(loop, "TELL_EVERY", 0.0)
+    monkeypatch.setattr(reporter, "TELL_EVERY", 0.0)
     told: list[Doing] = []
     trained = train(Settings(), Calling(lambda progress: True, told.append))
     assert weights(trained) == weights(train()) and trained.curves == train().curves

@@ -12,7 +12,7 @@ A product serves both of its rows, which halves the products.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -21,13 +21,11 @@ import torch
 from torch import Tensor
 
 from methods.recognition.parts import neighbour_kernels as kernels
+from suite.telling import Tell, nobody
 
 BLOCK = 2048  # rows of one product, and as many columns
 ROOM = 256  # candidates that a row may have at once, more for large K; a row that needs more is not settled
 SMALLEST = 2.0**-125  # products below it may become zero
-
-
-Tell = Callable[[str, int, int], None]  # as Run.tell
 
 
 class Rounded(NamedTuple):
@@ -44,7 +42,7 @@ class Rounded(NamedTuple):
         return wide * 2.0**-23, wide * SMALLEST, float(self.moved.max()), float(np.sqrt(self.squares.max()))
 
 
-def all_nearest(source: np.ndarray, k: int, tell: Tell | None = None) -> tuple[np.ndarray, np.ndarray]:
+def all_nearest(source: np.ndarray, k: int, tell: Tell = nobody) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers (N, k) of the nearest other rows of ``source`` (N, D), nearest first, and the rows not settled (U,).
 
     Equal distances go to the lower number. What is found for a row that is not settled means nothing. ``tell`` hears
@@ -55,8 +53,7 @@ def all_nearest(source: np.ndarray, k: int, tell: Tell | None = None) -> tuple[n
     with bfloat16_allowed():
         blocks = -(-len(source) // BLOCK)
         for done, (row, column, product) in enumerate(_products(known.rows)):
-            if tell is not None:
-                tell("neighbours: block", done, blocks * (blocks + 1) // 2)
+            tell("neighbours: block", done, blocks * (blocks + 1) // 2)
             kernels.scan(product, row, column, known.squares, known.moved, *known.limits, *state)
     return kernels.ranked(source, k, np.arange(len(source)), *state)
 

@@ -14,9 +14,10 @@ from functools import lru_cache
 import numpy as np
 
 from methods.recognition.parts import neighbour_kernels as kernels
-from methods.recognition.parts.neighbour_bounds import Tell, all_nearest
+from methods.recognition.parts.neighbour_bounds import all_nearest
 from methods.recognition.parts.neighbour_cells import nearest_in_cells
 from suite.errors import UsageError
+from suite.telling import Tell, nobody
 
 ROUNDING = 1e-5  # bound on the relative error of FAISS's single-precision squared distances, larger than any seen
 BLOCK = 4096  # rows searched at a time
@@ -31,7 +32,7 @@ def nearest(
     *,
     rows: np.ndarray | None = None,
     metric: str = "euclidean",
-    tell: Tell | None = None,
+    tell: Tell = nobody,
 ) -> np.ndarray:
     """Row numbers (Q, k) of the ``k`` nearest rows of ``source`` (N, D), nearest first.
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
+
+TELL_EVERY = 1.0  # seconds between two words about what is being done
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,19 @@ class Reporter(Protocol):
         """Take note of ``progress`` after each epoch; False makes the loop stop early and return what it has."""
 
     def tell(self, doing: Doing) -> None:
-        """Take note of what is being done within an epoch, at most once a second."""
+        """Take note of what is being done before the first epoch or within one; cheap, called once a second."""
+
+
+class Telling:
+    """A listener of long work (:data:`suite.telling.Tell`) that tells ``reporter``, unless it did a moment ago."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self.reporter, self.last = reporter, time.monotonic()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if time.monotonic() - self.last >= TELL_EVERY:
+            self.last = time.monotonic()
+            self.reporter.tell(Doing(what, done, total))
 
 
 class Silent:
