@@ -77,7 +77,9 @@ class People:
         return frames, pictures
 
     def _count(self, seconds: np.ndarray) -> np.ndarray:
-        return np.array([len(numbers) for numbers in _frames(seconds, self.apart)])
+        """Frames around key frames, and pictures for them."""
+        frames, shown = _shown(seconds, self.apart)
+        return np.array([len(frames), len(np.unique(shown))])
 
     @property
     def apart(self) -> int:
@@ -118,10 +120,11 @@ class People:
             if excluded := options.get(f"{part}_excluded"):  # no key frame is
                 (folder / excluded).write_text("", encoding="utf-8")
             for video, seconds in _by_video(table).items():
-                place = folder / "frames" / video
-                scenes = _scenes(table.take(table.video == video), np.unique(seconds), self.apart)
+                place, keys = folder / "frames" / video, np.unique(seconds)
+                frames, shown = _shown(keys, self.apart)
+                scenes = _scenes(table.take(table.video == video), keys, np.unique(shown))
                 step(self.camera.film(place, NAMING, crc32(video.encode()), scenes))
-                _link(place, *_shown(np.unique(seconds), self.apart))
+                _link(place, frames, shown)
         between = detected(_halfway(self.tables[TRAIN], self.step), self.asked.dials, self.asked.generator(13, 2))
         (folder / options["unlabelled"]).write_text(_detections(between), encoding="utf-8")
 
@@ -145,12 +148,6 @@ def _shown(seconds: np.ndarray, apart: int) -> tuple[np.ndarray, np.ndarray]:
     return frames, np.maximum(near + np.rint((frames - near) / apart).astype(np.int64) * apart, 0)
 
 
-def _frames(seconds: np.ndarray, apart: int) -> tuple[np.ndarray, np.ndarray]:
-    """The frames that clips around key frames see, and those of them that have pictures of their own."""
-    frames, shown = _shown(seconds, apart)
-    return frames, np.unique(shown)
-
-
 def _centres(seconds: np.ndarray) -> np.ndarray:
     return np.array([key_frame(float(second)) - FIRST_SECOND * FPS for second in seconds])
 
@@ -163,10 +160,9 @@ def _nearest(centres: np.ndarray, frames: np.ndarray) -> np.ndarray:
     return np.where(np.abs(centres[before] - frames) <= np.abs(centres[after] - frames), before, after)
 
 
-def _scenes(people: BoxTable, seconds: np.ndarray, apart: int) -> Iterator[tuple[int, Scene]]:
-    """For each picture those who are there at the nearest key frame."""
+def _scenes(people: BoxTable, seconds: np.ndarray, frames: np.ndarray) -> Iterator[tuple[int, Scene]]:
+    """For each of the ``frames`` those who are there at the nearest key frame."""
     scenes = [Scene(people.box[people.second == s], people.labels[people.second == s]) for s in seconds]
-    frames = _frames(seconds, apart)[1]
     for frame, place in zip(frames.tolist(), _nearest(_centres(seconds), frames).tolist(), strict=True):
         yield frame, scenes[place]
 
