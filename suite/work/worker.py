@@ -130,25 +130,31 @@ class Runner:
 
 @dataclass
 class GoOn:
-    """A reporter that tells ``source`` where a run is, and stops it when that says so; a report may cost a call."""
+    """A reporter that tells ``source`` where a run is, and stops it when that says so; a report may cost a call.
+
+    ``unsaid`` is an epoch that ended too soon after the last call: it goes before what is being done since.
+    """
 
     source: Supply
     stopped: bool = False
     asked: float = field(default_factory=time.monotonic)
+    unsaid: Progress | None = None
 
     def report(self, progress: Progress) -> bool:
         """Whether to go on."""
-        if self._may_ask():
-            self.stopped = not self.source.report(progress)
+        self.unsaid = progress
+        self._say()
         return not self.stopped
 
     def tell(self, doing: Doing) -> None:
         """Tell the source; where that says to stop, the next report does."""
-        if self._may_ask():
-            self.stopped = not self.source.tell(doing)
+        self._say(doing)
 
-    def _may_ask(self) -> bool:
+    def _say(self, doing: Doing | None = None) -> None:
         if self.stopped or time.monotonic() - self.asked <= self.source.every:
-            return False
+            return
         self.asked = time.monotonic()
-        return True
+        if self.unsaid is not None:
+            self.stopped, self.unsaid = not self.source.report(self.unsaid), None
+        elif doing is not None:
+            self.stopped = not self.source.tell(doing)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from suite.work import notes as module
 from suite.work.notes import Notes, Noting, noting, read_notes
 from suite.work.progress import Pace, Running, Standing, brief, noted
 from suite.work.source import HERE
+from suite.work.worker import GoOn
 from tests.leaderboard.fakes import fake_execute, plan
 from tests.results.test_remote import bucket  # noqa: F401  (a fixture)
 
@@ -143,6 +145,35 @@ def test_a_board_says_what_it_begins_with_before_that_reports_anything(tmp_path:
 
     run_plan(plan(Ledger(places.ledger), 1), places, Terms(jobs=1), execute=execute, show=shown.append)
     assert [one.in_words() for one in shown[0].running] == ["Mask BCE on planted-verbs, seed 0: starts"]
+
+
+def test_an_epoch_that_ended_too_soon_to_be_told_is_told_before_what_is_being_done_since() -> None:
+    heard: list[Progress | Doing] = []
+
+    class Hearing:
+        every = 0.05
+
+        def report(self, progress: Progress) -> bool:
+            heard.append(progress)
+            return True
+
+        def tell(self, doing: Doing) -> bool:
+            heard.append(doing)
+            return len(heard) < 4
+
+    reporter, first = GoOn(Hearing()), Progress("train", 1, 1, 9, {})  # type: ignore[arg-type]
+    assert reporter.report(first) and heard == [], "a moment after the start"
+    for step in (1, 2):
+        time.sleep(0.06)
+        reporter.tell(Doing("step", step))
+        reporter.tell(Doing("step", step + 10))
+    assert heard == [first, Doing("step", 2)]
+    assert reporter.report(second := replace(first, epoch=2, done=2))
+    for step in (3, 4):
+        time.sleep(0.06)
+        reporter.tell(Doing("step", step))
+    assert heard == [first, Doing("step", 2), second, Doing("step", 4)]
+    assert not reporter.report(first), "the source said so"
 
 
 def test_a_board_is_seen_from_another_process_while_it_works(tmp_path: Path) -> None:
