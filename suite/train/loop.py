@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from suite.errors import TrainingError
+from suite.telling import nobody
 from suite.train.distributed import Workers
 from suite.train.stepper import Solo, Stepper
 from suite.train.storage.reporter import Progress, Reporter, Silent, Telling
@@ -38,8 +39,6 @@ class Loop:
         self.phases = self.lead.phases
         self.steps_per_epoch = self.steps_taken = 0
         self.tell = Telling(self.reporter if self.workers.leads else Silent())
-        for training in stepper.trainings:
-            training.run.tell = self.tell
 
     @property
     def lead(self) -> Training:
@@ -48,6 +47,17 @@ class Loop:
 
     def run(self) -> bool:
         """Run every phase that is left; without phases, evaluate once. False when the reporter asked to stop."""
+        runs = [training.run for training in self.stepper.trainings]
+        for run in runs:
+            run.tell = self.tell
+        try:
+            return self._run()
+        finally:
+            # A reporter may hold the trainings: in a cycle their arrays would outlive them until a collection.
+            for run in runs:
+                run.tell = nobody
+
+    def _run(self) -> bool:
         first, epoch = self.checkpoints.resume() if self.checkpoints else (0, 0)
         for index in range(first, len(self.phases)):
             # In the middle of a phase the checkpoint has restored what entering it would make anew.

@@ -14,7 +14,7 @@ from suite.train.loop import Loop
 from suite.train.stepper import Solo
 from suite.train.storage.reporter import Reporter, Silent, Telling
 from suite.train.storage.saving import Checkpoints
-from suite.work.memory import Watched, confine, require_share, reuse_freed
+from suite.work.memory import Watched, confine, give_back, require_share, reuse_freed
 from suite.work.onlookers import Onlookers
 from suite.work.preparation import Machine, prepare, threads
 from suite.work.record import outcome_of, run_row
@@ -35,6 +35,7 @@ def execute(
     """
     machine, reporter = machine or Machine(), reporter or Silent()
     reuse_freed()
+    give_back()
     row = run_row(spec, places, machine, group)
     clock, onlookers, watched = time.monotonic(), None, Watched(machine.device, machine.workers)
     try:

@@ -23,6 +23,7 @@ KIB = 2**20  # in a GiB
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 TRIMMED = 2**28  # bytes free at the end of the heap from which on they go back to the system
 MAPPED = 2**30  # bytes of an array from which on it is asked of the system
+MUCH = 2**30  # bytes that a process holds when its next run begins, libraries included, from which on it gives back
 OWN = ("GLIBC_TUNABLES", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")  # somebody else's settings
 
 
@@ -39,6 +40,18 @@ def reuse_freed() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
         return bool(mallopt(M_MMAP_THRESHOLD, MAPPED) and mallopt(M_TRIM_THRESHOLD, TRIMMED))
     return False
+
+
+def give_back() -> None:
+    """Return to the system what earlier runs of this process freed, where it holds much (only glibc can).
+
+    Otherwise the next run's peak would be counted on top of it, and a machine that has room for one run at a time be
+    short of it.
+    """
+    with suppress(OSError, AttributeError, IndexError, ValueError):
+        pages = int((PROCESS / "statm").read_text(encoding="ascii").split()[1])
+        if pages * os.sysconf("SC_PAGE_SIZE") > MUCH:
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def confine(device: str, share: float) -> None:
@@ -65,8 +78,8 @@ def require_share(spec: RunSpec, device: str, share: float, places: Places) -> N
 class Watched:
     """Watches from its making on: the whole process on a CPU (libraries included), what tensors hold on an accelerator.
 
-    A process that trained other runs before may still hold memory of theirs. On systems that do not say how much a
-    process held, and for runs on workers of their own, nothing is known.
+    A process that trained other runs before may still hold some memory of theirs. On systems that do not say how much
+    a process held, and for runs on workers of their own, nothing is known.
     """
 
     def __init__(self, device: str, workers: int = 0) -> None:

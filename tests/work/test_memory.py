@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import mmap
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from suite.runs import resolve_run
 from suite.work import memory
 from suite.work.execute import execute
 from suite.work.memory import Watched
-from suite.work.preparation import Machine
+from suite.work.preparation import Machine, Prepared
 
 LARGE = 200 * 2**20  # bytes
 
@@ -73,3 +75,45 @@ def test_a_run_records_it(tmp_path):
     spec = resolve_run("mask-bce", "planted-verbs[train=60]", {"hidden": 8}, epochs=1)
     outcome = execute(spec, places, machine=Machine(checkpoints=False))
     assert outcome.run["status"] == "finished" and 0.1 < outcome.run["memory"] < 8
+
+
+KEPT = """
+import sys, numpy as np
+from suite.work import memory
+memory.reuse_freed()
+memory.MUCH = int(sys.argv[1])
+first, second = np.ones(2**25), np.ones(2**23)  # 256 MiB, and 64 that lie behind them in the heap
+del first
+memory.give_back()
+print(memory.Watched("cpu").gib())
+"""
+
+
+@pytest.mark.skipif(Watched("cpu").gib() is None, reason="this system does not say how much a process held")
+def test_what_earlier_runs_freed_is_given_back_where_it_is_much(monkeypatch):
+    for name in memory.OWN:
+        monkeypatch.delenv(name, raising=False)
+
+    def held(much: int) -> float:
+        asked = [sys.executable, "-c", KEPT, str(much)]
+        return float(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
+
+    assert held(2**50) - held(0) == pytest.approx(0.25, abs=0.05)
+
+
+def test_a_run_that_ended_leaves_no_arrays_to_a_collection(tmp_path, monkeypatch):
+    seen = []
+    made = Prepared.training
+
+    def training(*given, **named):
+        seen.append(weakref.ref(one := made(*given, **named)))
+        return one
+
+    monkeypatch.setattr(Prepared, "training", training)
+    spec = resolve_run("mask-bce", "planted-verbs[train=60,validation=20,test=20,channels=4]", epochs=1)
+    gc.disable()
+    try:
+        assert execute(spec, Places(str(tmp_path)), None, Machine()).run["status"] == "finished"
+        assert seen[0]() is None
+    finally:
+        gc.enable()
