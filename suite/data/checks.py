@@ -44,8 +44,9 @@ def told(check: Check, data: TaskData[Any], dtype: str, tell: Tell) -> Check:
     """``check``, which says how much of the features it has seen, stored as ``dtype``."""
     served = task(data.task)
     keys, done = features_keys(served), 0
-    arrays = (getattr(data.split(split), served.features) for split in SPLITS)
-    total = sum(math.prod(array.shape) for array in arrays) * np.dtype(dtype).itemsize
+    # By identity: splits that share their features are read once.
+    arrays = {id(own): own for own in (getattr(data.split(split), served.features) for split in SPLITS)}
+    total = sum(math.prod(own.shape) for own in arrays.values()) * np.dtype(dtype).itemsize
 
     def checked(key: str, start: int, block: np.ndarray) -> None:
         nonlocal done

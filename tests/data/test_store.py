@@ -79,6 +79,21 @@ def test_any_arrays_come_back_equal(tmp_path_factory: pytest.TempPathFactory, va
         assert not after.flags.writeable
 
 
+def test_an_array_that_splits_share_is_read_once(tmp_path: Path) -> None:
+    read = []
+
+    def blocks():
+        read.append(1)
+        yield np.ones((3, 2), dtype=np.float32)
+
+    rows = LazyRows((3, 2), blocks)
+    write_store(tmp_path / "store", {"validation": rows, "test": rows, "half": rows}, {"half": "float16"}.get)
+    found = open_store(tmp_path / "store")
+    assert len(read) == 2, "once for each type it is stored in"
+    np.testing.assert_array_equal(found["validation"], found["test"])
+    assert found["half"].dtype == np.float16 and verify_store(tmp_path / "store")
+
+
 def test_equal_arrays_are_kept_once(tmp_path: Path) -> None:
     """Also where they come as blocks of other sizes, and whatever stands between and behind them."""
     rows = np.random.default_rng(0).standard_normal((1000, 16), dtype=np.float32)

@@ -14,6 +14,7 @@ import csv
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import numpy as np
 
 from suite.data.readers.i3d import HELD_OUT, FilePerVideo, segments_of
 from suite.data.reading import Reader
+from suite.data.storage.ahead import each_ahead
 from suite.data.storage.rows import LazyRows
 from suite.errors import DataError
 from suite.hyper import Value
@@ -53,10 +55,10 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     train = [entry for entry in entries if entry.subset == "training" and entry.rows]
     test = [entry for entry in entries if entry.subset == "validation" and entry.rows]
     shared = dials["validation"] == "test"
-    held = test if shared else train[HELD_OUT - 1 :: HELD_OUT]
+    held = train[HELD_OUT - 1 :: HELD_OUT]
     kept = train if shared else [entry for place, entry in enumerate(train) if place % HELD_OUT != HELD_OUT - 1]
-    parts = {"train": kept, "validation": held, "test": test}
-    videos = {split: as_videos(card, folder, part, classes) for split, part in parts.items()}
+    videos = {split: as_videos(card, folder, part, classes) for split, part in (("train", kept), ("test", test))}
+    videos["validation"] = videos["test"] if shared else as_videos(card, folder, held, classes)
     facts: dict[str, Any] = {"unit": "video", "kind": "real", "validation_is_test": shared}
     facts["published_lists"] = published_lists(folder, videos["train"].ids)
     facts["class_scores"] = class_scores(folder, classes, videos)
@@ -166,8 +168,8 @@ def as_videos(card: DatasetCard, folder: Path, entries: list[ListedVideo], class
         raise DataError(f"{card.name}: features are {sorted(widths)} channels wide; give all videos the same ones.")
 
     def blocks() -> Iterator[np.ndarray]:
-        for entry in entries:
-            yield read_cells(folder, entry.name) if cells else source.rows(entry.name)
+        read = partial(read_cells, folder) if cells else source.rows
+        yield from each_ahead(read, (entry.name for entry in entries))
 
     covered = np.array([entry.covered for entry in entries])
     stride = covered / lengths if cells else np.full(len(entries), float(card.layout.stride or 16.0))

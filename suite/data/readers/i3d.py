@@ -20,6 +20,7 @@ import numpy as np
 
 from suite.data.array_pickles import object_array
 from suite.data.reading import Reader
+from suite.data.storage.ahead import each_ahead
 from suite.data.storage.rows import LazyRows
 from suite.errors import DataError
 from suite.evaluate.segments import Segments
@@ -53,10 +54,10 @@ def read(card: DatasetCard, folder: Path, dials: Mapping[str, Value], task: str)
     train = [video for video in videos if video.subset in card.options["train_subsets"]]
     test = [video for video in videos if video.subset in card.options["test_subsets"]]
     shared = dials["validation"] == "test"
-    held = test if shared else train[HELD_OUT - 1 :: HELD_OUT]
+    held = train[HELD_OUT - 1 :: HELD_OUT]
     kept = train if shared else [video for place, video in enumerate(train) if place % HELD_OUT != HELD_OUT - 1]
-    parts = {split: as_videos(card, part, classes, source) for split, part in
-             (("train", kept), ("validation", held), ("test", test))}  # fmt: skip
+    parts = {split: as_videos(card, part, classes, source) for split, part in (("train", kept), ("test", test))}
+    parts["validation"] = parts["test"] if shared else as_videos(card, held, classes, source)
     facts: dict[str, Any] = {"feature_halves": True, "unit": "video", "kind": "real", "validation_is_test": shared}
     facts["class_scores"] = class_scores(card, folder, classes, parts)
     return TaskData.of(card.name, task, classes, parts, facts)
@@ -171,7 +172,7 @@ class Thinned:
         return -(-length // self.every), width
 
     def rows(self, video: str) -> np.ndarray:
-        return self.source.rows(video)[:: self.every]
+        return np.ascontiguousarray(self.source.rows(video)[:: self.every])  # the others are not held
 
 
 def open_array(path: Path) -> np.ndarray:
@@ -244,8 +245,7 @@ def as_videos(card: DatasetCard, videos: list[Annotated], classes: tuple[str, ..
     lengths = np.array([length for length, _ in shapes], dtype=np.int64)
 
     def blocks() -> Iterator[np.ndarray]:
-        for video in videos:
-            yield source.rows(video.name)
+        yield from each_ahead(source.rows, (video.name for video in videos))
 
     rows: Any = LazyRows((int(lengths.sum()), *widths), blocks)
     fps, stride = _rates(card, videos), float(card.layout.stride or 16.0)

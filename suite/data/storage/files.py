@@ -5,18 +5,25 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
+import time
 import uuid
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from suite.data.storage import generated
+from suite.data.storage.ahead import each_ahead
 from suite.environment import DATA
 from suite.errors import DataError
 from suite.hyper import Value
 from suite.sealing import checked, with_check
 from suite.spec.base import content_hash
 from suite.spec.card import DatasetCard, FileSpec
+
+SAY_EVERY = 10.0  # seconds between lines about files that are hashed
+GIB = 2**30
+logger = logging.getLogger(__name__)
 
 
 def data_root(root: Path | None = None) -> Path:
@@ -115,6 +122,19 @@ def as_written(file: FileSpec, sha256: str) -> FileSpec:
     return file.model_copy(update={"sha256": sha256, "size": None})
 
 
+def _hash_ahead(paths: list[Path], cache: Path, name: str) -> None:
+    """Hash the files of a pattern of ``name`` that are not remembered, and log how far that is where it takes long."""
+    if len(paths) < 2:
+        return
+    sizes = [path.stat().st_size for path in paths]
+    done, whole, said = 0, sum(sizes) / GIB, time.monotonic()
+    for size, _ in zip(sizes, each_ahead(lambda path: sha256_of(path, cache), paths), strict=True):
+        done += size
+        if time.monotonic() - said > SAY_EVERY:
+            said = time.monotonic()
+            logger.info("%s: %.1f of %.1f GiB read, once, to know its files by content", name, done / GIB, whole)
+
+
 def checked_hashes(card: DatasetCard, folder: Path, cache: Path) -> dict[str, str]:
     """Relative path to SHA-256 of every file present; raises :class:`DataError` for a missing, cut or changed file."""
     require(card, folder)
@@ -128,6 +148,7 @@ def checked_hashes(card: DatasetCard, folder: Path, cache: Path) -> dict[str, st
             raise DataError(
                 f"{card.name}: {len(found)} files match {folder / file.path} instead of {file.count}; complete them."
             )
+        _hash_ahead(found, cache, card.name)
         for path in found:
             place = path.relative_to(folder).as_posix()
             stated = as_written(file, written[place]) if place in written else file

@@ -62,7 +62,11 @@ def write_store(
     folder.mkdir(parents=True)
     with (folder / DATA).open("wb") as file:
         stream = _Stream(file)
-        entries = {key: stream.add(key, rows, dtype_of(key), check) for key, rows in columns.items()}
+        entries: dict[str, dict[str, Any]] = {}
+        streamed: dict[tuple[int, str | None], str] = {}  # splits may share an array: it is read once
+        for key, rows in columns.items():
+            first = streamed.setdefault((id(rows), dtype_of(key)), key)
+            entries[key] = entries[first] if first in entries else stream.add(key, rows, dtype_of(key), check)
         # An empty file cannot be mapped, and a store may hold nothing but plain values.
         stream.pad(minimum=ALIGNMENT)
         _sync(file)
