@@ -37,9 +37,11 @@ __all__ = [
     "Scores",
     "Selection",
     "Stopping",
+    "Tell",
     "Value",
     "extended",
     "hyper",
+    "nobody",
 ]
 
 Selection = Literal["validation", "last", "oracle"]  # how the epoch is chosen: on validation data, none, on test data

@@ -14,6 +14,7 @@ FLOORS = (
     ("errors", "evaluate"),  # 1: pure functions
     (
         "sealing",
+        "telling",
         "hyper",
         "phases",
         "method",

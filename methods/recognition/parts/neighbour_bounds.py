@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from methods.recognition.parts import neighbour_kernels as kernels
-from suite.telling import Tell, nobody
+from suite.method import Tell, nobody
 
 BLOCK = 2048  # rows of one product, and as many columns
 ROOM = 256  # candidates that a row may have at once, more for large K; a row that needs more is not settled

@@ -17,7 +17,7 @@ from methods.recognition.parts import neighbour_kernels as kernels
 from methods.recognition.parts.neighbour_bounds import all_nearest
 from methods.recognition.parts.neighbour_cells import nearest_in_cells
 from suite.errors import UsageError
-from suite.telling import Tell, nobody
+from suite.method import Tell, nobody
 
 ROUNDING = 1e-5  # bound on the relative error of FAISS's single-precision squared distances, larger than any seen
 BLOCK = 4096  # rows searched at a time
