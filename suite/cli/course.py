@@ -14,6 +14,8 @@ from suite.cli.progress import WITHIN_EVERY
 from suite.work.progress import duration
 
 if TYPE_CHECKING:
+    from rich.live import Live
+
     from suite.train.storage.reporter import Doing, Progress, Reporter
 
 WIDTH = 79  # characters of a line, so that it fits a terminal of 80
@@ -65,47 +67,66 @@ class Course:
         return text[: WIDTH - 1] + "…"
 
 
+class Lines:
+    """Shows a course without a terminal: a line per evaluation, and each minute what is done within a long epoch."""
+
+    def __init__(self, course: Course) -> None:
+        self.course, self.last = course, monotonic()
+
+    def report(self, progress: Progress) -> bool:
+        """A line where the epoch was evaluated."""
+        if self.course.take(progress):
+            self._say(self.course.line(progress))
+        return True
+
+    def tell(self, doing: Doing) -> None:
+        """A line if the last one is a minute old."""
+        if monotonic() - self.last >= WITHIN_EVERY:
+            self._say(doing.in_words())
+
+    def _say(self, line: str) -> None:
+        self.last = monotonic()
+        complain(line)
+
+
+class Drawn:
+    """Shows a course on a terminal: the line of the last epoch, and below it what is done since."""
+
+    def __init__(self, course: Course, live: Live) -> None:
+        self.course, self.live, self.line = course, live, "starting …"
+        self._draw()
+
+    def report(self, progress: Progress) -> bool:
+        """Another line."""
+        self.course.take(progress)
+        self.line = self.course.line(progress)
+        self._draw()
+        return True
+
+    def tell(self, doing: Doing) -> None:
+        """A second line."""
+        self._draw(doing.in_words())
+
+    def _draw(self, *more: str) -> None:
+        from rich.text import Text
+
+        self.live.update(Text("\n".join((self.line, *more)), no_wrap=True, overflow="ellipsis"))
+
+
 @contextmanager
 def display(headline: str, quiet: bool) -> Iterator[Reporter]:
     """A reporter that shows the course of a training on standard error (nothing when ``quiet``)."""
-    from suite.train.storage.reporter import Calling, Silent
+    from suite.train.storage.reporter import Silent
 
     if quiet:
         yield Silent()
         return
     course = Course(headline)
     if not sys.stderr.isatty():
-        said = monotonic()
-
-        def tell(progress: Progress) -> None:
-            nonlocal said
-            if course.take(progress):
-                said = monotonic()
-                complain(course.line(progress))
-
-        def within(doing: Doing) -> None:
-            nonlocal said
-            if monotonic() - said >= WITHIN_EVERY:
-                said = monotonic()
-                complain(doing.in_words())
-
-        yield Calling(tell, within)
+        yield Lines(course)
         return
     from rich.console import Console
     from rich.live import Live
-    from rich.text import Text
 
     with Live(console=Console(stderr=True), transient=True, refresh_per_second=4) as live:
-        latest = "starting …"
-
-        def draw(progress: Progress) -> None:
-            nonlocal latest
-            course.take(progress)
-            latest = course.line(progress)
-            live.update(Text(latest, no_wrap=True, overflow="ellipsis"))
-
-        def add(doing: Doing) -> None:
-            live.update(Text(f"{latest}\n{doing.in_words()}", no_wrap=True, overflow="ellipsis"))
-
-        live.update(Text(latest))
-        yield Calling(draw, add)
+        yield Drawn(course, live)

@@ -310,10 +310,8 @@ def _prepare(name: str, task: str, places: Places, force: bool) -> Iterator[dict
 
     for each in [task] if task else dataset_request(name).card.tasks:
         asked, started = dataset_request(name, each, places.root, places.cache), time.perf_counter()
-        with _progress() as progress:
-            packed = open_dataset(
-                asked, force=force, tell=lambda what, done, total: progress(name, done << 20, total << 20)
-            )
+        with _progress() as progress:  # counts bytes, where packing tells MiB
+            packed = open_dataset(asked, 0, force, lambda what, done, total: progress(name, done << 20, total << 20))
         size = sum(path.stat().st_size for path in asked.store_folder().iterdir())
         lengths = {split: len(packed.split(split)) for split in ("train", "validation", "test")}
         spent = {"MiB": round(size / 2**20, 2), "seconds": round(time.perf_counter() - started, 2)}

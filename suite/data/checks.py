@@ -40,8 +40,8 @@ def finite_features(data: TaskData[Any]) -> Check:
     return check
 
 
-def told(check: Check, data: TaskData[Any], dtype: str, tell: Tell) -> Check:
-    """``check``, which says how much of the features it has seen, stored as ``dtype``."""
+def with_progress(check: Check, data: TaskData[Any], dtype: str, tell: Tell) -> Check:
+    """``check`` that also tells how much of the features, stored as ``dtype``, it has seen."""
     served = task(data.task)
     keys, done = features_keys(served), 0
     # By identity: splits that share their features are read once.

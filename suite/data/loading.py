@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-from suite.data.checks import check_kinds, check_task_data, features_keys, finite_features, told
+from suite.data.checks import check_kinds, check_task_data, features_keys, finite_features, with_progress
 from suite.data.known import with_known_posterior
 from suite.data.reading import find_reader
 from suite.data.request import DatasetRequest, dataset_request
@@ -77,7 +77,7 @@ def _pack(asked: DatasetRequest, place: Path, tell: Tell) -> None:
     features = features_keys(served)
     with _in_one_sentence(asked):
         data = read(asked)
-        checks, kinds = told(finite_features(data), data, dtype, tell), (served.samples,)
+        checks, kinds = with_progress(finite_features(data), data, dtype, tell), (served.samples,)
         write_store(place, data, lambda key: dtype if key in features else None, checks, kinds)
 
 

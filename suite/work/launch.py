@@ -104,13 +104,13 @@ class _Mailbox:
     def __repr__(self) -> str:  # what Ray's dashboard shows
         return "suite: progress of a run on several workers"
 
-    def post(self, told: Progress | Doing) -> bool:
-        """Leave what a reporter is told; whether to go on."""
-        self.waiting.append(told)
+    def post(self, message: Progress | Doing) -> bool:
+        """Leave ``message`` for the driver; whether to go on."""
+        self.waiting.append(message)
         return self.going
 
     def collect(self) -> list[Progress | Doing]:
-        """What has been left since the last time."""
+        """The messages since the last call."""
         found, self.waiting = self.waiting, []
         return found
 
@@ -120,10 +120,10 @@ class _Mailbox:
 
 
 def _pass_on(mailbox: Any, reporter: Reporter) -> None:
-    for told in answer(mailbox.collect.remote()):
-        if isinstance(told, Doing):
-            reporter.tell(told)
-        elif not reporter.report(told):
+    for message in answer(mailbox.collect.remote()):
+        if isinstance(message, Doing):
+            reporter.tell(message)
+        elif not reporter.report(message):
             mailbox.stop.remote()
 
 

@@ -31,7 +31,7 @@ def test_a_hash_is_remembered_across_processes(tmp_path: Path) -> None:
     path, cache = tmp_path / "a.bin", tmp_path / "cache"
     path.write_bytes(b"one")
     sha256_of(path, cache)
-    files._remembered.cache_clear()  # as a new process would start
+    files.KNOWN.clear()  # as a new process would start
     (note,) = notes(cache)
     note.write_text(json.dumps(with_check(checked(json.loads(note.read_text())) | {"sha256": "remembered"})))
     assert sha256_of(path, cache) == "remembered"
@@ -42,7 +42,7 @@ def test_a_damaged_note_is_not_believed(tmp_path: Path, damage: str) -> None:
     path, cache = tmp_path / "a.bin", tmp_path / "cache"
     path.write_bytes(b"one")
     first = sha256_of(path, cache)
-    files._remembered.cache_clear()
+    files.KNOWN.clear()
     (note,) = notes(cache)
     note.write_text(damage)
     assert sha256_of(path, cache) == first

@@ -129,7 +129,7 @@ def _plain(value: Any) -> Any:
 
 
 def _hash(outputs: Path, _: Path) -> Any:
-    files._remembered.cache_clear()
+    files.KNOWN.clear()
     return files.sha256_of(outputs / "reports" / "claims" / "index.html", Places(str(outputs)).cache)
 
 

@@ -9,8 +9,9 @@ import logging
 import time
 import uuid
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from suite.data.storage import generated
 from suite.data.storage.ahead import each_ahead
@@ -83,27 +84,50 @@ def require(card: DatasetCard, folder: Path) -> None:
 
 def sha256_of(path: Path, cache: Path) -> str:
     """The file's SHA-256, remembered under ``cache`` for as long as its size and modification time stay."""
-    state = path.stat()
-    return _remembered(path.absolute(), state.st_size, state.st_mtime_ns, cache)
+    return _digest(_Stamp.of(path), cache)
 
 
-@lru_cache(maxsize=100_000)
-def _remembered(path: Path, size: int, changed: int, cache: Path) -> str:
-    stamp = {"path": str(path), "size": size, "changed": changed}
-    note = cache / "hashes" / f"{content_hash(stamp['path'])}.json"
-    try:
-        known = checked(json.loads(note.read_text(encoding="utf-8")))
-        if {key: known[key] for key in stamp} == stamp:
-            return str(known["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+class _Stamp(NamedTuple):
+    """What a file is known again by."""
+
+    path: str
+    size: int
+    changed: int
+
+    @classmethod
+    def of(cls, path: Path) -> _Stamp:
+        state = path.stat()
+        return cls(str(path.absolute()), state.st_size, state.st_mtime_ns)
+
+    def note(self, cache: Path) -> Path:
+        """Where its hash is remembered."""
+        return cache / "hashes" / f"{content_hash(self.path)}.json"
+
+
+KNOWN: dict[tuple[_Stamp, Path], str] = {}  # hashes that this process has read or computed
+
+
+def _remembered(stamp: _Stamp, cache: Path) -> str:
+    """The hash that this process or a note knows; empty where neither does."""
+    if (stamp, cache) not in KNOWN:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            noted = checked(json.loads(stamp.note(cache).read_text(encoding="utf-8")))
+            if {key: noted[key] for key in _Stamp._fields} == stamp._asdict():
+                KNOWN[stamp, cache] = str(noted["sha256"])
+    return KNOWN.get((stamp, cache), "")
+
+
+def _digest(stamp: _Stamp, cache: Path) -> str:
+    if known := _remembered(stamp, cache):
+        return known
+    with Path(stamp.path).open("rb") as file:
+        digest = KNOWN[stamp, cache] = hashlib.file_digest(file, "sha256").hexdigest()
+    note = stamp.note(cache)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not the answer
         note.parent.mkdir(parents=True, exist_ok=True)
-        partial = note.with_suffix(f".{uuid.uuid4().hex}")
-        partial.write_text(json.dumps(with_check({**stamp, "sha256": digest})), encoding="utf-8")
-        partial.replace(note)
+        unfinished = note.with_suffix(f".{uuid.uuid4().hex}")
+        unfinished.write_text(json.dumps(with_check({**stamp._asdict(), "sha256": digest})), encoding="utf-8")
+        unfinished.replace(note)
     return digest
 
 
@@ -124,12 +148,12 @@ def as_written(file: FileSpec, sha256: str) -> FileSpec:
 
 def _hash_ahead(paths: list[Path], cache: Path, name: str) -> None:
     """Hash the files of a pattern of ``name`` that are not remembered, and log how far that is where it takes long."""
-    if len(paths) < 2:
+    new = [stamp for stamp in map(_Stamp.of, paths) if not _remembered(stamp, cache)]
+    if len(new) < 2:
         return
-    sizes = [path.stat().st_size for path in paths]
-    done, whole, said = 0, sum(sizes) / GIB, time.monotonic()
-    for size, _ in zip(sizes, each_ahead(lambda path: sha256_of(path, cache), paths), strict=True):
-        done += size
+    done, whole, said = 0, sum(stamp.size for stamp in new) / GIB, time.monotonic()
+    for stamp, _ in zip(new, each_ahead(partial(_digest, cache=cache), new), strict=True):
+        done += stamp.size
         if time.monotonic() - said > SAY_EVERY:
             said = time.monotonic()
             logger.info("%s: %.1f of %.1f GiB read, once, to know its files by content", name, done / GIB, whole)

@@ -63,10 +63,12 @@ def write_store(
     with (folder / DATA).open("wb") as file:
         stream = _Stream(file)
         entries: dict[str, dict[str, Any]] = {}
-        streamed: dict[tuple[int, str | None], str] = {}  # splits may share an array: it is read once
+        streamed: dict[tuple[int, str | None], dict[str, Any]] = {}  # splits may share an array: it is read once
         for key, rows in columns.items():
-            first = streamed.setdefault((id(rows), dtype_of(key)), key)
-            entries[key] = entries[first] if first in entries else stream.add(key, rows, dtype_of(key), check)
+            own = id(rows), dtype_of(key)
+            if own not in streamed:
+                streamed[own] = stream.add(key, rows, dtype_of(key), check)
+            entries[key] = streamed[own]
         # An empty file cannot be mapped, and a store may hold nothing but plain values.
         stream.pad(minimum=ALIGNMENT)
         _sync(file)
