@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from suite.evaluate.segments import Floats, Ints
+from suite.evaluate.sorting import descending
 
 _SMALL = 1 << 20
-_FEW_TIES = 8  # an eighth of the scores; beyond that, sorting stably is as fast
 
 
 def _span(columns: Sequence[Ints]) -> tuple[int, int] | None:
@@ -81,6 +81,14 @@ def grouped_by(label: Ints) -> Ints:
     return np.argsort(place.astype(np.int16) if few else place, kind="stable")
 
 
+def ranked_in_groups(score: Floats, group: Ints) -> tuple[Ints, Ints]:
+    """Order of ascending group and descending score, equal ones as they came, and where groups begin in it (G + 1,)."""
+    order = grouped_by(group)
+    ranked = group[order]
+    edges = np.concatenate([[0], np.flatnonzero(ranked[1:] != ranked[:-1]) + 1, [len(order)]])
+    return order[descending(score[order], edges)], edges
+
+
 def shuffling_key(columns: Sequence[ArrayLike]) -> NDArray[np.uint64]:
     """(N,) one number per row, made of the bits of its columns: an order of rows that depends on nothing but what they
     hold, and is related to none of it.
@@ -109,10 +117,8 @@ def ranked_rows(
     Labels first (a radix sort where they are few), then the scores of one label at a time, which stay in the cache of
     the processor; the tie keys are compared only inside runs of equal scores.
     """
-    order = rows[grouped_by(label[rows])]
+    order = rows[ranked_in_groups(score[rows], label[rows])[0]]
     ranked_label, ranked_score = label[order], score[order]
-    within = _descending(ranked_score, np.flatnonzero(ranked_label[1:] != ranked_label[:-1]) + 1)
-    order, ranked_score = order[within], ranked_score[within]
     same = (ranked_label[1:] == ranked_label[:-1]) & (ranked_score[1:] == ranked_score[:-1])
     if not same.any():
         return order
@@ -128,33 +134,9 @@ def ranked_rows(
     return order
 
 
-def _descending(score: Floats, edges: Ints) -> Ints:
-    """Order of descending score inside each of the stretches cut at ``edges``; equal scores in no particular order."""
-    if len(edges) > len(score) // 64:
-        stretch = np.zeros(len(score), dtype=np.int64)
-        stretch[edges] = 1
-        return np.lexsort((-score, np.cumsum(stretch)))
-    order = np.empty(len(score), dtype=np.int64)
-    for low, high in zip([0, *edges], [*edges, len(score)]):
-        order[low:high] = low + np.argsort(-score[low:high])
-    return order
-
-
 def stable_descending(scores: Floats) -> Ints:
-    """The order of (..., N) ``scores`` along their last axis, the highest first and equal ones as they came.
-
-    ``np.argsort(-scores, kind="stable")`` in a third of its time where few scores are equal: NumPy sorts by vector
-    instructions only where it need not keep the order of equals, which is put right afterwards. No score may be NaN.
-    """
-    order = np.argsort(-scores, axis=-1)
-    ranked = np.take_along_axis(scores, order, axis=-1)
-    begins = np.ones(ranked.shape, dtype=bool)
-    begins[..., 1:] = ranked[..., 1:] != ranked[..., :-1]
-    tied = ~begins
-    tied[..., :-1] |= ~begins[..., 1:]
-    which = np.flatnonzero(tied)
-    if len(which) > scores.size // _FEW_TIES:
-        return np.argsort(-scores, axis=-1, kind="stable")
-    flat, group = order.reshape(-1), begins.reshape(-1).cumsum()[which]
-    flat[which] = flat[which][np.lexsort((flat[which], group))]
-    return order
+    """The order of (..., N) ``scores`` along their last axis, the highest first, equal ones as they came, NaN last."""
+    count = scores.shape[-1]
+    edges = np.arange(scores.size // max(count, 1) + 1) * count
+    order = descending(np.ascontiguousarray(scores, dtype=np.float64).reshape(-1), edges)
+    return (order - np.repeat(edges[:-1], count)).reshape(scores.shape)

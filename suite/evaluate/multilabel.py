@@ -13,6 +13,8 @@ its value is NaN, and means leave it out. Without ``known`` a NaN in the truth i
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -20,7 +22,7 @@ from suite.errors import UsageError
 from suite.evaluate import multilabel_kernels as kernels
 from suite.evaluate.segments import Bools, Floats
 
-_CACHED = 1 << 14
+_CACHED = 1 << 15
 
 
 def _pair(scores: ArrayLike, truth: ArrayLike, known: ArrayLike | None = None) -> tuple[Floats, Bools]:
@@ -57,9 +59,11 @@ def probabilities(logits: ArrayLike) -> Floats:
     values = np.asarray(logits, dtype=np.float64)
     flat, found = values.reshape(-1), np.empty(values.size)
     for first in range(0, len(flat), _CACHED):  # what is computed on the way stays in the processor's cache
-        part = flat[first : first + _CACHED]
-        small = np.exp(-np.abs(part))
-        np.divide(np.where(part >= 0, 1.0, small), 1.0 + small, out=found[first : first + _CACHED])
+        part, out = flat[first : first + _CACHED], found[first : first + _CACHED]
+        small = np.abs(part)
+        np.exp(np.negative(small, out=small), out=small)
+        np.maximum(small, part >= 0, out=out)  # 1 for what is not negative, exp(-|x|), at most 1, for the others
+        np.divide(out, np.add(small, 1.0, out=small), out=out)
     return found.reshape(values.shape)
 
 
@@ -147,8 +151,10 @@ def average_precision(scores: ArrayLike, truth: ArrayLike, missed: int = 0, know
     unknown = np.zeros(values.shape[1], dtype=np.int64)
     if known is not None:
         unknown += (~np.asarray(known, dtype=bool)).sum(axis=0)
-    ascending = np.sort(np.ascontiguousarray(values.T), axis=1)
-    return np.asarray(kernels.areas(values, present, ascending, unknown, missed))
+    found, first = kernels.of_positives(values, present)
+    for low, high in pairwise(first):
+        found[low:high].sort()
+    return np.asarray(kernels.areas(np.ascontiguousarray(values.T), found, first, unknown, missed))
 
 
 def mean_average_precision(

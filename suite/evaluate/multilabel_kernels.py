@@ -1,16 +1,18 @@
 """Compiled loops of multi-label metrics.
 
 A label is among the k best classes of a clip where fewer than k come before it, so nothing is sorted for that: a clip
-has few labels. For AP a class is sorted once, by value alone; all else follows from how many scores reach those of its
-positives.
+has few labels. Nor are the scores of a class for its AP, which follows from how many of them reach those of its
+positives: those are sorted, and each score finds its place among them by a table.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from suite.evaluate.compiling import compiled
+from suite.evaluate.compiling import compiled, inlined
 from suite.evaluate.segments import Bools, Floats, Ints
+
+PARTS = 8  # of the range of the scores of positives, for each of them
 
 
 @compiled
@@ -50,7 +52,7 @@ def set_sizes(values: Floats, present: Bools, threshold: float) -> tuple[Ints, I
 
 
 @compiled
-def _of_positives(values: Floats, present: Bools) -> tuple[Floats, Ints]:
+def of_positives(values: Floats, present: Bools) -> tuple[Floats, Ints]:
     """The scores of the positives, class by class, and where those of each class begin (C + 1,)."""
     first = np.zeros(values.shape[1] + 1, dtype=np.int64)
     for clip in range(len(values)):
@@ -66,31 +68,69 @@ def _of_positives(values: Floats, present: Bools) -> tuple[Floats, Ints]:
     return found, first
 
 
+@inlined
+def _cell(value: float, low: float, high: float, scale: float, cells: int) -> int:
+    """Which of the ``cells`` equal parts of ``low`` to ``high`` holds a value, the first and last those beyond."""
+    return min(int((min(max(value, low), high) - low) * scale), cells - 1)
+
+
 @compiled
-def areas(values: Floats, present: Bools, ascending: Floats, unknown: Ints, missed: int) -> Floats:
+def _reaching(column: Floats, own: Floats, table: Ints, counts: Ints) -> None:
+    """Fill ``counts`` (P + 1,) with how many of the scores (N,) reach each of ``own`` (P,), which ascend.
+
+    ``table`` (T + 1,): the scores of ``own`` below each of T equal parts of their range, so that a score is compared
+    with those of its own part alone.
+    """
+    cells, low, high = len(table) - 1, np.inf, -np.inf
+    for value in own:
+        if np.abs(value) < np.inf:
+            low, high = min(low, value), max(high, value)
+    scale = cells / (high - low) if high > low else 0.0
+    table[:] = 0
+    for value in own:
+        table[_cell(value, low, high, scale, cells) + 1] += 1
+    for cell in range(cells):
+        table[cell + 1] += table[cell]
+    counts[:] = 0
+    for value in column:
+        cell = _cell(value, low, high, scale, cells)
+        first, last = table[cell], table[cell + 1]
+        while first < last:  # the number of ``own`` that the value reaches is between the two
+            middle = (first + last) // 2
+            if own[middle] <= value:
+                first = middle + 1
+            else:
+                last = middle
+        counts[first] += 1
+    for place in range(len(own) - 1, -1, -1):
+        counts[place] += counts[place + 1]
+    for place in range(len(own)):
+        counts[place] = counts[place + 1]
+
+
+@compiled
+def areas(columns: Floats, found: Floats, first: Ints, unknown: Ints, missed: int) -> Floats:
     """(C,) area under the precision envelope of each class, -1 without a positive.
 
     Args:
-        values, present: (N, C) scores, -inf where the truth is unknown, and positives.
-        ascending: (C, N) the scores of each class, sorted.
+        columns: (C, N) scores, -inf where the truth is unknown.
+        found, first: of :func:`of_positives`, the scores of each class ascending.
         unknown: (C,) clips whose truth is unknown.
         missed: positives of each class that have no score.
     """
-    found, first = _of_positives(values, present)
-    area = np.full(len(ascending), -1.0)
-    for label in range(len(ascending)):
-        own = np.sort(found[first[label] : first[label + 1]])
+    area = np.full(len(columns), -1.0)
+    for label in range(len(columns)):
+        own = found[first[label] : first[label + 1]]
         count = len(own)
         if count + missed <= 0:
             continue
-        envelope, best = np.empty(count), 0.0
+        envelope, best, seen = np.empty(count), 0.0, np.empty(count + 1, dtype=np.int64)
+        _reaching(columns[label], own, np.empty(PARTS * count + 2, dtype=np.int32), seen)
         for place in range(count):
             # Equal scores enter together: at the end of a tie, all positives from its first on have been met.
             if place == 0 or own[place] != own[place - 1]:
-                seen = len(values) - np.searchsorted(ascending[label], own[place])
-                if own[place] == -np.inf:
-                    seen -= unknown[label]
-                best = max(best, (count - place) / max(seen, 1))
+                met = seen[place] - unknown[label] if own[place] == -np.inf else seen[place]
+                best = max(best, (count - place) / max(met, 1))
             envelope[place] = best
         total = 0.0
         for place in range(count - 1, -1, -1):

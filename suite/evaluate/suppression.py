@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from suite.evaluate import suppression_kernels as kernels
-from suite.evaluate.lookup import group_rows, ranked_rows
+from suite.evaluate.lookup import group_rows, ranked_in_groups, ranked_rows
 from suite.evaluate.segments import Floats, Ints, Segments
 from suite.evaluate.suppression_best import SIZE, soft_best
 from suite.evaluate.suppression_blocks import blocks_of
@@ -260,9 +260,8 @@ def best_rows(score: ArrayLike, limit: int, group: ArrayLike | None = None) -> I
     """Rows of the ``limit`` highest scores of each group, best first; equal scores keep their order."""
     scores = np.asarray(score, dtype=np.float64)
     groups = np.zeros(len(scores), dtype=np.int64) if group is None else np.asarray(group, dtype=np.int64)
-    order = np.lexsort((-scores, groups))
-    low, _ = group_rows(groups[order], groups[order])
-    return order[np.arange(len(order)) - low < limit]
+    order, edges = ranked_in_groups(scores, groups)
+    return order[np.arange(len(order)) - np.repeat(edges[:-1], np.diff(edges)) < limit]
 
 
 def _columns(start: ArrayLike, end: ArrayLike, score: ArrayLike) -> tuple[Floats, Floats, Floats]:

@@ -14,6 +14,7 @@ from math import prod
 
 import numpy as np
 
+from suite.evaluate.lookup import stable_descending
 from tests.benchmarks.rows import least
 
 PRODUCTS, HALF = "its products", "its products in bfloat16"
@@ -50,8 +51,8 @@ def reading(size: float) -> float:
 
 
 def sorting(scores: np.ndarray) -> float:
-    """Seconds to sort ``scores`` along their last axis, once."""
-    return least(lambda: np.sort(scores, axis=-1))
+    """Seconds to sort ``scores`` along their last axis, once: by NumPy or by our order, whichever takes less."""
+    return min(least(lambda: np.sort(scores, axis=-1)), least(lambda: stable_descending(scores)))
 
 
 @cache

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from suite.evaluate.curves import MODES, areas_of_hits
 from suite.evaluate.kernels import overlaps
-from suite.evaluate.lookup import distinct, group_rows, pair_keys, positions, shuffling_key
+from suite.evaluate.lookup import distinct, group_rows, pair_keys, positions, shuffling_key, stable_descending
 from suite.evaluate.protocols import TemporalProtocol
 from suite.evaluate.ranking import mean_over_present
 from suite.evaluate.scoring.pool import Picked, Pool
@@ -62,7 +62,7 @@ class Rematch:
 
     def average_precision(self, picked: Picked) -> Floats:
         """AP (T, C) of a prediction."""
-        order = np.argsort(-picked.score)
+        order = stable_descending(picked.score)
         columns = (picked.rows, picked.score, order, self.label, self.tie)
         ranked, offsets = ranked_by_class(*columns, len(self.classes))
         first = self.protocol.matching == "first"
