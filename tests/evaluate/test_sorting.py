@@ -1,5 +1,7 @@
 """Orders of descending score beside NumPy's stable sort: every width of digits, ties, signs of zero, infinities."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ def test_stretches_are_ordered_as_numpy_orders_them_stably(longest, values):
         "special": generator.choice([0.0, -0.0, np.inf, -np.inf, np.nan, 5e-324, -5e-324, 1.0], size=edges[-1]),
         "one value": np.full(edges[-1], 0.25),
     }[values]
-    expected = [low + np.argsort(-score[low:high], kind="stable") for low, high in zip(edges, edges[1:])]
+    expected = [low + np.argsort(-score[low:high], kind="stable") for low, high in pairwise(edges)]
     np.testing.assert_array_equal(descending(score, edges), np.concatenate(expected))
 
 

@@ -3,17 +3,20 @@
 With c the centre, let b be a row x - c rounded to bfloat16 and r the length of what rounding took away, computed in
 double precision. By the triangle inequality the distance of two rows differs from that of their rounded forms by at
 most r + r'. The rounded distance itself comes from a product whose sum of D terms was rounded in float32: that is off
-by at most D · 2⁻²³ times both lengths, whatever the order of the sum, and twice what rounding to nearest allows. So
-each pair has a lower and an upper bound. The K-th smallest upper bound of a row limits the distance of its K-th
-neighbour; only rows whose lower bound is within that limit can be neighbours, and their distances are computed exactly.
-Which rows are neighbours therefore depends neither on the precision that a processor multiplies in, nor on the blocks.
-A product serves both of its rows, which halves the products.
+by at most D · 2⁻²³ times both lengths, whatever the order of the sum, and twice what rounding to nearest allows. Where
+the processor multiplies bfloat16, blocks of products are rounded to it, too, by at most 2⁻⁸ of themselves: that takes
+half the time of products that are kept in float32, and where a row has too many candidates for that, their products
+are computed again. So each pair has a lower and an upper bound. The K-th smallest upper bound of a row limits the
+distance of its K-th neighbour; only rows whose lower bound is within that limit can be neighbours, and their distances
+are computed exactly. Which rows are neighbours therefore depends neither on the precision that a processor multiplies
+in, nor on the blocks. A product serves both of its rows, which halves the products.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +29,7 @@ from suite.method import Tell, nobody
 BLOCK = 2048  # rows of one product, and as many columns
 ROOM = 256  # candidates that a row may have at once, more for large K; a row that needs more is not settled
 SMALLEST = 2.0**-125  # products below it may become zero
+ROUNDED = 2.0**-8 * (1 + 2.0**-7)  # of a bfloat16, how far it is at most from what was rounded to it
 
 
 class Rounded(NamedTuple):
@@ -36,10 +40,16 @@ class Rounded(NamedTuple):
     moved: np.ndarray
 
     @property
-    def limits(self) -> tuple[float, float, float, float]:
-        """How far off a product is at most, per length and beside it, and the maxima of ``moved`` and the lengths."""
-        wide = self.rows.shape[1]
-        return wide * 2.0**-23, wide * SMALLEST, float(self.moved.max()), float(np.sqrt(self.squares.max()))
+    def known(self) -> kernels.Known:
+        """The rows as the scans of products take them."""
+        return kernels.Known(self.rows.view(torch.int16).numpy().view(np.uint16), self.squares, self.moved)
+
+    @property
+    def limits(self) -> kernels.Limits:
+        """How far off products are at most."""
+        wide, kept = self.rows.shape[1], ROUNDED if multiplied_in_bfloat16() else 0.0
+        moved, longest = float(self.moved.max()), float(np.sqrt(self.squares.max()))
+        return kernels.Limits(wide * 2.0**-23, wide * SMALLEST, kept, moved, longest)
 
 
 def all_nearest(source: np.ndarray, k: int, tell: Tell = nobody) -> tuple[np.ndarray, np.ndarray]:
@@ -48,14 +58,13 @@ def all_nearest(source: np.ndarray, k: int, tell: Tell = nobody) -> tuple[np.nda
     Equal distances go to the lower number. What is found for a row that is not settled means nothing. ``tell`` hears
     how many blocks of products are done.
     """
-    known = rounded(source)
-    state = kernels.empty_state(len(source), k, room(k))
-    with bfloat16_allowed():
-        blocks = -(-len(source) // BLOCK)
-        for done, (row, column, product) in enumerate(_products(known.rows)):
-            tell("neighbours: block", done, blocks * (blocks + 1) // 2)
-            kernels.scan(product, row, column, known.squares, known.moved, *known.limits, *state)
-    return kernels.ranked(source, k, np.arange(len(source)), *state)
+    prepared = rounded(source)
+    known, limits, state = prepared.known, prepared.limits, kernels.empty_state(len(source), k, room(k))
+    blocks = -(-len(source) // BLOCK)
+    for done, (row, column, found) in enumerate(_products(prepared.rows)):
+        tell("neighbours: block", done, blocks * (blocks + 1) // 2)
+        kernels.scan(found, row, column, known, limits, state)
+    return kernels.ranked(source, k, np.arange(len(source)), state)
 
 
 def room(k: int) -> int:
@@ -66,10 +75,22 @@ def room(k: int) -> int:
 def _products(rows: Tensor) -> Iterator[tuple[int, int, np.ndarray]]:
     """Blocks of ``rows`` times ``rows`` transposed on and above the diagonal, with their first row and column."""
     for row in range(0, len(rows), BLOCK):
-        left = rows[row : row + BLOCK].float()
         for column in range(row, len(rows), BLOCK):
-            right = left if column == row else rows[column : column + BLOCK].float()
-            yield row, column, (left @ right.T).numpy()
+            yield row, column, product(rows[row : row + BLOCK], rows[column : column + BLOCK])
+
+
+def product(left: Tensor, right: Tensor) -> np.ndarray:
+    """(n, m) products of rows (n, D) and (m, D) in bfloat16, as float32."""
+    if multiplied_in_bfloat16():
+        return np.asarray((left @ right.T).float().numpy())
+    return np.asarray((left.float() @ right.float().T).numpy())
+
+
+@cache
+def multiplied_in_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 itself, with sums in float32."""
+    supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    return supported is not None and bool(supported())
 
 
 def rounded(source: np.ndarray) -> Rounded:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from methods.recognition.parts import neighbour_kernels as kernels
-from methods.recognition.parts.neighbour_bounds import Rounded, bfloat16_allowed, room, rounded
+from methods.recognition.parts.neighbour_bounds import Rounded, bfloat16_allowed, product, room, rounded
 
 BLOCK = 4096  # rows of one product
 LEARNT_FROM = 64  # rows per cell that k-means sees
@@ -31,20 +31,20 @@ def nearest_in_cells(source: np.ndarray, k: int, probes: int) -> tuple[np.ndarra
 
     Rows (U,) whose cells hold fewer than ``k`` others are not settled either.
     """
-    known = rounded(source)
-    state = kernels.empty_state(len(source), k, room(k))
+    prepared = rounded(source)
+    known, limits, state = prepared.known, prepared.limits, kernels.empty_state(len(source), k, room(k))
     with bfloat16_allowed():
-        asked = _asked(known, probes)
+        asked = _asked(prepared, probes)
         members = _by_cell(asked[:, 0])
         # Each row's own cell first: it holds most neighbours, and those leave less to look at in the others.
         for ranks in (slice(0, 1), slice(1, None)):
             for some, cell in _by_query(asked[:, ranks]):
                 others = members.get(cell, np.empty(0, dtype=np.int64))
-                product = known.rows[some].float() @ known.rows[others].float().T
-                kernels.scan_some(product.numpy(), some, others, known.squares, known.moved, *known.limits, *state)
+                found = product(prepared.rows[some], prepared.rows[others])
+                kernels.scan_some(found, some, others, known, limits, state)
     short = (state.held >= 0) & (state.held < k)
     state.held[short] = -1
-    return kernels.ranked(source, k, np.argsort(asked[:, 0], kind="stable"), *state)
+    return kernels.ranked(source, k, np.argsort(asked[:, 0], kind="stable"), state)
 
 
 def _cells(rows: int) -> int:

@@ -12,6 +12,26 @@ LANES = 256  # sums side by side, a power of two
 SLACK = 1e-12  # relative; far more than double precision loses in a bound
 
 
+class Known(NamedTuple):
+    """Rows as they are multiplied: their ``bits`` in bfloat16 (N, D), the squared lengths of these (N,), and how far
+    rounding ``moved`` each at most (N,)."""
+
+    bits: np.ndarray
+    squares: np.ndarray
+    moved: np.ndarray
+
+
+class Limits(NamedTuple):
+    """How far off a sum of products is at most: ``factor`` times both lengths, and ``least`` beside it; a product of a
+    block is further off by ``kept`` times itself. ``moved`` and ``longest``: the maxima of that and of the lengths."""
+
+    factor: float
+    least: float
+    kept: float
+    moved: float
+    longest: float
+
+
 class State(NamedTuple):
     """Of each row the ``k`` smallest upper bounds (N, k) as a heap with the largest first, and its candidates.
 
@@ -89,90 +109,133 @@ def lengths(source: np.ndarray, centre: np.ndarray, rounded: np.ndarray) -> tupl
 
 
 @compiled
-def _hold(row: int, low: float, high: float, other: int, heap: np.ndarray, count: np.ndarray, rows: np.ndarray,
-          lows: np.ndarray) -> None:  # fmt: skip
-    """Make ``other`` a candidate of ``row`` and lower the row's limit where its upper bound does so."""
-    own, k = heap[row], heap.shape[1]
-    if high < own[0]:  # sift down: the largest of the k smallest stays first
-        place = 0
-        while True:
-            child = 2 * place + 1
-            if child >= k:
-                break
-            if child + 1 < k and own[child + 1] > own[child]:
-                child += 1
-            if own[child] <= high:
-                break
-            own[place] = own[child]
-            place = child
-        own[place] = high
-    if count[row] == rows.shape[1]:
-        kept = 0
-        for place in range(count[row]):
-            if lows[row, place] <= own[0]:
-                rows[row, kept], lows[row, kept] = rows[row, place], lows[row, place]
-                kept += 1
-        count[row] = kept
-    if count[row] == rows.shape[1]:
-        count[row] = -1
-    else:
-        rows[row, count[row]], lows[row, count[row]] = other, low
-        count[row] += 1
+def _product(left: np.ndarray, right: np.ndarray, lanes: np.ndarray) -> float:
+    """The product of two rows (D,) given as the bits of bfloat16; ``lanes`` is room for (LANES,) sums in float32."""
+    lanes[:] = 0.0
+    size = len(lanes)
+    whole = len(left) // size * size
+    for start in range(0, whole, size):
+        a, b = left[start : start + size], right[start : start + size]
+        for t in range(size):  # a bfloat16 is the upper half of a float32
+            lanes[t] += np.uint32(a[t] << 16).view(np.float32) * np.uint32(b[t] << 16).view(np.float32)
+    for t in range(len(left) - whole):
+        a, b = left[whole + t], right[whole + t]
+        lanes[t] += np.uint32(a << 16).view(np.float32) * np.uint32(b << 16).view(np.float32)
+    return np.float64(_folded(lanes))
 
 
 @compiled
-def _pair(a: int, b: int, product: float, squares: np.ndarray, moved: np.ndarray, factor: float, least: float,
-          most_moved: float, longest: float, sides: int, heap: np.ndarray, limit: np.ndarray, count: np.ndarray,
-          rows: np.ndarray, lows: np.ndarray) -> None:  # fmt: skip
-    """Make ``b`` a candidate of row ``a``, and with two ``sides`` ``a`` one of ``b``, where their bounds allow it."""
-    square = squares[a] + squares[b] - 2.0 * product
-    error = 2.0 * (factor * np.sqrt(squares[a] * squares[b]) + least) + SLACK * (squares[a] + squares[b])
-    reach = moved[a] + moved[b]
+def _bounds(a: int, b: int, product: float, kept: float, known: Known, limits: Limits) -> tuple[float, float]:
+    """The least and the greatest distance that rows ``a`` and ``b`` can have."""
+    _, squares, moved = known
+    both = squares[a] + squares[b]
+    error = limits.factor * np.sqrt(squares[a] * squares[b]) + limits.least + kept * np.abs(product)
+    square, error, reach = both - 2.0 * product, 2.0 * error + SLACK * both, moved[a] + moved[b]
     low = np.sqrt(max(0.0, square - error)) * (1.0 - SLACK) - reach
-    high = np.sqrt(max(0.0, square + error)) * (1.0 + SLACK) + reach
-    for side in range(sides):
-        row, other = (a, b) if side == 0 else (b, a)
-        if count[row] < 0 or low > heap[row, 0]:
-            continue
-        _hold(row, low, high, other, heap, count, rows, lows)
-        if count[row] < 0:
-            limit[row] = -np.inf
-        elif high < np.inf:
-            wide = heap[row, 0] + moved[row] + most_moved
-            slack = 2.0 * (factor * np.sqrt(squares[row]) * longest + least)
-            limit[row] = wide * wide * (1.0 + 4 * SLACK) + slack + SLACK * (squares[row] + longest * longest)
+    return low, np.sqrt(max(0.0, square + error)) * (1.0 + SLACK) + reach
 
 
 @compiled
-def scan(product: np.ndarray, first: int, second: int, squares: np.ndarray, moved: np.ndarray, factor: float,
-         least: float, most_moved: float, longest: float, heap: np.ndarray, limit: np.ndarray, count: np.ndarray,
-         rows: np.ndarray, lows: np.ndarray) -> None:  # fmt: skip
-    """Take in the ``product`` of the rows from ``first`` on with those from ``second`` on; equal: with themselves.
+def _lower(own: np.ndarray, high: float) -> None:
+    """Replace the largest of the bounds ``own`` (k,), a heap with the largest first, by a lower one."""
+    place = 0
+    while True:
+        child = 2 * place + 1
+        if child >= len(own):
+            break
+        if child + 1 < len(own) and own[child + 1] > own[child]:
+            child += 1
+        if own[child] <= high:
+            break
+        own[place] = own[child]
+        place = child
+    own[place] = high
 
-    It is off by at most ``factor`` times both lengths plus ``least``; ``most_moved`` and ``longest`` are the maxima of
-    ``moved`` and of the lengths.
+
+@compiled
+def _pruned(row: int, state: State) -> None:
+    """Forget the candidates of ``row`` that cannot be neighbours."""
+    heap, _, held, other, low = state
+    kept = 0
+    for place in range(held[row]):
+        if low[row, place] <= heap[row, 0]:
+            other[row, kept], low[row, kept] = other[row, place], low[row, place]
+            kept += 1
+    held[row] = kept
+
+
+@compiled
+def _sharpened(row: int, known: Known, limits: Limits, state: State) -> None:
+    """Bound the candidates of ``row`` by their products in float32, and forget those that cannot be neighbours.
+
+    The k smallest upper bounds are those of candidates: whatever was forgotten has a lower bound above them.
     """
+    heap, _, held, other, low = state
+    lanes, highs = np.empty(LANES, dtype=np.float32), np.empty(held[row])
+    for place in range(held[row]):
+        product = _product(known.bits[row], known.bits[other[row, place]], lanes)
+        low[row, place], highs[place] = _bounds(row, other[row, place], product, 0.0, known, limits)
+    heap[row] = np.sort(highs)[: heap.shape[1]][::-1]
+    _pruned(row, state)
+
+
+@compiled
+def _hold(row: int, low: float, high: float, other: int, known: Known, limits: Limits, state: State) -> None:
+    """Make ``other`` a candidate of ``row`` and lower the row's limit where its upper bound does so."""
+    heap, limit, held, others, lows = state
+    if high < heap[row, 0]:
+        _lower(heap[row], high)
+    room = others.shape[1]
+    if held[row] == room:
+        _pruned(row, state)
+    if held[row] == room and limits.kept > 0.0:
+        _sharpened(row, known, limits, state)
+    if held[row] == room:
+        held[row], limit[row] = -1, -np.inf
+        return
+    others[row, held[row]], lows[row, held[row]] = other, low
+    held[row] += 1
+    if heap[row, 0] < np.inf:
+        wide, square = heap[row, 0] + known.moved[row] + limits.moved, known.squares[row]
+        slack = 2.0 * (limits.factor * np.sqrt(square) * limits.longest + limits.least)
+        limit[row] = wide * wide * (1.0 + 4 * SLACK) + slack + SLACK * (square + limits.longest * limits.longest)
+
+
+@compiled
+def _pair(a: int, b: int, product: float, sides: int, known: Known, limits: Limits, state: State) -> None:
+    """Make ``b`` a candidate of row ``a``, and with two ``sides`` ``a`` one of ``b``, where their bounds allow it."""
+    low, high = _bounds(a, b, product, limits.kept, known, limits)
+    if state.held[a] >= 0 and low <= state.heap[a, 0]:
+        _hold(a, low, high, b, known, limits, state)
+    if sides > 1 and state.held[b] >= 0 and low <= state.heap[b, 0]:
+        _hold(b, low, high, a, known, limits, state)
+
+
+@compiled
+def scan(product: np.ndarray, first: int, second: int, known: Known, limits: Limits, state: State) -> None:
+    """Take in the ``product`` of the rows from ``first`` on with those from ``second`` on; equal: with themselves."""
+    squares, limit, kept = known.squares, state.limit, limits.kept
     for i in range(product.shape[0]):
         a = first + i
         for j in range(i + 1 if first == second else 0, product.shape[1]):
             b, both = second + j, np.float64(product[i, j])
-            square = squares[a] + squares[b] - 2.0 * both
-            if square > limit[a] and square > limit[b]:
-                continue
-            _pair(a, b, both, squares, moved, factor, least, most_moved, longest, 2, heap, limit, count, rows, lows)
+            square = squares[a] + squares[b] - 2.0 * (both + kept * np.abs(both))
+            if square <= limit[a] or square <= limit[b]:
+                _pair(a, b, both, 2, known, limits, state)
 
 
 @compiled
-def scan_some(product: np.ndarray, some: np.ndarray, others: np.ndarray, squares: np.ndarray, moved: np.ndarray,
-              factor: float, least: float, most_moved: float, longest: float, heap: np.ndarray, limit: np.ndarray,
-              count: np.ndarray, rows: np.ndarray, lows: np.ndarray) -> None:  # fmt: skip
+def scan_some(
+    product: np.ndarray, some: np.ndarray, others: np.ndarray, known: Known, limits: Limits, state: State
+) -> None:
     """As :func:`scan` for the ``product`` of the rows ``some`` (n,) with candidates for them, ``others`` (m,)."""
+    squares, limit, kept = known.squares, state.limit, limits.kept
     for i in range(product.shape[0]):
         a = some[i]
         for j in range(product.shape[1]):
             b, both = others[j], np.float64(product[i, j])
-            if squares[a] + squares[b] - 2.0 * both <= limit[a] and a != b:
-                _pair(a, b, both, squares, moved, factor, least, most_moved, longest, 1, heap, limit, count, rows, lows)
+            if squares[a] + squares[b] - 2.0 * (both + kept * np.abs(both)) <= limit[a] and a != b:
+                _pair(a, b, both, 1, known, limits, state)
 
 
 @compiled
@@ -193,19 +256,19 @@ def _exact(source: np.ndarray, row: int, own: np.ndarray, low: np.ndarray, k: in
 
 
 @compiled
-def ranked(source: np.ndarray, k: int, order: np.ndarray, heap: np.ndarray, limit: np.ndarray, count: np.ndarray,
-           rows: np.ndarray, lows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+def ranked(source: np.ndarray, k: int, order: np.ndarray, state: State) -> tuple[np.ndarray, np.ndarray]:
     """The ``k`` candidates (N, k) of each row that are nearest exactly, and the rows (U,) that held too many.
 
     Rows are taken in the given ``order`` (N,): those with the same candidates one after the other read them once.
     """
+    heap, _, held, rows, lows = state
     found, lanes = np.zeros((len(source), k), dtype=np.int64), np.empty(LANES)
     for row in order:
-        if count[row] < 0:
+        if held[row] < 0:
             continue
-        chosen = np.flatnonzero(lows[row, : count[row]] <= heap[row, 0])
+        chosen = np.flatnonzero(lows[row, : held[row]] <= heap[row, 0])
         chosen = chosen[np.argsort(rows[row][chosen])]
         own, low = rows[row][chosen], lows[row][chosen]
         exact = _exact(source, row, own, low, k, lanes)
         found[row] = own[np.argsort(exact, kind="mergesort")[:k]]
-    return found, np.flatnonzero(count < 0)
+    return found, np.flatnonzero(held < 0)

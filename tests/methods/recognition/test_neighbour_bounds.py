@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -34,26 +33,37 @@ def test_agrees_with_brute_force(case: str, block: int, monkeypatch: pytest.Monk
     np.testing.assert_array_equal(found[settled], _brute(source, 7)[settled])
 
 
-def test_bounds_hold_whatever_the_product_is_off_by(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Products that are off by as much as the stated error allows, at random, give the same neighbours."""
+@pytest.mark.parametrize("half", [False, True])
+def test_bounds_hold_whatever_the_product_is_off_by(half: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products that are off by nearly as much as the stated error allows, at random, give the same neighbours."""
     source = CASES["clusters"](np.random.default_rng(0))
-    products, generator = neighbour_bounds._products, np.random.default_rng(1)
+    generator = np.random.default_rng(1)
 
-    def disturbed(rows: torch.Tensor) -> object:
-        size = rows.float().norm(dim=1).numpy()
-        for first, second, product in products(rows):
-            most = 2.0**-23 * rows.shape[1] * size[first : first + len(product), None]
-            error = most * size[None, second : second + product.shape[1]]
-            yield first, second, product + generator.choice([-0.9, 0.9], product.shape) * error
+    def disturbed(left: torch.Tensor, right: torch.Tensor) -> np.ndarray:
+        exact = (left.double() @ right.double().T).numpy()
+        lengths = np.outer(left.double().norm(dim=1), right.double().norm(dim=1))
+        error = 2.0**-23 * left.shape[1] * lengths + (2.0**-8 * np.abs(exact) if half else 0.0)
+        return (exact + generator.choice([-0.9, 0.9], exact.shape) * error).astype(np.float32)
 
-    monkeypatch.setattr(neighbour_bounds, "_products", disturbed)
+    monkeypatch.setattr(neighbour_bounds, "multiplied_in_bfloat16", lambda: half)
+    monkeypatch.setattr(neighbour_bounds, "product", disturbed)
     np.testing.assert_array_equal(all_nearest(source, 7)[0], _brute(source, 7))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_products_are_off_by_no_more_than_stated(case: str) -> None:
+    """Whichever way this processor takes."""
+    known = neighbour_bounds.rounded(CASES[case](np.random.default_rng(0)))
+    found, exact = neighbour_bounds.product(known.rows, known.rows), (known.rows.double() @ known.rows.double().T)
+    factor, least, kept, _, _ = known.limits
+    most = factor * np.sqrt(np.outer(known.squares, known.squares)) + least + kept * np.abs(found)
+    assert (np.abs(found - exact.numpy()) <= most).all()
 
 
 def test_precision_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     source = np.random.default_rng(0).normal(size=(700, 257)).astype(np.float32)
     found = all_nearest(source, 5)[0]
-    monkeypatch.setattr(neighbour_bounds, "bfloat16_allowed", nullcontext)
+    monkeypatch.setattr(neighbour_bounds, "multiplied_in_bfloat16", lambda: False)
     np.testing.assert_array_equal(all_nearest(source, 5)[0], found)
 
 
