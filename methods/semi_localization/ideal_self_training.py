@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -25,10 +25,12 @@ class IdealSelfTraining(TwoPhase):
     presets: ClassVar[Mapping[str, Mapping[str, Value]]] = SelfTraining.presets
     detector = AnchorFree()
 
-    def predictions(self, network: nn.Module, row: int, run: Run) -> Predicted:
-        truth = run.data.train.segments.take(np.flatnonzero(run.data.train.segments.video == row))
-        sure = np.ones(len(truth))
-        return Predicted(truth.label, truth.start, truth.end, sure, np.full(len(truth), np.nan))
+    def predictions(self, network: nn.Module, rows: Sequence[int], run: Run) -> Iterator[tuple[int, Predicted]]:
+        segments = run.data.train.segments
+        for row in rows:
+            truth = segments.take(np.flatnonzero(segments.video == row))
+            sure, unknown = np.ones(len(truth)), np.full(len(truth), np.nan)
+            yield row, Predicted(truth.label, truth.start, truth.end, sure, unknown)
 
     def keep(self, found: Predicted, classes: int) -> np.ndarray:
         return np.arange(len(found.labels))

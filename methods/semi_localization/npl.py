@@ -9,7 +9,7 @@ three things are done about it: they are *ranked* by score and by how well neigh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -84,9 +84,9 @@ class NoisyPseudoLabels(TwoPhase):
 
     # Label (§3.1) and rank (§3.2) -----------------------------------------------------------------------------------
 
-    def predictions(self, network: nn.Module, row: int, run: Run) -> Predicted:
-        found = self.candidates.instances(self.detector, network, row, run)
-        return found.ranked_by(self.ambiguity(found))
+    def predictions(self, network: nn.Module, rows: Sequence[int], run: Run) -> Iterator[tuple[int, Predicted]]:
+        for row, found in self.candidates.instances(self.detector, network, rows, run):
+            yield row, found.ranked_by(self.ambiguity(found))
 
     def ambiguity(self, found: Instances) -> np.ndarray:
         """(N,) how much the neighbours of each prediction disagree about its boundaries (eq. 4)."""

@@ -7,6 +7,8 @@ Noisy Label Learning has no counterpart and all losses stay. Ranking and filteri
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 from torch import nn
 
@@ -39,7 +41,11 @@ class NoisyPseudoLabelsBMN(TwoPhase):
     spread: Spread = hyper("variance", choices=SPREADS, source="NPL eq. 4", help="std makes eq. 4 free of units")
     least_overlap: float = hyper(0.5, low=0.05, high=1.0, help="tIoU of proposals that count as neighbours")
 
-    def predictions(self, network: nn.Module, row: int, run: Run) -> Predicted:
+    def predictions(self, network: nn.Module, rows: Sequence[int], run: Run) -> Iterator[tuple[int, Predicted]]:
+        for row in run.each("pseudo-labels: video", rows):
+            yield row, self._proposed(network, row, run)
+
+    def _proposed(self, network: nn.Module, row: int, run: Run) -> Predicted:
         train = run.data.train
         found = self.detector.propose(network, train, row, run)
         kept = self.detector.suppressed(found, train.duration)

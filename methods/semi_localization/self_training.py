@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -33,9 +33,9 @@ class SelfTraining(TwoPhase):
     detector = AnchorFree()
     candidates = Candidates()
 
-    def predictions(self, network: nn.Module, row: int, run: Run) -> Predicted:
-        found = self.candidates.instances(self.detector, network, row, run)
-        return found.ranked_by(np.full(len(found.labels), np.nan))
+    def predictions(self, network: nn.Module, rows: Sequence[int], run: Run) -> Iterator[tuple[int, Predicted]]:
+        for row, found in self.candidates.instances(self.detector, network, rows, run):
+            yield row, found.ranked_by(np.full(len(found.labels), np.nan))
 
     def uncertain(self, run: Run) -> Segments:
         return self.candidates.uncertain(run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -31,6 +32,10 @@ class GridVideos:
     segments: Segments
     length: int = 0  # 0 keeps native snippets
     uncertain: Segments = field(default_factory=Segments.empty)
+
+    def cells(self, video: int) -> int:
+        """How many cells the features of one video have."""
+        return self.length or int(self.videos.lengths[video])
 
     def grid(self, video: int) -> Grid:
         """The time line of one video."""
@@ -85,6 +90,14 @@ def random_crop(
 
     crop = (least_share, 1.0) if least_share < 1 else None
     return truncate(sample, config.max_length, draw, crop, margin=grid.window / grid.stride / 2)
+
+
+def together(sizes: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Places of videos of one size in groups of at most ``most`` cells in all, or of one video; the shortest first."""
+    order = np.argsort(sizes, kind="stable").tolist()
+    for size, same in groupby(order, key=lambda place: sizes[place]):
+        places, count = list(same), max(1, most // max(size, 1))
+        yield from (places[first : first + count] for first in range(0, len(places), count))
 
 
 def padded(features: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -65,10 +66,17 @@ class Candidates(Part):
         help="predictions that were ranked and not kept: left out of the classification loss, or learned as background",
     )
 
-    def instances(self, detector: AnchorFree, network: nn.Module, row: int, run: Run) -> Instances:
-        """Predictions for training video ``row``: dense ones above the floor, thinned by soft suppression."""
+    def instances(
+        self, detector: AnchorFree, network: nn.Module, rows: Sequence[int], run: Run
+    ) -> Iterator[tuple[int, Instances]]:
+        """Each of the training videos ``rows`` with its predictions, in the order of
+        :meth:`~methods.semi_localization.parts.anchor_free.AnchorFree.outputs`."""
         videos = detector.on_grid(run.data.train)
-        dense = detector.detections(network, videos, row, run.device)
+        for row, dense in detector.outputs(network, videos, rows, run, "pseudo-labels: video"):
+            yield row, self._entering(detector, dense, videos.grid(row), run)
+
+    def _entering(self, detector: AnchorFree, dense: Detections, grid: Grid, run: Run) -> Instances:
+        """The dense predictions of a video that are above the floor, thinned by soft suppression."""
         # Suppression only lowers scores, so what is below the floor before it need not enter.
         threshold = max(self.floor, detector.pre_threshold)
         one = self.point_classes == "best"
@@ -76,7 +84,7 @@ class Candidates(Part):
         rows, score = self._thinned(found, detector)
         kept = torch.from_numpy(rows).to(run.device)
         labels = found.labels.cpu().numpy()[rows]
-        return Instances(dense, videos.grid(row), found.segments[kept], found.points[kept], labels, score)
+        return Instances(dense, grid, found.segments[kept], found.points[kept], labels, score)
 
     def _thinned(self, found: Found, detector: AnchorFree) -> tuple[np.ndarray, np.ndarray]:
         """Rows that survive suppression, best first, and the scores by which they are ranked."""

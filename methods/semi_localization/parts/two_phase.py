@@ -61,8 +61,8 @@ class TwoPhase(SemiLocalization):
 
     # What subclasses decide ---------------------------------------------------------------------------------------
 
-    def predictions(self, network: nn.Module, row: int, run: Run) -> Predicted:
-        """What the network predicts for training video ``row``."""
+    def predictions(self, network: nn.Module, rows: Sequence[int], run: Run) -> Iterator[tuple[int, Predicted]]:
+        """Each of the training videos ``rows``, in any order, with what the network predicts for it."""
         raise TypeError(f"{self.name} predicts no pseudo-labels: implement predictions().")
 
     def keep(self, found: Predicted, classes: int) -> np.ndarray:
@@ -108,7 +108,8 @@ class TwoPhase(SemiLocalization):
         training = network.training
         network.eval()
         rows = unlabelled_rows(run.data)
-        found = [self.predictions(network, int(row), run) for row in run.each("pseudo-labels: video", rows)]
+        predicted = dict(self.predictions(network, rows.tolist(), run))
+        found = [predicted[int(row)] for row in rows]
         network.train(training)
         # What is kept is decided on the predictions as they are: noise makes labels worse and chooses no others.
         kept = [self.keep(one, len(run.data.classes)) for one in found]

@@ -49,8 +49,8 @@ class Said:
     def grid(self, row: int) -> None:
         return None
 
-    def detections(self, *_: Any) -> Detections:
-        return self.dense
+    def outputs(self, *_: Any) -> list[tuple[int, Detections]]:
+        return [(0, self.dense)]
 
 
 class _Run:
@@ -61,7 +61,7 @@ class _Run:
 def entered(**params: Any) -> list[tuple[int, int, float]]:
     """(point, class, score) of what enters the ranking."""
     part: Candidates = NoisyPseudoLabels(floor=0.1, **params).candidates
-    found = part.instances(Said(), None, 0, _Run())  # type: ignore[arg-type]
+    [(_, found)] = part.instances(Said(), None, [0], _Run())  # type: ignore[arg-type]
     return list(zip(found.points.tolist(), found.labels.tolist(), np.round(found.score, 4).tolist(), strict=True))
 
 
