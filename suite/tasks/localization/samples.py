@@ -10,6 +10,7 @@ import numpy as np
 
 from suite.evaluate.segments import Segments
 from suite.tasks.localization.votes import agreed
+from suite.tasks.mapped import read_at_once
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ class Videos:
 
     def features(self, video: int) -> np.ndarray:
         """(L, D) snippet features of one video, a view of the store."""
-        return self.rows[self.offsets[video] : self.offsets[video + 1]]
+        return read_at_once(self.rows[self.offsets[video] : self.offsets[video + 1]])
 
     def take(self, index: np.ndarray) -> Videos:
         """The videos at ``index``, with copies of their snippets."""
