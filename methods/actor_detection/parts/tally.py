@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from suite.evaluate.lookup import stable_descending
 from suite.method import Run
 from suite.tasks.actors.samples import Actors
 from suite.tasks.data import TaskData
@@ -91,7 +92,7 @@ def best_thresholds(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
     A threshold lies halfway between the last score that counts as a positive and the next lower one.
     """
-    order = np.argsort(-scores, axis=0, kind="stable")
+    order = stable_descending(scores.T).T
     ranked, hits = np.take_along_axis(scores, order, axis=0), np.take_along_axis(truth, order, axis=0).cumsum(axis=0)
     total = truth.sum(axis=0)
     # F1 is twice the hits over the sum of predicted and true; every place in the ranking is a threshold to try.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
 
 from suite.evaluate.segments import Segments, tiou
 
@@ -68,6 +67,8 @@ def rank_correlation(values: np.ndarray, overlap: np.ndarray) -> float:
 
     Rankings choose by order alone: a measure that grows without bound may order well and still correlate little.
     """
+    from scipy.stats import rankdata  # half a second, which runs without analyses do not need
+
     known = ~np.isnan(values)
     return correlation(rankdata(values[known]), rankdata(overlap[known]))
 

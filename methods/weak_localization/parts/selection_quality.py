@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 
 from methods.weak_localization.parts.base import uniform_grid
 from methods.weak_localization.parts.sampling import snippet_labels
@@ -91,6 +90,8 @@ def area_under_roc(actionness: np.ndarray, action: np.ndarray) -> float:
 
     Mean over the videos that hold both; NaN where none does. A random order gets one half.
     """
+    from scipy.stats import rankdata  # half a second, which runs without analyses do not need
+
     inside = action.sum(axis=1)
     outside = action.shape[1] - inside
     held = (inside > 0) & (outside > 0)
