@@ -88,9 +88,9 @@ def product(left: Tensor, right: Tensor) -> np.ndarray:
 
 @cache
 def multiplied_in_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 itself, with sums in float32."""
-    supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
-    return supported is not None and bool(supported())
+    """Whether this processor has instructions (AVX-512 or AMX) that multiply bfloat16 and add in float32."""
+    asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(has is not None and has() for has in asked)
 
 
 def rounded(source: np.ndarray) -> Rounded:

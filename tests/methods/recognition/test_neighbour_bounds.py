@@ -50,14 +50,18 @@ def test_bounds_hold_whatever_the_product_is_off_by(half: bool, monkeypatch: pyt
     np.testing.assert_array_equal(all_nearest(source, 7)[0], _brute(source, 7))
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_products_are_off_by_no_more_than_stated(case: str) -> None:
-    """Whichever way this processor takes."""
-    known = neighbour_bounds.rounded(CASES[case](np.random.default_rng(0)))
-    found, exact = neighbour_bounds.product(known.rows, known.rows), (known.rows.double() @ known.rows.double().T)
+@pytest.mark.parametrize("sizes", [(300, 500), (1, 500), (500, 1), (1, 1), (3, 17)])
+@pytest.mark.parametrize("case", [*CASES, "wide"])
+def test_products_are_off_by_no_more_than_stated(case: str, sizes: tuple[int, int]) -> None:
+    """Whichever way this processor takes, for few rows, too."""
+    generator = np.random.default_rng(0)
+    source = CASES[case](generator) if case in CASES else generator.normal(2.0, 1.0, size=(500, 4096)).astype("f")
+    known = neighbour_bounds.rounded(source)
+    left, right = known.rows[: sizes[0]], known.rows[-sizes[1] :]
+    found, exact = neighbour_bounds.product(left, right), (left.double() @ right.double().T).numpy()
     factor, least, kept, _, _ = known.limits
-    most = factor * np.sqrt(np.outer(known.squares, known.squares)) + least + kept * np.abs(found)
-    assert (np.abs(found - exact.numpy()) <= most).all()
+    lengths = np.sqrt(np.outer(known.squares[: sizes[0]], known.squares[-sizes[1] :]))
+    assert (np.abs(found - exact) <= factor * lengths + least + kept * np.abs(found)).all()
 
 
 def test_precision_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
