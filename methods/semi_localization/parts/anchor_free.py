@@ -210,12 +210,12 @@ class AnchorFree(InitialWeights, Detector):
                 yield rows[place], Detections(logits, offsets, valid, found.points)
 
     def score(self, network: nn.Module, samples: Videos, run: Run) -> Scores:
-        videos, parts = self.on_grid(samples), {-1: Segments.empty(scored=True)}
-        for row, raw in self.outputs(network, videos, range(len(samples)), run, "scoring: video"):
+        parts: dict[int, Segments] = {}
+        for row, raw in self.outputs(network, self.on_grid(samples), range(len(samples)), run, "scoring: video"):
             found = candidates(raw, 0, self.pre_threshold, self.per_level, self.shortest)
             columns = (torch.full_like(found.labels, row), found.labels, *found.segments.T, found.scores)
             parts[row] = Segments(*(column.cpu().numpy() for column in columns))
-        merged = Segments.concatenate([parts[row] for row in sorted(parts)])
+        merged = Segments.concatenate([Segments.empty(scored=True), *(parts[row] for row in sorted(parts))])
         scores = {name: np.asarray(getattr(merged, name)) for name in COLUMNS}
         return {**scores, "class_scores": class_scores_of(run.data, samples)} if self.class_agnostic else scores
 
