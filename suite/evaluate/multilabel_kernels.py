@@ -71,7 +71,7 @@ def of_positives(values: Floats, present: Bools) -> tuple[Floats, Ints]:
 @inlined
 def _cell(value: float, low: float, high: float, scale: float, cells: int) -> int:
     """Which of the ``cells`` equal parts of ``low`` to ``high`` holds a value, the first and last those beyond."""
-    return min(int((min(max(value, low), high) - low) * scale), cells - 1)
+    return min(int((0.5 * min(max(value, low), high) - 0.5 * low) * scale), cells - 1)  # halves do not overflow
 
 
 @compiled
@@ -85,7 +85,10 @@ def _reaching(column: Floats, own: Floats, table: Ints, counts: Ints) -> None:
     for value in own:
         if np.abs(value) < np.inf:
             low, high = min(low, value), max(high, value)
-    scale = cells / (high - low) if high > low else 0.0
+    low, high = (low, high) if low <= high else (0.0, 0.0)
+    span = 0.5 * high - 0.5 * low
+    scale = cells / span if span > 0.0 else 0.0
+    scale = scale if scale < np.inf else 0.0  # one part for all where the range is next to nothing
     table[:] = 0
     for value in own:
         table[_cell(value, low, high, scale, cells) + 1] += 1

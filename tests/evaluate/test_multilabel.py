@@ -40,6 +40,27 @@ def test_average_precision_agrees_with_the_slow_reference(shape):
     np.testing.assert_allclose(multilabel.average_precision(scores, truth), expected, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        [-1.7e308, 1.7e308, 0.0],
+        [np.inf, -np.inf],
+        [np.inf, 1.0, -np.inf, 1.7e308],
+        [0.0, 5e-324, 1e-323],
+        [1.0, np.nextafter(1.0, 2.0)],
+        [0.5],
+        [*np.linspace(0, 1e-6, 50), 1.0],
+        [*np.linspace(-30, 30, 97)],
+    ],
+)
+@pytest.mark.parametrize("share", [0.03, 0.5, 1.0])
+def test_average_precision_of_extreme_scores(values, share):
+    generator = np.random.default_rng(0)
+    scores, truth = generator.choice(values, size=(200, 3)), generator.random((200, 3)) < share
+    expected = [slow_ap(scores[:, c], truth[:, c]) for c in range(3)]
+    np.testing.assert_allclose(multilabel.average_precision(scores, truth), expected, atol=1e-12)
+
+
 @given(CLIPS, st.sampled_from([0.25, 0.5, 0.75]))
 @settings(max_examples=60, deadline=None)
 def test_example_based_sets(shape, threshold):
