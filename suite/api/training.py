@@ -24,8 +24,9 @@ from suite.tracking.watching import require
 from suite.train.selection import SELECTIONS
 from suite.train.storage.keeping import Keep
 from suite.train.storage.reporter import Calling, Progress
+from suite.work.machine import Machine
 from suite.work.once import run_once
-from suite.work.preparation import Machine, require_device
+from suite.work.preparation import require_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from suite.places import Places
     from suite.results.schema import Outcome
     from suite.spec.run import RunSpec
-    from suite.work.preparation import Machine
+    from suite.work.machine import Machine
 
 
 PresetOption = Annotated[
@@ -94,7 +94,8 @@ def train(
     from suite.places import Places
     from suite.runs import resolve_run
     from suite.tracking.watching import require
-    from suite.work.preparation import Machine, require_device
+    from suite.work.machine import Machine
+    from suite.work.preparation import require_device
 
     PLUGINS.add(methods_files or [])
     trackers = require(log or [])

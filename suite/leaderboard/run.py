@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 from suite.leaderboard.perform import BoardPerformer, Done
 from suite.leaderboard.plan import Plan
@@ -13,13 +14,15 @@ from suite.leaderboard.tally import Tally
 from suite.places import Places
 from suite.spec.board import BoardRun
 from suite.spec.resources import Resources
-from suite.train.storage.keeping import Keep
 from suite.work.demand import Quota, Work
+from suite.work.machine import Machine
 from suite.work.notes import noting
 from suite.work.pool import work_on_ray
-from suite.work.preparation import Machine
 from suite.work.progress import Standing
 from suite.work.worker import Execute, Runner, work_here
+
+if TYPE_CHECKING:
+    from suite.train.storage.keeping import Keep
 
 # Starting a local Ray cluster and warming its workers costs about as much as this many seconds of training.
 WORTHWHILE = 20.0

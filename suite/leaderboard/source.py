@@ -12,8 +12,6 @@ from suite.places import Places
 from suite.spec.board import BoardRun
 from suite.spec.resources import Resources
 from suite.work.leases import taken
-from suite.work.packing import groups, pays
-from suite.work.preparation import prepare
 from suite.work.progress import Running
 from suite.work.source import Source
 from suite.work.worker import Runner
@@ -79,16 +77,26 @@ def queue_of(plan: Plan, places: Places, resources: Resources, packed: int) -> Q
 
     Runs of unknown length come before all. Up to ``packed`` runs that may train as one stack go together.
     """
-    alone, queue = list(plan.todo), []
-    for members in groups([run.spec for run in plan.todo]) if packed > 1 and not resources.workers else []:
-        together = [plan.todo[index] for index in members]
-        first = prepare(together[0].spec, places)
-        if pays(first.method, first.data, resources.gpu > 0):
-            queue += [together[i : i + packed] for i in range(0, len(together), packed)]
-            alone = [run for run in alone if run not in together]
+    packs = packed > 1 and not resources.workers
+    queue, alone = _stacks(plan, places, resources.gpu > 0, packed) if packs else ([], list(plan.todo))
     queue += [[run] for run in alone]
 
     def expected(runs: list[BoardRun]) -> float:
         return plan.timings.total(run.spec for run in runs) or float("inf")
 
     return sorted(queue, key=expected, reverse=True)
+
+
+def _stacks(plan: Plan, places: Places, gpu: bool, packed: int) -> tuple[Queue, list[BoardRun]]:
+    """Runs that train faster as one stack, up to ``packed`` together, and those that are left."""
+    from suite.work.packing import groups, pays  # brings torch
+    from suite.work.preparation import prepare
+
+    alone, queue = list(plan.todo), []
+    for members in groups([run.spec for run in plan.todo]):
+        together = [plan.todo[index] for index in members]
+        first = prepare(together[0].spec, places)
+        if pays(first.method, first.data, gpu):
+            queue += [together[i : i + packed] for i in range(0, len(together), packed)]
+            alone = [run for run in alone if run not in together]
+    return queue, alone

@@ -58,8 +58,9 @@ def _measured(spec: RunSpec, clips: int) -> Timed:
     import ray.train.torch  # noqa: F401
 
     import suite.work.execute  # noqa: F401
+    from suite.work.machine import Machine
     from suite.work.memory import reuse_freed
-    from suite.work.preparation import Machine, threads
+    from suite.work.preparation import threads
 
     reuse_freed()
     with threads(Machine().threads):

@@ -18,7 +18,7 @@ from suite.sweep.proposals import Proposal, Proposals
 from suite.sweep.samplers import sampler_kind
 from suite.sweep.space import Values
 from suite.sweep.standing import Tally, in_words
-from suite.work.preparation import Machine
+from suite.work.machine import Machine
 from suite.work.source import Source
 from suite.work.worker import Runner
 

@@ -22,7 +22,7 @@ from suite.sweep.space import Values
 from suite.sweep.watcher import Judge, Watcher
 from suite.train.storage.keeping import Keep
 from suite.work.leases import leased, taken
-from suite.work.preparation import Machine
+from suite.work.machine import Machine
 from suite.work.worker import Runner
 
 

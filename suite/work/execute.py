@@ -14,9 +14,10 @@ from suite.train.loop import Loop
 from suite.train.stepper import Solo
 from suite.train.storage.reporter import Reporter, Silent, Telling
 from suite.train.storage.saving import Checkpoints
+from suite.work.machine import Machine
 from suite.work.memory import Watched, confine, give_back, require_share, reuse_freed
 from suite.work.onlookers import Onlookers
-from suite.work.preparation import Machine, prepare, threads
+from suite.work.preparation import prepare, threads
 from suite.work.record import outcome_of, run_row
 
 

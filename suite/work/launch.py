@@ -18,7 +18,7 @@ from suite.work.aside import Aside
 from suite.work.cluster import answer, connected, cores
 from suite.work.environment import environment
 from suite.work.execute import execute
-from suite.work.preparation import Machine
+from suite.work.machine import Machine
 
 LOOK_EVERY = 0.2  # seconds between looks at what the workers report
 GRACE = 30.0  # seconds after Ctrl-C for the workers to stop at the end of their epoch

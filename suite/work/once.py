@@ -16,8 +16,8 @@ from suite.train.storage.reporter import Reporter, Silent
 from suite.work.kept import ready
 from suite.work.launch import launch
 from suite.work.leases import forget, leased
+from suite.work.machine import Machine
 from suite.work.notes import Noting, noting
-from suite.work.preparation import Machine
 from suite.work.record import settle
 
 Reporting = Callable[[], AbstractContextManager[Reporter]]

@@ -16,7 +16,7 @@ from suite.train.distributed import Workers
 from suite.train.storage.keeping import Keeper
 from suite.train.storage.reporter import Doing, Progress, Reporter
 from suite.train.training import Training
-from suite.work.preparation import Machine
+from suite.work.machine import Machine
 from suite.work.record import coverage
 
 

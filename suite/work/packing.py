@@ -19,8 +19,9 @@ from suite.tasks.data import TaskData
 from suite.train.loop import Loop
 from suite.train.packed.stepper import Stacked
 from suite.train.storage.reporter import Reporter
+from suite.work.machine import Machine
 from suite.work.onlookers import Onlookers
-from suite.work.preparation import Machine, prepare, threads
+from suite.work.preparation import prepare, threads
 from suite.work.record import outcome_of, run_row
 
 # Stacking pays where launches cost more than arithmetic; beyond this many weights a CPU is faster one by one.

@@ -25,7 +25,8 @@ from suite.train.selection import EVALUATED, Judged
 from suite.train.training import Training
 from suite.work.kept import record_or_keep
 from suite.work.kept_models import keep_models_or_later
-from suite.work.preparation import Machine, Prepared
+from suite.work.machine import Machine
+from suite.work.preparation import Prepared
 
 
 def run_row(spec: RunSpec, places: Places, machine: Machine, group: str, carried: str = "") -> dict[str, Any]:

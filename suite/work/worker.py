@@ -14,13 +14,8 @@ from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
 from suite.spec.run import RunSpec
 from suite.train.storage.reporter import Doing, Progress, Reporter
-from suite.work.execute import execute
 from suite.work.kept import record_or_keep
-from suite.work.kept_models import keep_models_or_later
-from suite.work.launch import launch
-from suite.work.packing import run_packed
-from suite.work.preparation import Machine
-from suite.work.record import run_row
+from suite.work.machine import Machine
 from suite.work.source import HERE, Item, Source, Supply, Watch
 
 LOOK_EVERY = 0.5  # seconds between snapshots while a run is under way in this process
@@ -89,9 +84,23 @@ def work_here(source: Source, performer: Performer, watch: Watch) -> bool:
     return True
 
 
+def _execute(machine: Machine) -> Execute:
+    """What carries out a run on ``machine``."""
+    if machine.workers:
+        from suite.work.launch import launch
+
+        return launch
+    from suite.work.execute import execute
+
+    return execute
+
+
 @dataclass
 class Runner:
-    """Carries out runs in this process and records them; ``group`` names the board or sweep that asked."""
+    """Carries out runs in this process and records them; ``group`` names the board or sweep that asked.
+
+    What trains is loaded with the first run: the process that hands out work has a runner, too, and no torch.
+    """
 
     places: Places
     machine: Machine
@@ -104,8 +113,7 @@ class Runner:
     def alone(self, spec: RunSpec, reporter: Reporter) -> Outcome:
         """One run by itself, on Ray Train's workers where the machine has any."""
         try:
-            run = self.execute or (launch if self.machine.workers else execute)
-            return run(spec, self.places, reporter, self.machine, self.group)
+            return (self.execute or _execute(self.machine))(spec, self.places, reporter, self.machine, self.group)
         except TrainingError as error:  # of the workers, which cannot return an outcome any more
             return self.unfinished(spec).failed(str(error))
 
@@ -113,14 +121,20 @@ class Runner:
         """The runs that can be trained as one stack; None for the others."""
         if len(specs) < 2:
             return [None for _ in specs]
+        from suite.work.packing import run_packed
+
         return run_packed(specs, self.places, self.machine, self.group, GoOn(source))
 
     def unfinished(self, spec: RunSpec) -> Outcome:
         """The outcome of a run that never came to train: its row, without numbers."""
+        from suite.work.record import run_row
+
         return Outcome(run={**run_row(spec, self.places, self.machine, self.group), "seconds": 0.0})
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Record runs in one commit; only then may their checkpoints go (a failed run may go on from its own)."""
+        from suite.work.kept_models import keep_models_or_later
+
         keep_models_or_later(outcomes, self.places)
         record_or_keep(self.ledger, outcomes, self.places)
         for outcome in outcomes:

@@ -22,7 +22,7 @@ from suite.results.ledger import Ledger
 from suite.runs import resolve_run
 from suite.train.loop import Loop
 from suite.work.execute import execute
-from suite.work.preparation import Machine
+from suite.work.machine import Machine
 from tests.benchmarks.ceilings import RUNS, STEPS
 from tests.benchmarks.rows import Row, record
 

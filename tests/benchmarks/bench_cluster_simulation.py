@@ -38,8 +38,8 @@ from suite.spec.sweep import SweepSpec
 from suite.sweep.source import Ended, SweepSource
 from suite.sweep.standing import overall
 from suite.train.storage.reporter import Progress
+from suite.work.machine import Machine
 from suite.work.pool import LOOK_EVERY, LOOKED_AT
-from suite.work.preparation import Machine
 from suite.work.progress import brief
 from suite.work.remote import REPORTS
 from suite.work.source import Item, Source

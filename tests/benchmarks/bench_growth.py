@@ -20,7 +20,7 @@ from suite.registry import method
 from suite.runs import resolve_run
 from suite.tasks.localization.samples import Videos
 from suite.work.execute import execute
-from suite.work.preparation import Machine
+from suite.work.machine import Machine
 from tests.benchmarks.bench_evaluate import FIVE, planted
 from tests.benchmarks.rows import grown
 

@@ -62,7 +62,7 @@ def _optimize(file: str, places: Places, trials: int, seed: int) -> None:
     from optuna.storages.journal import JournalFileBackend
 
     from suite.work.execute import execute
-    from suite.work.preparation import Machine
+    from suite.work.machine import Machine
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     ledger = Ledger(places.ledger)

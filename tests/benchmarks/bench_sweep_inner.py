@@ -22,7 +22,7 @@ from suite.sweep.history import known_objectives
 from suite.sweep.inner import Scored, _judged, spread
 from suite.sweep.problem import problems
 from suite.work.execute import execute
-from suite.work.preparation import Machine
+from suite.work.machine import Machine
 from tests.benchmarks.ceilings import SORTING, sorting
 from tests.benchmarks.rows import Row, record
 

@@ -16,8 +16,8 @@ from suite.places import Places
 from suite.runs import resolve_run
 from suite.train.storage.reporter import Silent
 from suite.work.execute import execute
+from suite.work.machine import Machine
 from suite.work.packing import run_packed
-from suite.work.preparation import Machine
 from tests.benchmarks.ceilings import PRODUCTS, operations, products
 from tests.benchmarks.rows import Row, record
 

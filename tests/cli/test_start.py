@@ -84,3 +84,9 @@ def test_tasks_by_their_declarations_name_runs_as_the_tasks_do(tmp_path: Path) -
     ]
     assert said[0][:4] == said[1][:4] == said[2][:4] and len(set(said[0][:4])) == 4
     assert said[2][4] == "False"
+
+
+def test_what_hands_out_the_runs_of_a_board_loads_nothing_that_trains() -> None:
+    code = "import sys, suite.leaderboard.source, suite.leaderboard.run, suite.work.tune_workers; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "numba", "scipy", "optuna"} & set(found)

@@ -10,7 +10,7 @@ from typing import Any
 from suite.places import Places
 from suite.runs import resolve_run
 from suite.work.execute import execute
-from suite.work.preparation import Machine
+from suite.work.machine import Machine
 
 FILE = Path(__file__).with_name("numbers.json")
 OTHERS = Path(__file__).with_name("numbers-others.json")  # of the other supported Python versions

@@ -27,8 +27,8 @@ from suite.spec.run import RunSpec
 from suite.tasks import task
 from suite.train.storage.reporter import Silent
 from suite.work.execute import execute
+from suite.work.machine import Machine
 from suite.work.packing import run_packed
-from suite.work.preparation import Machine
 
 ROOT = Path(__file__).parents[2]
 Pair = tuple[str, str]  # method, dataset

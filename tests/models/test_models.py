@@ -27,8 +27,8 @@ from suite.runs import resolve_run
 from suite.train.start import method_of
 from suite.train.storage.reporter import Calling, Silent
 from suite.work.execute import execute
+from suite.work.machine import Machine
 from suite.work.packing import run_packed
-from suite.work.preparation import Machine
 from suite.work.record import settle
 from tests.models.worlds import CLIPS, RUNS, Small, trained
 

@@ -12,7 +12,7 @@ from suite.results.schema import Outcome
 from suite.runs import resolve_run
 from suite.train.storage.keeping import Keep
 from suite.work.execute import execute
-from suite.work.preparation import Machine
+from suite.work.machine import Machine
 from suite.work.record import settle
 
 VIDEOS = "planted-videos[videos=24,video_seconds=15,classes=3{}]"

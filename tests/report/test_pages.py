@@ -31,7 +31,7 @@ from suite.report.spread import Spread, common_spread
 from suite.results.ledger import Ledger
 from suite.results.schema import Outcome
 from suite.runs import resolve_run
-from suite.work.preparation import Machine
+from suite.work.machine import Machine
 from suite.work.record import run_row
 from tests.report import synthetic
 

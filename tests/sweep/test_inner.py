@@ -17,7 +17,7 @@ from suite.sweep.problem import problems
 from suite.sweep.tuned import findings
 from suite.tasks import task
 from suite.work.execute import execute
-from suite.work.preparation import Machine
+from suite.work.machine import Machine
 from tests.sweep.conftest import WORLD, rows, run_here, sweep
 
 

@@ -18,8 +18,8 @@ from suite.train.packed.layers import one_by_one
 from suite.train.packed.optimizers import StackedOptimizer, clip_norms
 from suite.train.storage.reporter import Calling, Silent
 from suite.work.execute import execute
+from suite.work.machine import Machine
 from suite.work.packing import run_packed
-from suite.work.preparation import Machine
 from tests.sweep.conftest import rows, run_here, sweep
 
 WORLD = "planted-verbs[train=200,validation=60,test=60,verbs=12]"

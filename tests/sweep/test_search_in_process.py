@@ -20,7 +20,7 @@ from suite.sweep.source import SweepSource
 from suite.sweep.tuned import findings
 from suite.tasks import Metric, task
 from suite.work.execute import execute
-from suite.work.preparation import Machine
+from suite.work.machine import Machine
 from suite.work.source import Item
 from tests.sweep.conftest import WORLD, rows, run_here, sweep
 

@@ -19,8 +19,8 @@ from suite.tracking import watching
 from suite.tracking.base import Steps
 from suite.train.storage.reporter import Calling, Silent
 from suite.work.execute import execute
+from suite.work.machine import Machine
 from suite.work.packing import run_packed
-from suite.work.preparation import Machine
 from suite.work.record import settle
 
 CLIPS = "planted-verbs[train=200,validation=60,test=60,channels=8]"

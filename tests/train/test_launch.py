@@ -60,7 +60,7 @@ def test_ray_train_workers_agree_with_this_process(tmp_path: Path, asked, accumu
     from suite.places import Places
     from suite.runs import resolve_run
     from suite.work.launch import launch
-    from suite.work.preparation import Machine
+    from suite.work.machine import Machine
 
     spec = resolve_run(*asked, epochs=2)
     values = []

@@ -10,7 +10,7 @@ from suite.places import Places
 from suite.registry import methods
 from suite.runs import resolve_run
 from suite.work.execute import execute
-from suite.work.preparation import Machine
+from suite.work.machine import Machine
 from tests.models.worlds import small_of
 
 # Their losses are not finite where their inputs are in float16.

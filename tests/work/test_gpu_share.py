@@ -14,8 +14,8 @@ from suite.results.ledger import Ledger
 from suite.runs import resolve_run
 from suite.spec.resources import Resources
 from suite.work.execute import execute
+from suite.work.machine import Machine
 from suite.work.memory import confine, require_share
-from suite.work.preparation import Machine
 
 WORLD = "planted-verbs[train=60,validation=30,test=30]"
 

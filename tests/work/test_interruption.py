@@ -18,7 +18,7 @@ from suite.places import Places
 from suite.runs import resolve_run
 from suite.work import execute as executing
 from suite.work import packing
-from suite.work.preparation import Machine
+from suite.work.machine import Machine
 
 WORLD = "planted-verbs[train=40,validation=30,test=30,verbs=8]"
 

@@ -18,7 +18,7 @@ from suite.work.beside import set_aside_damaged
 from suite.work.execute import execute
 from suite.work.kept import ready
 from suite.work.kept_models import waiting_models
-from suite.work.preparation import Machine
+from suite.work.machine import Machine
 from suite.work.record import settle
 
 WORLD = "planted-verbs[train=40,validation=30,test=30,verbs=8]"

@@ -15,8 +15,9 @@ from suite.places import Places
 from suite.runs import resolve_run
 from suite.work import memory
 from suite.work.execute import execute
+from suite.work.machine import Machine
 from suite.work.memory import Watched
-from suite.work.preparation import Machine, Prepared
+from suite.work.preparation import Prepared
 
 LARGE = 200 * 2**20  # bytes
 

@@ -14,8 +14,8 @@ from suite.results.schema import Outcome
 from suite.runs import resolve_run
 from suite.train.storage.reporter import Silent
 from suite.work.execute import execute
+from suite.work.machine import Machine
 from suite.work.packing import can_pack, run_packed
-from suite.work.preparation import Machine
 
 TOLERANCE = 1e-4  # README: of the largest score
 WORLDS = {

@@ -13,8 +13,8 @@ from suite.registry import method
 from suite.runs import resolve_run
 from suite.train.storage.reporter import Silent
 from suite.work.execute import execute
+from suite.work.machine import Machine
 from suite.work.packing import pays, run_packed
-from suite.work.preparation import Machine
 
 WORLD = "planted-actors[train_videos=20]"
 COMMON = {"steps": 12, "semi_steps": 6, "evaluate_steps": 6, "hidden": 16, "batch": 8, "rule": "adamw"}

@@ -12,8 +12,8 @@ from suite.places import Places
 from suite.runs import resolve_run
 from suite.train.storage.reporter import Silent
 from suite.work.execute import execute
+from suite.work.machine import Machine
 from suite.work.packing import run_packed
-from suite.work.preparation import Machine
 from tests.methods.recognition.worlds import SMALL
 
 WORLD = f"planted-verbs[{','.join(f'{name}={value}' for name, value in SMALL.items())}]"

@@ -22,8 +22,8 @@ from suite.tasks.recognition.storage.rows import from_rows
 from suite.tasks.recognition.unknown import check_unknown, settle_unknown
 from suite.train.storage.reporter import Silent
 from suite.work.execute import execute
+from suite.work.machine import Machine
 from suite.work.packing import run_packed
-from suite.work.preparation import Machine
 from tests.cli.conftest import Typed, typed
 
 __all__ = ["typed"]  # a fixture
