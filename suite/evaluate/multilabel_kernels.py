@@ -76,7 +76,7 @@ def _cell(value: float, low: float, high: float, scale: float, cells: int) -> in
 
 @compiled
 def _reaching(column: Floats, own: Floats, table: Ints, counts: Ints) -> None:
-    """Fill ``counts`` (P + 1,) with how many of the scores (N,) reach each of ``own`` (P,), which ascend.
+    """Fill ``counts`` (P + 1,) with how many of the scores (N,) reach at least so many of ``own`` (P,), which ascend.
 
     ``table`` (T + 1,): the scores of ``own`` below each of T equal parts of their range, so that a score is compared
     with those of its own part alone.
@@ -107,8 +107,6 @@ def _reaching(column: Floats, own: Floats, table: Ints, counts: Ints) -> None:
         counts[first] += 1
     for place in range(len(own) - 1, -1, -1):
         counts[place] += counts[place + 1]
-    for place in range(len(own)):
-        counts[place] = counts[place + 1]
 
 
 @compiled
@@ -132,7 +130,7 @@ def areas(columns: Floats, found: Floats, first: Ints, unknown: Ints, missed: in
         for place in range(count):
             # Equal scores enter together: at the end of a tie, all positives from its first on have been met.
             if place == 0 or own[place] != own[place - 1]:
-                met = seen[place] - unknown[label] if own[place] == -np.inf else seen[place]
+                met = seen[place + 1] - (unknown[label] if own[place] == -np.inf else 0)
                 best = max(best, (count - place) / max(met, 1))
             envelope[place] = best
         total = 0.0

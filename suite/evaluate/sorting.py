@@ -16,7 +16,6 @@ Keys = NDArray[np.uint64]
 Rows = NDArray[np.int32]
 
 FEW = 64  # rows that are inserted one by one
-SMALL = 2048
 
 
 @inlined

@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from psutil import STATUS_ZOMBIE, NoSuchProcess, Process
+from psutil import NoSuchProcess, Process, wait_procs
 
 from suite.errors import SuiteError, UsageError, pass_on_interruption
 
@@ -218,17 +218,6 @@ def _leave(started: Iterable[Process]) -> None:
         with suppress(NoSuchProcess):
             family += process.children(recursive=True)
     ray.shutdown()
-    until = time.monotonic() + CONNECT
-    while (family := [process for process in family if _runs(process)]) and time.monotonic() < until:
-        time.sleep(0.02)
-    for process in family:
-        with suppress(NoSuchProcess):
-            process.kill()
-
-
-def _runs(process: Process) -> bool:
-    """Whether it has not ended: one that nobody has waited for yet has."""
-    try:
-        return process.is_running() and process.status() != STATUS_ZOMBIE
-    except NoSuchProcess:
-        return False
+    _, left = wait_procs(family, timeout=CONNECT)
+    for process in left:
+        process.kill()

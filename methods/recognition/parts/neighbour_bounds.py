@@ -5,11 +5,12 @@ double precision. By the triangle inequality the distance of two rows differs fr
 most r + r'. The rounded distance itself comes from a product whose sum of D terms was rounded in float32: that is off
 by at most D · 2⁻²³ times both lengths, whatever the order of the sum, and twice what rounding to nearest allows. Where
 the processor multiplies bfloat16, blocks of products are rounded to it, too, by at most 2⁻⁸ of themselves: that takes
-half the time of products that are kept in float32, and where a row has too many candidates for that, their products
-are computed again. So each pair has a lower and an upper bound. The K-th smallest upper bound of a row limits the
-distance of its K-th neighbour; only rows whose lower bound is within that limit can be neighbours, and their distances
-are computed exactly. Which rows are neighbours therefore depends neither on the precision that a processor multiplies
-in, nor on the blocks. A product serves both of its rows, which halves the products.
+half the time of products that are kept in float32, and where a row has too many candidates for that, distances of their
+rounded forms are computed in double precision. So each pair has a lower and an upper bound. The K-th smallest upper
+bound of a row limits the distance of its K-th neighbour; only rows whose lower bound is within that limit can be
+neighbours, and their distances are computed exactly. Which rows are neighbours therefore depends neither on the
+precision that a processor multiplies in, nor on the blocks. A product serves both of its rows, which halves the
+products.
 """
 
 from __future__ import annotations

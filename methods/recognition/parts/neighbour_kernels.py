@@ -109,28 +109,20 @@ def lengths(source: np.ndarray, centre: np.ndarray, rounded: np.ndarray) -> tupl
 
 
 @compiled
-def _product(left: np.ndarray, right: np.ndarray, lanes: np.ndarray) -> float:
-    """The product of two rows (D,) given as the bits of bfloat16; ``lanes`` is room for (LANES,) sums in float32."""
-    lanes[:] = 0.0
-    size = len(lanes)
-    whole = len(left) // size * size
-    for start in range(0, whole, size):
-        a, b = left[start : start + size], right[start : start + size]
-        for t in range(size):  # a bfloat16 is the upper half of a float32
-            lanes[t] += np.uint32(a[t] << 16).view(np.float32) * np.uint32(b[t] << 16).view(np.float32)
-    for t in range(len(left) - whole):
-        a, b = left[whole + t], right[whole + t]
-        lanes[t] += np.uint32(a << 16).view(np.float32) * np.uint32(b << 16).view(np.float32)
-    return np.float64(_folded(lanes))
+def _values(bits: np.ndarray) -> np.ndarray:
+    """(D,) float32 of the bits of bfloat16, which are the upper halves of theirs."""
+    return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 
 @compiled
-def _bounds(a: int, b: int, product: float, kept: float, known: Known, limits: Limits) -> tuple[float, float]:
-    """The least and the greatest distance that rows ``a`` and ``b`` can have."""
+def _bounds(a: int, b: int, square: float, beside: float, known: Known, limits: Limits) -> tuple[float, float]:
+    """The least and the greatest distance that rows ``a`` and ``b`` can have.
+
+    ``square`` is the squared distance of their rounded forms, from a product that is ``beside`` off beyond its sum.
+    """
     _, squares, moved = known
-    both = squares[a] + squares[b]
-    error = limits.factor * np.sqrt(squares[a] * squares[b]) + limits.least + kept * np.abs(product)
-    square, error, reach = both - 2.0 * product, 2.0 * error + SLACK * both, moved[a] + moved[b]
+    error = limits.factor * np.sqrt(squares[a] * squares[b]) + limits.least + beside
+    error, reach = 2.0 * error + SLACK * (squares[a] + squares[b]), moved[a] + moved[b]
     low = np.sqrt(max(0.0, square - error)) * (1.0 - SLACK) - reach
     return low, np.sqrt(max(0.0, square + error)) * (1.0 + SLACK) + reach
 
@@ -166,15 +158,15 @@ def _pruned(row: int, state: State) -> None:
 
 @compiled
 def _sharpened(row: int, known: Known, limits: Limits, state: State) -> None:
-    """Bound the candidates of ``row`` by their products in float32, and forget those that cannot be neighbours.
+    """Bound the candidates of ``row`` by distances in double precision, and forget those that cannot be neighbours.
 
     The k smallest upper bounds are those of candidates: whatever was forgotten has a lower bound above them.
     """
     heap, _, held, other, low = state
-    lanes, highs = np.empty(LANES, dtype=np.float32), np.empty(held[row])
+    lanes, highs, own = np.empty(LANES), np.empty(held[row]), _values(known.bits[row])
     for place in range(held[row]):
-        product = _product(known.bits[row], known.bits[other[row, place]], lanes)
-        low[row, place], highs[place] = _bounds(row, other[row, place], product, 0.0, known, limits)
+        square = _squared_distance(own, _values(known.bits[other[row, place]]), lanes)
+        low[row, place], highs[place] = _bounds(row, other[row, place], square, 0.0, known, limits)
     heap[row] = np.sort(highs)[: heap.shape[1]][::-1]
     _pruned(row, state)
 
@@ -204,7 +196,8 @@ def _hold(row: int, low: float, high: float, other: int, known: Known, limits: L
 @compiled
 def _pair(a: int, b: int, product: float, sides: int, known: Known, limits: Limits, state: State) -> None:
     """Make ``b`` a candidate of row ``a``, and with two ``sides`` ``a`` one of ``b``, where their bounds allow it."""
-    low, high = _bounds(a, b, product, limits.kept, known, limits)
+    square = known.squares[a] + known.squares[b] - 2.0 * product
+    low, high = _bounds(a, b, square, limits.kept * np.abs(product), known, limits)
     if state.held[a] >= 0 and low <= state.heap[a, 0]:
         _hold(a, low, high, b, known, limits, state)
     if sides > 1 and state.held[b] >= 0 and low <= state.heap[b, 0]:
