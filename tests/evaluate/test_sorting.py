@@ -1,4 +1,4 @@
-"""Orders of descending score beside NumPy's stable sort: every width of digits, ties, signs of zero, infinities."""
+"""Orders of descending score beside NumPy's stable sort: short and long stretches, ties, signs of zero, infinities."""
 
 from itertools import pairwise
 
