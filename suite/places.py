@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +55,9 @@ class Places:
 
     def require_writable(self) -> None:
         """Raise :class:`UsageError` now if nothing can be written to ``outputs``, not after hours of training."""
+        import shutil  # these take longer to load than all else here, and plans only look
+        import tempfile
+
         folder = self.local
         try:
             folder.mkdir(parents=True, exist_ok=True)

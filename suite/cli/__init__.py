@@ -9,7 +9,6 @@ import os
 import pkgutil
 import signal
 import sys
-import tempfile
 import traceback
 from typing import Annotated, Any
 
@@ -130,6 +129,8 @@ def _of_the_disk(error: Exception) -> str:
 
 def _defect(error: Exception) -> str:
     """One sentence about an error that nobody foresaw; its traceback goes to a file, for a report."""
+    import tempfile
+
     text = redacted("".join(traceback.format_exception(error)))
     problem = " ".join(redacted(f"{type(error).__name__}: {error}").split())[:LONGEST]
     try:

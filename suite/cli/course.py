@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from suite.cli.console import complain
 from suite.cli.progress import WITHIN_EVERY
-from suite.work.progress import duration
+from suite.telling import duration
 
 if TYPE_CHECKING:
     from rich.live import Live

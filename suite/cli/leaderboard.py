@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -109,6 +108,8 @@ def leaderboard(
 
 def builds_again(plan: Plan, name: str) -> str:
     """The command that builds the page of ``plan``; a board from a file, ``name``, is named by it."""
+    import shlex
+
     own, file = f"suite report {plan.board.call}", f"suite report {shlex.quote(name)}"
     return plan.board.again.replace(own, file, 1) if name.endswith(".toml") else plan.board.again
 
@@ -189,7 +190,7 @@ def build_report(plan: Plan, places: Places, single: bool = False) -> str:
 
 def _line(done: Done) -> str:
     from suite.leaderboard.perform import in_words
-    from suite.work.progress import duration
+    from suite.telling import duration
 
     what = in_words(done.asked)
     if done.status == "finished":

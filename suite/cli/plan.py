@@ -18,7 +18,7 @@ from suite.cli.leaderboard import (
 )
 from suite.cli.plan_tables import ROW, TABLE, by_row, by_table, in_words, memory_in_words
 from suite.errors import UsageError
-from suite.work.progress import duration
+from suite.telling import duration
 
 if TYPE_CHECKING:
     from suite.leaderboard.cost import Costs
@@ -80,9 +80,8 @@ def _show_board(made: Plan, places: Places, jobs: int, of_table: bool, time: boo
     import os
 
     from suite.leaderboard.cost import Costs
-    from suite.leaderboard.missing import lacks
 
-    lacking = lacks(made.blocked, places.root)
+    lacking = _lacking(made, places)
     short = made.board.shortened
     costs = Costs.of(places.local, short.words.removeprefix("shortened: ") if short and short.params else "")
     if time:
@@ -104,6 +103,15 @@ def _show_board(made: Plan, places: Places, jobs: int, of_table: bool, time: boo
         emit(by_row(rows), ROW, False)
     say(f"{len(made.finished)} finished, {len(made.todo)} to do: {_expected(made, wall, at_once)}.")
     _say_rest(made, costs, lacking, rows)
+
+
+def _lacking(made: Plan, places: Places) -> list[Lack]:
+    """What blocked runs lack, by dataset."""
+    if not made.blocked:
+        return []
+    from suite.leaderboard.missing import lacks
+
+    return lacks(made.blocked, places.root)
 
 
 def _totals(made: Plan) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from suite.work.progress import duration
+from suite.telling import duration
 
 if TYPE_CHECKING:
     from suite.leaderboard.plan import Plan

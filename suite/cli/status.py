@@ -57,7 +57,7 @@ def _tell(places: Places, as_json: bool) -> None:
 
 
 def _tell_one(note: Note) -> None:
-    from suite.work.progress import duration
+    from suite.telling import duration
 
     standing = note.standing
     where = f"{note.command} on {note.host}, process {note.process}"

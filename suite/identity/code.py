@@ -82,4 +82,8 @@ def _of_modules(*starts: str) -> dict[str, str]:
 
 def _walked(start: Start, *more: Start) -> dict[str, str]:
     own = start.split(".")[0] if isinstance(start, str) and not start.startswith(("suite.", "methods.")) else ""
-    return closure([start, *more], lambda name: makes_numbers(name) or name.split(".")[0] == own)
+    return closure([start, *more], partial(_counts, own) if own else makes_numbers)
+
+
+def _counts(own: str, module: str) -> bool:
+    return makes_numbers(module) or module.split(".")[0] == own

@@ -40,9 +40,16 @@ def closure(starts: Iterable[Start], counts: Callable[[str], bool]) -> dict[str,
         found = _source(item)
         if found is not None:
             digests[name] = found.digest
-            waiting += [one for one in found.imports if one not in digests and (counts(one) or _lies_in(one, beside))]
+            waiting += _counting(found.imports, counts)
+            waiting += [one for one in found.imports if _lies_in(one, beside)] if beside else []
     sources().keep()
     return digests
+
+
+@cache
+def _counting(imports: tuple[str, ...], counts: Callable[[str], bool]) -> tuple[str, ...]:
+    """Those of a module's imports that count: asked of the same modules for every method."""
+    return tuple(filter(counts, imports))
 
 
 def _source(item: Start) -> Source | None:
@@ -107,8 +114,9 @@ def module_path(name: str) -> Path | None:
     root = _top_level(top)
     if root is None or not rest:
         return root
-    place = root.parent.joinpath(*rest) if root.stem == "__init__" else root.joinpath(*rest)
-    return next((path for path in (place.with_name(f"{place.name}.py"), place / "__init__.py") if path.is_file()), None)
+    folder, place = root.parent if root.stem == "__init__" else root, "/".join(rest)
+    files = (folder / f"{place}{end}" for end in (".py", "/__init__.py"))
+    return next((path for path in files if path.is_file()), None)
 
 
 @cache
@@ -127,7 +135,7 @@ def _top_level(name: str) -> Path | None:
 
 def _lies_in(name: str, folders: set[Path]) -> bool:
     """Whether the module called ``name`` is a file below one of ``folders``, and not of an installed package there."""
-    path = module_path(name) if folders else None
+    path = module_path(name)
     return path is not None and "site-packages" not in path.parts and any(map(path.is_relative_to, folders))
 
 

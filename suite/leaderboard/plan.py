@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 Tuned = Callable[[str, str, str], Mapping[str, Value]]
 
 Codes = dict[tuple[str, bool], str]  # by method, and whether it starts from weights
+Prints = dict[tuple[Any, ...], str | DataError]  # by task, dataset, protocol and dials
 
 
 @dataclass(frozen=True)
@@ -154,11 +155,18 @@ def _expand(board: LeaderboardSpec, tuned: Tuned | None, root: Path | None) -> I
         for dataset in table.datasets:
             for entry in entries:
                 for trial, params in _trials(entry, table, dataset, tuned, where):
+                    first, blocked, first_whole = _resolved(entry, dataset, params, table, board.shortened, root)
+                    label, where_on = entry.label, dataset_label(first)
+                    if first_whole and board.shortened:
+                        label = f"{label} ({board.shortened.mark})"
                     for seed in table.seeds:
-                        place = (entry, dataset, params, table, seed)
-                        spec, blocked, whole = _resolved(*place, board.shortened, root)
-                        label = f"{entry.label} ({board.shortened.mark})" if whole and board.shortened else entry.label
-                        yield BoardRun(spec, "", index, label, dataset_label(spec), blocked, trial, whole)
+                        spec, whole = _seeded(first, seed), first_whole and _seeded(first_whole, seed)
+                        yield BoardRun(spec, "", index, label, where_on, blocked, trial, whole)
+
+
+def _seeded(spec: RunSpec, seed: int) -> RunSpec:
+    """The same run with another seed, on which nothing else of it depends; a table has checked its seeds."""
+    return spec.model_copy(update={"seed": seed})
 
 
 def _resolved(
@@ -166,12 +174,11 @@ def _resolved(
     dataset: str,
     params: Mapping[str, Value],
     table: TableSpec,
-    seed: int,
     short: Shortened | None,
     root: Path | None,
 ) -> tuple[RunSpec, str, RunSpec | None]:
     """The run, why it cannot be done here (else empty), and the whole run where this one is ``short``."""
-    more = {"protocol": table.protocol, "seed": seed, "root": root}
+    more = {"protocol": table.protocol, "seed": table.seeds[0], "root": root}
     whole, blocked = _resolve(entry.method, dataset, params, epochs=table.epochs, **more)
     if short is None:
         return whole, blocked, None
@@ -253,15 +260,15 @@ def _values(
 def _named(asked: list[BoardRun], places: Places) -> list[BoardRun]:
     """Fill in run ids; data and code are fingerprinted once each."""
     codes: Codes = {}
-    prints: dict[str, str | DataError] = {}
+    prints: Prints = {}
     return [_name(one, places, codes, prints) for one in asked]
 
 
-def _name(one: BoardRun, places: Places, codes: Codes, prints: dict[str, str | DataError]) -> BoardRun:
+def _name(one: BoardRun, places: Places, codes: Codes, prints: Prints) -> BoardRun:
     if one.blocked:
         return one
     spec: RunSpec = one.spec
-    key = spec.model_copy(update={"params": {}, "seed": 0, "epochs": None}).canonical_json()
+    key = method(spec.method).task, spec.dataset, spec.protocol, tuple(spec.dials.items())
     if key not in prints:
         try:
             prints[key] = data_fingerprint(spec, places)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from suite.errors import UsageError, did_you_mean
 from suite.hyper import Value
 from suite.registry import method
-from suite.report.published import Published, load_published
 from suite.spec.board import Entry, LeaderboardSpec, PrintedTable, TableSpec
 from suite.tasks import task
+
+if TYPE_CHECKING:
+    from suite.report.published import Published
 
 Place = tuple[str, str]  # dataset with dials, protocol
 
@@ -44,6 +47,8 @@ def table_names(board: LeaderboardSpec) -> list[str]:
 
 
 def _tables(printed: PrintedTable) -> list[TableSpec]:
+    from suite.report.published import load_published  # few boards have printed tables
+
     cells = [cell for cell in load_published([printed.table]) if not cell.why_not]
     places = dict.fromkeys((dataset, cell.protocol) for cell in cells for dataset in cell.datasets)
     return [_table(printed, place, _of(cells, place)) for place in places]

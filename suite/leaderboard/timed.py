@@ -9,7 +9,6 @@ from suite.data import find_card
 from suite.errors import UsageError
 from suite.presets import changes, preset_of, value_text
 from suite.registry import method
-from suite.report.matching import key_of
 from suite.spec.base import content_hash
 from suite.spec.card import DatasetCard, Size
 from suite.spec.run import RunSpec
@@ -48,6 +47,8 @@ def scored(spec: RunSpec) -> int:
 
 def name_of(spec: RunSpec) -> str:
     """What runs of one setting and length share, whatever their seed."""
+    from suite.report.matching import key_of  # which brings what is in print
+
     return content_hash([*key_of(spec), *([str(spec.epochs)] if spec.epochs else [])])
 
 

@@ -13,12 +13,11 @@ from pydantic import Field, field_validator, model_validator
 from suite.errors import UsageError
 from suite.hyper import Value
 from suite.spec.base import Spec, load_toml
-from suite.spec.run import RunSpec
+from suite.spec.run import RunSpec, Seeds
 
 Params = dict[str, Value] | Annotated[str, Field(pattern=r"^tuned:[\w.-]+$")]
 Tuple = tuple[str, ...]
 Trials = Annotated[tuple[dict[str, Value], ...], Field(min_length=1)]
-Seeds = tuple[Annotated[int, Field(ge=0)], ...]
 MANY = 100_000  # more seeds than anybody runs: a typing error
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,8 @@ from suite.spec.base import Spec, content_hash
 from suite.spec.pinned import content_of
 
 Precision = Literal["float32", "bfloat16", "float16"]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]  # as the ledger and generators hold it
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
 
 
 class RunSpec(Spec):
@@ -25,7 +27,7 @@ class RunSpec(Spec):
     params: dict[str, Value] = Field(default_factory=dict)
     dials: dict[str, Value] = Field(default_factory=dict)
     protocol: str = "default"
-    seed: int = Field(0, ge=0, le=2**63 - 1)  # as the ledger and generators hold it
+    seed: Seed = 0
     epochs: int | None = Field(None, ge=1)
     precision: Precision = "float32"
 

@@ -12,7 +12,7 @@ from suite.errors import UsageError
 from suite.hyper import Value
 from suite.spec.base import Spec
 from suite.spec.resources import Resources
-from suite.spec.run import Precision
+from suite.spec.run import Precision, Seed, Seeds
 
 DEFAULT_TRIALS = 50  # of a sampler that would never end by itself
 GRID_POINTS = 5  # of a range on a grid that says neither points nor step
@@ -155,7 +155,7 @@ class SweepSpec(Spec):
     default: bool = True
     sampler: Sampler = Sampler()
     objectives: tuple[Objective, ...] = (Objective(),)
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
+    seeds: Seeds = (0,)
     pruner: Pruner = Pruner()
     budget: Budget = Budget()
     resources: Resources = Resources()
@@ -163,7 +163,7 @@ class SweepSpec(Spec):
     packed: Annotated[int, Field(ge=0)] = 16
     inner: Annotated[int, Field(ge=1)] = 1000
     retries: Annotated[int, Field(ge=0)] = 1
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     precision: Precision = "float32"
 
     @model_validator(mode="before")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from suite.telling import duration
 from suite.train.storage.reporter import Progress
 
 SHOWN = 3  # runs under way in a line
@@ -96,10 +97,3 @@ def brief(progress: Progress) -> Progress:
     """``progress`` with that number alone: thousands of workers report each second."""
     kept = {name: value for name, value in progress.values.items() if name.startswith("validation/")}
     return Progress(progress.phase, progress.epoch, progress.done, progress.total, dict([*kept.items()][:1]))
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,7 +33,7 @@ class Timings:
             if row["status"] == "finished" and row["seconds"] is not None and math.isfinite(row["seconds"]):
                 for names in _KEYS:
                     seconds.setdefault((*names, *(row[name] for name in names)), []).append(row["seconds"])
-        return cls({key: statistics.median(several) for key, several in seconds.items()})
+        return cls({key: _median(several) for key, several in seconds.items()})
 
     def expected(self, spec: RunSpec) -> float | None:
         """Expected seconds of one run, from the nearest runs there are; None where there is nothing to go by.
@@ -56,8 +55,8 @@ class Timings:
     def _guesses(self, spec: RunSpec) -> Iterator[float | None]:
         """From the nearest runs to the farthest; None where there are none."""
         yield from map(self.medians.get, self._same_dataset(spec))
-        seen, size = self._sized.get(spec.method), _samples(spec.dataset)
-        yield statistics.median(seconds * size / there for seconds, there in seen) if seen and size else None
+        if (seen := self._sized.get(spec.method)) and (size := _samples(spec.dataset)):
+            yield _median([seconds * size / there for seconds, there in seen])
         yield from map(self.medians.get, [("method", spec.method), ()])
 
     @cached_property
@@ -77,6 +76,12 @@ class Timings:
         dataset = self.labels[asked]
         same = ("method", "dataset", "epochs", spec.method, dataset, spec.epochs)
         return [same, ("method", "dataset", spec.method, dataset), ("dataset", dataset)]
+
+
+def _median(seconds: list[float]) -> float:
+    from statistics import median  # slow to load, and a first plan has nothing to take one of
+
+    return median(seconds)
 
 
 def _samples(dataset: str) -> int:

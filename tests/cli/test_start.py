@@ -90,3 +90,8 @@ def test_what_hands_out_the_runs_of_a_board_loads_nothing_that_trains() -> None:
     code = "import sys, suite.leaderboard.source, suite.leaderboard.run, suite.work.tune_workers; print(*sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "numba", "scipy", "optuna"} & set(found)
+
+
+def test_python_runs_the_suite_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "suite", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("weak-action-suite ")

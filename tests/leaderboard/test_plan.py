@@ -142,7 +142,16 @@ def test_boards_are_found_by_name_and_by_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("seeds", 0), ("seeds", 10**9), ("trials", []), ("metrics", ["mAP@x"]), ("extra", 1)]
+    ("key", "value"),
+    [
+        ("seeds", 0),
+        ("seeds", []),
+        ("seeds", [2**63]),
+        ("seeds", 10**9),
+        ("trials", []),
+        ("metrics", ["mAP@x"]),
+        ("extra", 1),
+    ],
 )
 def test_slips_in_a_table_are_refused(tmp_path, key, value):
     path = tmp_path / "b.toml"

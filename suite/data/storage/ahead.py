@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 READERS = 4  # files read at a time
 
@@ -15,6 +17,8 @@ ReadT = TypeVar("ReadT")
 
 def each_ahead(read: Callable[[ItemT], ReadT], items: Iterable[ItemT]) -> Iterator[ReadT]:
     """``read`` of each item in order, while the next few are read in threads; raises what ``read`` raises."""
+    from concurrent.futures import ThreadPoolExecutor  # only here: plans find the files that they need read already
+
     with ThreadPoolExecutor(READERS) as pool:
         waiting: deque[Future[ReadT]] = deque()
         for item in items:

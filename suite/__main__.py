@@ -1,0 +1,5 @@
+"""``python -m suite``: the command line, where no program called ``suite`` is on the path."""
+
+from suite.cli import main
+
+main()
