@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from methods.weak_localization.parts.localize import Activation, NonMaximumSuppression, localize
 from methods.weak_localization.parts.proposals import Runs
-from methods.weak_localization.parts.sampling import random_index, uniform_index
+from methods.weak_localization.parts.sampling import random_rows, uniform_index
 from suite.evaluate.scoring.pool import Pool, Thinning
 from suite.evaluate.segments import Segments
 from suite.method import Batch, Method, Optimizer, Phase, Run, Scores, hyper
@@ -76,8 +76,8 @@ class WeakLocalization(Method):
 
     def sampled(self, train: Videos, videos: np.ndarray, generator: np.random.Generator) -> Batch:
         """The sampled rows of a batch: ``index`` (B, T)."""
-        index = [train.offsets[v] + random_index(int(train.lengths[v]), self.positions, generator) for v in videos]
-        return {"index": torch.from_numpy(np.array(index))}
+        rows = random_rows(train.lengths[videos], self.positions, generator)
+        return {"index": torch.from_numpy(train.offsets[videos, None] + rows)}
 
     def decode(self, scores: Scores, samples: Videos) -> Segments:
         return self.suppression()(self.proposals(scores, samples))

@@ -8,26 +8,43 @@ from __future__ import annotations
 
 import numpy as np
 
-from suite.evaluate.compiling import compiled
+from suite.evaluate.compiling import compiled, inlined
+
+
+@inlined
+def _passed(value: float, levels: np.ndarray, strict: bool, before: int) -> int:
+    """How many of the ascending ``levels`` a value is above, looked for from the number ``before`` on."""
+    # Only positive points, even at threshold 0: as in BaSNet, whose runs are what is above zero after zeroing.
+    if not value > 0.0:
+        return 0
+    count = before
+    while count < len(levels) and (value > levels[count] if strict else value >= levels[count]):
+        count += 1
+    while count > 0 and not (value > levels[count - 1] if strict else value >= levels[count - 1]):
+        count -= 1
+    return count
 
 
 @compiled
-def _runs(signal: np.ndarray, level: float, strict: bool, first: np.ndarray, last: np.ndarray, begin: int) -> int:
-    """Write the runs of points above ``level`` from place ``begin`` on; returns the place after the last one."""
-    count, inside = begin, False
+def _runs(signal: np.ndarray, levels: np.ndarray, strict: bool, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Write the runs of points above each of S ascending ``levels`` into (S, most); returns how many each has, (S,)."""
+    # One pass for all levels: from one point to the next a signal seldom crosses any.
+    count, inside = np.zeros(len(levels), dtype=np.int64), 0
     for point in range(len(signal)):
-        # Only positive points, even at threshold 0: as in BaSNet, whose runs are what is above zero after zeroing.
-        above = signal[point] > 0.0 and (signal[point] > level if strict else signal[point] >= level)
-        if above and not inside:
-            first[count] = point
-        if inside and not above:
-            last[count] = point - 1
-            count += 1
-        inside = above
-    if inside:
-        last[count] = len(signal) - 1
-        count += 1
-    return begin if count == begin + 1 and last[begin] == 0 else count  # the first point alone is no run
+        now = _passed(signal[point], levels, strict, inside)
+        for level in range(inside, now):
+            first[level, count[level]] = point
+        for level in range(now, inside):
+            last[level, count[level]] = point - 1
+            count[level] += 1
+        inside = now
+    for level in range(inside):
+        last[level, count[level]] = len(signal) - 1
+        count[level] += 1
+    for level in range(len(levels)):
+        if count[level] == 1 and last[level, 0] == 0:  # the first point alone is no run
+            count[level] = 0
+    return count
 
 
 @compiled
@@ -54,20 +71,27 @@ def scored_runs(
         zeroed: whether contrast is taken on the signal with all below the threshold set to 0.
         outer: length of the outer region on each side, as a share of the run.
     """
-    points = len(signal)
-    most = len(levels) * (points // 2 + 1)
-    first, last, score = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64), np.empty(most)
+    points, order = len(signal), np.argsort(levels)
+    firsts = np.empty((len(levels), points // 2 + 1), dtype=np.int64)
+    lasts = np.empty_like(firsts)
+    counts = _runs(signal, levels[order], strict, firsts, lasts)
+    places = np.empty_like(order)
+    places[order] = np.arange(len(order))
+    first, last, score = np.empty(counts.sum(), np.int64), np.empty(counts.sum(), np.int64), np.empty(counts.sum())
     total, count = np.zeros(points + 1), 0
     for which in range(len(levels)):
-        begin, count = count, _runs(signal, levels[which], strict, first, last, count)
         if which == 0 or zeroed:
             _add_up(signal, levels[which], strict, zeroed, total)
-        for run in range(begin, count):
-            length = last[run] - first[run] + 1
-            low = max(0, int(np.trunc(first[run] - outer * length)))
-            high = min(points - 1, int(np.trunc(last[run] + outer * length)))
-            inner = total[last[run] + 1] - total[first[run]]
+        place = places[which]
+        for run in range(counts[place]):
+            begin, end = firsts[place, run], lasts[place, run]
+            length = end - begin + 1
+            low = max(0, int(np.trunc(begin - outer * length)))
+            high = min(points - 1, int(np.trunc(end + outer * length)))
+            inner = total[end + 1] - total[begin]
             around = total[high + 1] - total[low] - inner
             beside = (high - low + 1) - length
-            score[run] = inner / length - (around / beside if beside > 0 else 0.0)
-    return first[:count].copy(), last[:count].copy(), score[:count].copy()
+            first[count], last[count] = begin, end
+            score[count] = inner / length - (around / beside if beside > 0 else 0.0)
+            count += 1
+    return first, last, score

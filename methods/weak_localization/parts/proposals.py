@@ -51,8 +51,8 @@ class Runs:
         kept = self.last - self.first + 1 >= points
         return Runs(self.first[kept], self.last[kept], self.score[kept])
 
-    def seconds(self, points: int, duration: float) -> tuple[np.ndarray, np.ndarray]:
-        """Start and end in seconds of runs on a signal of ``points`` points over ``duration`` seconds of snippets."""
+    def seconds(self, points: np.ndarray, duration: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Start and end in seconds of runs on signals of ``points`` (N,) over ``duration`` (N,) seconds of snippets."""
         factor = duration / points
         return self.first * factor, (self.last + 1) * factor
 

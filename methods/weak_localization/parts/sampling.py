@@ -7,6 +7,8 @@ interpolation is what the ASL paper writes (§4).
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from suite.errors import DataError
@@ -18,6 +20,11 @@ def uniform_index(length: int, positions: int) -> np.ndarray:
     Raises :class:`DataError` for a video without snippets.
     """
     _check(length)
+    return _uniform(length, positions).copy()
+
+
+@lru_cache(maxsize=1024)  # videos are looked at again and again, and many have one length
+def _uniform(length: int, positions: int) -> np.ndarray:
     return np.arange(positions, dtype=np.int64) * length // positions
 
 
@@ -27,11 +34,16 @@ def random_index(length: int, positions: int, generator: np.random.Generator) ->
     ``s`` is the uniform grid. The last position draws from ``s_{T-1} … L-1``; with L = T every snippet is seen once,
     in order.
     """
-    low = uniform_index(length, positions)
-    if length == positions:
-        return low
-    high = np.append(low[1:], length - 1)
-    return generator.integers(low, high, endpoint=True)
+    return random_rows(np.array([length]), positions, generator)[0]
+
+
+def random_rows(lengths: np.ndarray, positions: int, generator: np.random.Generator) -> np.ndarray:
+    """(B, T) :func:`random_index` of B videos of ``lengths`` (B,), drawn one after the other."""
+    low = np.array([uniform_index(int(length), positions) for length in lengths]).reshape(-1, positions)
+    high = np.concatenate([low[:, 1:], lengths[:, None] - 1], axis=1)
+    drawn = lengths != positions
+    low[drawn] = generator.integers(low[drawn], high[drawn], endpoint=True)
+    return low
 
 
 def interpolation(length: int, positions: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from typing import ClassVar, Literal
 
@@ -138,13 +139,19 @@ class SelectionLocalizer(WeakLocalization):
             yield Activation(classes, probability[classes], np.asarray(signal, dtype=np.float64))
 
     def propose(self, signal: np.ndarray, probability: float, rank: np.ndarray) -> Runs:
-        levels = tuple(np.linspace(self.threshold_low, self.threshold_high, self.thresholds))
+        levels = _levels(self.threshold_low, self.threshold_high, self.thresholds)
         return propose(signal, probability, ProposalRule(levels, self.outer, self.class_weight, self.strict))
 
     def suppression(self) -> NonMaximumSuppression:
         return NonMaximumSuppression(self.nms, self.nms_threshold, self.nms_sigma, self.nms_plus)
 
     chooses: ClassVar[str] = "class_threshold"
+
+
+@cache
+def _levels(low: float, high: float, count: int) -> tuple[float, ...]:
+    """The thresholds, which every signal of a split asks for."""
+    return tuple(np.linspace(low, high, count))
 
 
 def video_probability(
