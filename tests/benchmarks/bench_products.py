@@ -17,7 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from methods.networks.products import convolve, linear
+from methods.networks.convolutions import convolve
+from methods.networks.products import linear
 from tests.benchmarks.rows import Row, record
 
 SHAPES = {

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from methods.networks.actionformer.attention import banded_attention, global_attention
 from methods.networks.actionformer.config import GLOBAL_WINDOW
-from methods.networks.products import Linear, convolve
+from methods.networks.convolutions import convolve
+from methods.networks.products import Linear
 
 
 class MaskedConv(nn.Module):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from methods.networks.actionformer.config import ActionFormerConfig
 from methods.networks.actionformer.layers import Block, MaskedConv
-from methods.networks.products import convolve
+from methods.networks.convolutions import convolve
 
 
 class Detections(NamedTuple):
@@ -81,7 +81,7 @@ class Backbone(nn.Module):
     def forward(self, features: Tensor, mask: Tensor, padded: int) -> tuple[list[Tensor], list[Tensor]]:
         """(B, T, D) and (B, T, 1) -> per level (B, T_l, C) and (B, T_l, 1)."""
         for conv, norm in zip(self.embd, self.embd_norm, strict=True):
-            features = F.relu(norm(conv(features, mask)))
+            features = F.relu(norm(conv(features, mask)), inplace=True)
         if self.config.position_encoding:
             features = features + self._positions(features.shape[1], padded) * mask
         for block in self.stem:
@@ -106,10 +106,19 @@ class Neck(nn.Module):
         return [norm(level) for norm, level in zip(self.fpn_norms, levels, strict=True)]
 
 
-def side_by_side(levels: list[Tensor]) -> Tensor:
-    """Join (B, T_l, C) along time with one zero cell between neighbours."""
-    spaced = [F.pad(level, (0, 0, 0, 1)) for level in levels[:-1]]
-    return torch.cat([*spaced, levels[-1]], dim=1)
+def side_by_side(levels: list[Tensor], gaps: list[int]) -> Tensor:
+    """Join (B, T_l, C) along time with so many zero cells after each, none or one."""
+    zero = levels[0].new_zeros(len(levels[0]), 1, levels[0].shape[2])
+    spaced = [part for level, gap in zip(levels, gaps, strict=True) for part in [level, zero][: 1 + gap]]
+    return torch.cat(spaced, dim=1)
+
+
+def gaps_after(sizes: list[int]) -> list[int]:
+    """Zero cells after each level: one between neighbours, and one at the end where that makes all cells even.
+
+    Convolutions take cells by twos (:mod:`methods.networks.convolutions`).
+    """
+    return [1] * (len(sizes) - 1) + [(sum(sizes) + len(sizes) - 1) % 2]
 
 
 class Tower(nn.Module):
@@ -123,7 +132,7 @@ class Tower(nn.Module):
     def tower(self, pyramid: Tensor, mask: Tensor, inside: Tensor) -> Tensor:
         """(B, S, C) -> (B, S, C); ``inside`` (S, 1) keeps the cells between levels at zero."""
         for conv, norm in zip(self.head, self.norm, strict=True):
-            pyramid = F.relu(norm(conv(pyramid, mask))) * inside
+            pyramid = F.relu(norm(conv(pyramid, mask)), inplace=True) * inside
         return pyramid
 
 
@@ -225,7 +234,8 @@ class ActionFormer(nn.Module):
 
     def _run(self, features: Tensor, lengths: Tensor, padded: int, computed: int) -> Detections:
         """Detections of a batch computed over ``computed`` cells."""
-        features = F.pad(features, (0, 0, 0, computed - features.shape[1]))
+        if features.shape[1] != computed:
+            features = F.pad(features, (0, 0, 0, computed - features.shape[1]))
         valid = torch.arange(computed, device=features.device) < lengths[:, None]
         mask = valid[:, :, None].to(features.dtype)
         levels, masks = self.pyramid(features, mask, padded)
@@ -234,15 +244,14 @@ class ActionFormer(nn.Module):
     def _detect(self, levels: list[Tensor], masks: list[Tensor], points: Tensor) -> Detections:
         sizes, device = [level.shape[1] for level in levels], points.device
         starts = [sum(sizes[:level]) + level for level in range(len(sizes))]
-        last = len(sizes) - 1
-        level_of_cell = torch.cat(
-            [torch.full((size + (level < last),), level, device=device) for level, size in enumerate(sizes)]
-        )
-        # The zero cells between levels serve their purpose in the heads and are no points.
+        gaps = gaps_after(sizes)
+        cells = [size + gap for size, gap in zip(sizes, gaps, strict=True)]
+        level_of_cell = torch.cat([torch.full((count,), level, device=device) for level, count in enumerate(cells)])
+        # The zero cells serve their purpose in the heads and are no points.
         kept = torch.cat(
             [torch.arange(first, first + n, device=device) for first, n in zip(starts, sizes, strict=True)]
         )
-        pyramid, mask = side_by_side(levels), side_by_side(masks)
+        pyramid, mask = side_by_side(levels, gaps), side_by_side(masks, gaps)
         inside = torch.zeros_like(level_of_cell, dtype=pyramid.dtype).index_fill_(0, kept, 1.0)[:, None]
         logits = self.cls_head(pyramid, mask, inside)
         offsets = self.reg_head(pyramid, mask, inside, level_of_cell)

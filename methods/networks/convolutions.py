@@ -1,0 +1,161 @@
+"""Convolutions over time: large ones of three taps with two thirds of the multiplications, the others by torch.
+
+Two neighbouring outputs of three taps take four products of inputs and taps instead of six: the minimal filtering
+F(2, 3) of Winograd, as Lavin and Gray (2016, §3) apply it to convolutions. The products are those of matrices, for all
+pairs of a batch at once. Rounding is as with six: weights are halved, nothing is divided.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from methods.networks.products import multiplied, takes
+
+TAPS = 3
+
+
+def convolve(features: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1) -> Tensor:
+    """Zero-padded convolution over time: (B, T, C_in) and (C_out, C_in / groups, k) give (B, ceil(T / stride), C_out).
+
+    ``k`` is odd. What no other way serves runs as a two-dimensional channels-last convolution of height one, which
+    needs no transposed copy.
+    """
+    dense = stride == 1 and features.shape[2] == weight.shape[1]
+    if dense and features.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
+        by_pairs = weight.shape[2] == TAPS and takes(features, weight[:, :, 0])
+        out: Tensor = (_ByPairs if by_pairs else _Convolution).apply(features, weight, bias)
+        return out
+    groups = features.shape[2] // weight.shape[1]
+    half = weight.shape[2] // 2
+    image = F.conv2d(_image(features), weight.unsqueeze(2), bias, (1, stride), (0, half), groups=groups)
+    return image.permute(0, 2, 3, 1).squeeze(1)
+
+
+def _image(features: Tensor) -> Tensor:
+    """(B, T, C) as an image of height one (B, C, 1, T)."""
+    return features.unsqueeze(1).permute(0, 3, 1, 2)
+
+
+class _ByPairs(torch.autograd.Function):
+    """Three taps w, stride 1: outputs of times 2i and 2i + 1 from inputs x of times 2i - 1 to 2i + 2.
+
+    With a = x[2i - 1], b = x[2i], c = x[2i + 1], d = x[2i + 2] the four products are (a - c) w0, (b + c) (w0 + w1 +
+    w2) / 2, (c - b) (w0 - w1 + w2) / 2 and (b - d) w2. The first output is the first plus the second plus the third,
+    the other one the second less the third less the fourth. Gradients are those of the same four products.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(features, weight)
+        inputs, taps = _combined(_even(features)), _mixed(weight)
+        biases = (None, bias, None, None)  # the second product is in both outputs
+        parts = [multiplied(one.flatten(0, 1), tap, add) for one, tap, add in zip(inputs, taps, biases)]
+        first, second, third, fourth = parts
+        out = features.new_empty(len(first), 2, len(weight))
+        torch.add(first.add_(second), third, out=out[:, 0])
+        torch.sub(second.sub_(third), fourth, out=out[:, 1])
+        return out.view(len(features), -1, len(weight))[:, : features.shape[1]]
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, out: Tensor) -> tuple[Tensor | None, ...]:
+        features, weight = ctx.saved_tensors
+        of_features, of_weight, of_bias = ctx.needs_input_grad
+        pairs = _even(out).contiguous().view(-1, 2, out.shape[2])
+        first, second = pairs.unbind(1)
+        sums = (first, first + second, first - second, second)  # of the four products, the last with its sign turned
+        return (
+            _of_features(sums, weight, features.shape) if of_features else None,
+            _of_weight(sums, _combined(_even(features))) if of_weight else None,
+            out.sum((0, 1)) if of_bias else None,
+        )
+
+
+def _even(rows: Tensor) -> Tensor:
+    """(B, T, C) with a time of zeros more where T is odd."""
+    return F.pad(rows, (0, 0, 0, 1)) if rows.shape[1] % 2 else rows
+
+
+def _combined(features: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """a - c, b + c, c - b and b - d of each pair of times: (B, T, C) gives (B, T / 2, C) each."""
+    even, odd = features[:, 0::2], features[:, 1::2]
+    before, after = torch.empty_like(even), torch.empty_like(odd)
+    torch.neg(odd[:, :1], out=before[:, :1])  # before the first time and after the last one there are zeros
+    torch.sub(odd[:, :-1], odd[:, 1:], out=before[:, 1:])
+    torch.sub(even[:, :-1], even[:, 1:], out=after[:, :-1])
+    after[:, -1:] = even[:, -1:]
+    return before, even + odd, odd - even, after
+
+
+def _mixed(weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """w0, (w0 + w1 + w2) / 2, (w0 - w1 + w2) / 2 and w2 of (C_out, C_in, 3), each (C_out, C_in)."""
+    first, middle, last = weight.unbind(2)
+    outer = first + last
+    return first.contiguous(), (outer + middle) / 2, (outer - middle) / 2, last.contiguous()
+
+
+def _of_features(sums: tuple[Tensor, ...], weight: Tensor, shape: torch.Size) -> Tensor:
+    """The gradient of the inputs (B, T, C_in)."""
+    before, both, apart, after = ((one @ tap).view(shape[0], -1, shape[2]) for one, tap in zip(sums, _mixed(weight)))
+    found = both.new_empty(shape[0], 2 * both.shape[1], shape[2])
+    even, odd = found[:, 0::2], found[:, 1::2]
+    torch.sub(both, apart, out=even).sub_(after)
+    torch.add(both, apart, out=odd).sub_(before)
+    even[:, 1:] += after[:, :-1]
+    odd[:, :-1] += before[:, 1:]
+    return found[:, : shape[1]]
+
+
+def _of_weight(sums: tuple[Tensor, ...], inputs: tuple[Tensor, ...]) -> Tensor:
+    """The gradient of the weights (C_out, C_in, 3)."""
+    first, both, apart, last = (one.t() @ values.flatten(0, 1) for one, values in zip(sums, inputs))
+    outer = (both + apart) / 2
+    return torch.stack([first + outer, (both - apart) / 2, outer - last], dim=2)
+
+
+class _Convolution(torch.autograd.Function):
+    """A convolution of stride 1 without groups. Its weights' gradient is a product for each tap.
+
+    oneDNN's own kernel for that gradient reaches a sixth of a product's rate where channels come last.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(features, weight)
+        out = F.conv2d(_image(features), weight.unsqueeze(2), bias, padding=(0, weight.shape[2] // 2))
+        return out.permute(0, 2, 3, 1).squeeze(1)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, out: Tensor) -> tuple[Tensor | None, ...]:
+        features, weight = ctx.saved_tensors
+        of_features, of_weight, of_bias = ctx.needs_input_grad
+        half, back = weight.shape[2] // 2, None
+        if of_features:
+            images = (_image(out), _image(features), weight.unsqueeze(2))
+            rest = ([1, 1], [0, half], [1, 1], False, [0, 0], 1, [True, False, False])
+            back = torch.ops.aten.convolution_backward(*images, None, *rest)[0].permute(0, 2, 3, 1).squeeze(1)
+        return back, _of_taps(features, out, half) if of_weight else None, out.sum((0, 1)) if of_bias else None
+
+
+def _of_taps(features: Tensor, out: Tensor, half: int) -> Tensor:
+    """(B, T, C_in) and (B, T, C_out) -> the gradient of the weights (C_out, C_in, 2 * half + 1)."""
+    gradients = []
+    for tap in range(-half, half + 1):
+        if tap:
+            sums = out.new_zeros(out.shape[2], features.shape[2])
+            for video, own in zip(features, out):
+                sums.addmm_(_without(own, -tap).t(), _without(video, tap))
+            gradients.append(sums)
+        else:
+            gradients.append(out.flatten(0, 1).t() @ features.flatten(0, 1))
+    return torch.stack(gradients, dim=2)
+
+
+def _without(rows: Tensor, count: int) -> Tensor:
+    """Rows (T, C) without the first ``count``, or where that is negative without the last ones."""
+    return rows[max(count, 0) : len(rows) + min(count, 0)]
