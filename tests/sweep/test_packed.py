@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
 
 from suite.method import Optimizer
 from suite.places import Places
 from suite.runs import resolve_run
 from suite.spec.run import RunSpec
 from suite.sweep.check import check
+from suite.train.packed import rows as packed_rows
 from suite.train.packed.layers import one_by_one
 from suite.train.packed.optimizers import StackedOptimizer, clip_norms
 from suite.train.storage.reporter import Calling, Silent
@@ -181,23 +184,27 @@ def test_norms_are_clipped_member_by_member() -> None:
             torch.testing.assert_close(weight.grad[member], singles[member][name].grad)
 
 
+def _stacked(
+    network: nn.Module, values: Tensor
+) -> tuple[list[nn.Module], dict[str, Tensor], dict[str, Tensor], Tensor]:
+    """Three members of other weights, their stacked weights and buffers, and what the stack makes of ``values``."""
+    members = [copy.deepcopy(network) for _ in range(3)]
+    for member in members:
+        for parameter in member.parameters():
+            nn.init.normal_(parameter)
+    parameters, buffers = stack_module_state(members)
+    skeleton = one_by_one(copy.deepcopy(network))
+    out = vmap(lambda p, b: functional_call(skeleton, {**p, **b}, (values,)))(parameters, buffers)
+    return members, parameters, buffers, out
+
+
 @pytest.mark.parametrize(
     "layer",
     [nn.Linear(4, 3), nn.Linear(4, 3, bias=False), nn.Conv1d(4, 3, 3, padding=1), nn.BatchNorm1d(4)],
 )
 def test_layers_one_by_one_compute_the_same(layer: nn.Module) -> None:
-    import copy
-
-    from torch.func import functional_call, stack_module_state, vmap
-
-    members = [copy.deepcopy(layer) for _ in range(3)]
-    for member in members:
-        for parameter in member.parameters():
-            nn.init.normal_(parameter)
     x = torch.randn(6, 4, 5) if isinstance(layer, nn.Conv1d) else torch.randn(6, 4)
-    parameters, buffers = stack_module_state(members)
-    skeleton = one_by_one(copy.deepcopy(layer))
-    out = vmap(lambda p, b: functional_call(skeleton, {**p, **b}, (x,)))(parameters, buffers)
+    members, parameters, buffers, out = _stacked(layer, x)
     out.square().sum().backward()
     for index, member in enumerate(members):
         expected = member(x)
@@ -207,3 +214,30 @@ def test_layers_one_by_one_compute_the_same(layer: nn.Module) -> None:
             torch.testing.assert_close(parameters[name].grad[index], parameter.grad)
         for name, buffer in member.named_buffers():
             torch.testing.assert_close(buffers[name][index], buffer)
+
+
+@pytest.mark.parametrize("train", [True, False])
+@pytest.mark.parametrize(("hidden", "together"), [(32, True), (24, False)])
+def test_a_chain_for_all_members_at_once_is_that_of_each_to_the_bit(
+    hidden: int, together: bool, train: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Channels that do not fill vector registers are normalized member by member."""
+    taken, apply = [], packed_rows._Products.apply
+    monkeypatch.setattr(packed_rows._Products, "apply", lambda *given: taken.append(given) or apply(*given))
+    torch.manual_seed(0)
+    layers = [layer for _ in range(2) for layer in (nn.ReLU(), nn.BatchNorm1d(hidden), nn.Linear(hidden, hidden))]
+    network = nn.Sequential(nn.Linear(20, hidden), *layers, nn.ReLU(inplace=True), nn.Linear(hidden, 7, bias=False))
+    x = torch.randn(50, 20, requires_grad=True)
+    members, parameters, buffers, out = _stacked(network.train(train), x)
+    assert bool(taken) == together
+    out.sin().sum().backward()
+    of_values, x.grad = x.grad, None
+    for index, member in enumerate(members):
+        expected = member.train(train)(x)
+        expected.sin().sum().backward()
+        assert torch.equal(out[index], expected)
+        for name, parameter in member.named_parameters():
+            assert torch.equal(parameters[name].grad[index], parameter.grad), name
+        for name, buffer in member.named_buffers():
+            assert torch.equal(buffers[name][index], buffer), name
+    torch.testing.assert_close(of_values, x.grad)

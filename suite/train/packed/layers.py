@@ -11,37 +11,85 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import pairwise
-from typing import Any
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from suite.train.packed import rows
+from suite.train.packed.rows import Stacked
+
+PRODUCT = 2  # tensors of a linear layer, by which a chain that begins with one is known
+
+
+class Own(NamedTuple):
+    """Of a layer, its ``tensors`` as they are now (under vmap, stacks), and how it computes: values with a member's
+    tensors, and those of all members with the stacks, where there is such a way.
+
+    Weights are arguments and not taken from the closure: only arguments are split by member.
+    """
+
+    tensors: list[Tensor | None]
+    alone: Callable[..., Tensor]
+    together: Stacked | None = None
+
+
+class _Chain:
+    """Layers one after the other, each taking what the one before returns."""
+
+    def __init__(self, layers: Sequence[Own]) -> None:
+        self.tensors = [tensor for layer in layers for tensor in layer.tensors]
+        ends = list(accumulate((len(layer.tensors) for layer in layers), initial=0))
+        self.layers = [(layer, slice(*place)) for layer, place in zip(layers, pairwise(ends))]
+
+    def alone(self, values: Tensor, *tensors: Tensor | None) -> Tensor:
+        """All layers of one member."""
+        for layer, place in self.layers:
+            values = layer.alone(values, *tensors[place])
+        return values
+
+    def together(self, values: Tensor, *stacks: Tensor | None) -> Tensor:
+        """Each layer of all members, (B, F) or (B, M, F) to (B, M, N), before the next one."""
+        for layer, place in self.layers:
+            assert layer.together is not None
+            values = layer.together(values, stacks[place])
+        return values
+
+    def goes_together(self, values: Tensor, in_dims: Sequence[int | None]) -> bool:
+        """Whether all members can be computed so: a chain that begins with products, over one vector per sample."""
+        own, single = in_dims[0], all(layer.together for layer, _ in self.layers)
+        stacked = all(dim == 0 for dim, tensor in zip(in_dims[1:], self.tensors) if tensor is not None)
+        first = self.layers[0][0].tensors
+        return single and stacked and len(first) == PRODUCT and values.dim() == (2 if own is None else 3)
+
 
 class _Each(torch.autograd.Function):
-    """``function(*tensors)`` for each member of a stack in turn; gradients are those of the calls themselves."""
+    """A chain of layers for each member of a stack; gradients are those of the layers themselves."""
 
     @staticmethod
-    def forward(function: Callable[..., Tensor], *tensors: Tensor | None) -> Tensor:
-        return function(*tensors)
+    def forward(chain: _Chain, values: Tensor, *own: Tensor | None) -> Tensor:
+        return chain.alone(values, *own)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         """Nothing is kept: outside of vmap the function is not used."""
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, function: Callable[..., Tensor], *tensors: Tensor | None) -> tuple[Tensor, int]:
+    def vmap(info: Any, in_dims: Any, chain: _Chain, values: Tensor, *own: Tensor | None) -> tuple[Tensor, int]:
         # Under vmap these are ordinary tensors of autograd (the backward pass runs outside of vmap), so the calls below
         # record their own gradients and the function needs no backward of its own.
         count = info.batch_size
+        if chain.goes_together(values, in_dims[1:]):
+            return chain.together(values if in_dims[1] is None else values.movedim(in_dims[1], 1), *own), 1
         # Unbound at once and not indexed member by member: the backward pass of each index would fill a gradient as
         # large as the whole stack with zeros.
         columns = [
             (tensor,) * count if tensor is None or dim is None else tensor.unbind(dim)  # one gradient for the stack
-            for tensor, dim in zip(tensors, in_dims[1:])
+            for tensor, dim in zip((values, *own), in_dims[1:])
         ]
-        outputs = [function(*own) for own in zip(*columns)]
+        outputs = [chain.alone(*member) for member in zip(*columns)]
         return torch.stack(outputs), 0
 
 
@@ -89,20 +137,9 @@ def _kind(module: nn.Module) -> type:
 
 
 def _in_turn(self: nn.Module, values: Tensor, layers: Sequence[nn.Module]) -> Tensor:
-    """What ``layers`` make of ``values``, all of them for one member before the next."""
-    tensors: list[Tensor | None] = []
-    calls = []
-    for layer in layers:
-        own, call = _EACH[_kind(layer)](layer)
-        calls.append((call, slice(len(tensors), len(tensors) + len(own))))
-        tensors += own
-
-    def each(x: Tensor, *given: Tensor | None) -> Tensor:
-        for call, place in calls:
-            x = call(x, *given[place])
-        return x
-
-    out: Tensor = _Each.apply(each, values, *tensors)
+    """What ``layers`` make of ``values``."""
+    chain = _Chain([_EACH[_kind(layer)](layer) for layer in layers])
+    out: Tensor = _Each.apply(chain, values, *chain.tensors)
     return out
 
 
@@ -111,17 +148,13 @@ def _alone(self: nn.Module, values: Tensor) -> Tensor:
     return _in_turn(self, values, [self])
 
 
-# Of a layer, its tensors as they are now (under vmap, stacks) and what is computed of values and a member's own.
-# Weights are arguments and not taken from the closure: only arguments are split by member.
-Own = tuple[list[Tensor | None], Callable[..., Tensor]]
-
-
 def _linear(layer: Any) -> Own:
-    return [layer.weight, layer.bias], getattr(layer, "product", F.linear)
+    product = getattr(layer, "product", F.linear)
+    return Own([layer.weight, layer.bias], product, rows.linear(product))
 
 
 def _convolution(layer: Any) -> Own:
-    return [layer.weight, layer.bias], layer._conv_forward
+    return Own([layer.weight, layer.bias], layer._conv_forward)
 
 
 def _normalization(layer: Any) -> Own:
@@ -135,11 +168,13 @@ def _normalization(layer: Any) -> Own:
     def each(x: Tensor, mean: Tensor | None, var: Tensor | None, weight: Tensor | None, bias: Tensor | None) -> Tensor:
         return F.batch_norm(x, mean, var, weight, bias, use, momentum, layer.eps)
 
-    return [layer.running_mean, layer.running_var, layer.weight, layer.bias], each
+    together = rows.normalization(layer.num_features, use, momentum, layer.eps)
+    return Own([layer.running_mean, layer.running_var, layer.weight, layer.bias], each, together)
 
 
 def _rectification(layer: Any) -> Own:
-    return [], partial(F.relu, inplace=layer.inplace)
+    function = partial(F.relu, inplace=layer.inplace)
+    return Own([], function, rows.elementwise(function))
 
 
 _EACH: dict[type, Callable[[Any], Own]] = {

@@ -28,6 +28,7 @@ class StackedOptimizer:
         self.decay, self.scale = dict(decay), dict(scale)
         self.state: dict[str, list[Tensor]] = {}
         self.shaped: dict[str, Tensor] = {}
+        self.decaying: dict[str, bool] = {}
         self.steps = dict.fromkeys(self.parameters, 0)  # of each, for the bias correction: not all move in every step
 
     @torch.no_grad()
@@ -51,13 +52,13 @@ class StackedOptimizer:
         """One update of the parameters ``names``, all of them by one call for each operation."""
         parameters = [self.parameters[name] for name in names]
         gradients = [p.grad for p in parameters if p.grad is not None]
-        decays = [self._decay_like(name) for name in names]
+        decays = [self._decay_like(name) for name in names] if self._decays(names) else []
         # Decoupled from the moments in AdamW (Loshchilov and Hutter 2019), part of the gradient, hence of the moments,
         # in Adam.
         if self.settings.name == "adamw":
-            for parameter, decay in zip(parameters, decays, strict=True):
+            for parameter, decay in zip(parameters, decays):
                 parameter.mul_(1 - _like(rate, parameter) * decay)
-        else:
+        elif decays:
             gradients = list(torch._foreach_add(gradients, torch._foreach_mul(decays, parameters)))
         for name, parameter in zip(names, parameters, strict=True):
             if name not in self.state:
@@ -80,6 +81,10 @@ class StackedOptimizer:
         moves = torch._foreach_mul([_like(factor, parameter) for parameter in parameters], means)
         torch._foreach_div_(moves, spreads)
         torch._foreach_add_(parameters, moves)
+
+    def _decays(self, names: Sequence[str]) -> bool:
+        """Whether any member has a weight decay for any of these parameters."""
+        return any(self.decaying.setdefault(name, bool(self.decay[name].any())) for name in names)
 
     def _decay_like(self, name: str) -> Tensor:
         """The weight decays of a parameter in its shape, computed once."""
@@ -105,7 +110,7 @@ class StackedOptimizer:
         self.decay = {name: values[members] for name, values in self.decay.items()}
         kept = {id(values): values[members] for values in self.scale.values()}
         self.scale = {name: kept[id(values)] for name, values in self.scale.items()}
-        self.shaped = {}
+        self.shaped, self.decaying = {}, {}
         # The counts of steps stay as they are: a parameter moves in the same steps in all members.
         self.state = {name: [slot[members] for slot in slots] for name, slots in self.state.items()}
 
