@@ -162,8 +162,13 @@ def mean_average_precision(
 ) -> float:
     """Mean AP over classes with at least ``min_positives`` positives; NaN when there is none."""
     areas = average_precision(scores, truth, known=known)
-    enough = _pair(scores, truth, known)[1].sum(axis=0) >= max(1, min_positives)
-    return float(areas[enough].mean()) if enough.any() else float("nan")
+    return mean_area(areas[_pair(scores, truth, known)[1].sum(axis=0) >= min_positives])
+
+
+def mean_area(areas: Floats) -> float:
+    """Mean of the AP (C,) of the classes that have a positive; NaN when there is none."""
+    known = areas[areas >= 0]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def _group_mask(classes: ArrayLike, count: int) -> Bools:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from suite.evaluate import multilabel
+from suite.evaluate.segments import Floats
 from suite.evaluate.thresholds import count_threshold, set_curve
 from suite.tasks.base import Metric
 from suite.tasks.data import TaskData
@@ -59,10 +60,11 @@ def evaluate(predictions: ClipScores, samples: Clips, data: TaskData[Any]) -> li
     """
     logits = np.asarray(predictions.logits, dtype=np.float64)
     scored = Scored(logits, multilabel.probabilities(logits), np.asarray(samples.truth), samples.known)
+    areas = multilabel.average_precision(logits, scored.truth, known=scored.known)
     found = [
         Metric("top-set", multilabel.top_set_accuracy(logits, scored.truth, scored.known)),
         Metric("top-1", multilabel.top1_accuracy(logits, scored.truth, scored.known)),
-        Metric("mAP", multilabel.mean_average_precision(logits, scored.truth, known=scored.known)),
+        Metric("mAP", multilabel.mean_area(areas)),
         Metric("IoU", scored.iou(HALF), threshold=HALF),
         Metric("F1", scored.f1(HALF), threshold=HALF),
         Metric(RECALL, multilabel.recall_at(logits, scored.truth, label_ranks(data), scored.known)),
@@ -70,7 +72,7 @@ def evaluate(predictions: ClipScores, samples: Clips, data: TaskData[Any]) -> li
     ]
     for group, classes in data.facts.get("groups", {}).items():
         found += _group(group, np.asarray(classes, dtype=np.int64), scored)
-    return found + _per_class(scored, data.classes)
+    return found + _per_class(areas, scored, data.classes)
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,8 @@ def _at_thresholds(predictions: ClipScores, scored: Scored) -> list[Metric]:
     return found + [Metric(name, value) for name, value in zip(ORACLE, best, strict=True)]
 
 
-def _per_class(scored: Scored, names: Sequence[str]) -> list[Metric]:
-    """AP of the classes that occur; where labels are unknown, in how many clips each class is known."""
-    areas = multilabel.average_precision(scored.logits, scored.truth, known=scored.known)
+def _per_class(areas: Floats, scored: Scored, names: Sequence[str]) -> list[Metric]:
+    """AP of the classes that occur, ``areas`` (C,); where labels are unknown, in how many clips each class is known."""
     found = [Metric("AP", float(area), name) for name, area in zip(names, areas, strict=True) if area >= 0]
     if scored.known is None:
         return found
