@@ -7,6 +7,7 @@ pairs of a batch at once. Rounding is as with six: weights are halved, nothing i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -51,10 +52,9 @@ class _ByPairs(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(features, weight)
-        inputs, taps = _combined(_even(features)), _mixed(weight)
         biases = (None, bias, None, None)  # the second product is in both outputs
-        parts = [multiplied(one.flatten(0, 1), tap, add) for one, tap, add in zip(inputs, taps, biases)]
-        first, second, third, fourth = parts
+        sides = zip(_combined(_even(features)), _mixed(weight), biases, strict=True)
+        first, second, third, fourth = (multiplied(rows, taps, add) for rows, taps, add in sides)
         out = features.new_empty(len(first), 2, len(weight))
         torch.add(first.add_(second), third, out=out[:, 0])
         torch.sub(second.sub_(third), fourth, out=out[:, 1])
@@ -80,15 +80,24 @@ def _even(rows: Tensor) -> Tensor:
     return F.pad(rows, (0, 0, 0, 1)) if rows.shape[1] % 2 else rows
 
 
-def _combined(features: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """a - c, b + c, c - b and b - d of each pair of times: (B, T, C) gives (B, T / 2, C) each."""
+def _combined(features: Tensor) -> Iterator[Tensor]:
+    """a - c, b + c, c - b and b - d of each pair of times: (B, T, C) gives (B * T / 2, C) each, made when asked for."""
     even, odd = features[:, 0::2], features[:, 1::2]
-    before, after = torch.empty_like(even), torch.empty_like(odd)
-    torch.neg(odd[:, :1], out=before[:, :1])  # before the first time and after the last one there are zeros
-    torch.sub(odd[:, :-1], odd[:, 1:], out=before[:, 1:])
-    torch.sub(even[:, :-1], even[:, 1:], out=after[:, :-1])
-    after[:, -1:] = even[:, -1:]
-    return before, even + odd, odd - even, after
+    yield _falls(odd, zeros_first=True).flatten(0, 1)
+    yield (even + odd).flatten(0, 1)
+    yield (odd - even).flatten(0, 1)
+    yield _falls(even, zeros_first=False).flatten(0, 1)
+
+
+def _falls(rows: Tensor, *, zeros_first: bool) -> Tensor:
+    """Each time less the next one, (B, T, C), with a time of zeros before the first or after the last."""
+    found = rows.new_empty(rows.shape)
+    torch.sub(rows[:, :-1], rows[:, 1:], out=found[:, 1:] if zeros_first else found[:, :-1])
+    if zeros_first:
+        torch.neg(rows[:, :1], out=found[:, :1])
+    else:
+        found[:, -1:] = rows[:, -1:]
+    return found
 
 
 def _mixed(weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -100,19 +109,28 @@ def _mixed(weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 def _of_features(sums: tuple[Tensor, ...], weight: Tensor, shape: torch.Size) -> Tensor:
     """The gradient of the inputs (B, T, C_in)."""
-    before, both, apart, after = ((one @ tap).view(shape[0], -1, shape[2]) for one, tap in zip(sums, _mixed(weight)))
+    taps = _mixed(weight)
+
+    def product(place: int) -> Tensor:
+        return (sums[place] @ taps[place]).view(shape[0], -1, shape[2])
+
+    both, apart = product(1), product(2)
     found = both.new_empty(shape[0], 2 * both.shape[1], shape[2])
     even, odd = found[:, 0::2], found[:, 1::2]
-    torch.sub(both, apart, out=even).sub_(after)
-    torch.add(both, apart, out=odd).sub_(before)
-    even[:, 1:] += after[:, :-1]
+    torch.sub(both, apart, out=even)
+    torch.add(both, apart, out=odd)
+    del both, apart  # whose memory serves the others
+    before, after = product(0), product(3)
+    odd -= before
     odd[:, :-1] += before[:, 1:]
+    even -= after
+    even[:, 1:] += after[:, :-1]
     return found[:, : shape[1]]
 
 
-def _of_weight(sums: tuple[Tensor, ...], inputs: tuple[Tensor, ...]) -> Tensor:
+def _of_weight(sums: tuple[Tensor, ...], inputs: Iterator[Tensor]) -> Tensor:
     """The gradient of the weights (C_out, C_in, 3)."""
-    first, both, apart, last = (one.t() @ values.flatten(0, 1) for one, values in zip(sums, inputs))
+    first, both, apart, last = (one.t() @ rows for one, rows in zip(sums, inputs, strict=True))
     outer = (both + apart) / 2
     return torch.stack([first + outer, (both - apart) / 2, outer - last], dim=2)
 
