@@ -21,12 +21,10 @@ from torch import Tensor, fx, nn
 from suite.train.packed import rows
 from suite.train.packed.rows import Stacked
 
-PRODUCT = 2  # tensors of a linear layer, by which a chain that begins with one is known
-
 
 class Own(NamedTuple):
     """Of a layer, its ``tensors`` as they are now (under vmap, stacks), and how it computes: values with a member's
-    tensors, and those of all members with the stacks, where there is such a way.
+    tensors, and those of all members with the stacks, where there is such a way, which may take ``shared`` values.
 
     Weights are arguments and not taken from the closure: only arguments are split by member.
     """
@@ -34,6 +32,7 @@ class Own(NamedTuple):
     tensors: list[Tensor | None]
     alone: Callable[..., Tensor]
     together: Stacked | None = None
+    shared: bool = False
 
 
 class _Chain:
@@ -58,11 +57,12 @@ class _Chain:
         return values
 
     def goes_together(self, values: Tensor, in_dims: Sequence[int | None]) -> bool:
-        """Whether all members can be computed so: a chain that begins with products, over one vector per sample."""
-        own, single = in_dims[0], all(layer.together for layer, _ in self.layers)
+        """Whether all members can be computed so: layers that can, over one vector per sample."""
+        able = all(layer.together for layer, _ in self.layers)
         stacked = all(dim == 0 for dim, tensor in zip(in_dims[1:], self.tensors) if tensor is not None)
-        first = self.layers[0][0].tensors
-        return single and stacked and len(first) == PRODUCT and values.dim() == (2 if own is None else 3)
+        if in_dims[0] is None:
+            return able and stacked and values.dim() == 2 and self.layers[0][0].shared
+        return able and stacked and values.dim() == 3
 
 
 class _Each(torch.autograd.Function):
@@ -150,7 +150,7 @@ def _alone(self: nn.Module, values: Tensor) -> Tensor:
 
 def _linear(layer: Any) -> Own:
     product = getattr(layer, "product", F.linear)
-    return Own([layer.weight, layer.bias], product, rows.linear(product))
+    return Own([layer.weight, layer.bias], product, rows.linear(product), shared=True)
 
 
 def _convolution(layer: Any) -> Own:
