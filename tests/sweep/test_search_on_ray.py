@@ -155,7 +155,8 @@ def _start(places: Places, folder: Path, trials: int, *words: str) -> subprocess
         f"budget = {{ trials = {trials} }}\n[params]\nseconds = 1.0\n[space]\nq = {{}}\nbeta = {{}}\n"
     )
     environment = {**os.environ, "SUITE_METHODS": str(TOY), "SUITE_OUTPUTS": places.outputs, "OMP_NUM_THREADS": "1"}
-    environment |= {"RAY_AUTH_MODE": "disabled"} if "--address" in words else {}  # clusters of tests have no token
+    if "--address" in words:  # of a cluster of this process, which has a token where an earlier test made one
+        environment |= {"RAY_AUTH_MODE": os.environ.get("RAY_AUTH_MODE", "disabled")}
     command = [sys.executable, "-c", "from suite.cli import main; main()", "sweep", str(file), "--json", *words]
     log = (folder / "driver.log").open("ab")
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)

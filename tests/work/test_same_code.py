@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def test_a_second_copy_on_a_second_raylet_is_an_error_before_work_starts(tmp_pat
             patched.setenv("PYTHONPATH", str(other))
             nodes.add_node(**store)
         words = ["leaderboard", board(tmp_path), "--json", "--address", nodes.address]
-        driver = Driver(tmp_path, words, RAY_AUTH_MODE="disabled")
+        driver = Driver(tmp_path, words, RAY_AUTH_MODE=os.environ.get("RAY_AUTH_MODE", "disabled"))
         assert driver.process.wait(timeout=240) == 2, driver.said()
     finally:
         nodes.shutdown()
