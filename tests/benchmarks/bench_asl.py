@@ -20,7 +20,7 @@ import torch
 from methods.weak_localization.action_selection import ActionSelection
 from methods.weak_localization.parts.distinct import once
 from methods.weak_localization.parts.networks import ActionSelectionNet
-from methods.weak_localization.parts.sampling import random_index
+from methods.weak_localization.parts.sampling import random_rows
 from methods.weak_localization.parts.selection import (
     classification_loss,
     generalized_cross_entropy,
@@ -75,8 +75,8 @@ class Training:
 
     def batch(self, generator: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         videos = generator.choice(len(self.count), BATCH, replace=False)
-        index = [self.first[v] + random_index(int(self.count[v]), POSITIONS, generator) for v in videos]
-        return torch.from_numpy(np.array(index)).to(self.store.device), self.labels[videos]
+        index = self.first[videos, None] + random_rows(self.count[videos], POSITIONS, generator)
+        return torch.from_numpy(index).to(self.store.device), self.labels[videos]
 
     def step(self, index: torch.Tensor, labels: torch.Tensor, distinct: bool, half: bool) -> float:
         with torch.autocast(index.device.type, torch.bfloat16, enabled=half):

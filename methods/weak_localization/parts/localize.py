@@ -36,8 +36,8 @@ def localize(
 
     A snippet stands for the ``stride`` frames around the middle of its window.
     """
-    signals_of: list[tuple[float, ...]] = []  # video, class, points, seconds and shift of each signal
-    found = [Runs.concatenate([])]  # and its runs
+    origins: list[tuple[float, ...]] = []  # video, class, points, seconds and shift of each signal
+    found: list[Runs] = []  # and its runs
     spans = samples.lengths * samples.snippet_seconds
     shifts = (samples.window - samples.stride) / (2 * samples.fps)
     for video, activation in enumerate(activations):
@@ -48,10 +48,9 @@ def localize(
         ranks = signals if activation.rank is None else np.ascontiguousarray(upsample(activation.rank, scale).T)
         for which, probability, signal, rank in zip(activation.classes, activation.probability, signals, ranks):
             found.append(propose(signal, float(probability), rank))
-            signals_of.append((video, which, len(signal), spans[video], shifts[video]))
-    counts = [len(runs.score) for runs in found[1:]]
-    columns = np.repeat(np.array(signals_of, dtype=np.float64).reshape(-1, 5), counts, axis=0)
-    videos, classes, points, seconds, shift = columns.T
-    runs = Runs.concatenate(found)
+            origins.append((video, which, len(signal), spans[video], shifts[video]))
+    runs, counts = Runs.concatenate(found), [len(one.score) for one in found]
+    rows = np.repeat(np.array(origins, dtype=np.float64).reshape(-1, 5), counts, axis=0)
+    videos, classes, points, seconds, shift = rows.T
     start, end = runs.seconds(points, seconds)
     return suppression(Segments(videos, classes, start + shift, end + shift, runs.score))

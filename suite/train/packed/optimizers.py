@@ -28,7 +28,7 @@ class StackedOptimizer:
         self.decay, self.scale = dict(decay), dict(scale)
         self.state: dict[str, list[Tensor]] = {}
         self.shaped: dict[str, Tensor] = {}
-        self.decaying: dict[str, bool] = {}
+        self.decays = any(bool(values.any()) for values in self.decay.values())  # looked at once: a GPU waits for it
         self.steps = dict.fromkeys(self.parameters, 0)  # of each, for the bias correction: not all move in every step
 
     @torch.no_grad()
@@ -52,7 +52,7 @@ class StackedOptimizer:
         """One update of the parameters ``names``, all of them by one call for each operation."""
         parameters = [self.parameters[name] for name in names]
         gradients = [p.grad for p in parameters if p.grad is not None]
-        decays = [self._decay_like(name) for name in names] if self._decays(names) else []
+        decays = [self._decay_like(name) for name in names] if self.decays else []
         # Decoupled from the moments in AdamW (Loshchilov and Hutter 2019), part of the gradient, hence of the moments,
         # in Adam.
         if self.settings.name == "adamw":
@@ -82,10 +82,6 @@ class StackedOptimizer:
         torch._foreach_div_(moves, spreads)
         torch._foreach_add_(parameters, moves)
 
-    def _decays(self, names: Sequence[str]) -> bool:
-        """Whether any member has a weight decay for any of these parameters."""
-        return any(self.decaying.setdefault(name, bool(self.decay[name].any())) for name in names)
-
     def _decay_like(self, name: str) -> Tensor:
         """The weight decays of a parameter in its shape, computed once."""
         if name not in self.shaped:
@@ -110,7 +106,7 @@ class StackedOptimizer:
         self.decay = {name: values[members] for name, values in self.decay.items()}
         kept = {id(values): values[members] for values in self.scale.values()}
         self.scale = {name: kept[id(values)] for name, values in self.scale.items()}
-        self.shaped, self.decaying = {}, {}
+        self.shaped = {}
         # The counts of steps stay as they are: a parameter moves in the same steps in all members.
         self.state = {name: [slot[members] for slot in slots] for name, slots in self.state.items()}
 
