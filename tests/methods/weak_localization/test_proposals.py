@@ -24,6 +24,7 @@ from methods.weak_localization.parts.sampling import (
     crop_index,
     interpolation,
     random_index,
+    random_rows,
     snippet_labels,
     uniform_index,
 )
@@ -52,7 +53,7 @@ propose(np.zeros(2), 0.0, ProposalRule((0.5,)))  # machine code is made outside 
 @given(
     st.integers(0, 10_000),
     st.integers(1, 80),
-    st.sampled_from([(), (0.0,), (0.2, 0.5), tuple(np.linspace(0.1, 0.9, 9))]),
+    st.sampled_from([(), (0.0,), (0.2, 0.5), (0.7, 0.1, 0.4, 0.1), tuple(np.linspace(0.1, 0.9, 9))]),
     st.booleans(),
     st.booleans(),
 )
@@ -144,3 +145,15 @@ def test_suppression_acts_inside_a_video_and_class_only():
 def test_a_video_that_localizes_nothing_leaves_no_row():
     nothing = Activation(np.zeros(0, int), np.zeros(0), np.zeros((10, 0)))
     assert len(localize([nothing], videos_of([10]), lambda *_: Runs.concatenate([]), 24, NonMaximumSuppression())) == 0
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=6), st.integers(1, 30), st.integers(0, 100))
+def test_videos_drawn_at_once_are_those_drawn_one_after_the_other(lengths, positions, seed):
+    """The same numbers, and the generator is left where it would be left."""
+    together, alone = np.random.default_rng(seed), np.random.default_rng(seed)
+    rows = random_rows(np.array(lengths), positions, together)
+    for row, length in zip(rows, lengths, strict=True):
+        low = np.arange(positions) * length // positions
+        high = np.append(low[1:], length - 1)
+        assert np.array_equal(row, low if length == positions else alone.integers(low, high, endpoint=True))
+    assert together.bit_generator.state == alone.bit_generator.state
