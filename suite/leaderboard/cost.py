@@ -92,8 +92,8 @@ class Costs:
         card = find_card(spec.dataset)
         size = size_of(card)
         rows = (size.train + size.unlabelled + size.test) * max(1, size.length)
-        # Scores are held of the point that validation chose, of the last one and of the one under way.
-        points = min(3, spec.epochs or 3)
+        # Scores are held of the point that validation chose and of the one under way.
+        points = min(2, spec.epochs or 2)
         evaluated = scored(spec) * (points * found.kept + found.judged)
         return Memory(found.peak + evaluated, 4.0 * (card.layout.channels or 0) * rows)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -41,8 +42,12 @@ def size_of(card: DatasetCard) -> Size:
 
 
 def scored(spec: RunSpec) -> int:
-    """Samples that an evaluation scores: of two splits, taken as equally long, or of the test alone for both."""
-    return size_of(find_card(spec.dataset)).test * (1 if spec.dials.get("validation") == "test" else 2)
+    """Samples that an evaluation scores: of two splits, taken as equally long, or of the test alone for both.
+
+    Of videos cut into clips, the test split holds every ``test_stride``-th.
+    """
+    every = math.ceil(size_of(find_card(spec.dataset)).test / int(spec.dials.get("test_stride", 1)))
+    return every * (1 if spec.dials.get("validation") == "test" else 2)
 
 
 def name_of(spec: RunSpec) -> str:

@@ -35,6 +35,7 @@ class Evaluation:
         """Take an evaluation point with the weights that the phase evaluates."""
         network = run.teacher if run.phase.evaluate == "average" and run.teacher is not None else run.network
         network.eval()
+        self.scores = {}  # those of the point before, unless it was chosen: they can be gigabytes
         with torch.no_grad(), run.at_a_point():
             self.scores = of_each(lambda split: self.method.score(network, self.data.split(split), run), self.data)
             judged = judge(self.method, self.task, self.data, self.scores)

@@ -15,7 +15,7 @@ from suite.leaderboard.cost import Costs
 from suite.leaderboard.generated import generated
 from suite.leaderboard.lengths import expected, published_lengths
 from suite.leaderboard.steps import smallest, timed, timed_alone
-from suite.leaderboard.timed import Timed, name_of, size_of
+from suite.leaderboard.timed import Timed, name_of, scored, size_of
 from suite.places import Places
 from suite.registry import method
 from suite.rehearsal import draft, rehearse, request
@@ -72,6 +72,12 @@ def test_steps_follow_from_the_phases_at_the_published_size():
     assert looked == pytest.approx(0.5 * 2 * 212 * 25), "two splits are scored at each evaluation"
 
 
+@pytest.mark.parametrize(("stride", "clips"), [(1, 138_527), (400, 347)])
+def test_clips_that_the_test_split_leaves_out_cost_nothing(stride, clips):
+    spec = resolve_run("supervised-actors", f"ucf101-24[boxes=annotated,test_stride={stride}]", {"preset": "published"})
+    assert scored(spec) == 2 * clips
+
+
 def test_budgets_in_epochs_follow_the_labelled_share():
     steps = {}
     for share in ("0.1", "0.5"):
@@ -103,7 +109,7 @@ def test_timings_are_kept_and_failures_stay_unknown(tmp_path, monkeypatch):
     again = Costs.of(tmp_path)
     assert again.seconds(one) == costs.seconds(one) > 0 and again.seconds(unsized) is None
     memory = again.memory(one)
-    assert memory.process == 2**30 + 212 * (3 * 2 * 1000 + 2 * 10), "scores of three points and two splits"
+    assert memory.process == 2**30 + 212 * (2 * 2 * 1000 + 2 * 10), "scores of two points and two splits"
     assert memory.features == 4 * 2048 * 318 * (200 + 212)
     assert Costs.of(tmp_path, "batch=2").memory(one) is None, "another setting of all runs is another cost"
     assert name_of(one) != name_of(one.model_copy(update={"epochs": 2}))

@@ -162,7 +162,7 @@ def test_what_a_plan_says_for_people_and_for_scripts(tmp_path, monkeypatch):
     costs.known[key_for(spec)] = Timed({}, {}, 0.0, peak=3 * 2.0**30, kept=2.0**20)
     costs._save()
     said = CliRunner().invoke(build(), asked).stdout
-    assert "at most 3.6 GiB (N_pos = 5 on" in said and "mapped from disk, up to 4.8 GiB (thumos-14-dense[" in said
+    assert "at most 3.4 GiB (N_pos = 5 on" in said and "mapped from disk, up to 4.8 GiB (thumos-14-dense[" in said
     assert "about 6.0 h, and 6 runs whose cost is unknown" in said and "unknown" in said
 
 

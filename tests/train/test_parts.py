@@ -122,6 +122,16 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path):
         checkpoint.load(path)
 
 
+def test_tensors_that_share_memory_are_saved_apart_and_the_same_one_once(tmp_path: Path):
+    path, stack, alone = tmp_path / "x.safetensors", torch.arange(12).reshape(3, 4), torch.ones(5)
+    tensors = {"first": stack[0], "turned": stack.T, "alone": alone, "again": alone, "view": alone[:3]}
+    own, same = checkpoint.distinct(tensors)
+    assert same == {"again": "alone"} and list(own) == ["first", "turned", "alone", "view"]
+    checkpoint.save(path, own, {})
+    loaded = checkpoint.load(path)[0]
+    assert all(loaded[name].equal(tensor) for name, tensor in own.items())
+
+
 def test_an_unwritable_folder_is_told(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="choose another --out"):

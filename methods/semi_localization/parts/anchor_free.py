@@ -25,7 +25,7 @@ from methods.networks.actionformer.preparation import Sample
 from methods.networks.actionformer.release import RELEASE
 from methods.networks.actionformer.targets import Targets
 from methods.semi_localization.parts.batches import GridVideos, detector_batch, endless, padded, random_crop, together
-from methods.semi_localization.parts.detector import COLUMNS, NOTHING, Detector, Labels
+from methods.semi_localization.parts.detector import NOTHING, Detector, Labels, candidates_of, scores_of
 from methods.semi_localization.parts.external_classes import class_scores_of
 from suite.evaluate.scoring.pool import Pool, Thinning
 from suite.evaluate.segments import Segments
@@ -215,8 +215,7 @@ class AnchorFree(InitialWeights, Detector):
             found = candidates(raw, 0, self.pre_threshold, self.per_level, self.shortest)
             columns = (torch.full_like(found.labels, row), found.labels, *found.segments.T, found.scores)
             parts[row] = Segments(*(column.cpu().numpy() for column in columns))
-        merged = Segments.concatenate([Segments.empty(scored=True), *(parts[row] for row in sorted(parts))])
-        scores = {name: np.asarray(getattr(merged, name)) for name in COLUMNS}
+        scores = scores_of(parts.pop(row) for row in sorted(parts))
         return {**scores, "class_scores": class_scores_of(run.data, samples)} if self.class_agnostic else scores
 
     def decode(self, scores: Scores, samples: Videos) -> Segments:
@@ -227,7 +226,7 @@ class AnchorFree(InitialWeights, Detector):
             limit=self.max_segments,
             voting=self.voting,
         )
-        final = self.in_seconds(suppress(Segments(*(scores[name] for name in COLUMNS)), rule), samples)
+        final = self.in_seconds(suppress(candidates_of(scores), rule), samples)
         return fuse_class_scores(final, scores["class_scores"]) if self.class_agnostic else final
 
     def in_seconds(self, found: Segments, samples: Videos) -> Segments:
@@ -236,7 +235,7 @@ class AnchorFree(InitialWeights, Detector):
         return to_seconds(found, [videos.grid(row) for row in range(len(samples))])
 
     def pool(self, scores: Scores, samples: Videos) -> Pool:
-        found = Segments(*(scores[name] for name in COLUMNS))
+        found = candidates_of(scores)
         return Pool(self.in_seconds(found, samples), found.start, found.end)
 
     def thinning(self) -> Thinning | None:

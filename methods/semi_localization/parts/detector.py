@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,24 @@ from suite.tasks.localization.samples import Videos
 
 NOTHING = Segments.empty()
 COLUMNS = ("video", "label", "start", "end", "score")  # of scores
+
+
+def scores_of(parts: Iterable[Segments]) -> Scores:
+    """The scored candidates of all parts, in their order, as raw scores.
+
+    Column by column, each one's pieces let go: BMN's published recipe keeps all candidates, gigabytes of them.
+    """
+    empty = Segments.empty(scored=True)
+    pieces: dict[str, list[np.ndarray]] = {name: [getattr(empty, name)] for name in COLUMNS}
+    for part in parts:
+        for name, column in pieces.items():
+            column.append(getattr(part, name))
+    return {name: np.concatenate(pieces.pop(name)) for name in COLUMNS}
+
+
+def candidates_of(scores: Scores) -> Segments:
+    """What :func:`scores_of` was given, in one."""
+    return Segments(*(scores[name] for name in COLUMNS))
 
 
 class Labels(NamedTuple):
@@ -68,7 +86,7 @@ class Detector(Part):
 
     def pool(self, scores: Scores, samples: Videos) -> Pool:
         """The candidates, which depend on no ``post`` parameter; asked for where :meth:`thinning` says something."""
-        return Pool(Segments(*(scores[name] for name in COLUMNS)))
+        return Pool(candidates_of(scores))
 
     def thinning(self) -> Thinning | None:
         """What :meth:`decode` does with the candidates; None where it does more than thinning them."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.semi_localization.parts.batches import endless
-from methods.semi_localization.parts.detector import COLUMNS, Detector, Labels
+from methods.semi_localization.parts.detector import Detector, Labels, candidates_of, scores_of
 from methods.semi_localization.parts.masks import (
     MaskNetwork,
     class_loss,
@@ -91,9 +91,8 @@ class MaskDetector(Detector):
         return 0.5 * class_loss(classes, label, taken), mask_loss(masks, mask, rows)
 
     def score(self, network: nn.Module, samples: Videos, run: Run) -> Scores:
-        parts = [self._segments(network, samples, row, run) for row in run.each("scoring: video", range(len(samples)))]
-        found = Segments.concatenate([Segments.empty(scored=True), *parts])
-        return {name: np.asarray(getattr(found, name)) for name in COLUMNS}
+        rows = run.each("scoring: video", range(len(samples)))
+        return scores_of(self._segments(network, samples, row, run) for row in rows)
 
     def _segments(self, network: nn.Module, videos: Videos, row: int, run: Run) -> Segments:
         windows = self.windows(videos, np.array([row]))
@@ -130,7 +129,7 @@ class MaskDetector(Detector):
         return columns[:, 0], columns[:, 1], columns[:, 2], columns[:, 3]
 
     def decode(self, scores: Scores, samples: Videos) -> Segments:
-        found = Segments(*(scores[name] for name in COLUMNS))
+        found = candidates_of(scores)
         if self.arithmetic == "released":
             rows, values = suppressed_by_video(found)
         else:

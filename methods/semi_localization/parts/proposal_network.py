@@ -29,7 +29,7 @@ from methods.networks.bmn.release import RELEASE
 from methods.networks.bmn.sampling import valid_cells
 from methods.networks.bmn.targets import Code, proposal_extents
 from methods.semi_localization.parts.batches import endless
-from methods.semi_localization.parts.detector import COLUMNS, Detector, Labels
+from methods.semi_localization.parts.detector import Detector, Labels, candidates_of, scores_of
 from methods.semi_localization.parts.external_classes import class_scores_of
 from methods.semi_localization.parts.proposal_suppression import ANY, GROWING, suppressed, times
 from methods.semi_localization.parts.windows import Windows, window_batch
@@ -299,13 +299,12 @@ class ProposalNetwork(InitialWeights, Detector):
         )
 
     def score(self, network: nn.Module, samples: Videos, run: Run) -> Scores:
-        parts = [self.propose(network, samples, row, run) for row in run.each("scoring: video", range(len(samples)))]
-        found = Segments.concatenate([Segments.empty(scored=True), *parts])
-        scores = {name: np.asarray(getattr(found, name)) for name in COLUMNS}
+        rows = run.each("scoring: video", range(len(samples)))
+        scores = scores_of(self.propose(network, samples, row, run) for row in rows)
         return {**scores, "class_scores": class_scores_of(run.data, samples)} if self.class_agnostic else scores
 
     def decode(self, scores: Scores, samples: Videos) -> Segments:
-        found = Segments(*(scores[name] for name in COLUMNS))
+        found = candidates_of(scores)
         kept = self.suppressed(found, samples.duration)
         if not self.class_agnostic:
             return kept
@@ -329,7 +328,7 @@ class ProposalNetwork(InitialWeights, Detector):
         return replace(rule, limit=self.max_segments, sigma=self.nms_sigma, min_score=self.min_score)
 
     def pool(self, scores: Scores, samples: Videos) -> Pool:
-        found = Segments(*(scores[name] for name in COLUMNS))
+        found = candidates_of(scores)
         return Pool(found, *times(found, self.soft_rule, samples.duration))
 
     def thinning(self) -> Thinning | None:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from methods.weak_localization.parts.base import uniform_grid
 from methods.weak_localization.parts.sampling import snippet_labels
-from methods.weak_localization.parts.selection import selected_positions, top_k
+from methods.weak_localization.parts.selection import top_k
 from methods.weak_localization.parts.selection_localizer import SelectionLocalizer, positions_of
 from suite.method import Run
 from suite.tasks.localization.samples import Videos
@@ -120,12 +121,22 @@ def look(method: SelectionLocalizer, run: Run, samples: Videos) -> Seen:
     outputs, offsets = method.outputs_of_split(run.network, samples, run)
     grid = torch.from_numpy(positions_of(offsets, method.positions))
     # Each snippet's selection once: on the grid of a short video it stands several times.
-    chosen = top_k(method.training_selection(outputs, run)[grid], method.divisor)
-    labels = torch.from_numpy(np.asarray(samples.video_labels, dtype=np.float32))
-    t_pos = np.asarray(selected_positions(chosen, labels, method.positions).numpy() > 0)
+    t_pos = t_pos_on(grid, method.training_selection(outputs, run), np.asarray(samples.video_labels), method.divisor)
     any_action: np.ndarray = np.any(snippet_truth(samples), axis=1)
     action = any_action[uniform_grid(samples, method.positions)]
     return Seen(t_pos, outputs.actionness.mean(dim=-1)[grid].numpy(), action)
+
+
+def t_pos_on(grid: Tensor, selection: Tensor, labels: np.ndarray, divisor: int) -> np.ndarray:
+    """T_pos (eq. 7) as a mask (V, T): where any class of a video chooses ``grid`` (V, T) rows of ``selection`` (N, C).
+
+    Only the classes of ``labels`` (V, C) are looked at, one or two per video of a hundred.
+    """
+    video, label = np.nonzero(labels)
+    own = selection[grid[video], torch.from_numpy(label)[:, None]]
+    found = np.zeros(grid.shape, dtype=bool)
+    found[video[:, None], top_k(own[..., None], divisor)[..., 0].numpy()] = True
+    return found
 
 
 def remember(method: SelectionLocalizer, run: Run) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -27,9 +28,7 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) ->
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Cloned, since safetensors refuses tensors that share memory, as rows of one stack and tied weights do.
-        own = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
-        save_file(own, temporary, metadata={"facts": json.dumps(facts), TENSORS: BLANK})
+        save_file(_apart(tensors), temporary, metadata={"facts": json.dumps(facts), TENSORS: BLANK})
         seal(temporary)
         temporary.replace(path)
     except (OSError, SafetensorError) as error:  # the library has an error of its own for a disk that is full
@@ -50,6 +49,30 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except Exception as error:
         remedy = "`suite results repair` sets it aside, or delete it to train anew."
         raise DataError(f"the checkpoint {path} cannot be read ({error}); {remedy}") from error
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Each tensor on the host, in memory of its own, which safetensors asks for.
+
+    Copied are only rows of one stack, tied weights and the like: raw scores can be gigabytes.
+    """
+    host = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    owners = Counter(tensor.untyped_storage().data_ptr() for tensor in host.values())
+    return {
+        name: tensor.clone() if owners[tensor.untyped_storage().data_ptr()] > 1 else tensor
+        for name, tensor in host.items()
+    }
+
+
+def distinct(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """``tensors`` without those that are an earlier one under another name, and the earlier one's name for each."""
+    first: dict[tuple[object, ...], str] = {}
+    found = {
+        name: first.setdefault((t.device, t.dtype, t.data_ptr(), t.shape, t.stride()), name)
+        for name, t in tensors.items()
+    }
+    same = {name: earlier for name, earlier in found.items() if earlier != name}
+    return {name: tensor for name, tensor in tensors.items() if name not in same}, same
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

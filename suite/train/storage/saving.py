@@ -35,8 +35,10 @@ class Checkpoints:
         old = time.monotonic() - self.saved_at >= self.training.settings.checkpoint_seconds
         if old or now or (done and self.path.exists()):
             run = self.training.run
-            facts = {"phase": run.phase_index, "epoch": epoch, "over": over, **self._facts()}
-            checkpoint.save(self.path, self._tensors(), facts)
+            # Mostly the last point is the best so far, whose raw scores are then the same arrays.
+            tensors, same = checkpoint.distinct(self._tensors())
+            facts = {"phase": run.phase_index, "epoch": epoch, "over": over, "same": same, **self._facts()}
+            checkpoint.save(self.path, tensors, facts)
             self.saved_at = time.monotonic()
 
     def resume(self) -> tuple[int, int]:
@@ -44,6 +46,7 @@ class Checkpoints:
         if self.path is None or not self.path.exists():
             return 0, 0
         tensors, facts = checkpoint.load(self.path)
+        tensors |= {name: tensors[earlier] for name, earlier in facts["same"].items()}
         # In this order: the phase decides which optimizer and teacher there are, and those must exist to be filled in.
         self.training.place(facts["phase"])
         self.stepper.prepare()

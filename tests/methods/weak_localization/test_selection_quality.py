@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
+from methods.weak_localization.parts.selection import selected_positions, top_k
 from methods.weak_localization.parts.selection_quality import (
     area_under_roc,
     purity,
     purity_by_chance,
     purity_ceiling,
     stability,
+    t_pos_on,
     verdict,
 )
 
@@ -45,6 +48,18 @@ def test_random_positions_are_as_pure_as_chance():
     action = generator.random((400, 100)) < generator.random((400, 1))
     selected = generator.random((400, 100)).argsort(axis=1) < 12
     assert purity(selected, action) == pytest.approx(purity_by_chance(selected, action), abs=0.02)
+
+
+@pytest.mark.parametrize("levels", [3, 1000])
+def test_t_pos_is_what_a_training_step_selects(levels):
+    """With ties between positions (three levels) as well; one video repeats snippets, another has no label."""
+    draws = torch.Generator().manual_seed(levels)
+    selection = torch.randint(levels, (200, 5), generator=draws) / levels
+    grid = torch.stack([torch.arange(first, first + 40) for first in (0, 50, 100, 160)])
+    grid[3] = 160 + torch.arange(40) // 4
+    labels = np.array([[1, 0, 0, 1, 0], [0, 0, 0, 0, 0], [0, 1, 0, 0, 0], [1, 1, 1, 1, 1]])
+    whole = selected_positions(top_k(selection[grid], 8), torch.from_numpy(labels).float(), 40).numpy() > 0
+    assert np.array_equal(t_pos_on(grid, selection, labels, 8), whole) and not whole[1].any()
 
 
 def test_stability_is_the_mean_overlap():
