@@ -32,6 +32,7 @@ from suite.report.tables import number
 from suite.report.versions import Version, change, short, value
 from suite.results.ledger import Ledger
 from suite.sealing import checked
+from suite.spec.claim import Claim
 from suite.tasks import task
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ def write_methods(names: Collection[str], ledger: Ledger, reports: Path, single:
     """
     chosen = [method(name) for name in sorted(set(names))]
     scored = scored_runs(ledger, [one.name for one in chosen])
-    return [_write(describe(one, scored, reports), reports, single) for one in chosen]
+    claims = find_claims(())
+    return [_write(describe(one, scored, claims, reports), reports, single) for one in chosen]
 
 
 def _write(content: MethodContent, reports: Path, single: bool) -> Path:
@@ -114,8 +116,8 @@ def _write(content: MethodContent, reports: Path, single: bool) -> Path:
     return file
 
 
-def describe(chosen: type[Method], scored: pl.DataFrame, reports: Path) -> MethodContent:
-    """What the page says of a method; ``scored`` are the ledger's runs of it, at least."""
+def describe(chosen: type[Method], scored: pl.DataFrame, claims: Sequence[Claim], reports: Path) -> MethodContent:
+    """What the page says of a method; ``scored`` are the ledger's runs of it, ``claims`` those about it, at least."""
     found = requests(scored, chosen.name, chosen)
     runs = [run for one in found for version in one.versions for _, run, _ in version.runs]
     return MethodContent(
@@ -126,7 +128,7 @@ def describe(chosen: type[Method], scored: pl.DataFrame, reports: Path) -> Metho
         presets=tuple(chosen.presets),
         parameters=tuple(_parameters(chosen)),
         requests=tuple(found),
-        claims=tuple(_claims(chosen.name, reports / "claims" / VERDICTS)),
+        claims=tuple(_claims(chosen.name, claims, reports / "claims" / VERDICTS)),
         pages=run_pages(runs, reports / RUNS, f"../{RUNS}/"),
         made=datetime.now(UTC),
     )
@@ -152,14 +154,14 @@ def _parameters(chosen: type[Method]) -> list[Parameter]:
     ]
 
 
-def _claims(name: str, file: Path) -> list[ClaimLine]:
-    """The shipped claims about a method, with the verdicts that ``suite claims`` left in ``file``."""
+def _claims(name: str, claims: Sequence[Claim], file: Path) -> list[ClaimLine]:
+    """Those of ``claims`` that are about a method, with the verdicts that ``suite claims`` left in ``file``."""
     try:
         known = checked(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         known = {}
     lines = []
-    for claim in find_claims(()):
+    for claim in claims:
         if claim.method.method != name:
             continue
         said = known.get(claim.name, {})

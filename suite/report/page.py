@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from suite.report.rows import to_json
 from suite.writing import write_whole
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from markupsafe import Markup
 
     from suite.report.across import Across
@@ -24,25 +26,32 @@ if TYPE_CHECKING:
 
 def render(template: str, content: Any, **more: Any) -> str:
     """The template called ``template`` filled with ``content``; values in ``*.html.j2`` are escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    folder = shipped("reports") / "templates"
-    environment = Environment(
-        loader=FileSystemLoader(folder),
-        autoescape=lambda name: bool(name) and ".html" in str(name),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_without_html if template.endswith(".md.j2") else None,
-    )
-    environment.filters.update(percent=tables.number, points=tables.points)
     helpers: dict[str, Any] = {"table": _table, "markdown": tables.markdown, "notes": tables.notes, "figures": _figures}
     helpers |= {"rows": _rows, "ranks": _ranks, "sentence": findings.sentence, "ranking": findings.ranking}
     helpers |= {"moved": _moved, "versions": versions}
     papers = {"paper_table": _paper, "paper_markdown": paper_forms.markdown}
-    return environment.get_template(template).render(
-        content=content, class_table=class_table, comparison=_comparison, **papers, **helpers, **more
+    return (
+        _templates(template.endswith(".md.j2"))
+        .get_template(template)
+        .render(content=content, class_table=class_table, comparison=_comparison, **papers, **helpers, **more)
     )
+
+
+@cache
+def _templates(markdown: bool) -> Environment:
+    """The templates, each compiled once: a board writes dozens of pages."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(shipped("reports") / "templates"),
+        autoescape=lambda name: bool(name) and ".html" in str(name),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_without_html if markdown else None,
+    )
+    environment.filters.update(percent=tables.number, points=tables.points)
+    return environment
 
 
 def write_page(file: Path, template: str, content: Any, single: bool = False, **more: Any) -> Path:
