@@ -42,17 +42,20 @@ class _Products(torch.autograd.Function):
         parts = out.transpose(0, 1).contiguous()
         back = parts.new_empty(*parts.shape[:2], weight.shape[2]) if of_values else None
         weights = torch.empty_like(weight) if of_weight else None
-        biases = parts.new_empty(len(weight), weight.shape[1]) if of_bias else None
-        for member, (part, own) in enumerate(zip(parts.unbind(), _of_each(values, weight))):
-            if back is not None:
-                torch.mm(part, weight[member], out=back[member])
-            if weights is not None:
-                torch.mm(part.t(), own, out=weights[member])
-            if biases is not None:
-                torch.sum(part, 0, out=biases[member])
         if back is not None:
+            _products(parts, weight.unbind(), back)
             back = back.sum(0) if values.dim() == 2 else back.transpose(0, 1)
+        if weights is not None:
+            _products(parts.transpose(1, 2), _of_each(values, weight), weights)
+        # One sum for all members runs in the order of each member's own; one product would not.
+        biases = parts.sum(1) if of_bias else None
         return None, back, weights, biases
+
+
+def _products(left: Tensor, right: Sequence[Tensor], into: Tensor) -> None:
+    """Each member's own product of ``left`` (M, ...) and ``right`` (M of them)."""
+    for one, other, place in zip(left.unbind(), right, into.unbind()):
+        torch.mm(one, other, out=place)
 
 
 def _of_each(values: Tensor, weight: Tensor) -> Sequence[Tensor]:
