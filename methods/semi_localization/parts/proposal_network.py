@@ -41,6 +41,8 @@ from suite.tasks.data import TaskData
 from suite.tasks.localization.samples import Videos
 from suite.weights import InitialWeights
 
+WINDOWS_AT_ONCE = 16  # scored together: the published network holds 40 MiB of each, and a long video has hundreds
+
 PROPOSALS: dict[Code, Callable[[Maps], Proposals]] = {
     "original": original_proposals,
     "community": community_proposals,
@@ -266,14 +268,15 @@ class ProposalNetwork(InitialWeights, Detector):
     def propose(self, network: nn.Module, videos: Videos, row: int, run: Run) -> Segments:
         """Named proposals of one video in seconds, windows merged but nothing suppressed."""
         windows = self.windows(videos, np.array([row]))
-        features = np.stack([windows.features(window) for window in range(len(windows))])
-        found, logits = network(torch.from_numpy(features).to(run.device))
-        maps = [x.float().cpu().numpy() for x in found]
-        probability = logits.float().sigmoid().cpu().numpy()
-        parts = [
-            self._named(self._candidates(Maps(*(x[w] for x in maps))), probability[w], windows, w)
-            for w in range(len(windows))
-        ]
+        parts: list[Segments] = []
+        for block in np.array_split(np.arange(len(windows)), range(WINDOWS_AT_ONCE, len(windows), WINDOWS_AT_ONCE)):
+            found, logits = network(windows.stacked(block).to(run.device))
+            maps = [x.float().cpu().numpy() for x in found]
+            probability = logits.float().sigmoid().cpu().numpy()
+            parts += [
+                self._named(self._candidates(Maps(*(x[place] for x in maps))), probability[place], windows, window)
+                for place, window in enumerate(block.tolist())
+            ]
         return Segments.concatenate(parts)
 
     def _candidates(self, maps: Maps) -> Proposals:
