@@ -1,4 +1,4 @@
-"""Videos that ActionFormer computes together have the outputs that each has alone."""
+"""Videos that ActionFormer computes together, and windows that BMN does, have the outputs that each has alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from methods.semi_localization.parts import anchor_free
+from methods.semi_localization.parts import anchor_free, proposal_network
 from methods.semi_localization.parts.batches import together
 from suite.data import load
 from suite.method import Run
@@ -51,3 +51,25 @@ def test_outputs_are_those_of_each_video_alone(
             np.testing.assert_allclose(many[row].logits, alone.logits, atol=1e-5)
             np.testing.assert_allclose(many[row].offsets, alone.offsets, atol=1e-5)
         assert set(calls) == {1} and set(many) == set(rows)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 16])
+def test_proposals_are_those_of_all_windows_at_once(
+    at_once: int, world: TaskData[Videos], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    detector = method("bmn")(preset="small", length=6, longest=4, hidden=8).detector  # type: ignore[attr-defined]
+    network, videos = detector.network(world).eval(), world.train
+    run = Run(world, network, 0, torch.device("cpu"), lambda name, value: None, lambda key, make: make())
+    calls: list[int] = []
+    network.register_forward_pre_hook(lambda module, inputs: calls.append(len(inputs[0])))
+    row = int(np.argmax(videos.lengths))
+    monkeypatch.setattr(proposal_network, "WINDOWS_AT_ONCE", 10**6)
+    whole = detector.propose(network, videos, row, run)
+    monkeypatch.setattr(proposal_network, "WINDOWS_AT_ONCE", at_once)
+    parts = detector.propose(network, videos, row, run)
+    first, *blocks = calls
+    assert first > 2 and sum(blocks) == first and max(blocks) == min(at_once, first)
+    for name in ("video", "label", "start", "end"):
+        assert np.array_equal(getattr(parts, name), getattr(whole, name)), name
+    np.testing.assert_allclose(parts.score, whole.score, rtol=1e-5)
