@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import mmap
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ BLANK = "0" * 64  # in the header of a file of tensors, until it is sealed
 TENSORS = "sha256"
 
 _MARK = re.compile(rb'"sha256":"([0-9a-f]{64})"')
+_BLOCK = 2**20  # bytes that are read at once
 _LENGTH = 8  # bytes before the header of a safetensors file, which say how long it is
 
 
@@ -63,15 +63,19 @@ def sealed(file: Path) -> bool | None:
 
 def _seal(file: Path) -> tuple[bytes, int, str] | None:
     """What stands in the place of the checksum, where that is, and the SHA-256 of the file with ``BLANK`` there."""
-    if file.stat().st_size < _LENGTH:
+    size = file.stat().st_size
+    if size < _LENGTH:
         return None
-    with file.open("rb") as held, mmap.mmap(held.fileno(), 0, access=mmap.ACCESS_READ) as pages:
-        length = int.from_bytes(pages[:_LENGTH], "little")
-        mark = _MARK.search(pages[: min(len(pages), _LENGTH + length)])
+    # Read and not mapped: the pages of a mapped file count as memory of the process, gigabytes for large scores.
+    with file.open("rb") as held:
+        start = held.read(_LENGTH)
+        start += held.read(min(size, int.from_bytes(start, "little")))
+        mark = _MARK.search(start)
         if mark is None:
             return None
-        digest = hashlib.sha256(pages[: mark.start(1)])
+        digest = hashlib.sha256(start[: mark.start(1)])
         digest.update(BLANK.encode())
-        with memoryview(pages) as rest:
-            digest.update(rest[mark.end(1) :])
+        digest.update(start[mark.end(1) :])
+        while block := held.read(_BLOCK):
+            digest.update(block)
         return mark[1], mark.start(1), digest.hexdigest()

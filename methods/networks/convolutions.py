@@ -1,4 +1,7 @@
-"""Convolutions over time: large ones of three taps with two thirds of the multiplications, the others by torch.
+"""Convolutions over time of rows (B, T, C): large ones of three taps with two thirds of the multiplications.
+
+The others run as two-dimensional ones of height one whose channels come last, as rows have them. ``nn.Conv1d`` on rows
+that are transposed for it takes up to three times as long with three taps, and up to twenty with one and few outputs.
 
 Two neighbouring outputs of three taps take four products of inputs and taps instead of six: the minimal filtering
 F(2, 3) of Winograd, as Lavin and Gray (2016, §3) apply it to convolutions. The products are those of matrices, for all
@@ -12,28 +15,42 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from methods.networks.products import multiplied, takes
 
 TAPS = 3
+LEAST = 64  # channels on either side from which on pairs are worth their sums of inputs (tests/benchmarks)
 
 
 def convolve(features: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1) -> Tensor:
     """Zero-padded convolution over time: (B, T, C_in) and (C_out, C_in / groups, k) give (B, ceil(T / stride), C_out).
 
-    ``k`` is odd. What no other way serves runs as a two-dimensional channels-last convolution of height one, which
-    needs no transposed copy.
+    ``k`` is odd.
     """
-    dense = stride == 1 and features.shape[2] == weight.shape[1]
-    if dense and features.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
-        by_pairs = weight.shape[2] == TAPS and takes(features, weight[:, :, 0])
-        out: Tensor = (_ByPairs if by_pairs else _Convolution).apply(features, weight, bias)
-        return out
     groups = features.shape[2] // weight.shape[1]
+    if groups == stride == 1 and weight.shape[2] == TAPS and takes(features, weight[:, :, 0], LEAST):
+        out: Tensor = _ByPairs.apply(features, weight, bias)
+        return out
     half = weight.shape[2] // 2
     image = F.conv2d(_image(features), weight.unsqueeze(2), bias, (1, stride), (0, half), groups=groups)
     return image.permute(0, 2, 3, 1).squeeze(1)
+
+
+class TimeConvolution(nn.Conv1d):
+    """A convolution over time that takes and returns rows; its parameters and their start are ``nn.Conv1d``'s.
+
+    In stacks of networks it is computed member by member (``product``).
+    """
+
+    product = staticmethod(convolve)
+
+    def __init__(self, inputs: int, outputs: int, taps: int = 1, bias: bool = True) -> None:
+        super().__init__(inputs, outputs, taps, padding=taps // 2, bias=bias)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """(B, T, in_channels) -> (B, T, out_channels)."""
+        return convolve(rows, self.weight, self.bias)
 
 
 def _image(features: Tensor) -> Tensor:
@@ -133,47 +150,3 @@ def _of_weight(sums: tuple[Tensor, ...], inputs: Iterator[Tensor]) -> Tensor:
     first, both, apart, last = (one.t() @ rows for one, rows in zip(sums, inputs, strict=True))
     outer = (both + apart) / 2
     return torch.stack([first + outer, (both - apart) / 2, outer - last], dim=2)
-
-
-class _Convolution(torch.autograd.Function):
-    """A convolution of stride 1 without groups. Its weights' gradient is a product for each tap.
-
-    oneDNN's own kernel for that gradient reaches a sixth of a product's rate where channels come last.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        ctx.save_for_backward(features, weight)
-        out = F.conv2d(_image(features), weight.unsqueeze(2), bias, padding=(0, weight.shape[2] // 2))
-        return out.permute(0, 2, 3, 1).squeeze(1)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, out: Tensor) -> tuple[Tensor | None, ...]:
-        features, weight = ctx.saved_tensors
-        of_features, of_weight, of_bias = ctx.needs_input_grad
-        half, back = weight.shape[2] // 2, None
-        if of_features:
-            images = (_image(out), _image(features), weight.unsqueeze(2))
-            rest = ([1, 1], [0, half], [1, 1], False, [0, 0], 1, [True, False, False])
-            back = torch.ops.aten.convolution_backward(*images, None, *rest)[0].permute(0, 2, 3, 1).squeeze(1)
-        return back, _of_taps(features, out, half) if of_weight else None, out.sum((0, 1)) if of_bias else None
-
-
-def _of_taps(features: Tensor, out: Tensor, half: int) -> Tensor:
-    """(B, T, C_in) and (B, T, C_out) -> the gradient of the weights (C_out, C_in, 2 * half + 1)."""
-    gradients = []
-    for tap in range(-half, half + 1):
-        if tap:
-            sums = out.new_zeros(out.shape[2], features.shape[2])
-            for video, own in zip(features, out):
-                sums.addmm_(_without(own, -tap).t(), _without(video, tap))
-            gradients.append(sums)
-        else:
-            gradients.append(out.flatten(0, 1).t() @ features.flatten(0, 1))
-    return torch.stack(gradients, dim=2)
-
-
-def _without(rows: Tensor, count: int) -> Tensor:
-    """Rows (T, C) without the first ``count``, or where that is negative without the last ones."""
-    return rows[max(count, 0) : len(rows) + min(count, 0)]

@@ -36,10 +36,13 @@ class Linear(nn.Linear):
         return linear(values, self.weight, self.bias)
 
 
-def takes(values: Tensor, weight: Tensor) -> bool:
-    """Whether oneDNN computes a product: float32 on a CPU, large enough in every direction, of rows without gaps."""
+def takes(values: Tensor, weight: Tensor, least: int = LEAST) -> bool:
+    """Whether oneDNN computes a product: float32 on a CPU, large enough in every direction, of rows without gaps.
+
+    ``least``: so many columns and terms a sum.
+    """
     plain = values.device.type == "cpu" and values.dtype == weight.dtype == torch.float32
-    large = min(weight.shape) >= LEAST and values.numel() >= LEAST_ROWS * weight.shape[1]
+    large = min(weight.shape) >= least and values.numel() >= LEAST_ROWS * weight.shape[1]
     return plain and large and values.is_contiguous() and _available() and not torch.is_autocast_enabled("cpu")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from methods.networks.convolutions import TimeConvolution
 from methods.weak_localization.cmcs import CMCS, of_its_range, padded
 from methods.weak_localization.parts.branch_network import (
     BranchNetwork,
@@ -82,9 +83,9 @@ def build(state: Parameters) -> BranchNetwork:
     if shape.attends:
         middle, _, kernel = state["attend.0.weight"].shape
         network.attend = torch.nn.Sequential(
-            torch.nn.Conv1d(shape.hidden, middle, kernel),
+            TimeConvolution(shape.hidden, middle, kernel),
             torch.nn.ReLU(),
-            torch.nn.Conv1d(middle, 1, 1, bias=False),
+            TimeConvolution(middle, 1, bias=False),
         )
     network.double().load_state_dict(state)
     return network

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.networks.actionformer.model import sinusoid_table
+from methods.networks.convolutions import TimeConvolution
 
 MASK_THRESHOLDS = np.linspace(0.2, 0.8, 4)  # §4: the released code's, without the empty one
 
@@ -29,7 +30,7 @@ class SnippetMasks(nn.Module):
     def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T, D) -> class logits (B, T, C + 1) and mask logits (B, T, T): row t is the mask of snippet t."""
         features = self.features(windows)
-        return self.classify(features), self.mask(features.transpose(1, 2)).transpose(1, 2)
+        return self.classify(features), self.mask(features)
 
 
 class MaskNetwork(SnippetMasks):
@@ -47,7 +48,7 @@ class MaskNetwork(SnippetMasks):
         self.attend = nn.MultiheadAttention(width, heads, batch_first=True)
         self.norm = nn.LayerNorm(width)
         self.classify = nn.Linear(width, classes + 1)  # the last one is background
-        self.mask = nn.Sequential(nn.Conv1d(width, width, 3, padding=1), nn.ReLU(), nn.Conv1d(width, length, 1))
+        self.mask = nn.Sequential(TimeConvolution(width, width, 3), nn.ReLU(), TimeConvolution(width, length))
         self.rebuild = nn.Linear(width, inputs)
 
     def features(self, windows: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from methods.networks.convolutions import TimeConvolution
 from methods.semi_localization.parts.masks import SnippetMasks
 
 MASK_CUTS = (0.0, 0.2, 0.4, 0.6, 0.8)  # config/anet.yaml
@@ -54,7 +55,7 @@ class ReleasedMaskNetwork(SnippetMasks):
         self.attend = WideAttention(inputs, heads, dropout)
         self.classify = nn.Linear(inputs, classes + 1)
         self.mask = nn.Sequential(
-            nn.Conv1d(inputs, hidden, 3, padding=1), nn.ReLU(), nn.Conv1d(hidden, length, 1, bias=False)
+            TimeConvolution(inputs, hidden, 3), nn.ReLU(), TimeConvolution(hidden, length, bias=False)
         )
         self.rebuild = nn.Identity()
 
@@ -64,7 +65,7 @@ class ReleasedMaskNetwork(SnippetMasks):
 
     def forward(self, windows: Tensor) -> tuple[Tensor, Tensor]:
         features = self.features(windows)
-        return self.classify(features), self.mask(features.transpose(1, 2))
+        return self.classify(features), self.mask(features).transpose(1, 2)
 
 
 def released_class_loss(logits: Tensor, label: Tensor) -> Tensor:

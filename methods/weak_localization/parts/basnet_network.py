@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from methods.networks.convolutions import TimeConvolution
 from methods.weak_localization.parts.networks import check_width
 
 
@@ -44,26 +45,27 @@ class BaSNetNet(nn.Module):
         super().__init__()
         self.width = width
         self.filter = nn.Sequential(
-            nn.Conv1d(width, filter_hidden, 1), nn.LeakyReLU(slope), nn.Conv1d(filter_hidden, 1, 1), nn.Sigmoid()
+            TimeConvolution(width, filter_hidden), nn.LeakyReLU(slope), TimeConvolution(filter_hidden, 1), nn.Sigmoid()
         )
         self.activation = nn.Sequential(
-            nn.Conv1d(width, hidden, 3, padding=1),
+            TimeConvolution(width, hidden, 3),
             nn.LeakyReLU(slope),
-            nn.Conv1d(hidden, hidden, 3, padding=1),
+            TimeConvolution(hidden, hidden, 3),
             nn.LeakyReLU(slope),
         )
         self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Conv1d(hidden, classes + 1, 1, bias=False)
+        self.classifier = TimeConvolution(hidden, classes + 1, bias=False)
 
     def activate(self, features: Tensor) -> Tensor:
-        """Class activations (B, T, C + 1) of features (B, D, T)."""
-        scores: Tensor = self.classifier(self.dropout(self.activation(features)))
-        return scores.transpose(1, 2)
+        """Class activations (B, T, C + 1) of features (B, T, D)."""
+        # A dropout is drawn in the order of (B, H, T), as the released code's.
+        hidden = self.dropout(self.activation(features).transpose(1, 2).contiguous()).transpose(1, 2)
+        scores: Tensor = self.classifier(hidden)
+        return scores
 
     def forward(self, features: Tensor) -> BaSNetScores:
         """Scores of features (B, T, D)."""
         check_width(features, self.width)
-        channels_first = features.transpose(1, 2)
-        foreground = self.filter(channels_first)
-        suppressed = self.activate(channels_first * foreground)
-        return BaSNetScores(self.activate(channels_first), suppressed, torch.squeeze(foreground, 1))
+        foreground = self.filter(features)
+        suppressed = self.activate(features * foreground)
+        return BaSNetScores(self.activate(features), suppressed, torch.squeeze(foreground, 2))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from methods.networks.convolutions import TimeConvolution
 from methods.weak_localization.parts.networks import check_width, halves
 from methods.weak_localization.parts.padding import masked_mean, time_mask
 
@@ -55,11 +56,11 @@ class BranchNetwork(nn.Module):
         self.width = width
         hidden, own, count = shape.hidden, shape.branch_hidden, range(shape.branches)
         self.dropout = nn.Dropout1d(shape.dropout)
-        self.base = nn.Conv1d(width, hidden, 1)
-        self.temporal = nn.ModuleList(nn.Conv1d(hidden, own, 3, padding=1) for _ in count)
+        self.base = TimeConvolution(width, hidden)
+        self.temporal = nn.ModuleList(TimeConvolution(hidden, own, 3) for _ in count)
         self.classify = nn.ModuleList(nn.Linear(own, shape.classes + 1) for _ in count)
         # no bias behind the attention: a softmax over time takes it away again
-        attend = nn.Sequential(nn.Conv1d(hidden, own, 1), nn.ReLU(), nn.Conv1d(own, 1, 1, bias=False))
+        attend = nn.Sequential(TimeConvolution(hidden, own), nn.ReLU(), TimeConvolution(own, 1, bias=False))
         self.attend = attend if shape.attends else None
 
     def forward(self, features: Tensor, lengths: Tensor) -> BranchScores:
@@ -67,12 +68,13 @@ class BranchNetwork(nn.Module):
         check_width(features, self.width)
         valid = time_mask(lengths, features.shape[1])
         # zero behind the base, too: a branch's convolution sees a video's end as released code, which pads by zeros
-        seen = self.base(self.dropout(features.transpose(1, 2))).relu() * valid[:, None]
-        scores = [head(net(seen).relu().transpose(1, 2)) for net, head in zip(self.temporal, self.classify)]
+        kept = self.dropout(features.transpose(1, 2)).transpose(1, 2)
+        seen = self.base(kept).relu() * valid[..., None]
+        scores = [head(net(seen).relu()) for net, head in zip(self.temporal, self.classify)]
         branches = torch.stack(scores, dim=1)
         if self.attend is None:
             return BranchScores(branches, valid.to(seen.dtype))
-        weight = self.attend(seen).squeeze(1).masked_fill(~valid, -torch.inf)
+        weight = self.attend(seen).squeeze(2).masked_fill(~valid, -torch.inf)
         return BranchScores(branches, weight.softmax(dim=1))
 
     def pooled(self, scores: BranchScores, lengths: Tensor) -> Tensor:

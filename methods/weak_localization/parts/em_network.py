@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from methods.networks.convolutions import TimeConvolution
 from methods.weak_localization.parts.networks import check_width, halves
 from methods.weak_localization.parts.padding import time_mask
 
@@ -38,7 +39,7 @@ class EMNetwork(nn.Module):
         self.video = UntrimmedNet(self.channels, classes) if untrimmed else None
 
     def _branch(self, hidden: int, out: int) -> nn.Sequential:
-        return nn.Sequential(nn.Conv1d(self.channels, hidden, 3, padding=1), nn.ReLU(), nn.Conv1d(hidden, out, 1))
+        return nn.Sequential(TimeConvolution(self.channels, hidden, 3), nn.ReLU(), TimeConvolution(hidden, out))
 
     def views(self, features: Tensor) -> list[Tensor]:
         """Features (B, T, D/2) of each modality, RGB first."""
@@ -47,9 +48,9 @@ class EMNetwork(nn.Module):
 
     def forward(self, features: Tensor) -> EMScores:
         """Probabilities of features (B, T, D), zero beyond a video's end."""
-        views = [view.transpose(1, 2) for view in self.views(features)]
-        key = torch.stack([net(view).squeeze(1) for net, view in zip(self.key, views)], dim=-1)
-        label = torch.stack([net(view).transpose(1, 2) for net, view in zip(self.label, views)], dim=2)
+        views = [view.contiguous() for view in self.views(features)]
+        key = torch.cat([net(view) for net, view in zip(self.key, views)], dim=-1)
+        label = torch.stack([net(view) for net, view in zip(self.label, views)], dim=2)
         return EMScores(key.sigmoid(), label.sigmoid())
 
     def video_probability(self, features: Tensor, lengths: Tensor) -> Tensor:

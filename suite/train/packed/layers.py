@@ -131,9 +131,10 @@ def chained(network: nn.Module) -> list[nn.Module]:
 
 def _kind(module: nn.Module) -> type:
     """By the exact type: a subclass may compute something else in its forward, and is better left to vmap, unless it
-    says by which ``product`` of values, weight and bias it is linear.
+    says by which ``product`` of values, weight and bias it does.
     """
-    return nn.Linear if isinstance(module, nn.Linear) and hasattr(module, "product") else type(module)
+    kinds = [kind for kind in (nn.Linear, nn.Conv1d) if isinstance(module, kind) and hasattr(module, "product")]
+    return kinds[0] if kinds else type(module)
 
 
 def _in_turn(self: nn.Module, values: Tensor, layers: Sequence[nn.Module]) -> Tensor:
@@ -154,7 +155,7 @@ def _linear(layer: Any) -> Own:
 
 
 def _convolution(layer: Any) -> Own:
-    return Own([layer.weight, layer.bias], layer._conv_forward)
+    return Own([layer.weight, layer.bias], getattr(layer, "product", layer._conv_forward))
 
 
 def _normalization(layer: Any) -> Own:
