@@ -1,14 +1,14 @@
-"""Convolutions over time against torch's own, forward and backward: by pairs, by taps and by its kernels."""
+"""Convolutions over time against torch's own, forward and backward: by pairs and by its kernels."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from methods.networks import convolutions, products
-from methods.networks.convolutions import convolve
+from methods.networks.convolutions import TimeConvolution, convolve
 from tests.methods.test_products import gradients
 
 
@@ -78,7 +78,20 @@ def test_small_convolutions_and_other_types_stay_torchs(monkeypatch: pytest.Monk
     convolve(torch.randn(2, 300, 160), torch.randn(130, 160, 5))
     convolve(torch.randn(2, 300, 160), torch.randn(130, 160, 3), stride=2)
     convolve(torch.randn(2, 300, 160), torch.randn(130, 80, 3))
+    convolve(torch.randn(2, 300, 160), torch.randn(63, 160, 3))
     convolve(torch.randn(2, 300, 160).double(), torch.randn(130, 160, 3).double())
+
+
+@pytest.mark.parametrize(("taps", "bias"), [(1, True), (3, True), (3, False), (5, True)])
+def test_a_layer_on_rows_is_conv1d_on_their_transpose(taps: int, bias: bool) -> None:
+    torch.manual_seed(0)
+    theirs = nn.Conv1d(6, 4, taps, padding=taps // 2, bias=bias)
+    torch.manual_seed(0)
+    ours = TimeConvolution(6, 4, taps, bias=bias)
+    assert ours.state_dict().keys() == theirs.state_dict().keys()
+    assert all(tensor.equal(theirs.state_dict()[name]) for name, tensor in ours.state_dict().items())
+    rows = torch.randn(3, 9, 2, 6)[:, :, 1]  # one modality of two: rows with gaps
+    torch.testing.assert_close(ours(rows), theirs(rows.transpose(1, 2)).transpose(1, 2))
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from methods.networks.convolutions import TimeConvolution
 from suite.method import Optimizer
 from suite.places import Places
 from suite.runs import resolve_run
@@ -200,10 +201,20 @@ def _stacked(
 
 @pytest.mark.parametrize(
     "layer",
-    [nn.Linear(4, 3), nn.Linear(4, 3, bias=False), nn.Conv1d(4, 3, 3, padding=1), nn.BatchNorm1d(4)],
+    [
+        nn.Linear(4, 3),
+        nn.Linear(4, 3, bias=False),
+        nn.Conv1d(4, 3, 3, padding=1),
+        TimeConvolution(5, 3, 3),
+        TimeConvolution(64, 64, 3),  # by pairs
+        nn.BatchNorm1d(4),
+    ],
 )
 def test_layers_one_by_one_compute_the_same(layer: nn.Module) -> None:
-    x = torch.randn(6, 4, 5) if isinstance(layer, nn.Conv1d) else torch.randn(6, 4)
+    shape = (6, 4)
+    if isinstance(layer, nn.Conv1d):
+        shape = (6, 90, layer.in_channels) if isinstance(layer, TimeConvolution) else (6, layer.in_channels, 5)
+    x = torch.randn(shape)
     members, parameters, buffers, out = _stacked(layer, x)
     out.square().sum().backward()
     for index, member in enumerate(members):
