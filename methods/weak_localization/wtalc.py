@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from methods.networks.products import Linear
 from methods.weak_localization.parts.initialization import initialized
 from methods.weak_localization.parts.networks import check_width
 from methods.weak_localization.parts.padding import padded_rows, time_mask
@@ -32,7 +33,7 @@ class WTALCNet(nn.Module):
     def __init__(self, width: int, hidden: int, classes: int, dropout: float) -> None:
         super().__init__()
         self.width = width
-        self.embed = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout))
+        self.embed = nn.Sequential(Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout))
         self.classify = nn.Linear(hidden, classes)
 
     def forward(self, rows: Tensor) -> WTALCScores:

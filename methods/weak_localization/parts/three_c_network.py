@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from methods.networks.products import Linear
 from methods.weak_localization.parts.networks import check_width, halves
 from methods.weak_localization.parts.padding import time_mask
 
@@ -35,7 +36,7 @@ class ThreeCNetwork(nn.Module):
         self.width, self.channels = width, halves(width)
         self.embed = nn.ModuleList(
             nn.Sequential(
-                nn.Linear(self.channels, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(dropout)
+                Linear(self.channels, hidden), nn.ReLU(), Linear(hidden, hidden), nn.ReLU(), nn.Dropout(dropout)
             )
             for _ in range(STREAMS)
         )
@@ -52,7 +53,7 @@ class ThreeCNetwork(nn.Module):
         """Scores of feature rows (..., D); of whole videos (B, T, D) where there is a temporal convolution."""
         check_width(rows, self.width)
         views = rows.unflatten(-1, (STREAMS, self.channels)).unbind(dim=-2)
-        embedding = [net(view) for net, view in zip(self.embed, views)]
+        embedding = [net(view.contiguous()) for net, view in zip(self.embed, views)]
         streams = torch.stack([layer(inner) for layer, inner in zip(self.classify, embedding)], dim=-2)
         fused = (self.share * streams).sum(dim=-2)
         if self.temporal is not None:
