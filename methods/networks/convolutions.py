@@ -1,7 +1,7 @@
 """Convolutions over time of rows (B, T, C): large ones of three taps with two thirds of the multiplications.
 
 The others run as two-dimensional ones of height one whose channels come last, as rows have them. ``nn.Conv1d`` on rows
-that are transposed for it takes up to three times as long with three taps, and up to twenty with one and few outputs.
+that are transposed for it takes up to three times as long with three taps, and more than ten with one and one output.
 
 Two neighbouring outputs of three taps take four products of inputs and taps instead of six: the minimal filtering
 F(2, 3) of Winograd, as Lavin and Gray (2016, §3) apply it to convolutions. The products are those of matrices, for all
