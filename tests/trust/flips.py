@@ -143,7 +143,8 @@ def _about(_: Path, file: Path) -> Any:
 
 
 def _verdicts(_: Path, file: Path) -> Any:
-    lines = [asdict(line) for name in ("role", "role-labels", "label-smoothing") for line in _claims(name, file)]
+    names, claims = ("role", "role-labels", "label-smoothing"), find_claims(())
+    lines = [asdict(line) for name in names for line in _claims(name, claims, file)]
     return lines if any(line["verdict"] for line in lines) else FOUND
 
 
