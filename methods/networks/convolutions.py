@@ -20,7 +20,9 @@ from torch import Tensor, nn
 from methods.networks.products import multiplied, takes
 
 TAPS = 3
-LEAST = 64  # channels on either side from which on pairs are worth their sums of inputs (tests/benchmarks)
+# Channels on either side from which on pairs are taken. With fewer, sums of inputs cost more than the products they
+# spare: a third to two thirds more in all from 512 channels to 20.
+LEAST = 64
 
 
 def convolve(features: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1) -> Tensor:

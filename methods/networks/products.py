@@ -39,7 +39,7 @@ class Linear(nn.Linear):
 def takes(values: Tensor, weight: Tensor, least: int = LEAST) -> bool:
     """Whether oneDNN computes a product: float32 on a CPU, large enough in every direction, of rows without gaps.
 
-    ``least``: so many columns and terms a sum.
+    ``least``: from how many columns and terms of a sum on it is large.
     """
     plain = values.device.type == "cpu" and values.dtype == weight.dtype == torch.float32
     large = min(weight.shape) >= least and values.numel() >= LEAST_ROWS * weight.shape[1]

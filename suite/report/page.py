@@ -26,15 +26,8 @@ if TYPE_CHECKING:
 
 def render(template: str, content: Any, **more: Any) -> str:
     """The template called ``template`` filled with ``content``; values in ``*.html.j2`` are escaped."""
-    helpers: dict[str, Any] = {"table": _table, "markdown": tables.markdown, "notes": tables.notes, "figures": _figures}
-    helpers |= {"rows": _rows, "ranks": _ranks, "sentence": findings.sentence, "ranking": findings.ranking}
-    helpers |= {"moved": _moved, "versions": versions}
-    papers = {"paper_table": _paper, "paper_markdown": paper_forms.markdown}
-    return (
-        _templates(template.endswith(".md.j2"))
-        .get_template(template)
-        .render(content=content, class_table=class_table, comparison=_comparison, **papers, **helpers, **more)
-    )
+    filled = _templates(template.endswith(".md.j2")).get_template(template)
+    return filled.render(content=content, **more)
 
 
 @cache
@@ -51,6 +44,11 @@ def _templates(markdown: bool) -> Environment:
         finalize=_without_html if markdown else None,
     )
     environment.filters.update(percent=tables.number, points=tables.points)
+    helpers: dict[str, Any] = {"table": _table, "markdown": tables.markdown, "notes": tables.notes, "figures": _figures}
+    helpers |= {"rows": _rows, "ranks": _ranks, "sentence": findings.sentence, "ranking": findings.ranking}
+    helpers |= {"moved": _moved, "versions": versions, "class_table": class_table, "comparison": _comparison}
+    helpers |= {"paper_table": _paper, "paper_markdown": paper_forms.markdown}
+    environment.globals.update(helpers)
     return environment
 
 

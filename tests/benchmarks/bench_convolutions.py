@@ -8,26 +8,21 @@ on THUMOS-14 and ActivityNet, of one or a few videos.
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from functools import partial
 from unittest import mock
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.networks import convolutions
+from methods.networks.convolutions import TimeConvolution
 from methods.semi_localization.parts.masks import MaskNetwork
 from methods.weak_localization.parts.basnet_network import BaSNetNet
 from methods.weak_localization.parts.branch_network import BranchNetwork, BranchShape
 from methods.weak_localization.parts.em_network import EMNetwork
 from suite.work.memory import reuse_freed
 from tests.benchmarks.ceilings import PRODUCTS, operations, products
-from tests.benchmarks.rows import Row, record
-
-Step = Callable[[], None]
+from tests.benchmarks.rows import Row, record, timed
 
 
 def cases() -> Iterator[tuple[str, nn.Module, tuple[Tensor, ...]]]:
@@ -47,22 +42,9 @@ def step(network: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     torch.stack([part.sum() for part in network(*inputs)]).sum().backward()
 
 
-@contextmanager
-def transposed() -> Iterator[None]:
-    """Let every convolution be ``nn.Conv1d``'s."""
-
-    def convolve(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-        return F.conv1d(rows.transpose(1, 2), weight, bias, padding=weight.shape[2] // 2).transpose(1, 2)
-
-    with mock.patch.object(convolutions, "convolve", convolve):
-        yield
-
-
-def seconds(work: Step) -> float:
-    """CPU seconds of one call."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
+def transposed(layer: TimeConvolution, rows: Tensor) -> Tensor:
+    """What ``nn.Conv1d`` makes of rows."""
+    return nn.Conv1d.forward(layer, rows.transpose(1, 2)).transpose(1, 2)
 
 
 def main() -> None:
@@ -76,9 +58,9 @@ def main() -> None:
         work = partial(step, network, inputs)
         ours, theirs = [], []
         for _ in range(repeats + 1):
-            ours.append(seconds(work))
-            with transposed():
-                theirs.append(seconds(work))
+            ours.append(timed(work)[0])
+            with mock.patch.object(TimeConvolution, "forward", transposed):
+                theirs.append(timed(work)[0])
         least, other = min(ours[1:]), min(theirs[1:])  # the first warms up
         share = products(operations(work)) / least
         record(Row("convolutions", name, "nn.Conv1d on transposed rows", other / least, least, share, bound=PRODUCTS))

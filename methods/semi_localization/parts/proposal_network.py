@@ -269,7 +269,8 @@ class ProposalNetwork(InitialWeights, Detector):
         """Named proposals of one video in seconds, windows merged but nothing suppressed."""
         windows = self.windows(videos, np.array([row]))
         parts: list[Segments] = []
-        for block in np.array_split(np.arange(len(windows)), range(WINDOWS_AT_ONCE, len(windows), WINDOWS_AT_ONCE)):
+        for first in range(0, len(windows), WINDOWS_AT_ONCE):
+            block = np.arange(first, min(first + WINDOWS_AT_ONCE, len(windows)))
             found, logits = network(windows.stacked(block).to(run.device))
             maps = [x.float().cpu().numpy() for x in found]
             probability = logits.float().sigmoid().cpu().numpy()

@@ -45,6 +45,7 @@ def suppressed(found: Segments, rule: SoftRule, duration: np.ndarray, voting: fl
 
 def _blocks(video: np.ndarray) -> list[int]:
     """Where blocks of whole videos begin (about ``AT_ONCE`` rows, or one video), and where the last one ends."""
+    # Compared and not subtracted: differences of tens of millions of rows would be another column of gigabytes.
     first = np.flatnonzero(np.append(True, video[1:] != video[:-1])[: len(video)])
     begins = first[np.flatnonzero(np.diff(first // AT_ONCE, prepend=-1))]
     return [*begins.tolist(), len(video)]

@@ -53,6 +53,7 @@ class ThreeCNetwork(nn.Module):
         """Scores of feature rows (..., D); of whole videos (B, T, D) where there is a temporal convolution."""
         check_width(rows, self.width)
         views = rows.unflatten(-1, (STREAMS, self.channels)).unbind(dim=-2)
+        # Copied, since wide products take rows without gaps.
         embedding = [net(view.contiguous()) for net, view in zip(self.embed, views)]
         streams = torch.stack([layer(inner) for layer, inner in zip(self.classify, embedding)], dim=-2)
         fused = (self.share * streams).sum(dim=-2)

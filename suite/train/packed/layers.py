@@ -133,8 +133,8 @@ def _kind(module: nn.Module) -> type:
     """By the exact type: a subclass may compute something else in its forward, and is better left to vmap, unless it
     says by which ``product`` of values, weight and bias it does.
     """
-    kinds = [kind for kind in (nn.Linear, nn.Conv1d) if isinstance(module, kind) and hasattr(module, "product")]
-    return kinds[0] if kinds else type(module)
+    kinds = (nn.Linear, nn.Conv1d) if hasattr(module, "product") else ()
+    return next((kind for kind in kinds if isinstance(module, kind)), type(module))
 
 
 def _in_turn(self: nn.Module, values: Tensor, layers: Sequence[nn.Module]) -> Tensor:
