@@ -20,18 +20,24 @@ KINDS = ("cuda", "videotoolbox", "vaapi", "qsv")
 PLANAR = {"nv12": "yuv420p", "p010le": "yuv420p10le", "nv16": "yuv422p", "nv24": "yuv444p"}
 
 
-@cache
 def present() -> tuple[str, ...]:
     """The kinds of hardware that decode H.264 on this node, asked once per process."""
+    return tuple(_decoders())
+
+
+@cache
+def _decoders() -> dict[str, av.CodecContext]:
+    """A decoder of H.264 per kind. Kept for the context of the device that it holds: without, each file makes one."""
     from av.codec import CodecContext
     from av.error import FFmpegError
 
-    found = []
+    found: dict[str, av.CodecContext] = {}
     for kind in KINDS:
         with suppress(FFmpegError, RuntimeError):  # no such device; a kind that knows no H.264
-            if CodecContext.create("h264", "r", hwaccel=_accelerator(kind)).is_hwaccel:
-                found.append(kind)
-    return tuple(found)
+            decoder = CodecContext.create("h264", "r", hwaccel=_accelerator(kind))
+            if decoder.is_hwaccel:
+                found[kind] = decoder
+    return found
 
 
 def open_container(path: str | Path, hardware: bool = False) -> av.container.InputContainer:
