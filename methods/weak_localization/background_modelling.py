@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from methods.networks.softmax import class_softmax
 from methods.weak_localization.parts.base import spread
 from methods.weak_localization.parts.localize import NonMaximumSuppression, localize
 from methods.weak_localization.parts.proposals import Runs, ranked_runs, side_means, upsample
@@ -54,7 +55,7 @@ def attention_guide(activation: Tensor, labels: Tensor, sigma: float) -> tuple[T
 
     Of several classes the most likely counts. Constants for the gradient. ``activation`` (B, T, 2, C + 1).
     """
-    probability = smoothed(activation.detach().softmax(dim=-1), sigma)
+    probability = smoothed(class_softmax(activation.detach()), sigma)
     action = (probability[..., :-1] * labels[:, None, None]).amax(dim=-1)
     return action, probability[..., -1]
 
@@ -149,7 +150,7 @@ class BackgroundModelling(TwoStreamLocalizer):
     # Inference --------------------------------------------------------------------------------------------------
 
     def probability(self, logits: Tensor) -> Tensor:
-        return logits.softmax(dim=-1)
+        return class_softmax(logits)
 
     def pooled(self, scores: AttentionScores) -> Tensor:
         share = scores.attention / scores.attention.sum(dim=1, keepdim=True).clamp(min=1e-12)

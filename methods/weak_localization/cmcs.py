@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from methods.networks.softmax import class_softmax
 from methods.weak_localization.parts.base import as_tensor
 from methods.weak_localization.parts.branch_network import BranchShape, FusedBranches, diversity_loss, norm_loss
 from methods.weak_localization.parts.dilated_runs import context_contrast, dilated
@@ -219,7 +220,7 @@ class CMCS(Stepwise):
             average = torch.stack([scores.average for scores, _ in parts]).mean(dim=0)[0]
             attention = torch.stack([scores.attention for scores, _ in parts]).mean(dim=0)[0]
             pooled = torch.stack([pooled for _, pooled in parts]).mean(dim=0)
-            views = (average.softmax(dim=-1)[:, :classes], attention, pooled.softmax(dim=-1)[:, :classes])
+            views = (class_softmax(average)[:, :classes], attention, class_softmax(pooled)[:, :classes])
             found.append(tuple(view.float().cpu() for view in views))
         names = ("class_score", "attention", "probability")
         return {name: torch.cat(column).numpy() for name, column in zip(names, zip(*found))}

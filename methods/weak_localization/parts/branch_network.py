@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from methods.networks.convolutions import TimeConvolution
+from methods.networks.softmax import class_softmax
 from methods.weak_localization.parts.networks import check_width, halves
 from methods.weak_localization.parts.padding import masked_mean, time_mask
 
@@ -112,7 +113,7 @@ def diversity_loss(branches: Tensor, lengths: Tensor) -> Tensor:
     """
     count = branches.shape[1]
     valid = time_mask(lengths, branches.shape[2])[:, None, :, None]
-    shares = (branches.softmax(dim=-1) * valid).permute(0, 3, 1, 2)  # (B, C + 1, K, T)
+    shares = (class_softmax(branches) * valid).permute(0, 3, 1, 2)  # (B, C + 1, K, T)
     size = shares.norm(dim=-1, keepdim=True)
     cosine = shares @ shares.transpose(2, 3) / (size * size.transpose(2, 3) + LEAST)
     alike = F.relu(cosine - torch.eye(count, dtype=cosine.dtype, device=cosine.device))

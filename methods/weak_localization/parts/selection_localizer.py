@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from methods.networks.softmax import class_softmax
 from methods.weak_localization.parts.base import WeakLocalization, as_tensor, looked_at, per_snippet
 from methods.weak_localization.parts.distinct import once
 from methods.weak_localization.parts.localize import Activation, NonMaximumSuppression
@@ -199,7 +200,7 @@ def interpolated_outputs(network: nn.Module, samples: Videos, positions: int, de
 
 def class_score(logits: Tensor, form: str) -> Tensor:
     """s (..., C) of raw activations: their ``softmax`` over classes, or the activations themselves (``cas``)."""
-    return logits.softmax(dim=-1) if form == "softmax" else logits
+    return class_softmax(logits) if form == "softmax" else logits
 
 
 def mean_actionness(scores: SnippetScores) -> Tensor:
