@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from suite.method import Method, Optimizer, Phase
 from suite.train.schedules import rate
@@ -19,7 +20,18 @@ def make_optimizer(method: Method, network: nn.Module, settings: Optimizer) -> t
             groups, settings.lr, settings.momentum, weight_decay=settings.weight_decay, nesterov=settings.nesterov
         )
     kind = torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam
-    return kind(groups, settings.lr, settings.betas, settings.epsilon, settings.weight_decay)
+    one_pass = True if takes_one_pass(network.parameters()) else None  # None: what torch takes on a device
+    return kind(groups, settings.lr, settings.betas, settings.epsilon, settings.weight_decay, fused=one_pass)
+
+
+def takes_one_pass(parameters: Iterable[Tensor]) -> bool:
+    """Whether Adam moves ``parameters`` by torch's kernel that goes once over weights, gradients and moments.
+
+    On a CPU, where its single operations take three times as long. The kernel takes numbers as they lie in memory and
+    does not ask for their order: gradients lie as their weights do (a rule of autograd), moments too, but moments that
+    a checkpoint brings have no gaps, so that weights must have none either.
+    """
+    return all(one.device.type == "cpu" and one.is_contiguous() and one.is_floating_point() for one in parameters)
 
 
 def phase_rate(phase: Phase, step: int, steps_per_epoch: int) -> float:

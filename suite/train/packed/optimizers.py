@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from suite.method import Optimizer
+from suite.train.optimizers import takes_one_pass
 from suite.train.training import Training
 
 
@@ -29,6 +31,7 @@ class StackedOptimizer:
         self.state: dict[str, list[Tensor]] = {}
         self.shaped: dict[str, Tensor] = {}
         self.decays = any(bool(values.any()) for values in self.decay.values())  # looked at once: a GPU waits for it
+        self.one_pass = takes_one_pass(self.parameters.values())
         self.steps = dict.fromkeys(self.parameters, 0)  # of each, for the bias correction: not all move in every step
 
     @torch.no_grad()
@@ -45,8 +48,46 @@ class StackedOptimizer:
                 self._sgd(name, parameter, parameter.grad, rate, decay)
             else:
                 alike.setdefault((self.steps[name], id(self.scale[name])), []).append(name)
+        move = self._adam_in_one_pass if self.one_pass else self._adam
         for (step, _), names in alike.items():
-            self._adam(names, step, rates * self.scale[names[0]])
+            for name in names:
+                if name not in self.state:
+                    self.state[name] = [torch.zeros_like(self.parameters[name]) for _ in range(2)]
+            move(names, step, rates * self.scale[names[0]])
+
+    def _adam_in_one_pass(self, names: Sequence[str], step: int, rate: Tensor) -> None:
+        """One update of the parameters ``names`` by the kernel that moves each member alone: of all members at once
+        where they have one rate and one decay, else of each.
+        """
+        decays = {name: self.decay[name].tolist() for name in names}
+        if all(len(set(own)) == 1 for own in (rate.tolist(), *decays.values())):
+            self._members_in_one_pass(slice(None), {name: own[0] for name, own in decays.items()}, step, float(rate[0]))
+            return
+        for member, own in enumerate(rate.tolist()):
+            self._members_in_one_pass(member, {name: decays[name][member] for name in names}, step, own)
+
+    def _members_in_one_pass(self, which: int | slice, decays: Mapping[str, float], step: int, rate: float) -> None:
+        """One update of a member, or of all, with one rate; ``decays`` names the parameters."""
+        kernel: Any = torch._fused_adamw_ if self.settings.name == "adamw" else torch._fused_adam_
+        first, second = self.settings.betas
+        common = {"lr": rate, "beta1": first, "beta2": second, "eps": self._epsilon(step)}
+        for decay in set(decays.values()):
+            names = [name for name, own in decays.items() if own == decay]
+            parameters = [self.parameters[name] for name in names]
+            gradients = [p.grad for p in parameters if p.grad is not None]
+            moments = ([self.state[name][slot] for name in names] for slot in (0, 1))
+            columns = [[stack[which] for stack in stacks] for stacks in (parameters, gradients, *moments)]
+            steps = [torch.tensor(float(step))] * len(names)
+            kernel(*columns, [], steps, **common, weight_decay=decay, amsgrad=False, maximize=False)
+
+    def _epsilon(self, step: int) -> float:
+        """What is added to the square root behind its bias correction.
+
+        Kingma and Ba (2015, end of section 2), and TensorFlow after them, add epsilon-hat before it: behind it that is
+        epsilon divided by the correction.
+        """
+        correction = (1 - self.settings.betas[1] ** step) ** 0.5
+        return self.settings.epsilon / (correction if self.settings.epsilon_hat else 1.0)
 
     def _adam(self, names: Sequence[str], step: int, rate: Tensor) -> None:
         """One update of the parameters ``names``, all of them by one call for each operation."""
@@ -60,9 +101,6 @@ class StackedOptimizer:
                 parameter.mul_(1 - _like(rate, parameter) * decay)
         elif decays:
             gradients = list(torch._foreach_add(gradients, torch._foreach_mul(decays, parameters)))
-        for name, parameter in zip(names, parameters, strict=True):
-            if name not in self.state:
-                self.state[name] = [torch.zeros_like(parameter), torch.zeros_like(parameter)]
         means, squares = ([self.state[name][slot] for name in names] for slot in (0, 1))
         first, second = self.settings.betas
         # The operations and their order are those of torch.optim.Adam, so that a member differs from a run alone by
@@ -71,12 +109,9 @@ class StackedOptimizer:
         torch._foreach_mul_(squares, second)
         torch._foreach_addcmul_(squares, gradients, gradients, 1 - second)
         correction = (1 - second**step) ** 0.5
-        # Kingma and Ba (2015, end of section 2), and TensorFlow after them, add epsilon-hat to the square root before
-        # its bias correction; behind the correction that is epsilon divided by it.
-        epsilon = self.settings.epsilon / (correction if self.settings.epsilon_hat else 1.0)
         spreads = torch._foreach_sqrt(squares)
         torch._foreach_div_(spreads, correction)
-        torch._foreach_add_(spreads, epsilon)
+        torch._foreach_add_(spreads, self._epsilon(step))
         factor = (-rate / (1 - first**step)).to(parameters[0].dtype)
         moves = torch._foreach_mul([_like(factor, parameter) for parameter in parameters], means)
         torch._foreach_div_(moves, spreads)
