@@ -16,6 +16,10 @@ class SuiteError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        """The sentence; what no file can hold of a name in it (bytes that are no text, half a character) as its code."""
+        return super().__str__().encode(errors="backslashreplace").decode()
+
 
 class UsageError(SuiteError):
     """The request itself is wrong (unknown name, bad value); the command line exits 2."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.errors import redacted
+from suite.errors import DataError, UsageError, redacted
 from tests.cli.conftest import Typed, sentence
 
 WORLD = "planted-verbs[train=60,validation=30,test=40]"
@@ -31,6 +31,11 @@ def test_requests_that_cannot_be_meant(
     (tmp_path / "file").write_text("")
     _, err = typed(*words, code=code)
     assert said in err.strip().splitlines()[-1] and "Traceback" not in err
+
+
+def test_a_name_that_is_no_text_is_told_by_its_codes() -> None:
+    assert str(DataError("caf\udce9 and \ud800 are missing")) == "caf\\udce9 and \\ud800 are missing"
+    assert str(UsageError("é is text")) == "é is text"
 
 
 def test_hours_beyond_all_centuries_are_a_usage_error(typed: Typed) -> None:
