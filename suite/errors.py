@@ -17,7 +17,7 @@ class SuiteError(Exception):
     exit_code = 1
 
     def __str__(self) -> str:
-        """The sentence; what no file can hold of a name in it (bytes that are no text, half a character) as its code."""
+        """The sentence; what no file can hold of a name in it (bytes that are no text, half a character) as a code."""
         return super().__str__().encode(errors="backslashreplace").decode()
 
 
