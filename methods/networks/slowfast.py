@@ -17,11 +17,11 @@ def slow_indices(frames: int, alpha: int) -> Tensor:
     return torch.linspace(0, frames - 1, frames // alpha).long()
 
 
-class OverPictures(nn.Conv3d):
-    """A convolution over the pictures of a clip; of no more than its kernel takes, on a CPU, window by window.
+class ClipConvolution(nn.Conv3d):
+    """A convolution over time; over no more frames than its kernel takes, on a CPU, one window of frames at a time.
 
-    There oneDNN's gradients of the weights come from memory that nobody wrote (torch 2.13; in bfloat16 with 2 to
-    kernel - 1 pictures, in float32, too, with kernel 7, stride 2 and 5 to 7), or memory of others is written.
+    There oneDNN's gradients of the weights hold uninitialized memory (torch 2.13: in bfloat16 with 2 to kernel - 1
+    frames, in float32 as well with kernel 7, stride 2 and 5 to 7 frames, where it also writes beyond its own memory).
     """
 
     def forward(self, clip: Tensor) -> Tensor:
@@ -30,7 +30,7 @@ class OverPictures(nn.Conv3d):
         if clip.device.type != "cpu" or not 1 < clip.shape[2] <= kernel:
             return super().forward(clip)
         windows = F.pad(clip, (0, 0, 0, 0, beyond, beyond)).unfold(2, kernel, step).permute(0, 2, 1, 5, 3, 4)
-        # The pictures of a window as channels of one picture: (B * T', C * kernel, H, W).
+        # The frames of a window as channels of one picture: (B * T', C * kernel, H, W).
         out = F.conv2d(windows.flatten(0, 1).flatten(1, 2), self.weight.flatten(1, 2), self.bias, steps, sides)
         return out.unflatten(0, windows.shape[:2]).transpose(1, 2).contiguous()
 
@@ -41,7 +41,7 @@ class Stem(nn.Module):
     def __init__(self, channels: int, temporal_kernel: int) -> None:
         super().__init__()
         padding = (temporal_kernel // 2, 3, 3)
-        self.conv = OverPictures(3, channels, (temporal_kernel, 7, 7), (1, 2, 2), padding, bias=False)
+        self.conv = ClipConvolution(3, channels, (temporal_kernel, 7, 7), (1, 2, 2), padding, bias=False)
         self.bn = nn.BatchNorm3d(channels)
 
     def forward(self, clip: Tensor) -> Tensor:
@@ -53,7 +53,9 @@ class Bottleneck(nn.Module):
 
     def __init__(self, before: int, inner: int, after: int, temporal_kernel: int, stride: int, dilation: int) -> None:
         super().__init__()
-        self.a = OverPictures(before, inner, (temporal_kernel, 1, 1), padding=(temporal_kernel // 2, 0, 0), bias=False)
+        self.a = ClipConvolution(
+            before, inner, (temporal_kernel, 1, 1), padding=(temporal_kernel // 2, 0, 0), bias=False
+        )
         self.a_bn = nn.BatchNorm3d(inner)
         self.b = nn.Conv3d(
             inner, inner, (1, 3, 3), (1, stride, stride), (0, dilation, dilation), (1, dilation, dilation), bias=False
@@ -124,7 +126,7 @@ class Lateral(nn.Module):
 
     def __init__(self, fast: int, alpha: int, kernel: int) -> None:
         super().__init__()
-        self.conv_f2s = OverPictures(fast, 2 * fast, (kernel, 1, 1), (alpha, 1, 1), (kernel // 2, 0, 0), bias=False)
+        self.conv_f2s = ClipConvolution(fast, 2 * fast, (kernel, 1, 1), (alpha, 1, 1), (kernel // 2, 0, 0), bias=False)
         self.bn = nn.BatchNorm3d(2 * fast)
 
     def forward(self, slow: Tensor, fast: Tensor) -> tuple[Tensor, Tensor]:

@@ -27,9 +27,9 @@ def make_optimizer(method: Method, network: nn.Module, settings: Optimizer) -> t
 def takes_one_pass(parameters: Iterable[Tensor]) -> bool:
     """Whether Adam moves ``parameters`` by torch's kernel that goes once over weights, gradients and moments.
 
-    On a CPU, where its single operations take three times as long. The kernel takes numbers as they lie in memory and
-    does not ask for their order: gradients lie as their weights do (a rule of autograd), moments too, but moments that
-    a checkpoint brings have no gaps, so that weights must have none either.
+    On a CPU, where its single operations take at least three times as long (tests/benchmarks/bench_adam.py). The kernel
+    takes numbers as they lie in memory, without asking for their order: autograd keeps gradients in the order of their
+    weights, but moments from a checkpoint are contiguous, and so weights have to be.
     """
     return all(one.device.type == "cpu" and one.is_contiguous() and one.is_floating_point() for one in parameters)
 

@@ -8,7 +8,6 @@ are. Both ways give the same pixels; the ceiling is decoding the file once from 
 from __future__ import annotations
 
 import tempfile
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -16,6 +15,7 @@ import numpy as np
 
 from suite.data.video import ClipSource
 from tests.benchmarks.rows import Row, least, record
+from tests.data.films import write_film
 
 SECONDS, HEIGHT, WIDTH = 24, 256, 340
 
@@ -24,14 +24,8 @@ def write(path: Path) -> None:
     """A picture that moves, in H.264 with pictures from which no other is decoded."""
     generator = np.random.default_rng(0)
     blocks = generator.integers(0, 255, (80, 80, 3), dtype=np.uint8).repeat(8, axis=0).repeat(8, axis=1)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=Fraction(30), options={"crf": "23", "g": "250"})
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        for moment in range(30 * SECONDS):
-            top, left = moment // 4, moment // 3
-            picture = np.ascontiguousarray(blocks[top : top + HEIGHT, left : left + WIDTH])
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
+    places = ((moment // 4, moment // 3) for moment in range(30 * SECONDS))
+    write_film(path, (blocks[top : top + HEIGHT, left : left + WIDTH] for top, left in places), crf="23", g="250")
 
 
 def decoded_once(path: Path) -> None:

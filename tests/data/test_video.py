@@ -18,6 +18,7 @@ from suite.data.video import (
     write_video,
 )
 from suite.errors import DataError
+from tests.data.films import write_film
 
 FRAMES = 75
 
@@ -106,18 +107,13 @@ def test_clip_from_a_frame_folder(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def long_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten seconds without a second seek point, with pictures that no other is decoded from."""
-    import av
-
     path = tmp_path_factory.mktemp("long") / "long.mp4"
-    options = {"preset": "medium", "g": "600", "bf": "3", "sc_threshold": "0"}
     generator = np.random.default_rng(0)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=30, options=options)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for picture in np.concatenate([numbered(frames=250), numbered(frames=50)]):
-            noisy = np.clip(picture + generator.integers(-9, 9, picture.shape), 0, 255).astype(np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(noisy, format="rgb24")))
-        container.mux(stream.encode())
+    noisy = (
+        np.clip(picture + generator.integers(-9, 9, picture.shape), 0, 255).astype(np.uint8)
+        for picture in np.concatenate([numbered(frames=250), numbered(frames=50)])
+    )
+    write_film(path, noisy, preset="medium", g="600", bf="3", sc_threshold="0")
     return path
 
 
@@ -139,18 +135,8 @@ def test_what_is_passed_over_changes_no_pixel(long_video: Path) -> None:
 
 def test_pictures_before_a_gap_are_not_passed_over(tmp_path: Path) -> None:
     """A rate that changes: the picture shown may be seconds old."""
-    import av
-
     path = tmp_path / "gap.mp4"
-    moments = [*range(60), 200, 201]
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=30, options={"preset": "medium", "g": "600", "bf": "3"})
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for picture, moment in zip(numbered(frames=62), moments, strict=True):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-            frame.pts = moment
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+    write_film(path, numbered(frames=62), [*range(60), 200, 201], preset="medium", g="600", bf="3")
     assert [number(picture) for picture in read_video(path, [5.0, 6.7])] == [59, 61]
 
 

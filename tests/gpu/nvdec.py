@@ -10,6 +10,7 @@ import ctypes
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,23 +23,31 @@ from typing import Any
 
 import av
 import numpy as np
+from av.codec.hwaccel import hwdevices_available
 
 from methods.actor_detection.supervised import Supervised
 from suite.data.hardware import open_container, present
 from suite.data.video import ClipSource, read_video, write_video
+from tests.data.films import write_film
 from tests.methods.actor_detection.worlds import CLIP, TINY, clip_world, headline, training
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = Path(__file__).with_suffix(".c")
+FFMPEG = Path(av.__file__).parents[1] / "av.libs"  # of PyAV's wheel for Linux
 NAMES = ("libcuda.so.1", "libnvcuvid.so.1")
 SIZES = ((48, 64), (44, 70), (112, 150))  # whole blocks, and cropped at both sides
 FRAMES = 60
 
 
+def possible() -> bool:
+    """Whether the device can be built here, and PyAV's own FFmpeg looks for one."""
+    return bool(shutil.which("cc")) and FFMPEG.is_dir() and "cuda" in hwdevices_available()
+
+
 def build(folder: Path) -> None:
     """The simulated device in ``folder``, under both names."""
     source, wanted = SOURCE.read_text(), set()
-    for library in (Path(av.__file__).parents[1] / "av.libs").glob("libav[cu]*"):
+    for library in FFMPEG.glob("libav[cu]*"):
         wanted |= {name.decode() for name in re.findall(rb"\0(cu(?:vid)?[A-Z]\w+)(?=\0)", library.read_bytes())}
     there = set(re.findall(r"\b(cu\w+)\(", source)) | set(re.findall(r"IDLE\((\w+)\)", source))
     calls = " ".join(f"MISSING({name})" for name in sorted(wanted - there))
@@ -107,12 +116,7 @@ def _slices(packet: bytes) -> bytes:
 def film(path: Path, size: tuple[int, int], seed: int) -> Path:
     """A file as they are published: pictures predicted from both sides, a key frame every 24."""
     noise = np.random.default_rng(seed).integers(0, 255, (FRAMES, size[0] // 2, size[1] // 2, 3), dtype=np.uint8)
-    with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream("libx264", rate=30, options={"g": "24", "bf": "2", "sc_threshold": "0"})
-        stream.height, stream.width, stream.pix_fmt = *size, "yuv420p"
-        for picture in noise.repeat(2, axis=1).repeat(2, axis=2):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
+    write_film(path, noise.repeat(2, axis=1).repeat(2, axis=2), g="24", bf="2", sc_threshold="0")
     return path
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 import pytest
 
 from tests.gpu import nvdec
 
-pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="the simulated device is compiled by cc")
+pytestmark = pytest.mark.skipif(
+    not nvdec.possible(), reason="the device is compiled by cc, for PyAV's own FFmpeg on Linux"
+)
 
 
 @pytest.fixture(scope="module")

@@ -148,13 +148,16 @@ def test_what_cannot_or_should_not_be_packed_is_not(places: Places, change: dict
         Optimizer("sgd", momentum=0.9, nesterov=True),
     ],
 )
-def test_stacked_optimizers_step_as_torchs_do(settings: Optimizer) -> None:
+@pytest.mark.parametrize("one_pass", [True, False], ids=["CPU", "device"])
+def test_stacked_optimizers_step_as_torchs_do(settings: Optimizer, one_pass: bool) -> None:
     torch.manual_seed(0)
     rates, decays = torch.tensor([0.1, 0.01, 0.003], dtype=torch.float64), torch.tensor([0.0, 0.1, 0.5])
     stack = torch.randn(3, 4, 5, requires_grad=True)
     singles = [nn.Parameter(stack[i].detach().clone()) for i in range(3)]
     scale = {"w": torch.ones(3, dtype=torch.float64)}
     stacked = StackedOptimizer(settings, {"w": stack}, {"w": decays.double()}, scale)
+    assert stacked.one_pass
+    stacked.one_pass = one_pass
     kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
     more = {"momentum": settings.momentum, "nesterov": settings.nesterov} if settings.name == "sgd" else {}
     own = [

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from methods.networks.slowfast import OverPictures
+from methods.networks.slowfast import ClipConvolution
 
 
 def gradient(layer: nn.Module, clip: Tensor, back: Tensor, half: bool) -> Tensor:
@@ -26,7 +26,7 @@ def gradient(layer: nn.Module, clip: Tensor, back: Tensor, half: bool) -> Tensor
 @pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (3, 1), (5, 1), (7, 1), (7, 2), (7, 4)])
 def test_gradients_are_those_of_the_clip(kernel: int, stride: int, pictures: int) -> None:
     torch.manual_seed(0)
-    layer = OverPictures(32, 16, (kernel, 1, 1), (stride, 1, 1), (kernel // 2, 0, 0), bias=False)
+    layer = ClipConvolution(32, 16, (kernel, 1, 1), (stride, 1, 1), (kernel // 2, 0, 0), bias=False)
     plain = nn.Conv3d(32, 16, (kernel, 1, 1), (stride, 1, 1), (kernel // 2, 0, 0), bias=False).double()
     plain.load_state_dict(layer.state_dict())
     clip = torch.randn(2, 32, pictures, 8, 8)
@@ -43,6 +43,6 @@ def test_gradients_are_those_of_the_clip(kernel: int, stride: int, pictures: int
 @pytest.mark.parametrize("pictures", [1, 2, 5, 6])
 def test_a_stem_keeps_its_steps_and_its_padding_in_space(pictures: int) -> None:
     torch.manual_seed(0)
-    layer = OverPictures(3, 8, (5, 7, 7), (1, 2, 2), (2, 3, 3))
+    layer = ClipConvolution(3, 8, (5, 7, 7), (1, 2, 2), (2, 3, 3))
     clip = torch.randn(2, 3, pictures, 16, 20)
     torch.testing.assert_close(layer(clip), nn.Conv3d.forward(layer, clip), rtol=1e-5, atol=1e-5)
